@@ -24,6 +24,7 @@ let package = Package(
     targets: [
         // values
         .target(name: "Identity", swiftSettings: settings),
+        .target(name: "Monetary", swiftSettings: settings),
         // domain
         .target(name: "Metering", dependencies: ["Identity"], swiftSettings: settings),
     ]

@@ -1,0 +1,69 @@
+/// A currency: its ISO 4217 code and how many digits its minor unit has (2 for cents, 0 for yen, 3 for fils).
+///
+/// Four bytes without references, so that a `Money` stays small. An unknown code is refused, never guessed to have 2 digits.
+public struct Currency: Hashable, Sendable {
+    /// Three ASCII letters in the upper bytes, the number of minor digits in the lowest.
+    private let packed: UInt32
+
+    /// Looks a code up in the table of ISO 4217. Codes are upper case.
+    public init(code: String) throws(MonetaryError) {
+        guard let digits = Currency.minorDigits[code] else { throw .unknownCurrency(code) }
+        self.init(knownCode: code, minorUnitDigits: digits)
+    }
+
+    private init(knownCode code: String, minorUnitDigits: Int) {
+        packed = code.utf8.reduce(0) { $0 << 8 | UInt32($1) } << 8 | UInt32(minorUnitDigits)
+    }
+
+    /// The three-letter code, such as `USD`.
+    public var code: String {
+        String(
+            decoding: [packed >> 24, packed >> 16, packed >> 8].map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self)
+    }
+
+    /// How many decimals an amount that can be paid has.
+    public var minorUnitDigits: Int { Int(packed & 0xFF) }
+
+    /// 10⁻¹² units in one minor unit: 10 000 000 000 for cents.
+    public var picounitsPerMinorUnit: Int128 { DecimalText.powerOfTen(12 - minorUnitDigits) }
+}
+
+extension Currency {
+    public static let usd = Currency(knownCode: "USD", minorUnitDigits: 2)
+    public static let eur = Currency(knownCode: "EUR", minorUnitDigits: 2)
+    public static let gbp = Currency(knownCode: "GBP", minorUnitDigits: 2)
+    public static let jpy = Currency(knownCode: "JPY", minorUnitDigits: 0)
+    public static let kwd = Currency(knownCode: "KWD", minorUnitDigits: 3)
+
+    /// Every known currency, in the order of its code.
+    public static let all: [Currency] = minorDigits.keys.sorted().map {
+        Currency(knownCode: $0, minorUnitDigits: minorDigits[$0] ?? 2)
+    }
+
+    /// Minor digits by code (ISO 4217, list one).
+    private static let minorDigits: [String: Int] = {
+        let codesByDigits: [(digits: Int, codes: String)] = [
+            (0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"),
+            (
+                2,
+                """
+                AED ALL AMD ARS AUD AZN BAM BBD BDT BGN BOB BRL BSD BWP BYN BZD CAD CHF CNY COP CRC CZK DKK DOP DZD EGP \
+                ETB EUR GBP GEL GHS GTQ HKD HNL HUF IDR ILS INR JMD KES KGS KHR KZT LBP LKR MAD MDL MKD MMK MNT MOP MUR \
+                MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SEK SGD THB TRY TTD TWD \
+                TZS UAH USD UYU UZS XCD ZAR ZMW
+                """
+            ),
+            (3, "BHD IQD JOD KWD LYD OMR TND"),
+            (4, "CLF UYW"),
+        ]
+        var table: [String: Int] = [:]
+        for (digits, codes) in codesByDigits {
+            for code in codes.split(separator: " ") { table[String(code)] = digits }
+        }
+        return table
+    }()
+}
+
+extension Currency: CustomStringConvertible {
+    public var description: String { code }
+}
