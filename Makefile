@@ -1,0 +1,49 @@
+# What people need, one line each: `make help`. Demo and tests share one debug build; only benchmarks build release.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo dev test test-long lint format bench bench-gateway clean
+
+# The engine that demo and dev stand in front of: `simulator`, `vllm` (demo only) or the URL of yours.
+ENGINE ?= simulator
+export ENGINE
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## make this machine ready (installs what is missing, else does nothing)
+	@scripts/setup-machine
+
+build: setup ## the debug build that demo and tests share
+	swift build --build-tests
+
+demo: setup ## the whole job in two minutes: tokens counted, priced, invoiced, proven (ENGINE=vllm: on a real engine)
+	@scripts/demo
+
+dev: setup ## gateway, admin API and a private database on loopback, until Ctrl-C (ENGINE=URL: before your engine)
+	swift build --product tollgate
+	.build/debug/tollgate dev --data .tollgate/dev --engine "$(ENGINE)"
+
+test: build ## all tests, a few minutes after the build; leaves nothing running
+	@scripts/leaving-nothing-running swift test --skip-build --skip EndToEndTests
+	@scripts/leaving-nothing-running swift test --skip-build --filter EndToEndTests
+
+test-long: build ## the kill tests a hundred times and the property tests with many more seeds; hours
+	@TOLLGATE_KILL_ROUNDS=$${TOLLGATE_KILL_ROUNDS:-100} TOLLGATE_SEEDS=$${TOLLGATE_SEEDS:-20000} \
+	    scripts/leaving-nothing-running swift test --skip-build
+
+lint: ## formatting, the image, scripts, compose file; changes nothing
+	@scripts/setup-machine --lint
+	@scripts/lint
+
+format: ## rewrite Swift sources the way lint wants them
+	swift format --in-place --parallel --recursive --configuration .swift-format Sources Tests Package.swift \
+	    $(wildcard Benchmarks)
+
+bench: bench-gateway ## every benchmark, release build
+
+bench-gateway: setup ## CPU per request beside nginx; the last line is `ratio X.XX`
+	@scripts/bench-gateway
+
+clean: ## remove what building, demo and tests made
+	rm -rf .build .tollgate Benchmarks/.build
