@@ -23,9 +23,13 @@ let package = Package(
     ],
     targets: [
         // values
-        .target(name: "Identity", swiftSettings: settings),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .target(name: "Identity", dependencies: ["COpenSSL"], swiftSettings: settings),
         .target(name: "Monetary", swiftSettings: settings),
         // domain
+        .target(name: "Accounts", dependencies: ["Identity"], swiftSettings: settings),
         .target(name: "Metering", dependencies: ["Identity"], swiftSettings: settings),
+        // ports
+        .target(name: "Engines", dependencies: ["Identity", "Metering"], swiftSettings: settings),
     ]
 )

@@ -1,0 +1,73 @@
+/// What an id names: gives the type its own prefix, so that ids of two kinds can neither be mixed nor confused.
+public protocol IDKind: Sendable {
+    /// Two to four lowercase letters, printed before the underscore.
+    static var prefix: String { get }
+}
+
+/// An id of one kind: a UUID inside, `prefix_` and 32 hexadecimal digits outside.
+public struct TypedID<Kind: IDKind>: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// The UUID that storage keeps.
+    public let uuid: UUIDv7
+
+    /// Names the thing that `uuid` identifies.
+    public init(_ uuid: UUIDv7) {
+        self.uuid = uuid
+    }
+
+    /// Reads `prefix_` and 32 hexadecimal digits; nil for another prefix or anything else.
+    public init?(_ text: some StringProtocol) {
+        let start = Kind.prefix + "_"
+        guard text.hasPrefix(start), text.utf8.count == start.utf8.count + 32,
+            let uuid = UUIDv7(text.dropFirst(start.count))
+        else { return nil }
+        self.uuid = uuid
+    }
+
+    public var description: String { "\(Kind.prefix)_\(uuid.hexadecimal)" }
+
+    public static func < (left: Self, right: Self) -> Bool { left.uuid < right.uuid }
+}
+
+/// The kinds of things that have ids.
+public enum IDKinds {
+    public enum Account: IDKind { public static let prefix = "acc" }
+    public enum Tenant: IDKind { public static let prefix = "ten" }
+    public enum Project: IDKind { public static let prefix = "prj" }
+    public enum Key: IDKind { public static let prefix = "key" }
+    public enum Subscription: IDKind { public static let prefix = "sub" }
+    public enum Request: IDKind { public static let prefix = "req" }
+    public enum Attempt: IDKind { public static let prefix = "att" }
+    public enum Invoice: IDKind { public static let prefix = "inv" }
+    public enum InvoiceLine: IDKind { public static let prefix = "il" }
+    public enum Transaction: IDKind { public static let prefix = "txn" }
+    public enum ServiceLevelResult: IDKind { public static let prefix = "sla" }
+    public enum Journal: IDKind { public static let prefix = "jrn" }
+    public enum AdminKey: IDKind { public static let prefix = "adk" }
+}
+
+/// The billing account: who gets the invoice, and the unit of distribution.
+public typealias AccountID = TypedID<IDKinds.Account>
+/// A customer's organisation or team; belongs to one billing account.
+public typealias TenantID = TypedID<IDKinds.Tenant>
+/// A part of a tenant whose usage is shown apart.
+public typealias ProjectID = TypedID<IDKinds.Project>
+/// An API key.
+public typealias KeyID = TypedID<IDKinds.Key>
+/// A tenant's subscription to a plan.
+public typealias SubscriptionID = TypedID<IDKinds.Subscription>
+/// A request record; carries the acceptance in billing time.
+public typealias RequestID = TypedID<IDKinds.Request>
+/// An attempt record; carries the acceptance of its request.
+public typealias AttemptID = TypedID<IDKinds.Attempt>
+/// An invoice.
+public typealias InvoiceID = TypedID<IDKinds.Invoice>
+/// A line of an invoice.
+public typealias InvoiceLineID = TypedID<IDKinds.InvoiceLine>
+/// A ledger transaction.
+public typealias TransactionID = TypedID<IDKinds.Transaction>
+/// One promise's result for one month.
+public typealias ServiceLevelResultID = TypedID<IDKinds.ServiceLevelResult>
+/// A gateway's journal directory.
+public typealias JournalID = TypedID<IDKinds.Journal>
+/// A key of the admin API.
+public typealias AdminKeyID = TypedID<IDKinds.AdminKey>

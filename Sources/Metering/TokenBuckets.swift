@@ -1,0 +1,73 @@
+/// Tokens in disjoint buckets: no token is in two, so sums are sums (OpenTelemetry GenAI's totals are derived).
+///
+/// Engines disagree about what "input" and "output" include; a dialect in `Engines` takes their counts apart.
+public struct TokenBuckets: Hashable, Sendable {
+    /// Input neither read from nor written to a cache.
+    public var inputUncached: Int64 = 0
+    /// Input read from a cache.
+    public var cacheRead: Int64 = 0
+    /// Input written to a cache for five minutes, or for a lifetime not said.
+    public var cacheWriteFiveMinutes: Int64 = 0
+    /// Input written to a cache for an hour.
+    public var cacheWriteHour: Int64 = 0
+    /// Input written to a cache for twelve hours or longer.
+    public var cacheWriteLong: Int64 = 0
+    /// Output that the client sees.
+    public var outputVisible: Int64 = 0
+    /// Output spent on reasoning.
+    public var outputReasoning: Int64 = 0
+
+    /// No tokens.
+    public init() {}
+
+    /// All buckets at once, the ones not named empty.
+    public init(
+        inputUncached: Int64 = 0, cacheRead: Int64 = 0, cacheWriteFiveMinutes: Int64 = 0, cacheWriteHour: Int64 = 0,
+        cacheWriteLong: Int64 = 0, outputVisible: Int64 = 0, outputReasoning: Int64 = 0
+    ) {
+        self.inputUncached = inputUncached
+        self.cacheRead = cacheRead
+        self.cacheWriteFiveMinutes = cacheWriteFiveMinutes
+        self.cacheWriteHour = cacheWriteHour
+        self.cacheWriteLong = cacheWriteLong
+        self.outputVisible = outputVisible
+        self.outputReasoning = outputReasoning
+    }
+
+    /// The quantity of one meter. Saturates instead of overflowing: a record that large is refused as contradictory.
+    public func quantity(of meter: Meter) -> Int64 {
+        switch meter {
+        case .inputTokens: inputUncached
+        case .cacheReadTokens: cacheRead
+        case .cacheWriteTokens: saturatingSum(cacheWriteFiveMinutes, cacheWriteHour, cacheWriteLong)
+        case .outputTokens: saturatingSum(outputVisible, outputReasoning)
+        }
+    }
+
+    /// All input, cached or not (OpenTelemetry's `gen_ai.usage.input_tokens`).
+    public var inputTotal: Int64 {
+        saturatingSum(inputUncached, cacheRead, cacheWriteFiveMinutes, cacheWriteHour, cacheWriteLong)
+    }
+
+    /// All output (OpenTelemetry's `gen_ai.usage.output_tokens`).
+    public var outputTotal: Int64 { saturatingSum(outputVisible, outputReasoning) }
+
+    /// Every bucket lies between zero and a trillion; anything else contradicts itself and goes to suspense.
+    public var isPlausible: Bool {
+        [
+            inputUncached, cacheRead, cacheWriteFiveMinutes, cacheWriteHour, cacheWriteLong, outputVisible,
+            outputReasoning,
+        ].allSatisfy { (0...TokenBuckets.bucketMax).contains($0) }
+    }
+
+    /// The most tokens that one bucket of one record can hold.
+    public static let bucketMax: Int64 = 1_000_000_000_000
+}
+
+private func saturatingSum(_ values: Int64...) -> Int64 {
+    values.reduce(0) { total, value in
+        let (sum, overflow) = total.addingReportingOverflow(value)
+        guard overflow else { return sum }
+        return value < 0 ? .min : .max
+    }
+}
