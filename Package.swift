@@ -31,5 +31,8 @@ let package = Package(
         .target(name: "Metering", dependencies: ["Identity"], swiftSettings: settings),
         // ports
         .target(name: "Engines", dependencies: ["Identity", "Metering"], swiftSettings: settings),
+        // tests
+        .target(name: "NaiveArithmetic", path: "Tests/NaiveArithmetic", swiftSettings: settings),
+        .testTarget(name: "MonetaryTests", dependencies: ["Monetary", "NaiveArithmetic"], swiftSettings: settings),
     ]
 )

@@ -1,6 +1,7 @@
 /// A currency: its ISO 4217 code and how many digits its minor unit has (2 for cents, 0 for yen, 3 for fils).
 ///
-/// Four bytes without references, so that a `Money` stays small. An unknown code is refused, never guessed to have 2 digits.
+/// Four bytes without references, so that a `Money` stays small. An unknown code is refused, never guessed to have
+/// 2 digits.
 public struct Currency: Hashable, Sendable {
     /// Three ASCII letters in the upper bytes, the number of minor digits in the lowest.
     private let packed: UInt32
@@ -47,10 +48,10 @@ extension Currency {
             (
                 2,
                 """
-                AED ALL AMD ARS AUD AZN BAM BBD BDT BGN BOB BRL BSD BWP BYN BZD CAD CHF CNY COP CRC CZK DKK DOP DZD EGP \
-                ETB EUR GBP GEL GHS GTQ HKD HNL HUF IDR ILS INR JMD KES KGS KHR KZT LBP LKR MAD MDL MKD MMK MNT MOP MUR \
-                MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SEK SGD THB TRY TTD TWD \
-                TZS UAH USD UYU UZS XCD ZAR ZMW
+                AED ALL AMD ARS AUD AZN BAM BBD BDT BGN BOB BRL BSD BWP BYN BZD CAD CHF CNY COP CRC CZK \
+                DKK DOP DZD EGP ETB EUR GBP GEL GHS GTQ HKD HNL HUF IDR ILS INR JMD KES KGS KHR KZT LBP \
+                LKR MAD MDL MKD MMK MNT MOP MUR MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR \
+                PLN QAR RON RSD RUB SAR SEK SGD THB TRY TTD TWD TZS UAH USD UYU UZS XCD ZAR ZMW
                 """
             ),
             (3, "BHD IQD JOD KWD LYD OMR TND"),

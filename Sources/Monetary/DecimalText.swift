@@ -1,7 +1,8 @@
 /// Strict plain decimal text, as it stands in plans, in JSON strings and in Postgres `numeric` columns.
 ///
-/// Accepted: an optional `-`, at least one digit, and a dot with at least one digit after it. Refused: `+`, exponents, `.5`,
-/// `5.`, spaces, separators, leading zeros (`007`), more fraction digits than the type holds. No digit is ever dropped.
+/// Accepted: an optional `-`, at least one digit, and a dot with at least one digit after it. Refused: `+`, exponents,
+/// `.5`, `5.`, spaces, separators, leading zeros (`007`), more fraction digits than the type holds. No digit is ever
+/// dropped.
 enum DecimalText {
     /// No number that fits into 128 bits is longer; a longer text is refused unread.
     static let lengthMax = 64

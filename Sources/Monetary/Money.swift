@@ -1,7 +1,7 @@
 /// An exact amount: a count of 10⁻¹² of a currency's unit.
 ///
-/// Holds ±1.7 × 10²⁶ units, and the cost of a single token at any price of at most 6 decimals a million. Arithmetic never
-/// rounds and never traps: what does not fit is thrown. The only places that round say so in their names.
+/// Holds ±1.7 × 10²⁶ units, and the cost of a single token at any price of at most 6 decimals a million. Arithmetic
+/// never rounds and never traps: what does not fit is thrown. What rounds takes a `Rounding`.
 public struct Money: Hashable, Sendable {
     /// Decimals that an amount holds.
     public static let fractionDigits = 12
@@ -121,7 +121,8 @@ extension Money: CustomStringConvertible {
         self = amount
     }
 
-    /// Canonical text without the currency: at least its minor digits, no trailing zeros beyond (`12.50`, `0.000000123`).
+    /// Canonical text without the currency: at least its minor digits, no trailing zeros beyond them (`12.50`,
+    /// `0.000000123`).
     public var description: String {
         DecimalText.print(
             picounits, scale: Money.fractionDigits, minimumFractionDigits: currency.minorUnitDigits,

@@ -1,7 +1,7 @@
 /// The price of one base unit (a token, a millisecond): a whole number of 10⁻¹² of the currency's unit.
 ///
-/// People write it per 1 000 000 base units with at most 6 decimals (`"0.0375"` a million tokens is 37 500 picounits a token),
-/// which is why the price of one unit is always whole. 64 bits hold 9.2 × 10¹² units a million.
+/// People write it per 1 000 000 base units with at most 6 decimals (`"0.0375"` a million tokens is 37 500 picounits a
+/// token), which is why the price of one unit is always whole. 64 bits hold 9.2 × 10¹² units a million.
 public struct UnitPrice: Hashable, Sendable {
     /// Base units that a price text speaks of.
     public static let unitsPerQuote: Int64 = 1_000_000
