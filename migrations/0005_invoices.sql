@@ -1,0 +1,120 @@
+-- Draft, finalized, paid or void. A finalized invoice never changes.
+
+-- Who sends the invoices: one row.
+CREATE TABLE seller (
+    singleton   boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    name        text NOT NULL,
+    address     text[] NOT NULL DEFAULT '{}',
+    tax_id      text NOT NULL DEFAULT '',
+    email       text NOT NULL DEFAULT '',
+    payment_terms_days  integer NOT NULL DEFAULT 14 CHECK (payment_terms_days >= 0),
+    payment_instructions  text NOT NULL DEFAULT ''
+);
+
+-- Consecutive numbers without a gap: taken only in the transaction that finalizes.
+CREATE TABLE number_series (
+    series       text PRIMARY KEY,
+    next_number  bigint NOT NULL CHECK (next_number >= 1)
+);
+
+CREATE TABLE invoices (
+    account_id         uuid NOT NULL REFERENCES accounts,
+    invoice_id         uuid NOT NULL,
+    period_start       timestamptz NOT NULL,
+    period_end         timestamptz NOT NULL CHECK (period_end > period_start),
+    state              text NOT NULL CHECK (state IN ('draft', 'finalized', 'paid', 'void')),
+    number             text,
+    currency           text NOT NULL,
+    total              numeric(38, 12) NOT NULL,        -- sum of the rounded lines
+    exact_total        numeric(38, 12) NOT NULL,        -- before rounding
+    journal_positions  jsonb NOT NULL,                  -- the vector that the run read: rating again reads exactly these
+    document           jsonb NOT NULL,                  -- everything that is shown, frozen
+    created_at         timestamptz NOT NULL,            -- billing time
+    issued_at          timestamptz,
+    due_at             timestamptz,
+    paid_at            timestamptz,
+    voided_at          timestamptz,
+    PRIMARY KEY (account_id, invoice_id),
+    UNIQUE (account_id, number),
+    CHECK (state = 'draft' OR (number IS NOT NULL AND issued_at IS NOT NULL))
+);
+CREATE UNIQUE INDEX invoices_one_a_period ON invoices (account_id, period_start) WHERE state <> 'void';
+
+CREATE TABLE invoice_lines (
+    account_id       uuid NOT NULL,
+    line_id          uuid NOT NULL,                     -- derived from (subscription, charge, period, version)
+    invoice_id       uuid NOT NULL,
+    ordinal          integer NOT NULL CHECK (ordinal >= 1),
+    kind             text NOT NULL CHECK (kind IN ('usage', 'base_fee', 'sla_credit', 'adjustment')),
+    subscription_id  uuid,
+    plan             text,
+    plan_version     integer,
+    model            text,
+    meter            text,
+    tier             text,
+    description      text NOT NULL,
+    period_start     timestamptz NOT NULL,
+    period_end       timestamptz NOT NULL,
+    quantity         numeric(38, 0),
+    unit_price       numeric(38, 12),                   -- per million base units
+    exact_amount     numeric(38, 12) NOT NULL,
+    amount           numeric(38, 12) NOT NULL,          -- rounded to the minor unit
+    PRIMARY KEY (account_id, line_id),
+    UNIQUE (account_id, invoice_id, ordinal),
+    FOREIGN KEY (account_id, invoice_id) REFERENCES invoices
+);
+
+-- One promise's result for one month of one subscription, with the evidence that the credit rests on.
+CREATE TABLE service_level_results (
+    account_id         uuid NOT NULL REFERENCES accounts,
+    result_id          uuid NOT NULL,
+    subscription_id    uuid NOT NULL,
+    period_start       timestamptz NOT NULL,
+    period_end         timestamptz NOT NULL,
+    plan               text NOT NULL,
+    plan_version       integer NOT NULL,
+    tier               text NOT NULL,
+    objective          text NOT NULL,                   -- availability, time_to_first_token
+    threshold_ms       bigint,
+    promised_percent   numeric(9, 6) NOT NULL,
+    requests           bigint NOT NULL,                 -- eligible
+    good               bigint NOT NULL,
+    excluded           bigint NOT NULL,
+    credit_percent     numeric(9, 6) NOT NULL,
+    base_amount        numeric(38, 12) NOT NULL,        -- the tier's exact charges of the month
+    credit_amount      numeric(38, 12) NOT NULL,
+    currency           text NOT NULL,
+    evidence           jsonb NOT NULL,
+    evaluated_at       timestamptz NOT NULL,
+    applied_invoice_id uuid,
+    PRIMARY KEY (account_id, result_id),
+    UNIQUE (account_id, subscription_id, period_start, tier, objective)
+);
+
+CREATE FUNCTION refuse_finalized_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.state <> 'draft' AND (
+        TG_OP = 'DELETE' OR NEW.number IS DISTINCT FROM OLD.number OR NEW.total <> OLD.total
+        OR NEW.exact_total <> OLD.exact_total OR NEW.document <> OLD.document OR NEW.issued_at <> OLD.issued_at
+        OR NEW.state = 'draft' OR NEW.journal_positions <> OLD.journal_positions
+    ) THEN
+        RAISE EXCEPTION 'invoice % is %: issue a credit note or an adjustment instead', OLD.number, OLD.state
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END
+$$;
+CREATE TRIGGER invoices_frozen BEFORE UPDATE OR DELETE ON invoices
+    FOR EACH ROW EXECUTE FUNCTION refuse_finalized_change();
+
+CREATE FUNCTION refuse_finalized_line_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM invoices WHERE account_id = OLD.account_id AND invoice_id = OLD.invoice_id
+        AND state <> 'draft') THEN
+        RAISE EXCEPTION 'a line of a finalized invoice never changes' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END
+$$;
+CREATE TRIGGER invoice_lines_frozen BEFORE UPDATE OR DELETE ON invoice_lines
+    FOR EACH ROW EXECUTE FUNCTION refuse_finalized_line_change();
