@@ -32,6 +32,7 @@ let package = Package(
         // ports
         .target(name: "Engines", dependencies: ["Identity", "Metering"], swiftSettings: settings),
         // tests
+        .testTarget(name: "ArchitectureTests", swiftSettings: settings),
         .target(name: "NaiveArithmetic", path: "Tests/NaiveArithmetic", swiftSettings: settings),
         .testTarget(name: "MonetaryTests", dependencies: ["Monetary", "NaiveArithmetic"], swiftSettings: settings),
     ]

@@ -1,0 +1,97 @@
+import Foundation
+import Testing
+
+/// The rules of the house, on the tree as it is. What the rules mean: docs/architecture.md.
+@Suite struct ArchitectureTests {
+    private let table: ImportTable
+    private let manifest: PackageManifest
+    private let sources: [SwiftSource]
+    /// Read once for all tests.
+    private static let read = Result { try Repository.swiftSources() }
+
+    init() throws {
+        table = try ImportTable(markdown: Repository.text("docs/architecture.md"))
+        manifest = try PackageManifest(text: Repository.text("Package.swift"))
+        sources = try Self.read.get()
+    }
+
+    private func expectNone(_ violations: [Violation], sourceLocation: SourceLocation = #_sourceLocation) {
+        #expect(violations.isEmpty, "\(violations.report)", sourceLocation: sourceLocation)
+    }
+
+    @Test func `the sources are found`() {
+        #expect(sources.count > 20)
+        #expect(table.rows.count > 20)
+        #expect(manifest.targets.count > 20)
+    }
+
+    @Test func `the import table is sound`() {
+        expectNone(table.violations())
+    }
+
+    @Test func `every import obeys the table`() {
+        expectNone(sources.flatMap { SourceRules.importViolations($0, table: table) })
+    }
+
+    @Test func `a target's dependencies in the manifest obey the table`() {
+        expectNone(ManifestRules.dependencies(manifest, table: table))
+    }
+
+    @Test func `directories, manifest and table name the same targets`() throws {
+        let directories = try Repository.directories(under: "Sources")
+        expectNone(ManifestRules.names(manifest, table: table, directories: directories))
+    }
+
+    @Test func `tests mirror sources`() throws {
+        let tests = try Repository.directories(under: "Tests")
+        expectNone(ManifestRules.tests(manifest, directories: tests))
+    }
+
+    @Test func `no target is without content`() throws {
+        for target in try Repository.directories(under: "Sources").sorted() {
+            let files = try Repository.files(under: "Sources/\(target)", extensions: ["swift", "c", "h", "modulemap"])
+            let text = try files.map { try SwiftSource(path: $0, text: Repository.text($0)).code.joined() }.joined()
+            #expect(text.contains { !$0.isWhitespace }, "Sources/\(target) has no content")
+        }
+    }
+
+    @Test func `files, functions and lines keep their limits`() throws {
+        let all = try sources + Repository.swiftSources(under: "Tests")
+        expectNone(all.flatMap { SourceRules.size($0) + SourceRules.functionLengths($0) })
+    }
+
+    @Test func `no floating point beside money`() {
+        let money: Set<String> = ["Monetary", "Pricing", "Ledger", "Invoicing"]
+        expectNone(sources.filter { money.contains($0.target) }.flatMap(SourceRules.floatingPoint))
+    }
+
+    @Test func `values and domain read no clock, no randomness and nothing outside`() {
+        let pure = Set(table.rows.filter { ImportTable.Kind.pure.contains($0.kind) }.map(\.target))
+        expectNone(sources.filter { pure.contains($0.target) }.flatMap(SourceRules.ambient))
+    }
+
+    @Test func `no crash on an error, no empty catch, no note in place of work`() {
+        expectNone(sources.flatMap(SourceRules.forbiddenWords))
+    }
+
+    @Test func `no type is named as its module`() {
+        expectNone(sources.flatMap(SourceRules.moduleNamedType))
+    }
+
+    @Test func `migrations are numbered without a gap`() throws {
+        let files = try Repository.files(under: "migrations", extensions: ["sql"])
+        #expect(!files.isEmpty)
+        expectNone(SchemaRules.numbering(files.map { URL(filePath: $0).lastPathComponent }))
+    }
+
+    @Test func `every table is the account's or is listed as seller-wide`() throws {
+        var schema = Schema()
+        for path in try Repository.files(under: "migrations", extensions: ["sql"]) {
+            schema.apply(try Repository.text(path), path: path)
+        }
+        let page = try Repository.text("docs/architecture.md")
+        let listed = try MarkdownTable(after: "seller-wide-tables", in: page, columns: 2).rows
+            .flatMap { $0[0].split(separator: ",").map { String($0.trimmingSpaces()) } }
+        expectNone(SchemaRules.distribution(schema, sellerWide: Set(listed)))
+    }
+}
