@@ -27,13 +27,14 @@ let package = Package(
         .target(name: "Identity", dependencies: ["COpenSSL"], swiftSettings: settings),
         .target(name: "Monetary", swiftSettings: settings),
         // domain
-        .target(name: "Accounts", dependencies: ["Identity"], swiftSettings: settings),
+        .target(name: "Accounts", dependencies: ["Identity", "Monetary"], swiftSettings: settings),
         .target(name: "Metering", dependencies: ["Identity"], swiftSettings: settings),
         // ports
         .target(name: "Engines", dependencies: ["Identity", "Metering"], swiftSettings: settings),
         // tests
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),
         .target(name: "NaiveArithmetic", path: "Tests/NaiveArithmetic", swiftSettings: settings),
+        .testTarget(name: "AccountsTests", dependencies: ["Accounts", "Identity"], swiftSettings: settings),
         .testTarget(name: "MonetaryTests", dependencies: ["Monetary", "NaiveArithmetic"], swiftSettings: settings),
     ]
 )

@@ -1,0 +1,175 @@
+import Foundation
+public import Identity
+
+/// Why a calendar could not be made.
+public enum BillingCalendarError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The name is not in the IANA time zone database.
+    case unknownZone(String)
+
+    public var description: String {
+        switch self {
+        case .unknownZone(let name):
+            "\"\(name)\" is not a time zone; use an IANA name such as Europe/Berlin or UTC"
+        }
+    }
+}
+
+/// A half-open span of billing time, in UTC instants: `start` belongs to it, `end` does not.
+public struct BillingPeriod: Hashable, Sendable {
+    public let start: Timestamp
+    public let end: Timestamp
+
+    /// From `start` up to, and without, `end`.
+    public init(start: Timestamp, end: Timestamp) {
+        self.start = start
+        self.end = end
+    }
+
+    /// Whether the instant lies inside.
+    public func contains(_ instant: Timestamp) -> Bool { start <= instant && instant < end }
+}
+
+/// A civil month, such as `2026-11`.
+public struct CivilMonth: Hashable, Comparable, Sendable, CustomStringConvertible {
+    public let year: Int64
+    /// 1 to 12.
+    public let month: Int64
+
+    /// Nil for a month that does not exist.
+    public init?(year: Int64, month: Int64) {
+        guard (1...12).contains(month), (1...9999).contains(year) else { return nil }
+        self.year = year
+        self.month = month
+    }
+
+    /// The month that holds the day.
+    public init(of day: CivilDate) {
+        year = day.year
+        month = day.month
+    }
+
+    /// Reads `YYYY-MM`; nil for anything else.
+    public init?(_ text: some StringProtocol) {
+        guard let first = CivilDate(String(text) + "-01") else { return nil }
+        self.init(of: first)
+    }
+
+    /// The month so many months later (earlier, when negative).
+    public func advanced(by months: Int64) -> CivilMonth {
+        let count = year * 12 + month - 1 + months
+        return CivilMonth(knownYear: count / 12, month: count % 12 + 1)
+    }
+
+    private init(knownYear: Int64, month: Int64) {
+        year = knownYear
+        self.month = month
+    }
+
+    /// Day 1.
+    public var firstDay: CivilDate { CivilDate(year: year, month: month, day: 1) ?? CivilDate(daysSince1970: 0) }
+
+    public var description: String { String(firstDay.description.dropLast(3)) }
+
+    public static func < (left: CivilMonth, right: CivilMonth) -> Bool {
+        (left.year, left.month) < (right.year, right.month)
+    }
+}
+
+/// Days, hours and billing months of an IANA zone, as UTC instants.
+///
+/// Correct where clocks change: a day may have 23, 24, 23½ or 25 hours, midnight may not exist or come twice, and an
+/// hour that comes twice is two hours.
+public struct BillingCalendar: Hashable, Sendable {
+    /// The IANA name, such as `Europe/Berlin`.
+    public let zoneName: String
+    private let zone: TimeZone
+
+    /// The calendar of an IANA zone. Abbreviations (`CEST`) and offsets are refused: they have no history.
+    public init(zoneName: String) throws(BillingCalendarError) {
+        guard zoneName == "UTC" || zoneName.contains("/"), let zone = TimeZone(identifier: zoneName) else {
+            throw .unknownZone(zoneName)
+        }
+        self.zoneName = zoneName
+        self.zone = zone
+    }
+
+    /// The billing period (calendar month) that holds the instant.
+    public func period(containing instant: Timestamp) -> BillingPeriod {
+        let month = CivilMonth(of: day(of: instant))
+        let period = period(of: month)
+        // Where clocks went back across a month's midnight, the month has begun once and for all.
+        if instant < period.start { return self.period(of: month.advanced(by: -1)) }
+        if instant >= period.end { return self.period(of: month.advanced(by: 1)) }
+        return period
+    }
+
+    /// The billing period that is this calendar month.
+    public func period(of month: CivilMonth) -> BillingPeriod {
+        BillingPeriod(start: start(of: month.firstDay), end: start(of: month.advanced(by: 1).firstDay))
+    }
+
+    /// The local day of the instant.
+    public func day(of instant: Timestamp) -> CivilDate {
+        let local = instant.milliseconds + offsetMilliseconds(at: instant)
+        return CivilDate(daysSince1970: floorDivide(local, Self.dayMilliseconds))
+    }
+
+    /// The UTC instant at which the local hour of `instant` began.
+    public func hourStart(of instant: Timestamp) -> Timestamp {
+        let offset = offsetMilliseconds(at: instant)
+        let local = instant.milliseconds + offset
+        let hour = floorDivide(local, Self.hourMilliseconds) * Self.hourMilliseconds
+        let start = Timestamp(milliseconds: hour - offset)
+        guard offsetMilliseconds(at: start) != offset else { return start }
+        // Clocks changed within this local hour: what is after the change is an hour of its own.
+        return firstInstant(after: start, through: instant, withOffset: offset)
+    }
+
+    /// The first instant of a local day.
+    public func start(of day: CivilDate) -> Timestamp {
+        let midnight = day.daysSince1970 * Self.dayMilliseconds
+        let before = offsetMilliseconds(at: Timestamp(milliseconds: midnight - Self.dayMilliseconds))
+        let after = offsetMilliseconds(at: Timestamp(milliseconds: midnight + Self.dayMilliseconds))
+        // The larger offset gives the earlier instant.
+        for offset in [max(before, after), min(before, after)] {
+            let candidate = Timestamp(milliseconds: midnight - offset)
+            if offsetMilliseconds(at: candidate) == offset { return candidate }
+        }
+        // Midnight was skipped: the day begins at the change.
+        return firstInstant(
+            after: Timestamp(milliseconds: midnight - max(before, after)),
+            through: Timestamp(milliseconds: midnight - min(before, after)), withOffset: after)
+    }
+
+    /// Local time minus UTC, in milliseconds.
+    private func offsetMilliseconds(at instant: Timestamp) -> Int64 {
+        // Whole seconds are exact in Foundation's time type.
+        let seconds = floorDivide(instant.milliseconds, 1000)
+        let date = Date(timeIntervalSince1970: TimeInterval(seconds))
+        return Int64(zone.secondsFromGMT(for: date)) * 1000
+    }
+
+    /// The change to `offset` that lies in (`after`, `through`], to the second.
+    private func firstInstant(after: Timestamp, through: Timestamp, withOffset offset: Int64) -> Timestamp {
+        var low = floorDivide(after.milliseconds, 1000)
+        var high = floorDivide(through.milliseconds, 1000)
+        while high - low > 1 {
+            let middle = low + (high - low) / 2
+            if offsetMilliseconds(at: Timestamp(milliseconds: middle * 1000)) == offset {
+                high = middle
+            } else {
+                low = middle
+            }
+        }
+        return Timestamp(milliseconds: high * 1000)
+    }
+
+    private static let hourMilliseconds: Int64 = 3_600_000
+    private static let dayMilliseconds: Int64 = 86_400_000
+}
+
+/// Division rounded towards minus infinity.
+private func floorDivide(_ value: Int64, _ divisor: Int64) -> Int64 {
+    let (quotient, remainder) = value.quotientAndRemainder(dividingBy: divisor)
+    return remainder < 0 ? quotient - 1 : quotient
+}

@@ -1,0 +1,39 @@
+public import Identity
+
+/// A tenant's subscription to a plan over a span of billing time. A tenant has at most one at any instant.
+public struct Subscription: Hashable, Sendable, Identifiable {
+    public let id: SubscriptionID
+    public let accountID: AccountID
+    public let tenantID: TenantID
+    /// The plan's slug; which version prices a request follows from its acceptance.
+    public let plan: String
+    /// Billing time of the first instant.
+    public let startsAt: Timestamp
+    /// Billing time of the first instant that is no longer in it; nil while nobody ended it.
+    public var endsAt: Timestamp?
+    public let createdAt: Timestamp
+
+    /// A subscription as storage holds it.
+    public init(
+        id: SubscriptionID, accountID: AccountID, tenantID: TenantID, plan: String, startsAt: Timestamp,
+        endsAt: Timestamp? = nil, createdAt: Timestamp
+    ) {
+        self.id = id
+        self.accountID = accountID
+        self.tenantID = tenantID
+        self.plan = plan
+        self.startsAt = startsAt
+        self.endsAt = endsAt
+        self.createdAt = createdAt
+    }
+
+    /// Whether it covers this instant of billing time.
+    public func isInForce(at billingTime: Timestamp) -> Bool {
+        startsAt <= billingTime && (endsAt.map { billingTime < $0 } ?? true)
+    }
+
+    /// Whether both cover a common instant.
+    public func overlaps(_ other: Subscription) -> Bool {
+        (other.endsAt.map { startsAt < $0 } ?? true) && (endsAt.map { other.startsAt < $0 } ?? true)
+    }
+}
