@@ -31,6 +31,16 @@ let package = Package(
         .target(name: "Metering", dependencies: ["Identity"], swiftSettings: settings),
         // ports
         .target(name: "Engines", dependencies: ["Identity", "Metering"], swiftSettings: settings),
+        // apps
+        .target(
+            name: "EngineSimulator",
+            dependencies: [
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
         // tests
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),
         .target(name: "NaiveArithmetic", path: "Tests/NaiveArithmetic", swiftSettings: settings),

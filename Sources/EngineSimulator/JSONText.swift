@@ -1,0 +1,42 @@
+/// Helpers with which the templates write JSON.
+enum JSONText {
+    /// The text as a JSON string, quotes included.
+    static func quoted(_ text: String) -> String {
+        "\"\(escaped(text))\""
+    }
+
+    /// The text as a JSON string, or `null`.
+    static func quoted(_ text: String?) -> String {
+        text.map { quoted($0) } ?? "null"
+    }
+
+    /// The text with what JSON forbids inside a string escaped.
+    static func escaped(_ text: String) -> String {
+        guard text.utf8.contains(where: { $0 < 0x20 || $0 == 0x22 || $0 == 0x5C }) else { return text }
+        var result = ""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\n": result += "\\n"
+            case "\r": result += "\\r"
+            case "\t": result += "\\t"
+            case _ where scalar.value < 0x20:
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+
+    /// A number, or `null`.
+    static func number(_ value: Int?) -> String {
+        value.map { String($0) } ?? "null"
+    }
+
+    /// A JSON object of members that are already JSON, in the order given.
+    static func object(_ members: KeyValuePairs<String, String>) -> String {
+        "{" + members.map { "\"\($0.key)\":\($0.value)" }.joined(separator: ",") + "}"
+    }
+}
