@@ -42,8 +42,10 @@ format: ## rewrite Swift sources the way lint wants them
 
 bench: bench-gateway ## every benchmark, release build
 
-bench-gateway: setup ## CPU per request beside nginx; the last line is `ratio X.XX`
-	@scripts/bench-gateway
+bench-gateway: ## CPU per request beside nginx; the last line is `ratio X.XX`
+	@scripts/setup-machine --bench
+	swift build --configuration release --product tollgate
+	@python3 Benchmarks/bench_gateway.py
 
 clean: ## remove what building, demo and tests made
 	rm -rf .build .tollgate Benchmarks/.build

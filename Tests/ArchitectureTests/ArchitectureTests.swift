@@ -78,6 +78,13 @@ import Testing
         expectNone(sources.flatMap(SourceRules.moduleNamedType))
     }
 
+    @Test func `every decision stands in the index, under a number of its own`() throws {
+        let index = try Repository.text("docs/decisions/README.md")
+        let pages = try Repository.files(under: "docs/decisions", extensions: ["md"])
+            .map { URL(filePath: $0).lastPathComponent }.filter { $0 != "README.md" }
+        expectNone(ManifestRules.decisions(pages, index: index))
+    }
+
     @Test func `migrations are numbered without a gap`() throws {
         let files = try Repository.files(under: "migrations", extensions: ["sql"])
         #expect(!files.isEmpty)

@@ -159,7 +159,7 @@ import Testing
         #expect(SourceRules.floatingPoint(source(text)).count == 1)
     }
 
-    @Test(arguments: ["var doubled: Int", "a.0.1", "// Double", "\"0.5 Double\"", "0...5", "1_000_000"])
+    @Test(arguments: ["var doubled: Int", "a.0.1", "$0.1", "// Double", "\"0.5 Double\"", "0...5", "1_000_000"])
     func `what only looks like floating point passes`(text: String) {
         #expect(SourceRules.floatingPoint(source(text)).isEmpty)
     }
@@ -188,6 +188,14 @@ import Testing
     @Test(arguments: ["try? a()", "a as? B", "catch { throw E(error) }", "\"try!\"", "entry!", "let todo = 1"])
     func `what only looks forbidden passes`(text: String) {
         #expect(SourceRules.forbiddenWords(source(text)).isEmpty)
+    }
+
+    @Test func `a decision without a number of its own or outside the index is found`() {
+        let index = "[1](0001-a.md) [2](0002-b.md)"
+        #expect(ManifestRules.decisions(["0001-a.md", "0002-b.md"], index: index).isEmpty)
+        let found = ManifestRules.decisions(["0001-a.md", "0001-c.md", "note.md"], index: index + "(note.md)")
+        #expect(found.filter { $0.path.hasSuffix("0001-c.md") }.count == 2)
+        #expect(found.filter { $0.path.hasSuffix("note.md") }.count == 2)
     }
 
     @Test func `a type named as its module is found`() {

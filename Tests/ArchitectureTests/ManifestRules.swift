@@ -51,4 +51,23 @@ enum ManifestRules {
         }
         return found
     }
+
+    /// Pages are `NNNN-title.md`, no number twice, each linked from the index.
+    static func decisions(_ pages: [String], index: String) -> [Violation] {
+        var found: [Violation] = []
+        var numbers: Set<Substring> = []
+        for page in pages.sorted() {
+            let path = "docs/decisions/\(page)"
+            if page.wholeMatch(of: /[0-9]{4}-[a-z0-9-]+\.md/) == nil {
+                found.append(Violation(path: path, line: 1, message: "a decision is called NNNN-title.md"))
+            }
+            if !numbers.insert(page.prefix(4)).inserted {
+                found.append(Violation(path: path, line: 1, message: "its number is taken"))
+            }
+            if !index.contains("](\(page))") {
+                found.append(Violation(path: path, line: 1, message: "the index in README.md does not name it"))
+            }
+        }
+        return found
+    }
 }

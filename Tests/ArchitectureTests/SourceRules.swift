@@ -51,7 +51,7 @@ enum SourceRules {
 
     static func floatingPoint(_ source: SwiftSource) -> [Violation] {
         let types = /\b(?:Double|Float|Float16|Float32|Float64|Float80|CGFloat|Decimal|NSDecimalNumber)\b/
-        let literals = /(?:^|[^\w.])[0-9][0-9_]*\.[0-9]/
+        let literals = /(?:^|[^\w.$])[0-9][0-9_]*\.[0-9]/
         return source.matches(of: types) { "\($0) has no place beside money" }
             + source.matches(of: literals) { "a floating-point literal (\($0)…) has no place beside money" }
     }
