@@ -29,6 +29,10 @@ let package = Package(
         // domain
         .target(name: "Accounts", dependencies: ["Identity", "Monetary"], swiftSettings: settings),
         .target(name: "Metering", dependencies: ["Identity"], swiftSettings: settings),
+        .target(
+            name: "Pricing",
+            dependencies: ["Monetary", "Identity", "Metering", .product(name: "Yams", package: "Yams")],
+            swiftSettings: settings),
         // ports
         .target(name: "Engines", dependencies: ["Identity", "Metering"], swiftSettings: settings),
         // apps

@@ -1,0 +1,64 @@
+import Identity
+import Monetary
+
+/// The values that plans are made of.
+extension DocumentReader {
+    mutating func currency(_ field: DocumentField) -> Currency? {
+        guard let code = text(field) else { return nil }
+        do {
+            return try Currency(code: code)
+        } catch {
+            report("\(error)", at: field)
+            return nil
+        }
+    }
+
+    mutating func timestamp(_ field: DocumentField) -> Timestamp? {
+        guard let text = text(field) else { return nil }
+        if let timestamp = Timestamp(text) { return timestamp }
+        report("\"\(text)\" is not an RFC 3339 time; write one such as 2026-01-01T00:00:00Z", at: field)
+        return nil
+    }
+
+    mutating func percentage(_ field: DocumentField) -> Percentage? {
+        decimal(field) { text throws(MonetaryError) in try Percentage(parsing: text) }
+    }
+
+    mutating func multiplier(_ field: DocumentField) -> Multiplier? {
+        decimal(field) { text throws(MonetaryError) in try Multiplier(parsing: text) }
+    }
+
+    mutating func unitPrice(_ field: DocumentField) -> UnitPrice? {
+        decimal(field) { text throws(MonetaryError) in try UnitPrice(parsing: text) }
+    }
+
+    /// An amount of zero or more.
+    mutating func fee(_ field: DocumentField, currency: Currency) -> Money? {
+        decimal(field) { text throws(MonetaryError) in
+            let amount = try Money(parsing: text, currency: currency)
+            if amount.isNegative { throw .negative(text) }
+            return amount
+        }
+    }
+
+    /// Models and their prices, of the base tier or a tier's own.
+    mutating func prices(_ field: DocumentField) -> [String: TokenPrices]? {
+        guard let entries = entries(field) else { return nil }
+        var prices: [String: TokenPrices] = [:]
+        for (priceKey, modelField) in entries { prices[priceKey] = tokenPrices(modelField) }
+        return prices
+    }
+
+    private mutating func tokenPrices(_ field: DocumentField) -> TokenPrices? {
+        guard let fields = fields(field, known: ["input", "output", "cache_read", "cache_write"]) else { return nil }
+        let inputField = require("input", in: fields, of: field, example: "\"0.15\"")
+        let outputField = require("output", in: fields, of: field, example: "\"0.60\" (or none, for embeddings)")
+        let input = inputField.flatMap { unitPrice($0) }
+        let isWithoutOutput = outputField?.isWord("none") == true
+        let output = isWithoutOutput ? nil : outputField.flatMap { unitPrice($0) }
+        let cacheRead = fields["cache_read"].flatMap { unitPrice($0) }
+        let cacheWrite = fields["cache_write"].flatMap { unitPrice($0) }
+        guard let input else { return nil }
+        return TokenPrices(input: input, output: output, cacheRead: cacheRead, cacheWrite: cacheWrite)
+    }
+}

@@ -1,0 +1,34 @@
+public import Metering
+public import Monetary
+
+/// A row of a published version: what one meter of one model costs in one tier, multipliers multiplied out.
+public struct EffectivePrice: Hashable, Sendable {
+    /// `plan@version/price_key/tier/meter`, such as `pay-as-you-go@1/sim-small/standard/input_tokens`. Names contain
+    /// neither `@` nor `/`, so an id names one row for ever and can be read by people.
+    public let id: String
+    /// The plan's slug.
+    public let planID: String
+    public let version: Int
+    /// What the model catalogue says a model is priced as.
+    public let priceKey: String
+    public let tier: String
+    public let meter: Meter
+    public let model: PriceModel
+
+    public init(planID: String, version: Int, priceKey: String, tier: String, meter: Meter, model: PriceModel) {
+        id = "\(planID)@\(version)/\(priceKey)/\(tier)/\(meter.rawValue)"
+        self.planID = planID
+        self.version = version
+        self.priceKey = priceKey
+        self.tier = tier
+        self.meter = meter
+        self.model = model
+    }
+
+    /// The price of one base unit.
+    public var unitPrice: UnitPrice {
+        switch model {
+        case .perUnit(let price): price.unitPrice
+        }
+    }
+}

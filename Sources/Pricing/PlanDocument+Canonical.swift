@@ -1,0 +1,81 @@
+import Monetary
+
+extension PlanDocument {
+    /// The document as text that is the same for the same content, whatever the file looked like: fixed order, every
+    /// default written out, decimals without needless zeros. It is YAML that reads back to an equal document, so it is
+    /// also the form in which a published version is kept and hashed.
+    public var canonicalText: String {
+        var text = CanonicalText()
+        text.line("plan: \(plan)")
+        text.line("version: \(version)")
+        text.line("title: \(text.quoted(title))")
+        text.line("currency: \(currency.code)")
+        text.line("effective_from: \(effectiveFrom)")
+        text.line("rounding: \(rounding.rawValue)")
+        if roundsPrices { text.line("round_prices: half_even") }
+        if let baseFee {
+            text.line("base_fee:")
+            text.line("  amount: \"\(baseFee.amount)\"")
+            text.line("  prorate: \(baseFee.proration.rawValue)")
+        }
+        text.line("policies:")
+        text.line("  on_client_abort: \(policies.onClientAbort.rawValue)")
+        text.line("  on_gateway_loss: \(policies.onGatewayLoss.rawValue)")
+        text.line("  usage_missing: \(policies.usageMissing.rawValue)")
+        text.line("models:")
+        for (key, prices) in sorted(models) { text.prices(prices, key: key, indent: "  ") }
+        if !tiers.isEmpty { text.line("tiers:") }
+        for (name, tier) in sorted(tiers) { text.tier(tier, name: name) }
+        if !promises.isEmpty { text.line("promises:") }
+        for (tier, list) in sorted(promises) {
+            text.line("  \(text.quoted(tier)):\(list.isEmpty ? " []" : "")")
+            for promise in list { text.promise(promise) }
+        }
+        return text.text
+    }
+
+    private func sorted<Value>(_ values: [String: Value]) -> [(key: String, value: Value)] {
+        values.sorted { $0.key < $1.key }
+    }
+}
+
+/// Writes the lines of a canonical document.
+private struct CanonicalText {
+    private(set) var text = ""
+
+    mutating func line(_ line: String) { text += line + "\n" }
+
+    mutating func prices(_ prices: TokenPrices, key: String, indent: String) {
+        line("\(indent)\(quoted(key)):")
+        line("\(indent)  input: \"\(prices.input)\"")
+        line("\(indent)  output: \(prices.output.map { "\"\($0)\"" } ?? "none")")
+        if let price = prices.cacheRead { line("\(indent)  cache_read: \"\(price)\"") }
+        if let price = prices.cacheWrite { line("\(indent)  cache_write: \"\(price)\"") }
+    }
+
+    mutating func tier(_ tier: TierPricing, name: String) {
+        line("  \(quoted(name)):")
+        if let multiplier = tier.multiplier { line("    multiplier: \"\(multiplier)\"") }
+        if !tier.prices.isEmpty { line("    prices:") }
+        for (key, prices) in tier.prices.sorted(by: { $0.key < $1.key }) {
+            self.prices(prices, key: key, indent: "      ")
+        }
+    }
+
+    mutating func promise(_ promise: ServicePromise) {
+        line("    - objective: \(promise.objective.name)")
+        if let threshold = promise.objective.thresholdMilliseconds { line("      threshold_ms: \(threshold)") }
+        line("      percent: \"\(promise.percent)\"")
+        line("      minimum_requests: \(promise.minimumRequests)")
+        if !promise.credits.isEmpty { line("      credits:") }
+        for step in promise.credits {
+            line("        - below: \"\(step.below)\"")
+            line("          credit_percent: \"\(step.credit)\"")
+        }
+    }
+
+    /// Text in double quotes. Names are quoted too, so that none reads as a number or a truth value.
+    func quoted(_ text: String) -> String {
+        "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+    }
+}

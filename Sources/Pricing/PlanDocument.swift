@@ -1,0 +1,128 @@
+public import Identity
+public import Monetary
+
+/// What a plan document says: one version of one plan, before tiers are multiplied out. `docs/plans.md` explains each
+/// key.
+public struct PlanDocument: Hashable, Sendable {
+    /// The plan's name in commands, URLs and price ids: lower-case words joined by dashes.
+    public var plan: String
+    /// Counts from 1, without gaps.
+    public var version: Int
+    /// The plan's name on invoices.
+    public var title: String
+    public var currency: Currency
+    /// Requests accepted from this instant on are priced by this version.
+    public var effectiveFrom: Timestamp
+    /// How an invoice line becomes an amount that can be paid.
+    public var rounding: Rounding
+    /// Whether a tier's price with more than 6 decimals is rounded half to even, instead of being refused.
+    public var roundsPrices: Bool
+    public var baseFee: BaseFee?
+    public var policies: PlanPolicies
+    /// The prices of the base tier, by price key.
+    public var models: [String: TokenPrices]
+    /// The other tiers, by name.
+    public var tiers: [String: TierPricing]
+    /// What is promised, by tier.
+    public var promises: [String: [ServicePromise]]
+
+    public init(
+        plan: String, version: Int, title: String, currency: Currency, effectiveFrom: Timestamp,
+        rounding: Rounding = .halfEven, roundsPrices: Bool = false, baseFee: BaseFee? = nil,
+        policies: PlanPolicies = PlanPolicies(), models: [String: TokenPrices],
+        tiers: [String: TierPricing] = [:], promises: [String: [ServicePromise]] = [:]
+    ) {
+        self.plan = plan
+        self.version = version
+        self.title = title
+        self.currency = currency
+        self.effectiveFrom = effectiveFrom
+        self.rounding = rounding
+        self.roundsPrices = roundsPrices
+        self.baseFee = baseFee
+        self.policies = policies
+        self.models = models
+        self.tiers = tiers
+        self.promises = promises
+    }
+}
+
+/// The limits of a document. They bound what a version costs in memory, in the snapshot and in Postgres.
+extension PlanDocument {
+    /// Bytes of YAML.
+    public static let textBytesMax = 4 * 1024 * 1024
+    /// Characters of a plan's slug, a price key or a tier's name.
+    public static let nameLengthMax = 64
+    /// Characters of a title.
+    public static let titleLengthMax = 120
+    /// Tiers beside the base tier.
+    public static let tiersMax = 32
+    /// Promises of one tier.
+    public static let promisesPerTierMax = 8
+    /// Steps of one credit ladder.
+    public static let creditStepsMax = 16
+    /// Effective price rows of one version.
+    public static let pricesMax = 100_000
+    /// The highest version number.
+    public static let versionMax = 1_000_000
+}
+
+/// A fee for each month of the subscription, whether anything was used or not.
+public struct BaseFee: Hashable, Sendable {
+    /// What a month that the subscription covers in part costs.
+    public enum Proration: String, CaseIterable, Sendable {
+        /// The whole fee.
+        case none
+        /// The fee × covered local days ÷ days of the month.
+        case days
+    }
+
+    public var amount: Money
+    public var proration: Proration
+
+    public init(amount: Money, proration: Proration = .days) {
+        self.amount = amount
+        self.proration = proration
+    }
+
+    /// The fee for `days` covered days of a month that has `daysInMonth`: exact, rounded once to 10⁻¹².
+    public func amount(coveringDays days: Int64, of daysInMonth: Int64) throws(MonetaryError) -> Money {
+        switch proration {
+        case .none: return days > 0 ? amount : .zero(amount.currency)
+        case .days: return try amount.multiplied(by: Ratio(Int128(days), over: Int128(daysInMonth)))
+        }
+    }
+}
+
+/// What is billed when an answer did not end as it should.
+public struct PlanPolicies: Hashable, Sendable {
+    /// What becomes of a plain (not streamed) answer whose client left.
+    public enum ClientAbort: String, CaseIterable, Sendable {
+        /// The gateway reads it to its end, at most 60 s, and bills it whole.
+        case drain
+        /// The gateway cuts the engine at once and bills what it had received.
+        case cut
+    }
+
+    /// Whether tokens that were counted, not reported, are billed.
+    public enum Counted: String, CaseIterable, Sendable {
+        /// The count is billed and labelled as such.
+        case billCounted = "bill_counted"
+        /// Nothing is billed; the waived amount stays visible.
+        case waive
+    }
+
+    public var onClientAbort: ClientAbort
+    /// For requests that were running when their gateway died.
+    public var onGatewayLoss: Counted
+    /// For answers that ended normally without the engine saying what it used.
+    public var usageMissing: Counted
+
+    public init(
+        onClientAbort: ClientAbort = .drain, onGatewayLoss: Counted = .waive, usageMissing: Counted = .billCounted
+    ) {
+        self.onClientAbort = onClientAbort
+        self.onGatewayLoss = onGatewayLoss
+        self.usageMissing = usageMissing
+    }
+}

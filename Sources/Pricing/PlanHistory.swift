@@ -1,0 +1,103 @@
+public import Identity
+import Monetary
+
+/// The versions of one plan, and the rule which of them prices an instant.
+public struct PlanHistory: Hashable, Sendable {
+    /// In the order of their numbers, which is also that of their dates.
+    public let versions: [PlanVersion]
+
+    /// How far ahead of now a new version must take effect, so that every gateway and every ingester knows it in time.
+    public static let noticeMilliseconds: Int64 = 60_000
+
+    /// What publishing a version does.
+    public enum Publication: Hashable, Sendable {
+        /// The version joins the history.
+        case new(PlanHistory)
+        /// The same version with the same content is there already: nothing to do.
+        case unchanged
+    }
+
+    /// A plan without versions.
+    public init() { versions = [] }
+
+    private init(versions: [PlanVersion]) { self.versions = versions }
+
+    /// The history of versions read back from where they were published.
+    public init(published versions: [PlanVersion]) throws(PlanHistoryError) {
+        var history = PlanHistory()
+        for version in versions.sorted(by: { $0.version < $1.version }) {
+            try history.checkOrder(of: version)
+            history = PlanHistory(versions: history.versions + [version])
+        }
+        self = history
+    }
+
+    /// The version in force at an instant: the last that took effect by then. Nil before the first one.
+    public func version(at instant: Timestamp) -> PlanVersion? {
+        versions.last { $0.effectiveFrom <= instant }
+    }
+
+    /// The version of that number.
+    public func version(numbered number: Int) -> PlanVersion? { versions.first { $0.version == number } }
+
+    /// Checks a version against those already published. The first version of a plan may take effect in the past:
+    /// nothing was priced by the plan before it.
+    public func publishing(_ version: PlanVersion, now: Timestamp) throws(PlanHistoryError) -> Publication {
+        if let published = self.version(numbered: version.version) {
+            guard published.document == version.document else {
+                throw .differsFromPublished(version: version.version, next: versions.count + 1)
+            }
+            return .unchanged
+        }
+        try checkOrder(of: version)
+        let earliest = now.advanced(byMilliseconds: PlanHistory.noticeMilliseconds)
+        if !versions.isEmpty && version.effectiveFrom < earliest {
+            throw .tooSoon(effectiveFrom: version.effectiveFrom, earliest: earliest)
+        }
+        return .new(PlanHistory(versions: versions + [version]))
+    }
+
+    private func checkOrder(of version: PlanVersion) throws(PlanHistoryError) {
+        guard version.version == versions.count + 1 else {
+            throw .wrongNumber(version: version.version, expected: versions.count + 1)
+        }
+        guard let last = versions.last else { return }
+        guard version.planID == last.planID else { throw .otherPlan(version.planID, expected: last.planID) }
+        guard version.currency == last.currency else {
+            throw .currencyChanged(from: last.currency.code, to: version.currency.code)
+        }
+        guard version.effectiveFrom > last.effectiveFrom else {
+            throw .notAfterPrevious(effectiveFrom: version.effectiveFrom, previous: last.effectiveFrom)
+        }
+    }
+}
+
+/// Why a version cannot join a plan's history.
+public enum PlanHistoryError: Error, Hashable, Sendable {
+    case wrongNumber(version: Int, expected: Int)
+    case differsFromPublished(version: Int, next: Int)
+    case otherPlan(String, expected: String)
+    case currencyChanged(from: String, to: String)
+    case notAfterPrevious(effectiveFrom: Timestamp, previous: Timestamp)
+    case tooSoon(effectiveFrom: Timestamp, earliest: Timestamp)
+}
+
+extension PlanHistoryError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .wrongNumber(let version, let expected):
+            "version \(version) does not follow: write version: \(expected)"
+        case .differsFromPublished(let version, let next):
+            "version \(version) is already published with other content, and a published version never changes: "
+                + "write version: \(next) and a later effective_from"
+        case .otherPlan(let plan, let expected):
+            "the document is of the plan \(plan), not of \(expected)"
+        case .currencyChanged(let from, let to):
+            "a plan keeps its currency (\(from)); make another plan for \(to)"
+        case .notAfterPrevious(let effectiveFrom, let previous):
+            "effective_from \(effectiveFrom) does not lie after that of the version before it, \(previous)"
+        case .tooSoon(let effectiveFrom, let earliest):
+            "effective_from \(effectiveFrom) is too soon; the earliest is \(earliest)"
+        }
+    }
+}

@@ -1,0 +1,33 @@
+/// Everything that can be said about a plan document without publishing it.
+public struct PlanLint: Sendable {
+    /// The version that the document makes; nil where there are errors.
+    public let version: PlanVersion?
+    /// Errors and warnings, in the order of their lines.
+    public let findings: [PlanFinding]
+
+    /// Checks the YAML of a plan. Never fails: what is wrong is in `findings`.
+    public init(yaml: String) {
+        let (document, readFindings, lines) = PlanReader.read(yaml)
+        guard let document else {
+            version = nil
+            findings = PlanLint.sorted(readFindings)
+            return
+        }
+        var findings = PlanRules.findings(in: document, lines: lines)
+        var version: PlanVersion?
+        do {
+            version = try PlanVersion(document: document, lines: lines)
+        } catch {
+            findings += error.findings.filter { !findings.contains($0) }
+        }
+        self.version = version
+        self.findings = PlanLint.sorted(findings)
+    }
+
+    /// Whether nothing stands in the way of publishing; warnings do not.
+    public var isPublishable: Bool { version != nil }
+
+    private static func sorted(_ findings: [PlanFinding]) -> [PlanFinding] {
+        findings.sorted { ($0.line ?? 0, $0.path, $0.message) < ($1.line ?? 0, $1.path, $1.message) }
+    }
+}

@@ -1,0 +1,163 @@
+import Identity
+import Monetary
+
+/// What must hold between the values of a document, however it came to be. Lines are known for documents read from
+/// text.
+struct PlanRules {
+    private let document: PlanDocument
+    private let lines: [String: Int]
+    private(set) var findings: [PlanFinding] = []
+
+    static func findings(in document: PlanDocument, lines: [String: Int]) -> [PlanFinding] {
+        var rules = PlanRules(document: document, lines: lines)
+        rules.checkNames()
+        rules.checkFee()
+        rules.checkTiers()
+        for tier in document.promises.keys.sorted() { rules.checkPromises(of: tier) }
+        return rules.findings
+    }
+
+    private init(document: PlanDocument, lines: [String: Int]) {
+        self.document = document
+        self.lines = lines
+    }
+
+    private mutating func report(_ path: String, _ message: String, severity: PlanFinding.Severity = .error) {
+        guard findings.count < PlanFinding.countMax else { return }
+        findings.append(PlanFinding(severity, path: path, line: lines[path], message))
+    }
+
+    private mutating func checkNames() {
+        if !Names.isSlug(document.plan) {
+            report("plan", "use lower-case letters, digits and dashes, beginning with a letter, as in pay-as-you-go")
+        }
+        if !(1...PlanDocument.versionMax).contains(document.version) {
+            report("version", "versions count from 1 to \(PlanDocument.versionMax)")
+        }
+        if !Names.isTitle(document.title) {
+            report("title", "a title is one line of 1 to \(PlanDocument.titleLengthMax) printable characters")
+        }
+        if document.models.isEmpty { report("models", "a plan sells at least one model; add one") }
+        for key in document.models.keys.sorted() where !Names.isName(key) {
+            report("models.\(key)", Names.ruleForNames)
+        }
+        for (key, prices) in document.models.sorted(by: { $0.key < $1.key }) {
+            if let cacheRead = prices.cacheRead, cacheRead > prices.input {
+                report(
+                    "models.\(key).cache_read", "reading from a cache costs more than plain input here",
+                    severity: .warning)
+            }
+        }
+    }
+
+    private mutating func checkFee() {
+        guard let fee = document.baseFee else { return }
+        if fee.amount.isNegative { report("base_fee", "a fee is zero or more") }
+        if fee.amount.currency != document.currency { report("base_fee", "the fee must be in the plan's currency") }
+    }
+
+    private mutating func checkTiers() {
+        if document.tiers.count > PlanDocument.tiersMax {
+            report("tiers", "at most \(PlanDocument.tiersMax) tiers are allowed")
+        }
+        for (name, tier) in document.tiers.sorted(by: { $0.key < $1.key }) {
+            let path = "tiers.\(name)"
+            if name == ServiceTier.standard {
+                report(path, "the base tier is always there; its prices stand under models")
+            } else if ServiceTier.canonical(name) != name {
+                report(path, "clients write \"\(name)\" for the base tier; choose another name")
+            } else if !Names.isName(name) {
+                report(path, Names.ruleForNames)
+            }
+            if tier.multiplier == nil && tier.prices.isEmpty {
+                report(path, "give the tier a multiplier, prices of its own, or both")
+            }
+            for key in tier.prices.keys.sorted() where document.models[key] == nil {
+                report("\(path).prices.\(key)", "unknown model; add it under models first")
+            }
+        }
+    }
+
+    private mutating func checkPromises(of tier: String) {
+        let path = "promises.\(tier)"
+        let promises = document.promises[tier] ?? []
+        if tier != ServiceTier.standard && document.tiers[tier] == nil {
+            report(path, "the plan has no tier of this name; add it under tiers, or correct the name")
+        }
+        if promises.count > PlanDocument.promisesPerTierMax {
+            report(path, "at most \(PlanDocument.promisesPerTierMax) promises a tier are allowed")
+        }
+        var objectives: Set<ServicePromise.Objective> = []
+        for (index, promise) in promises.enumerated() {
+            if !objectives.insert(promise.objective).inserted {
+                report("\(path)[\(index)]", "the same objective is promised twice; remove one")
+            }
+            checkPromise(promise, path: "\(path)[\(index)]")
+        }
+    }
+
+    private mutating func checkPromise(_ promise: ServicePromise, path: String) {
+        if promise.percent.millionths == 0 {
+            report("\(path).percent", "a promise of 0 % promises nothing; raise it or remove the promise")
+        }
+        if promise.minimumRequests < 1 { report("\(path).minimum_requests", "a month is judged from 1 request on") }
+        if let threshold = promise.objective.thresholdMilliseconds,
+            !(1...ServicePromise.thresholdMillisecondsMax).contains(threshold)
+        {
+            report("\(path).threshold_ms", "a threshold is 1 to \(ServicePromise.thresholdMillisecondsMax) ms")
+        }
+        if promise.credits.count > PlanDocument.creditStepsMax {
+            report("\(path).credits", "at most \(PlanDocument.creditStepsMax) steps are allowed")
+        }
+        if let first = promise.credits.first, first.below < promise.percent {
+            report(
+                "\(path).credits[0].below",
+                "from \(first.below) % to the promised \(promise.percent) % the promise is broken without a credit",
+                severity: .warning)
+        }
+        var previous: ServicePromise.CreditStep?
+        for (index, step) in promise.credits.enumerated() {
+            let stepPath = "\(path).credits[\(index)]"
+            if step.below > promise.percent {
+                report("\(stepPath).below", "above the promised \(promise.percent) %, where nothing is broken")
+            }
+            if step.below.millionths == 0 { report("\(stepPath).below", "nothing lies below 0 %; remove the step") }
+            if step.credit.millionths == 0 {
+                report("\(stepPath).credit_percent", "a credit of 0 % is none; remove the step or raise it")
+            }
+            if let previous, step.below >= previous.below {
+                report("\(stepPath).below", "each step must lie below the one before it (\(previous.below) %)")
+            }
+            if let previous, step.credit <= previous.credit {
+                report("\(stepPath).credit_percent", "a worse month must give back more than \(previous.credit) %")
+            }
+            previous = step
+        }
+    }
+}
+
+/// What slugs, price keys and tiers may be called. None contains `@` or `/`, which separate the parts of a price's id.
+enum Names {
+    static let ruleForNames =
+        "use lower-case letters, digits, dots, dashes and underscores, at most \(PlanDocument.nameLengthMax)"
+
+    static func isSlug(_ text: String) -> Bool {
+        isMade(text, of: "abcdefghijklmnopqrstuvwxyz0123456789-")
+            && text.utf8.first.map { $0 >= UInt8(ascii: "a") } == true && text.utf8.last != UInt8(ascii: "-")
+    }
+
+    static func isName(_ text: String) -> Bool { isMade(text, of: "abcdefghijklmnopqrstuvwxyz0123456789-._") }
+
+    static func isTitle(_ text: String) -> Bool {
+        let unprintable: Set<Unicode.GeneralCategory> = [
+            .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate, .unassigned,
+        ]
+        let scalars = text.unicodeScalars
+        return (1...PlanDocument.titleLengthMax).contains(scalars.count)
+            && !scalars.contains { unprintable.contains($0.properties.generalCategory) }
+    }
+
+    private static func isMade(_ text: String, of letters: String) -> Bool {
+        !text.isEmpty && text.utf8.count <= PlanDocument.nameLengthMax && text.utf8.allSatisfy(letters.utf8.contains)
+    }
+}
