@@ -35,6 +35,9 @@ let package = Package(
             swiftSettings: settings),
         // ports
         .target(name: "Engines", dependencies: ["Identity", "Metering"], swiftSettings: settings),
+        // adapters
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .target(name: "Postgres", dependencies: ["CLibPQ"], swiftSettings: settings),
         // apps
         .target(
             name: "EngineSimulator",
@@ -46,6 +49,8 @@ let package = Package(
             swiftSettings: settings
         ),
         // tests
+        .target(name: "TestSupport", dependencies: ["Postgres"], swiftSettings: settings),
+        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),
         .target(name: "NaiveArithmetic", path: "Tests/NaiveArithmetic", swiftSettings: settings),
         .testTarget(name: "AccountsTests", dependencies: ["Accounts", "Identity"], swiftSettings: settings),

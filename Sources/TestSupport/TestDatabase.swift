@@ -1,0 +1,67 @@
+public import Postgres
+public import Testing
+
+/// A database of one test, on the process's private Postgres.
+public struct TestDatabase: Sendable {
+    /// How to connect.
+    public let configuration: PostgresConfiguration
+    /// A pool of two connections, closed after the test.
+    public let pool: ConnectionPool
+
+    /// The database that `.database` or `.emptyDatabase` made for the running test. Detached tasks do not see it.
+    @TaskLocal public static var current: TestDatabase?
+
+    /// The running test's database.
+    /// - Throws: when the test or its suite carries no database trait.
+    public static var required: TestDatabase {
+        get throws {
+            guard let current else { throw MissingTrait() }
+            return current
+        }
+    }
+
+    /// Makes a database without the trait; whoever makes it drops it.
+    public static func create(migrated: Bool = true) async throws -> TestDatabase {
+        let configuration = try await TestCluster.shared.createDatabase(migrated: migrated)
+        return TestDatabase(
+            configuration: configuration, pool: ConnectionPool(configuration, connectionCountMax: 2),
+        )
+    }
+
+    /// Closes the pool and drops the database, also under connections that are still open.
+    public func drop() async throws {
+        await pool.close()
+        try await TestCluster.shared.dropDatabase(configuration.database ?? "")
+    }
+
+    struct MissingTrait: Error, CustomStringConvertible {
+        var description: String { "this test has no database: write @Test(.database) or @Suite(.database)" }
+    }
+}
+
+/// Gives each test a database of its own.
+public struct DatabaseTrait: TestTrait, SuiteTrait, TestScoping {
+    let migrated: Bool
+    public var isRecursive: Bool { true }
+
+    public func provideScope(
+        for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void,
+    ) async throws {
+        guard testCase != nil else { return try await function() }
+        let database = try await TestDatabase.create(migrated: migrated)
+        do {
+            try await TestDatabase.$current.withValue(database) { try await function() }
+        } catch {
+            try await database.drop()
+            throw error
+        }
+        try await database.drop()
+    }
+}
+
+extension Trait where Self == DatabaseTrait {
+    /// A database with the repository's migrations applied; read it with `try TestDatabase.required`.
+    public static var database: Self { DatabaseTrait(migrated: true) }
+    /// A database with nothing in it.
+    public static var emptyDatabase: Self { DatabaseTrait(migrated: false) }
+}
