@@ -38,6 +38,7 @@ let package = Package(
         // adapters
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(name: "Postgres", dependencies: ["CLibPQ"], swiftSettings: settings),
+        .target(name: "UsageJournal", dependencies: ["Identity", "Metering"], swiftSettings: settings),
         // apps
         .target(
             name: "EngineSimulator",
@@ -52,6 +53,8 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["Postgres"], swiftSettings: settings),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),
+        .testTarget(
+            name: "UsageJournalTests", dependencies: ["UsageJournal", "Identity", "Metering"], swiftSettings: settings),
         .target(name: "NaiveArithmetic", path: "Tests/NaiveArithmetic", swiftSettings: settings),
         .testTarget(name: "AccountsTests", dependencies: ["Accounts", "Identity"], swiftSettings: settings),
         .testTarget(name: "MonetaryTests", dependencies: ["Monetary", "NaiveArithmetic"], swiftSettings: settings),

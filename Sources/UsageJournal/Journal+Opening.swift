@@ -1,0 +1,110 @@
+import Glibc
+public import Identity
+import Metering
+
+extension Journal {
+    /// Opens the directory for this process: locks it, begins a new epoch, recovers what the last process left.
+    ///
+    /// When it returns, all that the journal holds is synced, and every request that was running is closed.
+    public static func open(
+        _ configuration: JournalConfiguration
+    ) throws(JournalError) -> (journal: Journal, report: RecoveryReport) {
+        try configuration.check()
+        let directory = JournalDirectory(path: configuration.directory)
+        try directory.make()
+        let lock = try DirectoryLock(directory)
+        do throws(JournalError) {
+            return try open(configuration, directory, lock)
+        } catch {
+            lock.release()
+            throw error
+        }
+    }
+
+    private static func open(
+        _ configuration: JournalConfiguration, _ directory: JournalDirectory, _ lock: DirectoryLock
+    ) throws(JournalError) -> (journal: Journal, report: RecoveryReport) {
+        let id = try identify(directory, now: configuration.realTime())
+        try removeLeftovers(in: directory)
+        let epoch = try directory.readEpoch() + 1
+        try directory.writeEpoch(epoch)
+        var recovery = try Recovery(directory: directory, id: id, epoch: epoch)
+        try recovery.read()
+        try recovery.finishLastSegment(now: configuration.realTime())
+
+        var writer = SegmentWriter(
+            configuration: configuration, id: id, epoch: epoch, directory: directory,
+            lastNumber: recovery.lastNumber)
+        do throws(JournalError) {
+            try begin(&writer, recovery: recovery, now: configuration.realTime())
+        } catch {
+            writer.closeFiles()
+            throw error
+        }
+        let journal = Journal(writer: writer, lock: lock, onFailure: configuration.onFailure)
+        return (journal, recovery.report)
+    }
+
+    /// Begins the new epoch's segment and closes in it what was lost.
+    private static func begin(
+        _ writer: inout SegmentWriter, recovery: Recovery, now: Timestamp
+    ) throws(JournalError) {
+        // Until the close records are synced, the next recovery must still find the open ones.
+        writer.retain(segment: recovery.recoverFrom)
+        try writer.rotate()
+        try writer.append(writer.salt.epochStart(EpochStart(epoch: writer.epoch, realTime: now)))
+        for entry in recovery.lostEntries() { try writer.append(writer.salt.close(entry)) }
+        try writer.takeSyncWork().perform()
+        writer.release(segment: recovery.recoverFrom)
+    }
+
+    private static func identify(
+        _ directory: JournalDirectory, now: Timestamp
+    ) throws(JournalError) -> JournalID {
+        if let id = try directory.readID() { return id }
+        guard try directory.segments().isEmpty else {
+            throw .damaged("\(directory.path) holds segments but no journal.id; restore it from the database's list")
+        }
+        var generator = SystemRandomNumberGenerator()
+        let id = JournalID(
+            UUIDv7(milliseconds: now.milliseconds, randomness: (generator.next(), generator.next())))
+        try directory.write(id)
+        return id
+    }
+
+    /// Segments that a dead process had allocated and not begun.
+    private static func removeLeftovers(in directory: JournalDirectory) throws(JournalError) {
+        for name in try directory.names() where name.hasPrefix("prepared-") && name.hasSuffix(".tmp") {
+            unlink("\(directory.path)/\(name)")
+        }
+    }
+}
+
+// MARK: - Retention
+
+extension Journal {
+    /// Deletes segments that were ingested, that is lie wholly before `position`, and were last written before `time`
+    /// (real time). Segments that a recovery would need stay. Returns how many were deleted.
+    @discardableResult
+    public func removeSegments(before position: JournalPosition, lastWrittenBefore time: Timestamp) throws(JournalError)
+        -> Int
+    {
+        let directory = JournalDirectory(path: directory)
+        let needed = oldestNeeded
+        var removed = 0
+        for number in try directory.segments() where number < min(position.segment, needed) {
+            let path = directory.segmentPath(number)
+            var status = stat()
+            guard stat(path, &status) == 0 else { throw .system(call: "stat", path: path, code: errno) }
+            let written = Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
+            // In order and without holes: a kept segment keeps all after it.
+            guard written < time.milliseconds else { break }
+            guard unlink(path) == 0 else { throw .system(call: "unlink", path: path, code: errno) }
+            removed += 1
+        }
+        return removed
+    }
+
+    /// How long ingested segments are kept, so that a restored database can be filled again: 7 days.
+    public static let retentionMilliseconds: Int64 = 7 * 86_400_000
+}

@@ -1,0 +1,39 @@
+/// What can go wrong with a journal, in words that say what to do.
+public enum JournalError: Error, Hashable, Sendable {
+    /// Another process has the directory open.
+    case locked(directory: String, holder: String)
+    /// The configuration cannot work.
+    case invalidConfiguration(String)
+    /// Something that the journal cannot do without is unreadable.
+    case damaged(String)
+    /// Written by a newer Tollgate.
+    case unsupportedVersion(String)
+    /// The disk cannot take another request: refuse it with 503. Running requests can still close.
+    case full
+    /// The record does not fit into a frame.
+    case recordTooLarge(bytes: Int)
+    /// A write or a sync failed, now or earlier; final for this process.
+    case failed(String)
+    /// The journal was closed.
+    case closed
+    /// A call of the operating system failed while opening or reading.
+    case system(call: String, path: String, code: Int32)
+}
+
+extension JournalError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .locked(let directory, let holder):
+            "the journal in \(directory) is open in another process (\(holder)); "
+                + "stop that one, or give this one a directory of its own"
+        case .invalidConfiguration(let text): "the journal's configuration cannot work: \(text)"
+        case .damaged(let text): "the journal is damaged: \(text)"
+        case .unsupportedVersion(let text): "the journal was written by a newer version: \(text); start that version"
+        case .full: "the journal's disk is full: free space there; running requests are unharmed"
+        case .recordTooLarge(let bytes): "a journal record of \(bytes) bytes is larger than a frame can be"
+        case .failed(let text): "the journal failed and this process must end: \(text)"
+        case .closed: "the journal is closed"
+        case .system(let call, let path, let code): "\(call) of \(path) failed: \(describe(errorCode: code))"
+        }
+    }
+}
