@@ -31,7 +31,7 @@ public actor ConnectionPool {
         self.init(configuration, limits: PoolLimits(connectionCountMax: connectionCountMax))
     }
 
-    /// Lends a connection for the time of the closure.
+    /// Lends a connection for the time of the closure. When the task is cancelled, so is the statement that runs.
     /// - Throws: what the closure throws; ``PostgresError`` with `.unavailable`, `.acquireTimedOut`, `.tooManyWaiters`
     ///   or `.closed` when there is no connection to lend.
     public func withConnection<Result: Sendable>(
@@ -39,7 +39,11 @@ public actor ConnectionPool {
     ) async throws -> Result {
         let (id, connection) = try await acquire()
         defer { release(id) }
-        return try await body(connection)
+        return try await withTaskCancellationHandler {
+            try await body(connection)
+        } onCancel: {
+            connection.cancelStatement()
+        }
     }
 
     /// Runs the closure in a transaction; see ``PostgresConnection/transaction(isolation:readOnly:attempts:_:)``.

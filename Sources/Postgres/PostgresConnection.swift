@@ -8,6 +8,8 @@ public actor PostgresConnection {
     private nonisolated let executor: ThreadExecutor
     private nonisolated let reusable = Atomic<Bool>(false)
     private nonisolated let socket = Atomic<Int32>(-1)
+    private nonisolated let isCancelled = Atomic<Bool>(false)
+    private nonisolated let cancellation = Mutex<StatementCancellation?>(nil)
     private var session: Session?
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -74,8 +76,17 @@ public actor PostgresConnection {
         socket.store(-1, ordering: .relaxed)
     }
 
+    /// Makes the server give up the statement that runs now (57014), from any thread. The request may arrive late and
+    /// hit a later statement, so that the pool does not lend the connection again.
+    public nonisolated func cancelStatement() {
+        isCancelled.store(true, ordering: .relaxed)
+        cancellation.withLock { $0 }?.send()
+    }
+
     /// Whether the last statement left the connection as new: alive and outside any transaction.
-    nonisolated var isReusable: Bool { reusable.load(ordering: .relaxed) }
+    nonisolated var isReusable: Bool {
+        reusable.load(ordering: .relaxed) && !isCancelled.load(ordering: .relaxed)
+    }
 
     /// Whether the server has closed an idle connection, asked of the socket without a round trip.
     nonisolated var isClosedByServer: Bool { hasUnexpectedInput(socket.load(ordering: .relaxed)) }
@@ -83,6 +94,8 @@ public actor PostgresConnection {
     private func open(_ configuration: PostgresConfiguration) throws(PostgresError) {
         let session = try Session(configuration)
         self.session = session
+        let handle = StatementCancellation(session)
+        cancellation.withLock { $0 = handle }
         socket.store(session.socket, ordering: .relaxed)
         reusable.store(true, ordering: .relaxed)
     }

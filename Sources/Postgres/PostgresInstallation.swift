@@ -14,7 +14,10 @@ public struct PostgresInstallation: Sendable, Hashable {
 
     /// Looks in the given directory, then the distribution's directories (newest version first), then `PATH`.
     public static func find(binaries: String? = nil) throws(ClusterError) -> PostgresInstallation {
-        let candidates = [binaries].compactMap { $0 } + distributionDirectories() + pathDirectories()
+        try find(among: [binaries].compactMap { $0 } + distributionDirectories() + pathDirectories())
+    }
+
+    static func find(among candidates: [String]) throws(ClusterError) -> PostgresInstallation {
         let found = candidates.first { directory in
             ["initdb", "postgres"].allSatisfy { access("\(directory)/\($0)", X_OK) == 0 }
         }

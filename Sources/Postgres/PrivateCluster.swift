@@ -26,6 +26,7 @@ public actor PrivateCluster {
     public nonisolated let socketDirectory: String
     private let durability: Durability
     private let binaries: String?
+    private let previousServerTimeout: Duration
     private nonisolated let executor: ThreadExecutor
     private nonisolated let serverID = Atomic<pid_t>(0)
     private var server: ChildProcess?
@@ -35,11 +36,19 @@ public actor PrivateCluster {
     /// - Parameters:
     ///   - directory: an absolute path; made when it does not exist, and used again when it does.
     ///   - binaries: where `postgres` and `initdb` are, when they should not be looked for.
-    public init(directory: String, durability: Durability, binaries: String? = nil) throws {
+    ///   - previousServerTimeout: how long `start` waits for a server that is still shutting down in the directory.
+    /// - Throws: ``ClusterError`` for a path that is not absolute.
+    public init(
+        directory: String,
+        durability: Durability,
+        binaries: String? = nil,
+        previousServerTimeout: Duration = .seconds(30),
+    ) throws {
         guard directory.hasPrefix("/") else { throw ClusterError("\(directory) is no absolute path") }
         self.directory = directory
         self.durability = durability
         self.binaries = binaries
+        self.previousServerTimeout = previousServerTimeout
         socketDirectory = Self.socketDirectory(for: directory)
         executor = try .started()
     }
@@ -192,7 +201,7 @@ public actor PrivateCluster {
 
     /// A server whose parent was killed needs a moment to shut down before the directory is free.
     private func waitForPreviousServer() throws(ClusterError) {
-        let deadline = ContinuousClock.now + Self.stopTimeout
+        let deadline = ContinuousClock.now + previousServerTimeout
         while let pid = previousServer, kill(pid, 0) == 0 {
             guard ContinuousClock.now < deadline else {
                 throw ClusterError("\(directory) is in use by another Postgres (process \(pid)): stop that one first")

@@ -1,0 +1,113 @@
+import Glibc
+import TestSupport
+import Testing
+
+@testable import Postgres
+
+@Suite(.emptyDatabase, .timeLimit(.minutes(2))) struct MigratorTests {
+    @Test func `files are applied once and in order`() async throws {
+        let (database, directory) = (try TestDatabase.required, try TemporaryDirectory())
+        try directory.write("0001_first.sql", "CREATE TABLE first (a int); INSERT INTO first VALUES (1);")
+        try directory.write("0002_second.sql", "ALTER TABLE first ADD b text;")
+        try directory.write("README.md", "not a migration")
+        let migrator = Migrator(directory: directory.path, configuration: database.configuration)
+        #expect(try await migrator.check() == .pending(["0001_first.sql", "0002_second.sql"]))
+        #expect(try await migrator.migrate() == ["0001_first.sql", "0002_second.sql"])
+        #expect(try await migrator.migrate() == [])
+        #expect(try await migrator.check() == .current(version: 2))
+        #expect(try await database.pool.query("SELECT a, b FROM first").count == 1)
+
+        try directory.write(
+            "0003_index.sql", "-- tollgate: no-transaction\nCREATE INDEX CONCURRENTLY by_a ON first (a);")
+        #expect(try await migrator.check() == .pending(["0003_index.sql"]))
+        #expect(try await migrator.migrate() == ["0003_index.sql"])
+    }
+
+    @Test func `a file that fails leaves nothing of itself`() async throws {
+        let (database, directory) = (try TestDatabase.required, try TemporaryDirectory())
+        try directory.write("0001_first.sql", "CREATE TABLE first (a int);")
+        try directory.write("0002_broken.sql", "CREATE TABLE second (a int); SELECT 1/0;")
+        let migrator = Migrator(directory: directory.path, configuration: database.configuration)
+        let error = await #expect(throws: MigrationError.self) { try await migrator.migrate() }
+        #expect(error?.description.hasPrefix("0002_broken.sql failed") == true)
+        #expect(try await migrator.check() == .pending(["0002_broken.sql"]))
+        #expect(try await database.pool.query("SELECT to_regclass('second')").onlyValue(as: String?.self) == nil)
+
+        try directory.write("0002_broken.sql", "CREATE TABLE second (a int); COMMIT;")
+        await #expect(throws: MigrationError.endedTransaction("0002_broken.sql")) { try await migrator.migrate() }
+    }
+
+    @Test func `a changed file, a gap, a bad name and a newer schema are refused`() async throws {
+        let (database, directory) = (try TestDatabase.required, try TemporaryDirectory())
+        let migrator = Migrator(directory: directory.path, configuration: database.configuration)
+        try directory.write("0001_first.sql", "CREATE TABLE first (a int);")
+        try directory.write("0002_second.sql", "CREATE TABLE second (a int);")
+        _ = try await migrator.migrate()
+
+        try directory.write("0002_second.sql", "CREATE TABLE second (a bigint);")
+        await #expect(throws: MigrationError.changed("0002_second.sql")) { try await migrator.migrate() }
+        await #expect(throws: MigrationError.changed("0002_second.sql")) { try await migrator.check() }
+
+        directory.remove("0002_second.sql")
+        await #expect(throws: MigrationError.newerSchema(found: 2, known: 1)) { try await migrator.migrate() }
+
+        try directory.write("0003_third.sql", "SELECT 1;")
+        await #expect(throws: MigrationError.gap(expected: 2, found: "0003_third.sql")) { try await migrator.check() }
+
+        directory.remove("0003_third.sql")
+        try directory.write("2_second.sql", "SELECT 1;")
+        await #expect(throws: MigrationError.badName("2_second.sql")) { try await migrator.check() }
+
+        let nowhere = Migrator(directory: "/nowhere", configuration: database.configuration)
+        await #expect(throws: MigrationError.unreadable("/nowhere")) { try await nowhere.migrate() }
+    }
+
+    @Test func `migrators that start together apply each file once`() async throws {
+        let (database, directory) = (try TestDatabase.required, try TemporaryDirectory())
+        for number in 1...5 {
+            try directory.write("000\(number)_step.sql", "CREATE TABLE step_\(number) (a int); SELECT pg_sleep(0.02);")
+        }
+        let migrator = Migrator(directory: directory.path, configuration: database.configuration)
+        let applied = try await withThrowingTaskGroup(of: Int.self) { group in
+            for _ in 0..<4 { group.addTask { try await migrator.migrate().count } }
+            return try await group.reduce(0, +)
+        }
+        #expect(applied == 5)
+    }
+}
+
+@Suite(.database) struct RepositoryMigrationTests {
+    @Test func `the repository's own migrations apply to an empty database`() async throws {
+        let database = try TestDatabase.required
+        let migrator = Migrator(directory: "\(repositoryRoot)/migrations", configuration: database.configuration)
+        guard case .current = try await migrator.check() else {
+            Issue.record("the template database is not up to date")
+            return
+        }
+    }
+}
+
+/// A directory that goes away with the value's owner.
+final class TemporaryDirectory {
+    struct Failure: Error {}
+    let path: String
+
+    init() throws {
+        var template = Array("/tmp/tollgate-files-XXXXXX".utf8CString)
+        guard let made = mkdtemp(&template) else { throw Failure() }
+        path = String(cString: made)
+    }
+
+    deinit {
+        for name in directoryEntries(path) ?? [] { remove(name) }
+        rmdir(path)
+    }
+
+    func write(_ name: String, _ text: String) throws {
+        guard let file = fopen("\(path)/\(name)", "w") else { throw Failure() }
+        defer { fclose(file) }
+        guard fputs(text, file) >= 0 else { throw Failure() }
+    }
+
+    func remove(_ name: String) { unlink("\(path)/\(name)") }
+}
