@@ -1,7 +1,7 @@
 /// The rules of the house for one Swift file. Each returns the places that break it.
 ///
-/// A word ends where letters, digits and `_` end (`.simple`). The default is prose's: there `a.b` is one word, and a rule
-/// that looks for `Decimal` would miss `Decimal.zero`.
+/// A word ends where letters, digits and `_` end (`.simple`). The default is prose's: there `a.b` is one word, and a
+/// rule that looks for `Decimal` would miss `Decimal.zero`.
 enum SourceRules {
     enum Limit {
         static let fileLines = 400
