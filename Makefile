@@ -25,12 +25,12 @@ dev: setup ## gateway, admin API and a private database on loopback, until Ctrl-
 	.build/debug/tollgate dev --data .tollgate/dev --engine "$(ENGINE)"
 
 test: build ## all tests, a few minutes after the build; leaves nothing running
-	@scripts/leaving-nothing-running swift test --skip-build --skip EndToEndTests
-	@scripts/leaving-nothing-running swift test --skip-build --filter EndToEndTests
+	@scripts/leaving-nothing-running swift test --skip-build --disable-xctest --skip EndToEndTests
+	@scripts/leaving-nothing-running swift test --skip-build --disable-xctest --filter EndToEndTests
 
 test-long: build ## the kill tests a hundred times and the property tests with many more seeds; hours
 	@TOLLGATE_KILL_ROUNDS=$${TOLLGATE_KILL_ROUNDS:-100} TOLLGATE_SEEDS=$${TOLLGATE_SEEDS:-20000} \
-	    scripts/leaving-nothing-running swift test --skip-build
+	    scripts/leaving-nothing-running swift test --skip-build --disable-xctest
 
 lint: ## formatting, the image, scripts, compose file; changes nothing
 	@scripts/setup-machine --lint

@@ -23,6 +23,8 @@ import Testing
         #expect(sources.count > 20)
         #expect(table.rows.count > 20)
         #expect(manifest.targets.count > 20)
+        // `make test` runs this target by its name, after the others.
+        #expect(manifest.targets.contains { $0.name == "EndToEndTests" && $0.kind == "testTarget" })
     }
 
     @Test func `the import table is sound`() {
