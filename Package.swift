@@ -52,6 +52,15 @@ let package = Package(
         // tests
         .target(name: "TestSupport", dependencies: ["Postgres"], swiftSettings: settings),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "EngineSimulatorTests",
+            dependencies: [
+                "EngineSimulator",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),
         .testTarget(
             name: "UsageJournalTests", dependencies: ["UsageJournal", "Identity", "Metering"], swiftSettings: settings),

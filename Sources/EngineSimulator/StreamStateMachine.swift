@@ -46,6 +46,8 @@ struct StreamStateMachine: Sendable {
     /// Microseconds that a stall added to all that follows.
     private var delay = 0
     private var stallAfterTokens: Int?
+    /// When the last step handed out is due.
+    private var reachedAt = 0
     /// Tokens of all choices that `next` has handed out.
     private(set) var tokensHandedOut = 0
 
@@ -54,8 +56,14 @@ struct StreamStateMachine: Sendable {
         stallAfterTokens = plan.behavior.stallAfterTokens
     }
 
-    /// The next step, or nil when the answer is over.
+    /// The next step, or nil when the answer is over. Steps never go back in time.
     mutating func next() -> Step? {
+        guard let step = nextUnordered() else { return nil }
+        reachedAt = max(reachedAt, step.at)
+        return Step(at: reachedAt, action: step.action)
+    }
+
+    private mutating func nextUnordered() -> Step? {
         switch state {
         case .head:
             state = plan.operation == .chat ? .roles(next: 0) : .tokens(start: 0, choice: 0)
@@ -71,7 +79,8 @@ struct StreamStateMachine: Sendable {
         case .usage:
             if plan.behavior.ending == .cutBeforeUsage { return ending(.cut) }
             state = .done
-            return plan.includeUsage && plan.behavior.usage != .missing ? Step(at: lastAt, action: .usage) : next()
+            guard plan.includeUsage, plan.behavior.usage != .missing else { return nextUnordered() }
+            return Step(at: lastAt, action: .usage)
         case .done:
             if plan.behavior.ending == .cutBeforeDone { return ending(.cut) }
             state = .end
@@ -96,7 +105,7 @@ struct StreamStateMachine: Sendable {
         if let fault = fault(at: start) { return fault }
         guard start < plan.completionTokensEach else {
             state = finishesApart ? .finishes(next: 0) : .usage
-            return next()
+            return nextUnordered()
         }
         let wholeEnd = min(chunkStart(of: start) + plan.behavior.tokensPerChunk, plan.completionTokensEach)
         // A fault falls between two tokens, also inside a chunk of several.
