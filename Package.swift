@@ -67,5 +67,9 @@ let package = Package(
         .target(name: "NaiveArithmetic", path: "Tests/NaiveArithmetic", swiftSettings: settings),
         .testTarget(name: "AccountsTests", dependencies: ["Accounts", "Identity"], swiftSettings: settings),
         .testTarget(name: "MonetaryTests", dependencies: ["Monetary", "NaiveArithmetic"], swiftSettings: settings),
+        .testTarget(
+            name: "PricingTests",
+            dependencies: ["Pricing", "Monetary", "Identity", "Metering", "NaiveArithmetic"],
+            swiftSettings: settings),
     ]
 )

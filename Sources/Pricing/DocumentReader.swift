@@ -35,7 +35,6 @@ struct DocumentReader {
 
     /// The entries of a mapping in the order of the file. Keys are plain text, each once.
     mutating func entries(_ field: DocumentField) -> [(key: String, field: DocumentField)]? {
-        if let line = field.line { lines[field.path] = line }
         guard case .mapping(let mapping) = field.node else {
             report("expected keys with values, as in \"key: value\"", at: field)
             return nil

@@ -124,9 +124,6 @@ extension PlanReader {
             var tier = TierPricing()
             if let value = fields["multiplier"] { tier.multiplier = reader.multiplier(value) }
             if let value = fields["prices"] { tier.prices = reader.prices(value) ?? [:] }
-            if fields.isEmpty {
-                reader.report("give the tier a multiplier, prices of its own, or both", at: tierField)
-            }
             tiers[name] = tier
         }
         return tiers

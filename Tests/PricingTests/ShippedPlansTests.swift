@@ -1,0 +1,71 @@
+import Foundation
+import Metering
+import NaiveArithmetic
+import Pricing
+import Testing
+
+/// The plans of `pricing-plans/`.
+enum ShippedPlans {
+    static let directory = URL(filePath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
+        .deletingLastPathComponent()
+        .deletingLastPathComponent().appending(path: "pricing-plans")
+
+    static func files() throws -> [URL] {
+        try FileManager.default.contentsOfDirectory(at: directory, includingPropertiesForKeys: nil)
+            .filter { $0.pathExtension == "yaml" }.sorted { $0.path < $1.path }
+    }
+}
+
+@Suite struct ShippedPlansTests {
+    @Test func `every shipped plan is free of findings and named after its file`() throws {
+        let files = try ShippedPlans.files()
+        #expect(files.count >= 3)
+        for file in files {
+            let lint = PlanLint(yaml: try String(contentsOf: file, encoding: .utf8))
+            #expect(lint.findings.isEmpty, "\(file.lastPathComponent): \(lint.findings.map(\.description))")
+            #expect(lint.version?.planID == file.deletingPathExtension().lastPathComponent)
+        }
+    }
+
+    @Test(arguments: ["pay-as-you-go", "team-priority"])
+    func `the plans of the demo sell what the demo serves`(name: String) throws {
+        let file = ShippedPlans.directory.appending(path: "\(name).yaml")
+        let version = try PlanVersion(yaml: String(contentsOf: file, encoding: .utf8))
+        for priceKey in ["sim-small", "sim-large", "sim-embed", "tiny-llama"] {
+            for tier in ["standard", "priority"] {
+                #expect(version.price(priceKey: priceKey, tier: tier, meter: .inputTokens) != nil)
+                let makesOutput = version.price(priceKey: priceKey, tier: tier, meter: .outputTokens) != nil
+                #expect(makesOutput == (priceKey != "sim-embed"))
+            }
+        }
+        #expect(!version.promises(of: "priority").isEmpty)
+    }
+
+    @Test(arguments: Seeds.all)
+    func `a damaged plan is refused or read, and nothing else`(seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed)
+        let file = try #require(ShippedPlans.files().randomElement(using: &generator))
+        let original = Array(try String(contentsOf: file, encoding: .utf8).utf8)
+        for _ in 0..<5 {
+            let lint = PlanLint(yaml: damaged(original, using: &generator))
+            #expect(lint.isPublishable != lint.findings.contains { $0.severity == .error })
+        }
+    }
+
+    private func damaged(_ original: [UInt8], using generator: inout SeededGenerator) -> String {
+        let alphabet = Array("{}[]:,-?&*#|>'\"%@!`~ \n\t0.9aZ\u{0}\u{FEFF}é".utf8)
+        var bytes = original
+        for _ in 0..<Int.random(in: 1...8, using: &generator) {
+            let start = Int.random(in: 0..<bytes.count, using: &generator)
+            let end = min(bytes.count, start + Int.random(in: 0...40, using: &generator))
+            switch Int.random(in: 0..<4, using: &generator) {
+            case 0: bytes[start] = alphabet.randomElement(using: &generator) ?? 0
+            case 1: bytes.removeSubrange(start..<end)
+            case 2: bytes.insert(contentsOf: bytes[start..<end], at: Int.random(in: 0..<bytes.count, using: &generator))
+            default: bytes.insert(alphabet.randomElement(using: &generator) ?? 0, at: start)
+            }
+            if bytes.isEmpty { bytes = [0x7B] }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
