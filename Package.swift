@@ -39,6 +39,10 @@ let package = Package(
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(name: "Postgres", dependencies: ["CLibPQ"], swiftSettings: settings),
         .target(name: "UsageJournal", dependencies: ["Identity", "Metering"], swiftSettings: settings),
+        .target(
+            name: "Storage",
+            dependencies: ["Accounts", "Engines", "Identity", "Metering", "Monetary", "Postgres", "Pricing"],
+            swiftSettings: settings),
         // apps
         .target(
             name: "EngineSimulator",

@@ -23,6 +23,7 @@ CREATE TABLE tenants (
     created_at  timestamptz NOT NULL,
     PRIMARY KEY (account_id, tenant_id)
 );
+CREATE INDEX tenants_by_id ON tenants (tenant_id);
 
 CREATE TABLE projects (
     account_id  uuid NOT NULL,
@@ -33,6 +34,7 @@ CREATE TABLE projects (
     PRIMARY KEY (account_id, project_id),
     FOREIGN KEY (account_id, tenant_id) REFERENCES tenants
 );
+CREATE INDEX projects_by_id ON projects (project_id);
 
 CREATE TABLE api_keys (
     account_id     uuid NOT NULL,
@@ -51,6 +53,7 @@ CREATE TABLE api_keys (
     FOREIGN KEY (account_id, tenant_id) REFERENCES tenants,
     FOREIGN KEY (account_id, project_id) REFERENCES projects
 );
+CREATE INDEX api_keys_by_id ON api_keys (key_id);
 
 -- What the gateways must learn of, in an order that is also the order of visibility: the number is given under a lock
 -- that is held until commit. NOTIFY only wakes; whoever missed it finds the rows by polling.

@@ -21,7 +21,7 @@ CREATE TABLE plan_versions (
 
 -- The only prices that rating knows: one row for each combination that the version names.
 CREATE TABLE effective_prices (
-    price_id       uuid PRIMARY KEY,                    -- derived from the five columns below
+    price_id       text PRIMARY KEY,                    -- plan@version/price_key/tier/meter: names one row for ever
     plan           text NOT NULL,
     version        integer NOT NULL,
     price_key      text NOT NULL,
@@ -65,3 +65,4 @@ CREATE TABLE subscriptions (
     FOREIGN KEY (account_id, tenant_id) REFERENCES tenants
 );
 CREATE INDEX subscriptions_by_tenant ON subscriptions (account_id, tenant_id, starts_at);
+CREATE INDEX subscriptions_by_id ON subscriptions (subscription_id);

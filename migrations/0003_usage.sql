@@ -55,6 +55,7 @@ CREATE TABLE request_records (
     journal_offset   bigint NOT NULL,
     PRIMARY KEY (account_id, accepted_at, record_id)
 ) PARTITION BY RANGE (accepted_at);
+CREATE INDEX request_records_by_id ON request_records (record_id);
 
 CREATE TABLE attempt_records (
     account_id             uuid NOT NULL,
@@ -112,10 +113,11 @@ DECLARE
     suffix text := to_char(instant AT TIME ZONE 'UTC', 'YYYY_MM');
     parent text;
 BEGIN
-    PERFORM pg_advisory_xact_lock(hashtext('tollgate.usage_partitions'));
     FOREACH parent IN ARRAY ARRAY['request_records', 'attempt_records'] LOOP
         IF to_regclass(parent || '_' || suffix) IS NULL THEN
-            EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)',
+            -- Only who has to make one waits here, and looks again: another may have been faster.
+            PERFORM pg_advisory_xact_lock(hashtext('tollgate.usage_partitions'));
+            EXECUTE format('CREATE TABLE IF NOT EXISTS %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)',
                 parent || '_' || suffix, parent, month_start, month_end);
         END IF;
     END LOOP;
@@ -133,7 +135,7 @@ CREATE TABLE usage_rollups (
     key_id           uuid NOT NULL,
     subscription_id  uuid NOT NULL,
     model            text NOT NULL,
-    price_id         uuid NOT NULL,
+    price_id         text NOT NULL,
     records          bigint NOT NULL,                   -- attempts that added to the billed quantity
     quantity         numeric(38, 0) NOT NULL,           -- billed base units
     amount           numeric(38, 12) NOT NULL,          -- billed, exact

@@ -78,6 +78,11 @@ extension SQL {
         /// Binds a value.
         public mutating func appendInterpolation(_ value: some PostgresBindable) { sql.append(value.postgresParameter) }
 
+        /// Binds a value or NULL. Beside the one above, so that the compiler does not warn of optionals in text.
+        public mutating func appendInterpolation(_ value: (some PostgresBindable)?) {
+            sql.append(value.postgresParameter)
+        }
+
         /// Binds bytes (`bytea`).
         public mutating func appendInterpolation(_ bytes: [UInt8]) { sql.append(.bytes(bytes)) }
 

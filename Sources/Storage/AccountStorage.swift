@@ -1,0 +1,86 @@
+public import Accounts
+public import Identity
+import Monetary
+public import Postgres
+
+/// Billing accounts.
+public enum AccountStorage {
+    /// Stores a new account.
+    public static func insert(_ account: Account, in tx: Transaction) throws {
+        try tx.execute(
+            """
+            INSERT INTO accounts (account_id, name, currency, time_zone, legal_name, address, tax_id, email, created_at)
+            VALUES (
+                \(account.id), \(account.name), \(account.currency), \(account.calendar.zoneName),
+                \(account.billing.legalName), \(account.billing.address), \(account.billing.taxID),
+                \(account.billing.email), \(account.createdAt)
+            )
+            """)
+        try ChangeStorage.record(.account, entity: account.id.description, in: tx)
+    }
+
+    /// The account, or nil.
+    public static func find(_ id: AccountID, in tx: Transaction) throws -> Account? {
+        try tx.query("\(select) WHERE account_id = \(id)").first.map(account)
+    }
+
+    /// The account; `.notFound` when there is none.
+    public static func require(_ id: AccountID, in tx: Transaction) throws -> Account {
+        guard let account = try find(id, in: tx) else { throw StorageError.notFound("account \(id)") }
+        return account
+    }
+
+    /// A page of all accounts.
+    public static func list(_ page: PageRequest = PageRequest(), in tx: Transaction) throws -> Page<Account> {
+        let rows = try tx.query(
+            "\(select) WHERE account_id > \(page.afterOrZero) ORDER BY account_id LIMIT \(page.limitAndOne)")
+        return Page(try rows.map(account), page)
+    }
+
+    /// The ids of all accounts, in order: what a batch walks over.
+    public static func ids(in tx: Transaction) throws -> [AccountID] {
+        try tx.query("SELECT account_id FROM accounts ORDER BY account_id").decodeAll()
+    }
+
+    /// Changes the name and what stands on invoices. Currency and zone never change.
+    public static func update(
+        _ id: AccountID, name: String, billing: BillingDetails, in tx: Transaction
+    ) throws {
+        let count = try tx.execute(
+            """
+            UPDATE accounts SET name = \(name), legal_name = \(billing.legalName), address = \(billing.address),
+                tax_id = \(billing.taxID), email = \(billing.email)
+            WHERE account_id = \(id)
+            """)
+        guard count == 1 else { throw StorageError.notFound("account \(id)") }
+    }
+
+    /// Parks an account so that the batch passes it over, or takes it up again (nil).
+    public static func park(_ id: AccountID, reason: String?, in tx: Transaction) throws {
+        let count = try tx.execute("UPDATE accounts SET parked_reason = \(reason) WHERE account_id = \(id)")
+        guard count == 1 else { throw StorageError.notFound("account \(id)") }
+    }
+
+    private static let select: SQL = """
+        SELECT account_id, name, currency, time_zone, legal_name, address, tax_id, email, clock_offset_ms, clock_change,
+            parked_reason, created_at
+        FROM accounts
+        """
+
+    private static func account(_ row: Row) throws -> Account {
+        Account(
+            id: try row.decode("account_id"),
+            name: try row.decode("name"),
+            currency: try row.decode("currency"),
+            calendar: try BillingCalendar(zoneName: try row.decode("time_zone")),
+            billing: BillingDetails(
+                legalName: try row.decode("legal_name"),
+                address: try row.decode("address"),
+                taxID: try row.decode("tax_id"),
+                email: try row.decode("email")),
+            clockOffsetMilliseconds: try row.decode("clock_offset_ms"),
+            clockChange: try row.decode("clock_change"),
+            parkedReason: try row.decode("parked_reason"),
+            createdAt: try row.decode("created_at"))
+    }
+}

@@ -1,0 +1,119 @@
+import Identity
+import Metering
+public import Postgres
+
+/// The one transaction of ingest: the journal's position, records, rollups, suspense, refusals.
+public enum IngestStorage {
+    /// What storing a batch did.
+    public enum Outcome: Hashable, Sendable {
+        /// Stored; how much of it was new.
+        case stored(requests: Int, attempts: Int)
+        /// The database stands elsewhere, in another epoch, or the journal is retired: nothing was stored.
+        case fenced
+    }
+
+    /// Stores a batch. The compare-and-set of the position comes first, so that of two ingesters one stops before it
+    /// wrote anything. `afterRecords` runs between records and rollups; tests die there.
+    public static func store(
+        _ batch: IngestBatch, afterRecords: () -> Void = {}, in tx: Transaction
+    ) throws -> Outcome {
+        guard try moveMark(batch, in: tx) else { return .fenced }
+        try ensurePartitions(for: batch.requests, in: tx)
+        let requests = try insertRequests(batch, in: tx)
+        let attempts = try insertAttempts(batch, in: tx)
+        afterRecords()
+        let newRequests = batch.requests.filter { requests.contains($0.request.id) }
+        let newAttempts = batch.requests.flatMap { request in
+            request.attempts.filter { attempts.contains($0.record.id) }.map { (request, $0) }
+        }
+        try RollupStorage.add(requests: newRequests, in: tx)
+        try RollupStorage.add(attempts: newAttempts, in: tx)
+        try suspend(newAttempts, in: tx)
+        try RefusalStorage.add(batch.refusals, in: tx)
+        try insertQuarantines(batch.quarantines, in: tx)
+        return .stored(requests: requests.count, attempts: attempts.count)
+    }
+
+    private static func moveMark(_ batch: IngestBatch, in tx: Transaction) throws -> Bool {
+        let moved = try tx.execute(
+            """
+            UPDATE journals SET segment = \(batch.to.segment), byte_offset = \(batch.to.offset),
+                oldest_open_at = \(batch.oldestOpenAt),
+                ingested_through = greatest(ingested_through, \(batch.heartbeat?.through)::timestamptz),
+                snapshot_change = greatest(snapshot_change, \(batch.heartbeat?.snapshotChange)::bigint)
+            WHERE journal_id = \(batch.journalID) AND epoch = \(batch.epoch) AND segment = \(batch.from.segment)
+                AND byte_offset = \(batch.from.offset) AND retired_at IS NULL
+            """)
+        return moved == 1
+    }
+
+    /// Partitions are made in their own months' order, which every ingester keeps.
+    private static func ensurePartitions(for requests: [IngestRequest], in tx: Transaction) throws {
+        var months: [String: Timestamp] = [:]
+        for request in requests {
+            let accepted = request.request.acceptedAt
+            months[String(accepted.description.prefix(7)), default: accepted] = accepted
+        }
+        for (_, instant) in months.sorted(by: { $0.key < $1.key }) {
+            try tx.execute("SELECT ensure_usage_partitions(\(instant))")
+        }
+    }
+
+    private static func insertRequests(_ batch: IngestBatch, in tx: Transaction) throws -> Set<RequestID> {
+        var rows = InsertBatch(columns: RecordColumns.request)
+        for entry in batch.requests {
+            try rows.append(RecordColumns.values(of: entry, journal: batch.journalID))
+        }
+        guard !rows.isEmpty else { return [] }
+        let sql = rows.insert(into: "request_records", "ON CONFLICT DO NOTHING RETURNING record_id")
+        return Set(try tx.query(sql).decodeAll(as: RequestID.self))
+    }
+
+    private static func insertAttempts(_ batch: IngestBatch, in tx: Transaction) throws -> Set<AttemptID> {
+        var rows = InsertBatch(columns: RecordColumns.attempt)
+        for entry in batch.requests {
+            for attempt in entry.attempts {
+                try rows.append(RecordColumns.values(of: attempt, in: entry, journal: batch.journalID))
+            }
+        }
+        guard !rows.isEmpty else { return [] }
+        let sql = rows.insert(into: "attempt_records", "ON CONFLICT DO NOTHING RETURNING record_id")
+        return Set(try tx.query(sql).decodeAll(as: AttemptID.self))
+    }
+
+    private static func suspend(_ attempts: [(IngestRequest, IngestAttempt)], in tx: Transaction) throws {
+        var rows = InsertBatch(columns: [
+            .init("account_id", "uuid"), .init("record_id", "uuid"), .init("accepted_at", "timestamptz"),
+            .init("period_start", "timestamptz"), .init("reason", "text"), .init("detail", "text"),
+        ])
+        for (entry, attempt) in attempts {
+            guard let suspense = attempt.suspense else { continue }
+            try rows.append([
+                entry.request.accountID, attempt.record.id, entry.request.acceptedAt, entry.periodStart,
+                suspense.reason, suspense.detail.storable,
+            ])
+        }
+        if !rows.isEmpty { try tx.execute(rows.insert(into: "suspense", "ON CONFLICT DO NOTHING")) }
+    }
+
+    private static func insertQuarantines(_ quarantines: [StoredQuarantine], in tx: Transaction) throws {
+        for range in quarantines {
+            try tx.execute(
+                """
+                INSERT INTO journal_quarantines (journal_id, segment, byte_offset, length, reason, found_at)
+                VALUES (
+                    \(range.journalID), \(range.mark.segment), \(range.mark.offset), \(range.length), \(range.reason),
+                    \(range.foundAt)
+                )
+                ON CONFLICT DO NOTHING
+                """)
+        }
+    }
+}
+
+extension String {
+    /// The text without NUL characters, which no Postgres text can hold: a record must never stop ingest.
+    var storable: String {
+        utf8.contains(0) ? String(map { $0 == "\0" ? "\u{FFFD}" : $0 }) : self
+    }
+}

@@ -1,0 +1,142 @@
+public import Identity
+public import Postgres
+
+/// A place in a journal, as the database keeps it: the end of what was ingested.
+public struct JournalMark: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// From 1; 0 before the first.
+    public var segment: Int64
+    public var offset: Int64
+
+    /// A place in a journal.
+    public init(segment: Int64, offset: Int64) {
+        self.segment = segment
+        self.offset = offset
+    }
+
+    public var description: String { "\(segment):\(offset)" }
+
+    public static func < (left: JournalMark, right: JournalMark) -> Bool {
+        (left.segment, left.offset) < (right.segment, right.offset)
+    }
+}
+
+/// A gateway's journal and how far it is ingested.
+public struct RegisteredJournal: Hashable, Sendable, Identifiable {
+    public let id: JournalID
+    /// The gateway's name.
+    public let gateway: String
+    public let epoch: Int64
+    public let mark: JournalMark
+    /// Real time of the last heartbeat inside the mark.
+    public let ingestedThrough: Timestamp?
+    /// The newest change that the gateway had applied by then.
+    public let snapshotChange: Int64
+    /// Billing time of acceptance of the oldest request that is open at the mark.
+    public let oldestOpenAt: Timestamp?
+    public let registeredAt: Timestamp
+    public let retiredAt: Timestamp?
+    public let retiredReason: String?
+}
+
+/// The journals of all gateways. Ingest moves their marks; see `IngestStorage`.
+public enum JournalStorage {
+    /// Makes a journal known, or begins its next epoch; returns the mark from which to ingest.
+    public static func register(
+        _ id: JournalID, gateway: String, epoch: Int64, now: Timestamp, in tx: Transaction
+    ) throws -> RegisteredJournal {
+        try tx.execute(
+            """
+            INSERT INTO journals (journal_id, gateway, epoch, registered_at)
+            VALUES (\(id), \(gateway), \(epoch), \(now))
+            ON CONFLICT (journal_id) DO UPDATE SET epoch = excluded.epoch, gateway = excluded.gateway
+            WHERE journals.epoch < excluded.epoch AND journals.retired_at IS NULL
+            """)
+        let journal = try require(id, in: tx)
+        guard journal.retiredAt == nil else {
+            throw StorageError.conflict(
+                "journal \(id) was retired (\(journal.retiredReason ?? "")): its gateway must begin a new one in an "
+                    + "empty directory")
+        }
+        guard journal.epoch == epoch else {
+            throw StorageError.conflict(
+                "journal \(id) is in epoch \(journal.epoch), this process opened it in epoch \(epoch): another gateway "
+                    + "works on a newer copy of this directory")
+        }
+        return journal
+    }
+
+    /// The journal, or nil.
+    public static func find(_ id: JournalID, in tx: Transaction) throws -> RegisteredJournal? {
+        try tx.query("\(select) WHERE journal_id = \(id)").first.map(journal)
+    }
+
+    /// The journal; `.notFound` when there is none.
+    public static func require(_ id: JournalID, in tx: Transaction) throws -> RegisteredJournal {
+        guard let journal = try find(id, in: tx) else { throw StorageError.notFound("journal \(id)") }
+        return journal
+    }
+
+    /// All journals, the first registered one first.
+    public static func list(includingRetired: Bool = true, in tx: Transaction) throws -> [RegisteredJournal] {
+        try tx.query(
+            "\(select) WHERE \(includingRetired) OR retired_at IS NULL ORDER BY registered_at, journal_id"
+        ).map(journal)
+    }
+
+    /// Says by hand that a journal is lost for good, so that periods close without it.
+    public static func retire(_ id: JournalID, reason: String, now: Timestamp, in tx: Transaction) throws {
+        guard !reason.isEmpty else {
+            throw StorageError.invalid(parameter: "reason", message: "say why the journal is lost; invoices show it")
+        }
+        let count = try tx.execute(
+            """
+            UPDATE journals SET retired_at = \(now), retired_reason = \(reason)
+            WHERE journal_id = \(id) AND retired_at IS NULL
+            """)
+        if count == 0 {
+            _ = try require(id, in: tx)
+            throw StorageError.conflict("journal \(id) is retired already")
+        }
+    }
+
+    /// Places of journals that could not be read.
+    public static func quarantines(journal: JournalID? = nil, in tx: Transaction) throws -> [StoredQuarantine] {
+        try tx.query(
+            """
+            SELECT journal_id, segment, byte_offset, length, reason, found_at FROM journal_quarantines
+            WHERE \(journal)::uuid IS NULL OR journal_id = \(journal)
+            ORDER BY journal_id, segment, byte_offset LIMIT \(PageRequest.limitMax)
+            """
+        ).map { row in
+            StoredQuarantine(
+                journalID: try row.decode("journal_id"),
+                mark: JournalMark(segment: try row.decode("segment"), offset: try row.decode("byte_offset")),
+                length: try row.decode("length"), reason: try row.decode("reason"),
+                foundAt: try row.decode("found_at"))
+        }
+    }
+
+    private static let select: SQL = """
+        SELECT journal_id, gateway, epoch, segment, byte_offset, ingested_through, snapshot_change, oldest_open_at,
+            registered_at, retired_at, retired_reason
+        FROM journals
+        """
+
+    private static func journal(_ row: Row) throws -> RegisteredJournal {
+        RegisteredJournal(
+            id: try row.decode("journal_id"), gateway: try row.decode("gateway"), epoch: try row.decode("epoch"),
+            mark: JournalMark(segment: try row.decode("segment"), offset: try row.decode("byte_offset")),
+            ingestedThrough: try row.decode("ingested_through"), snapshotChange: try row.decode("snapshot_change"),
+            oldestOpenAt: try row.decode("oldest_open_at"), registeredAt: try row.decode("registered_at"),
+            retiredAt: try row.decode("retired_at"), retiredReason: try row.decode("retired_reason"))
+    }
+}
+
+/// Bytes of a journal that could not be read.
+public struct StoredQuarantine: Hashable, Sendable {
+    public let journalID: JournalID
+    public let mark: JournalMark
+    public let length: Int64
+    public let reason: String
+    public let foundAt: Timestamp
+}

@@ -1,0 +1,165 @@
+public import Identity
+import Metering
+import Monetary
+public import Postgres
+public import Pricing
+
+/// A version of a plan as it was published.
+public struct PublishedPlanVersion: Sendable {
+    public let version: PlanVersion
+    /// The YAML as it was applied.
+    public let text: String
+    /// SHA-256 of the text, in hexadecimal.
+    public let sha256: String
+    public let createdAt: Timestamp
+}
+
+/// A plan in a list.
+public struct PlanSummary: Hashable, Sendable {
+    public let plan: String
+    public let title: String
+    public let currencyCode: String
+    /// The newest version's number.
+    public let latestVersion: Int
+    /// When the newest version takes (or took) effect.
+    public let latestEffectiveFrom: Timestamp
+    public let createdAt: Timestamp
+}
+
+/// Plans and their versions. A published version never changes.
+public enum PlanStorage {
+    /// What applying a document did.
+    public enum Application: Hashable, Sendable {
+        case published
+        /// The same version with the same content was there already.
+        case unchanged
+    }
+
+    /// Publishes a version: the document, and a row for each of its prices. Applying it again changes nothing.
+    ///
+    /// It must take effect at least a minute after the billing time of every account that is subscribed to the plan.
+    @discardableResult
+    public static func apply(
+        _ version: PlanVersion, text: String, now: Timestamp, in tx: Transaction
+    ) throws -> Application {
+        let plan = version.planID
+        try tx.execute(
+            """
+            INSERT INTO plans (plan, title, currency, created_at)
+            VALUES (\(plan), \(version.title), \(version.currency), \(now))
+            ON CONFLICT DO NOTHING
+            """)
+        // The plan's row is the lock under which versions join its history.
+        _ = try tx.query("SELECT 1 FROM plans WHERE plan = \(plan) FOR UPDATE")
+        let history = try history(of: plan, in: tx)
+        let furthest = try furthestOffset(plan: plan, in: tx)
+        switch try history.publishing(version, now: now.advanced(byMilliseconds: furthest)) {
+        case .unchanged: return .unchanged
+        case .new: break
+        }
+        try tx.execute("UPDATE plans SET title = \(version.title) WHERE plan = \(plan)")
+        try tx.execute(
+            """
+            INSERT INTO plan_versions (plan, version, effective_from, document, sha256, created_at)
+            VALUES (
+                \(plan), \(version.version), \(version.effectiveFrom), \(text), \(SHA256Digest(of: text).hexadecimal),
+                \(now)
+            )
+            """)
+        try insertPrices(of: version, in: tx)
+        try ChangeStorage.record(.plan, entity: "\(plan)@\(version.version)", in: tx)
+        return .published
+    }
+
+    /// All versions of a plan; empty when there is no such plan.
+    public static func history(of plan: String, in tx: Transaction) throws -> PlanHistory {
+        try PlanHistory(published: try versions(of: plan, in: tx).map(\.version))
+    }
+
+    /// All versions of a plan as they were published, the first one first.
+    public static func versions(of plan: String, in tx: Transaction) throws -> [PublishedPlanVersion] {
+        try tx.query(
+            """
+            SELECT plan, version, document, sha256, created_at FROM plan_versions WHERE plan = \(plan) ORDER BY version
+            """
+        ).map(published)
+    }
+
+    /// One version, or nil.
+    public static func find(_ plan: String, version: Int, in tx: Transaction) throws -> PublishedPlanVersion? {
+        try tx.query(
+            """
+            SELECT plan, version, document, sha256, created_at FROM plan_versions
+            WHERE plan = \(plan) AND version = \(version)
+            """
+        ).first.map(published)
+    }
+
+    /// The histories of all plans, by slug.
+    public static func histories(in tx: Transaction) throws -> [String: PlanHistory] {
+        let plans: [String] = try tx.query("SELECT plan FROM plans ORDER BY plan").decodeAll()
+        var histories: [String: PlanHistory] = [:]
+        for plan in plans { histories[plan] = try history(of: plan, in: tx) }
+        return histories
+    }
+
+    /// Plans in the order of their slugs, after `after`.
+    public static func list(
+        limit: Int = PageRequest.limitDefault, after: String? = nil, in tx: Transaction
+    ) throws -> Page<PlanSummary> {
+        let page = PageRequest(limit: limit)
+        let rows = try tx.query(
+            """
+            SELECT p.plan, p.title, p.currency, p.created_at, v.version, v.effective_from
+            FROM plans p
+            CROSS JOIN LATERAL (
+                SELECT version, effective_from FROM plan_versions WHERE plan = p.plan ORDER BY version DESC LIMIT 1
+            ) v
+            WHERE p.plan > \(after ?? "") ORDER BY p.plan LIMIT \(page.limitAndOne)
+            """)
+        let plans = try rows.map { row in
+            PlanSummary(
+                plan: try row.decode("plan"), title: try row.decode("title"),
+                currencyCode: try row.decode("currency"), latestVersion: try row.decode("version"),
+                latestEffectiveFrom: try row.decode("effective_from"), createdAt: try row.decode("created_at"))
+        }
+        return Page(plans, page)
+    }
+
+    private static func insertPrices(of version: PlanVersion, in tx: Transaction) throws {
+        var batch = InsertBatch(columns: [
+            .init("price_id", "text"), .init("plan", "text"), .init("version", "integer"), .init("price_key", "text"),
+            .init("tier", "text"), .init("meter", "text"), .init("picounits_per_unit", "numeric"),
+        ])
+        for price in version.prices {
+            try batch.append([
+                price.id, price.planID, price.version, price.priceKey, price.tier, price.meter.rawValue,
+                price.unitPrice.picounits,
+            ])
+        }
+        if !batch.isEmpty { try tx.execute(batch.insert(into: "effective_prices")) }
+    }
+
+    /// The most that the test clock of an account subscribed to the plan is ahead.
+    private static func furthestOffset(plan: String, in tx: Transaction) throws -> Int64 {
+        try tx.query(
+            """
+            SELECT coalesce(max(a.clock_offset_ms), 0) FROM accounts a
+            WHERE EXISTS (SELECT 1 FROM subscriptions s WHERE s.account_id = a.account_id AND s.plan = \(plan))
+            """
+        ).onlyValue()
+    }
+
+    private static func published(_ row: Row) throws -> PublishedPlanVersion {
+        let text = try row.decode("document", as: String.self)
+        let version: PlanVersion
+        do {
+            version = try PlanVersion(yaml: text)
+        } catch {
+            let name = try row.decode("plan", as: String.self)
+            throw StorageError.corrupt("a published version of plan \(name) does not read as a plan: \(error)")
+        }
+        return PublishedPlanVersion(
+            version: version, text: text, sha256: try row.decode("sha256"), createdAt: try row.decode("created_at"))
+    }
+}

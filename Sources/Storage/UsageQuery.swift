@@ -1,0 +1,102 @@
+public import Identity
+public import Metering
+public import Monetary
+
+/// What sums of usage are asked for.
+public struct UsageQuery: Hashable, Sendable {
+    /// What rows of the answer are told apart by, beside meter and currency.
+    public enum Dimension: String, CaseIterable, Hashable, Sendable {
+        /// The local hour of the account's zone, as its UTC start.
+        case hour
+        /// The local day of the account's zone.
+        case day
+        case account, tenant, project, key, model
+        /// What the model is priced as.
+        case priceKey = "price_key"
+        case tier
+
+        /// Its place in an answer.
+        var column: String { "by_" + rawValue }
+    }
+
+    /// Billing time; half-open. Sums are kept by local hour, so both should be whole hours of the account's zone.
+    public var from: Timestamp
+    public var to: Timestamp
+    public var account: AccountID?
+    public var tenant: TenantID?
+    public var project: ProjectID?
+    public var key: KeyID?
+    public var model: String?
+    public var tier: String?
+    public var meter: Meter?
+    /// Requests that carry all of these tags. With tags the answer is summed from single records, which is slower.
+    public var tags: [Tag]
+    public var groupBy: Set<Dimension>
+
+    /// The most rows of an answer.
+    public static let rowsMax = 10_000
+
+    /// All usage of a span, told apart by meter and currency only.
+    public init(from: Timestamp, to: Timestamp, groupBy: Set<Dimension> = []) {
+        self.from = from
+        self.to = to
+        self.tags = []
+        self.groupBy = groupBy
+    }
+}
+
+/// A sum of usage: what was billed and what was waived of one meter.
+public struct UsageTotal: Hashable, Sendable {
+    /// Only what the query grouped by is set. Ids are in their prefixed form, hours RFC 3339, days `2026-11-23`.
+    public let group: [UsageQuery.Dimension: String]
+    public let meter: Meter
+    /// Billed base units.
+    public let quantity: Int128
+    /// Billed, exact.
+    public let amount: Money
+    public let waivedQuantity: Int128
+    public let waivedAmount: Money
+    /// Attempts that added to the billed quantity.
+    public let records: Int64
+}
+
+/// A request as it is stored, with its attempts.
+public struct StoredRequest: Hashable, Sendable {
+    public let request: RequestRecord
+    /// The tier that promises and prices go by.
+    public let tier: String
+    public let journalID: JournalID
+    /// The end of its entry in the journal.
+    public let mark: JournalMark
+    /// By number.
+    public let attempts: [StoredAttempt]
+}
+
+/// An attempt as it is stored, with what rating made of it.
+public struct StoredAttempt: Hashable, Sendable {
+    public let record: AttemptRecord
+    public let rating: RatingState
+    public let plan: String?
+    public let planVersion: Int?
+    /// The tier that was billed.
+    public let tier: String
+    /// Billed where `rating` says rated; else what was waived, or zero.
+    public let amount: Money
+}
+
+/// Which single records are asked for.
+public struct RecordFilter: Hashable, Sendable {
+    public var account: AccountID?
+    public var tenant: TenantID?
+    public var project: ProjectID?
+    public var key: KeyID?
+    public var model: String?
+    public var outcome: RequestOutcome?
+    public var tags: [Tag] = []
+    /// Billing time; half-open.
+    public var from: Timestamp?
+    public var to: Timestamp?
+
+    /// Every record.
+    public init() {}
+}

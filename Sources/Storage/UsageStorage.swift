@@ -1,0 +1,107 @@
+import Identity
+import Metering
+import Monetary
+public import Postgres
+
+/// Sums of usage.
+public enum UsageStorage {
+    /// Sums, in the order of what they are grouped by, then of the meters. Summed from rollups; with tags, from the
+    /// records themselves.
+    public static func totals(_ query: UsageQuery, in tx: Transaction) throws -> [UsageTotal] {
+        let dimensions = UsageQuery.Dimension.allCases.filter(query.groupBy.contains)
+        let groups = dimensions.map { "\(Self.expression(of: $0)) AS \($0.column)" }
+        let columns = groups.map { $0 + ", " }.joined()
+        let keys = (dimensions.map(\.column) + ["currency", "meter"]).joined(separator: ", ")
+        let rows = try tx.query(
+            """
+            SELECT \(unescaped: columns)a.currency, u.meter, sum(u.records)::bigint AS records,
+                sum(u.quantity)::numeric AS quantity, sum(u.amount)::numeric AS amount,
+                sum(u.waived_quantity)::numeric AS waived_quantity, sum(u.waived_amount)::numeric AS waived_amount
+            FROM (\(query.tags.isEmpty ? rollups : records(query))) u JOIN accounts a USING (account_id)
+            WHERE u.hour_start >= \(query.from) AND u.hour_start < \(query.to) \(filters(query))
+            GROUP BY \(unescaped: keys) ORDER BY \(unescaped: keys)
+            LIMIT \(UsageQuery.rowsMax)
+            """)
+        return try rows.map { row in try total(row, dimensions) }
+    }
+
+    private static func total(_ row: Row, _ dimensions: [UsageQuery.Dimension]) throws -> UsageTotal {
+        let currency = try row.decode("currency", as: Currency.self)
+        var group: [UsageQuery.Dimension: String] = [:]
+        for dimension in dimensions { group[dimension] = try text(of: dimension, row) }
+        return UsageTotal(
+            group: group, meter: try row.value("meter"), quantity: try row.decode("quantity"),
+            amount: try row.money("amount", currency), waivedQuantity: try row.decode("waived_quantity"),
+            waivedAmount: try row.money("waived_amount", currency), records: try row.decode("records"))
+    }
+
+    private static func expression(of dimension: UsageQuery.Dimension) -> String {
+        switch dimension {
+        case .hour: "u.hour_start"
+        case .day: "(u.hour_start AT TIME ZONE a.time_zone)::date"
+        case .account: "u.account_id"
+        case .tenant: "u.tenant_id"
+        case .project: "u.project_id"
+        case .key: "u.key_id"
+        case .model: "u.model"
+        case .priceKey: "u.price_key"
+        case .tier: "u.tier"
+        }
+    }
+
+    private static func text(of dimension: UsageQuery.Dimension, _ row: Row) throws -> String {
+        switch dimension {
+        case .hour: try row.decode(dimension.column, as: Timestamp.self).description
+        case .account: try row.decode(dimension.column, as: AccountID.self).description
+        case .tenant: try row.decode(dimension.column, as: TenantID.self).description
+        case .project: try row.decode(dimension.column, as: ProjectID.self).description
+        case .key: try row.decode(dimension.column, as: KeyID.self).description
+        case .day, .model, .priceKey, .tier: try row.decode(dimension.column)
+        }
+    }
+
+    private static func filters(_ query: UsageQuery) -> SQL {
+        var sql: SQL = ""
+        if let account = query.account { sql += "AND u.account_id = \(account) " }
+        if let tenant = query.tenant { sql += "AND u.tenant_id = \(tenant) " }
+        if let project = query.project { sql += "AND u.project_id = \(project) " }
+        if let key = query.key { sql += "AND u.key_id = \(key) " }
+        if let model = query.model { sql += "AND u.model = \(model) " }
+        if let tier = query.tier { sql += "AND u.tier = \(tier) " }
+        if let meter = query.meter { sql += "AND u.meter = \(meter.rawValue) " }
+        return sql
+    }
+
+    private static let rollups: SQL = """
+        SELECT r.*, p.price_key, p.tier, p.meter FROM usage_rollups r JOIN effective_prices p USING (price_id)
+        """
+
+    /// The same rows as the rollups', one for each attempt and meter, computed from the buckets and prices.
+    private static func records(_ query: UsageQuery) -> SQL {
+        """
+        SELECT r.account_id, date_trunc('hour', r.accepted_at, z.time_zone) AS hour_start, r.tenant_id, r.project_id,
+            r.key_id, r.model, p.price_key, p.tier, p.meter,
+            (t.rating = 'rated')::integer AS records,
+            CASE t.rating WHEN 'rated' THEN m.quantity ELSE 0 END AS quantity,
+            CASE t.rating WHEN 'rated' THEN m.quantity * p.picounits_per_unit * 0.000000000001 ELSE 0 END AS amount,
+            CASE t.rating WHEN 'waived' THEN m.quantity ELSE 0 END AS waived_quantity,
+            CASE t.rating WHEN 'waived' THEN m.quantity * p.picounits_per_unit * 0.000000000001 ELSE 0 END
+                AS waived_amount
+        FROM request_records r
+        JOIN accounts z ON z.account_id = r.account_id
+        JOIN attempt_records t ON t.account_id = r.account_id AND t.accepted_at = r.accepted_at
+            AND t.request_id = r.record_id
+        CROSS JOIN LATERAL (VALUES
+            ('input_tokens', t.input_uncached::numeric),
+            ('cache_read_tokens', t.cache_read::numeric),
+            ('cache_write_tokens', t.cache_write_5m::numeric + t.cache_write_1h + t.cache_write_long),
+            ('output_tokens', t.output_visible::numeric + t.output_reasoning)
+        ) AS m(meter, quantity)
+        JOIN effective_prices p ON p.plan = t.plan AND p.version = t.plan_version AND p.price_key = t.price_key
+            AND p.tier = t.tier AND p.meter = m.meter
+        WHERE m.quantity > 0 AND t.rating IN ('rated', 'waived')
+            AND r.accepted_at >= \(query.from) AND r.accepted_at < \(query.to)
+            AND r.tags @> \(TagText.json(of: query.tags))::jsonb
+        """
+    }
+}
