@@ -33,6 +33,12 @@ let package = Package(
             name: "Pricing",
             dependencies: ["Monetary", "Identity", "Metering", .product(name: "Yams", package: "Yams")],
             swiftSettings: settings),
+        .target(name: "ServiceLevels", dependencies: ["Identity", "Metering", "Monetary"], swiftSettings: settings),
+        .target(name: "Ledger", dependencies: ["Identity", "Monetary"], swiftSettings: settings),
+        .target(
+            name: "Invoicing",
+            dependencies: ["Accounts", "Identity", "Ledger", "Metering", "Monetary", "Pricing", "ServiceLevels"],
+            swiftSettings: settings),
         // ports
         .target(name: "Engines", dependencies: ["Identity", "Metering"], swiftSettings: settings),
         // adapters
@@ -41,7 +47,10 @@ let package = Package(
         .target(name: "UsageJournal", dependencies: ["Identity", "Metering"], swiftSettings: settings),
         .target(
             name: "Storage",
-            dependencies: ["Accounts", "Engines", "Identity", "Metering", "Monetary", "Postgres", "Pricing"],
+            dependencies: [
+                "Accounts", "Engines", "Identity", "Invoicing", "Ledger", "Metering", "Monetary", "Postgres",
+                "Pricing", "ServiceLevels",
+            ],
             swiftSettings: settings),
         // apps
         .target(
@@ -68,6 +77,20 @@ let package = Package(
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),
         .testTarget(
             name: "UsageJournalTests", dependencies: ["UsageJournal", "Identity", "Metering"], swiftSettings: settings),
+        .testTarget(
+            name: "LedgerTests", dependencies: ["Ledger", "Identity", "Monetary", "NaiveArithmetic"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "ServiceLevelsTests",
+            dependencies: ["ServiceLevels", "Identity", "Metering", "Monetary", "NaiveArithmetic"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "InvoicingTests",
+            dependencies: [
+                "Invoicing", "Accounts", "Identity", "Ledger", "Metering", "Monetary", "NaiveArithmetic", "Pricing",
+                "ServiceLevels",
+            ],
+            swiftSettings: settings),
         .target(name: "NaiveArithmetic", path: "Tests/NaiveArithmetic", swiftSettings: settings),
         .testTarget(name: "AccountsTests", dependencies: ["Accounts", "Identity"], swiftSettings: settings),
         .testTarget(name: "MonetaryTests", dependencies: ["Monetary", "NaiveArithmetic"], swiftSettings: settings),

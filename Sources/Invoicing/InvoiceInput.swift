@@ -1,0 +1,195 @@
+public import Accounts
+public import Identity
+public import Metering
+public import Monetary
+public import Pricing
+public import ServiceLevels
+
+/// A tenant's subscription with the published versions of its plan.
+public struct SubscriptionTerms: Hashable, Sendable {
+    public let subscription: Subscription
+    /// Shown on the lines.
+    public let tenantName: String
+    public let history: PlanHistory
+
+    /// A subscription as the account has it.
+    public init(subscription: Subscription, tenantName: String, history: PlanHistory) {
+        self.subscription = subscription
+        self.tenantName = tenantName
+        self.history = history
+    }
+
+    public var id: SubscriptionID { subscription.id }
+
+    /// True where it is in force just before `instant`.
+    func isInForce(before instant: Timestamp) -> Bool {
+        subscription.startsAt < instant && (subscription.endsAt.map { $0 >= instant } ?? true)
+    }
+
+    /// The version in force just before `instant`.
+    func version(before instant: Timestamp) -> PlanVersion? {
+        history.versions.last { $0.effectiveFrom < instant }
+    }
+}
+
+/// What a usage line is about: one meter of one model in one tier at one price.
+public struct UsageCharge: Hashable, Sendable {
+    public let subscriptionID: SubscriptionID
+    public let plan: String
+    public let planVersion: Int
+    /// The public name.
+    public let model: String
+    public let priceKey: String
+    /// The tier that served.
+    public let tier: String
+    public let meter: Meter
+
+    /// Names a charge.
+    public init(
+        subscriptionID: SubscriptionID, plan: String, planVersion: Int, model: String, priceKey: String, tier: String,
+        meter: Meter,
+    ) {
+        self.subscriptionID = subscriptionID
+        self.plan = plan
+        self.planVersion = planVersion
+        self.model = model
+        self.priceKey = priceKey
+        self.tier = tier
+        self.meter = meter
+    }
+
+    /// Part of the identity of its lines; never changes.
+    var identityText: String { "usage/\(plan)/\(planVersion)/\(priceKey)/\(model)/\(tier)/\(meter.rawValue)" }
+}
+
+extension UsageCharge: Comparable {
+    /// The order of lines: subscription, model, tier, meter, then the version.
+    public static func < (left: UsageCharge, right: UsageCharge) -> Bool {
+        if left.subscriptionID != right.subscriptionID { return left.subscriptionID < right.subscriptionID }
+        if left.model != right.model { return left.model < right.model }
+        if left.tier != right.tier { return left.tier < right.tier }
+        if left.meter != right.meter { return left.meter < right.meter }
+        return (left.plan, left.planVersion, left.priceKey) < (right.plan, right.planVersion, right.priceKey)
+    }
+}
+
+/// A month's rated usage of one charge: sums over the rollups.
+public struct UsageTotal: Hashable, Sendable {
+    public let charge: UsageCharge
+    public let unitPrice: UnitPrice
+    /// The plan version's rounding of lines.
+    public let rounding: Rounding
+    /// Base units billed.
+    public let quantity: Int64
+    /// The exact rated amount.
+    public let amount: Money
+
+    /// A sum as the rollups have it.
+    public init(charge: UsageCharge, unitPrice: UnitPrice, rounding: Rounding, quantity: Int64, amount: Money) {
+        self.charge = charge
+        self.unitPrice = unitPrice
+        self.rounding = rounding
+        self.quantity = quantity
+        self.amount = amount
+    }
+}
+
+/// Usage of a month whose invoice is finalized: what the rollups say now beside what its lines and earlier adjustments
+/// say. The difference is billed as an adjustment.
+public struct EarlierUsage: Hashable, Sendable {
+    public let period: ServicePeriod
+    public let rated: UsageTotal
+    public let invoicedQuantity: Int64
+    public let invoicedAmount: Money
+
+    /// Both sides of one charge of one month.
+    public init(period: ServicePeriod, rated: UsageTotal, invoicedQuantity: Int64, invoicedAmount: Money) {
+        self.period = period
+        self.rated = rated
+        self.invoicedQuantity = invoicedQuantity
+        self.invoicedAmount = invoicedAmount
+    }
+}
+
+/// A credit granted for a broken promise of an earlier month, and how much of it is on invoices already.
+public struct CreditDue: Hashable, Sendable {
+    public let resultID: ServiceLevelResultID
+    public let subscriptionID: SubscriptionID
+    /// The month in which the promise was broken.
+    public let period: ServicePeriod
+    public let plan: String
+    public let planVersion: Int
+    public let tier: String
+    public let objective: Objective
+    public let promised: Percentage
+    public let attainment: Attainment
+    public let creditPercent: Percentage
+    /// The tier's exact charges of that month.
+    public let base: Money
+    /// Before rounding to the minor unit.
+    public let exactCredit: Money
+    /// In whole minor units.
+    public let credit: Money
+    /// Sum of the amounts of its lines on invoices that are not void, as a positive amount.
+    public let applied: Money
+    /// The same before rounding.
+    public let appliedExact: Money
+    public let evidence: PromiseEvidence
+
+    /// A credit as it stands.
+    public init(
+        resultID: ServiceLevelResultID, subscriptionID: SubscriptionID, period: ServicePeriod, plan: String,
+        planVersion: Int, tier: String, objective: Objective, promised: Percentage, attainment: Attainment,
+        creditPercent: Percentage, base: Money, exactCredit: Money, credit: Money, applied: Money,
+        appliedExact: Money, evidence: PromiseEvidence,
+    ) {
+        self.resultID = resultID
+        self.subscriptionID = subscriptionID
+        self.period = period
+        self.plan = plan
+        self.planVersion = planVersion
+        self.tier = tier
+        self.objective = objective
+        self.promised = promised
+        self.attainment = attainment
+        self.creditPercent = creditPercent
+        self.base = base
+        self.exactCredit = exactCredit
+        self.credit = credit
+        self.applied = applied
+        self.appliedExact = appliedExact
+        self.evidence = evidence
+    }
+}
+
+/// All that an invoice is made of. The same input gives the same draft, whatever the order of its parts.
+public struct InvoiceInput: Sendable {
+    public let accountID: AccountID
+    public let currency: Currency
+    public let month: BillingMonth
+    /// How many invoices of this month are void: the next one gets another id.
+    public let generation: Int
+    public let subscriptions: [SubscriptionTerms]
+    /// The month's own usage.
+    public let usage: [UsageTotal]
+    /// Usage of months that are invoiced.
+    public let earlierUsage: [EarlierUsage]
+    /// Credits granted for earlier months.
+    public let credits: [CreditDue]
+
+    /// The parts of one account's month.
+    public init(
+        accountID: AccountID, currency: Currency, month: BillingMonth, generation: Int = 0,
+        subscriptions: [SubscriptionTerms], usage: [UsageTotal], earlierUsage: [EarlierUsage] = [],
+        credits: [CreditDue] = [],
+    ) {
+        self.accountID = accountID
+        self.currency = currency
+        self.month = month
+        self.generation = generation
+        self.subscriptions = subscriptions
+        self.usage = usage
+        self.earlierUsage = earlierUsage
+        self.credits = credits
+    }
+}

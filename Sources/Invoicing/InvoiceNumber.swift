@@ -1,0 +1,25 @@
+public import Identity
+
+/// A number of a series without gaps, such as `INV-2026-000001`. The series changes with the year of the invoice's date.
+public struct InvoiceNumber: Hashable, Sendable, CustomStringConvertible {
+    public let series: String
+    /// 1 for the first.
+    public let value: Int64
+
+    /// The digits that a number is filled up to; a larger one has more.
+    public static let digits = 6
+
+    /// The number `value` of `series`.
+    public init(series: String, value: Int64) {
+        self.series = series
+        self.value = value
+    }
+
+    /// The series of invoices dated in the year of `date`: `INV-2026`.
+    public static func series(on date: CivilDate) -> String { "INV-\(date.year)" }
+
+    public var description: String {
+        let text = "\(value)"
+        return series + "-" + String(repeating: "0", count: max(0, InvoiceNumber.digits - text.utf8.count)) + text
+    }
+}
