@@ -30,10 +30,15 @@ public struct Currency: Hashable, Sendable {
 }
 
 extension Currency {
+    /// US dollar.
     public static let usd = Currency(knownCode: "USD", minorUnitDigits: 2)
+    /// Euro.
     public static let eur = Currency(knownCode: "EUR", minorUnitDigits: 2)
+    /// Pound sterling.
     public static let gbp = Currency(knownCode: "GBP", minorUnitDigits: 2)
+    /// Yen, which has no minor unit.
     public static let jpy = Currency(knownCode: "JPY", minorUnitDigits: 0)
+    /// Kuwaiti dinar of 1000 fils.
     public static let kwd = Currency(knownCode: "KWD", minorUnitDigits: 3)
 
     /// Every known currency, in the order of its code.

@@ -10,8 +10,10 @@ public struct Money: Hashable, Sendable {
 
     /// The amount in 10⁻¹² of the currency's unit.
     public let picounits: Int128
+    /// What the amount is in.
     public let currency: Currency
 
+    /// An amount of so many 10⁻¹² of the currency's unit.
     public init(picounits: Int128, currency: Currency) {
         self.picounits = picounits
         self.currency = currency
@@ -20,13 +22,16 @@ public struct Money: Hashable, Sendable {
     /// Nothing, in a currency.
     public static func zero(_ currency: Currency) -> Money { Money(picounits: 0, currency: currency) }
 
+    /// Whether it is nothing.
     public var isZero: Bool { picounits == 0 }
+    /// Whether it is less than nothing.
     public var isNegative: Bool { picounits < 0 }
 }
 
 // MARK: - Arithmetic
 
 extension Money {
+    /// Both amounts together, exactly.
     public func adding(_ other: Money) throws(MonetaryError) -> Money {
         try requireSameCurrency(other)
         let (sum, overflowed) = picounits.addingReportingOverflow(other.picounits)
@@ -34,6 +39,7 @@ extension Money {
         return Money(picounits: sum, currency: currency)
     }
 
+    /// This amount less the other, exactly.
     public func subtracting(_ other: Money) throws(MonetaryError) -> Money {
         try requireSameCurrency(other)
         let (difference, overflowed) = picounits.subtractingReportingOverflow(other.picounits)
@@ -41,6 +47,7 @@ extension Money {
         return Money(picounits: difference, currency: currency)
     }
 
+    /// The opposite amount.
     public func negated() throws(MonetaryError) -> Money {
         let (negative, overflowed) = Int128.zero.subtractingReportingOverflow(picounits)
         if overflowed { throw .overflow }

@@ -1,10 +1,13 @@
 /// An exact fraction, for proration and shares: kept in lowest terms and rounded once, at the end.
 public struct Ratio: Hashable, Sendable {
+    /// Carries the sign.
     public let numerator: Int128
     /// Always above zero.
     public let denominator: Int128
 
+    /// Nothing of something.
     public static let zero = Ratio(reducing: 0, over: 1)
+    /// The whole.
     public static let one = Ratio(reducing: 1, over: 1)
 
     /// `numerator` ÷ `denominator` in lowest terms.
@@ -26,6 +29,7 @@ public struct Ratio: Hashable, Sendable {
         self.denominator = denominator / divisor
     }
 
+    /// The exact sum.
     public func adding(_ other: Ratio) throws(MonetaryError) -> Ratio {
         // The denominators' common part is divided out first, so that sums of like fractions do not grow.
         let shared = Int128(Ratio.greatestCommonDivisor(denominator.magnitude, other.denominator.magnitude))
@@ -36,10 +40,12 @@ public struct Ratio: Hashable, Sendable {
         return try Ratio(sum, over: Ratio.product(denominator / shared, other.denominator))
     }
 
+    /// The exact difference.
     public func subtracting(_ other: Ratio) throws(MonetaryError) -> Ratio {
         try adding(other.multiplied(by: Ratio(reducing: -1, over: 1)))
     }
 
+    /// The exact product.
     public func multiplied(by other: Ratio) throws(MonetaryError) -> Ratio {
         let left = try Ratio(numerator, over: other.denominator)
         let right = try Ratio(other.numerator, over: denominator)
@@ -49,6 +55,7 @@ public struct Ratio: Hashable, Sendable {
         )
     }
 
+    /// The exact quotient; by zero it is an error.
     public func divided(by other: Ratio) throws(MonetaryError) -> Ratio {
         try multiplied(by: Ratio(other.denominator, over: other.numerator))
     }

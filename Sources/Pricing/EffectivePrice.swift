@@ -8,13 +8,18 @@ public struct EffectivePrice: Hashable, Sendable {
     public let id: String
     /// The plan's slug.
     public let planID: String
+    /// The number of the plan's version.
     public let version: Int
     /// What the model catalogue says a model is priced as.
     public let priceKey: String
+    /// A tier of the plan, as it names it.
     public let tier: String
+    /// What is counted.
     public let meter: Meter
+    /// How the count becomes an amount.
     public let model: PriceModel
 
+    /// A row; its id follows from the rest.
     public init(planID: String, version: Int, priceKey: String, tier: String, meter: Meter, model: PriceModel) {
         id = "\(planID)@\(version)/\(priceKey)/\(tier)/\(meter.rawValue)"
         self.planID = planID

@@ -3,6 +3,7 @@ import Monetary
 
 /// One difference between two versions.
 public struct PlanChange: Hashable, Sendable {
+    /// Which part of a plan changes.
     public enum Kind: String, CaseIterable, Sendable {
         case terms
         case fee
@@ -12,6 +13,7 @@ public struct PlanChange: Hashable, Sendable {
         case promise
     }
 
+    /// Which part of the plan changes.
     public let kind: Kind
     /// What changes, such as `sim-small/standard/input_tokens`.
     public let subject: String
@@ -39,11 +41,14 @@ extension PlanChange: CustomStringConvertible {
 
 /// What a newer version changes for those on the plan. Prices are compared as they are billed, tiers multiplied out.
 public struct PlanDiff: Hashable, Sendable {
+    /// The version that is compared with.
     public let older: PlanVersion
+    /// The version that is compared.
     public let newer: PlanVersion
     /// In the order of kinds, then of subjects as the documents list them.
     public let changes: [PlanChange]
 
+    /// Compares two versions of a plan (or two plans).
     public init(from older: PlanVersion, to newer: PlanVersion) {
         self.older = older
         self.newer = newer
@@ -53,6 +58,7 @@ public struct PlanDiff: Hashable, Sendable {
             + PlanDiff.prices(older, newer) + PlanDiff.promises(older, newer)
     }
 
+    /// Whether nothing changes but number and date.
     public var isEmpty: Bool { changes.isEmpty }
 }
 

@@ -10,6 +10,7 @@ public struct PlanDocument: Hashable, Sendable {
     public var version: Int
     /// The plan's name on invoices.
     public var title: String
+    /// What every price of the plan is in.
     public var currency: Currency
     /// Requests accepted from this instant on are priced by this version.
     public var effectiveFrom: Timestamp
@@ -17,7 +18,9 @@ public struct PlanDocument: Hashable, Sendable {
     public var rounding: Rounding
     /// Whether a tier's price with more than 6 decimals is rounded half to even, instead of being refused.
     public var roundsPrices: Bool
+    /// The monthly fee; nil where there is none.
     public var baseFee: BaseFee?
+    /// What is billed when an answer did not end as it should.
     public var policies: PlanPolicies
     /// The prices of the base tier, by price key.
     public var models: [String: TokenPrices]
@@ -26,6 +29,7 @@ public struct PlanDocument: Hashable, Sendable {
     /// What is promised, by tier.
     public var promises: [String: [ServicePromise]]
 
+    /// A document put together by hand; `PlanVersion` checks it.
     public init(
         plan: String, version: Int, title: String, currency: Currency, effectiveFrom: Timestamp,
         rounding: Rounding = .halfEven, roundsPrices: Bool = false, baseFee: BaseFee? = nil,
@@ -77,9 +81,12 @@ public struct BaseFee: Hashable, Sendable {
         case days
     }
 
+    /// For a whole month; zero or more.
     public var amount: Money
+    /// What part of a month costs.
     public var proration: Proration
 
+    /// A monthly fee.
     public init(amount: Money, proration: Proration = .days) {
         self.amount = amount
         self.proration = proration
@@ -112,12 +119,14 @@ public struct PlanPolicies: Hashable, Sendable {
         case waive
     }
 
+    /// For plain answers; a stream whose client left is always cut.
     public var onClientAbort: ClientAbort
     /// For requests that were running when their gateway died.
     public var onGatewayLoss: Counted
     /// For answers that ended normally without the engine saying what it used.
     public var usageMissing: Counted
 
+    /// The defaults are those of a document that does not say.
     public init(
         onClientAbort: ClientAbort = .drain, onGatewayLoss: Counted = .waive, usageMissing: Counted = .billCounted
     ) {

@@ -74,11 +74,17 @@ public struct PlanHistory: Hashable, Sendable {
 
 /// Why a version cannot join a plan's history.
 public enum PlanHistoryError: Error, Hashable, Sendable {
+    /// Numbers follow each other without gaps.
     case wrongNumber(version: Int, expected: Int)
+    /// A published version never changes.
     case differsFromPublished(version: Int, next: Int)
+    /// A history is that of one plan.
     case otherPlan(String, expected: String)
+    /// A plan keeps its currency.
     case currencyChanged(from: String, to: String)
+    /// Versions take effect in the order of their numbers.
     case notAfterPrevious(effectiveFrom: Timestamp, previous: Timestamp)
+    /// A new version needs notice.
     case tooSoon(effectiveFrom: Timestamp, earliest: Timestamp)
 }
 

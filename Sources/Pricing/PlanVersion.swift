@@ -4,7 +4,8 @@ public import Monetary
 
 /// A version of a plan that can be published: a document without errors, and the rows of prices that follow from it.
 /// Immutable; a change of prices is another version.
-public struct PlanVersion: Hashable, Sendable {
+public struct PlanVersion: Sendable {
+    /// What the version was made from.
     public let document: PlanDocument
     /// Every combination that the plan sells, in the order of price key, tier (the base tier first) and meter.
     public let prices: [EffectivePrice]
@@ -45,15 +46,29 @@ public struct PlanVersion: Hashable, Sendable {
     }
 }
 
+/// Rows follow from the document, so equal documents make equal versions.
+extension PlanVersion: Hashable {
+    public static func == (left: PlanVersion, right: PlanVersion) -> Bool { left.document == right.document }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(document) }
+}
+
 extension PlanVersion {
     /// The plan's slug.
     public var planID: String { document.plan }
+    /// Counts from 1.
     public var version: Int { document.version }
+    /// The plan's name on invoices.
     public var title: String { document.title }
+    /// What every price is in.
     public var currency: Currency { document.currency }
+    /// The first instant that this version prices.
     public var effectiveFrom: Timestamp { document.effectiveFrom }
+    /// How an invoice line becomes an amount that can be paid.
     public var rounding: Rounding { document.rounding }
+    /// The monthly fee; nil where there is none.
     public var baseFee: BaseFee? { document.baseFee }
+    /// What is billed when an answer did not end as it should.
     public var policies: PlanPolicies { document.policies }
 
     /// The names of the plan's tiers, the base tier first.

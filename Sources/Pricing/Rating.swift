@@ -29,6 +29,7 @@ extension RatingError: CustomStringConvertible {
 
 /// What one meter of one attempt costs.
 public struct RatedCharge: Hashable, Sendable {
+    /// What was counted.
     public let meter: Meter
     /// Base units; above zero.
     public let quantity: Int64
@@ -56,6 +57,7 @@ public struct RatedAttempt: Hashable, Sendable {
     public let charges: [RatedCharge]
     /// Nil where the charges are billed. Where they are not, they show what was waived.
     public let waiver: Waiver?
+    /// The plan's.
     public let currency: Currency
 
     /// The sum of the charges, billed or not.

@@ -28,15 +28,19 @@ public struct ServicePromise: Hashable, Sendable {
 
     /// One step of a credit ladder: attained less than `below` gives `credit` of the tier's charges of that month.
     public struct CreditStep: Hashable, Sendable {
+        /// The attained share, in percent, under which the step applies.
         public var below: Percentage
+        /// The share of the tier's charges that is given back, in percent.
         public var credit: Percentage
 
+        /// A step of a ladder.
         public init(below: Percentage, credit: Percentage) {
             self.below = below
             self.credit = credit
         }
     }
 
+    /// What makes a request a good one.
     public var objective: Objective
     /// The share of good requests that is promised.
     public var percent: Percentage
@@ -48,6 +52,7 @@ public struct ServicePromise: Hashable, Sendable {
     /// The longest threshold: an hour.
     public static let thresholdMillisecondsMax: Int64 = 3_600_000
 
+    /// A promise for a tier.
     public init(objective: Objective, percent: Percentage, minimumRequests: Int64 = 1, credits: [CreditStep] = []) {
         self.objective = objective
         self.percent = percent

@@ -3,6 +3,7 @@ public import Monetary
 
 /// The prices of one model in one tier, per 1 000 000 tokens of each meter.
 public struct TokenPrices: Hashable, Sendable {
+    /// Tokens of the prompt that no cache served.
     public var input: UnitPrice
     /// Nil for models that make no tokens, such as embeddings. Should they ever report some, that usage has no price
     /// and goes to suspense.
@@ -12,6 +13,7 @@ public struct TokenPrices: Hashable, Sendable {
     /// Nil: tokens written to a cache cost what input costs. Zero is a price: they are free.
     public var cacheWrite: UnitPrice?
 
+    /// Prices of a model.
     public init(input: UnitPrice, output: UnitPrice?, cacheRead: UnitPrice? = nil, cacheWrite: UnitPrice? = nil) {
         self.input = input
         self.output = output
@@ -37,6 +39,7 @@ public struct TierPricing: Hashable, Sendable {
     /// Prices of the tier's own, by price key.
     public var prices: [String: TokenPrices]
 
+    /// A tier; one of the two must be there.
     public init(multiplier: Multiplier? = nil, prices: [String: TokenPrices] = [:]) {
         self.multiplier = multiplier
         self.prices = prices

@@ -27,6 +27,13 @@ enum ShippedPlans {
         }
     }
 
+    @Test func `the plan that the documentation shows is free of findings`() throws {
+        let page = ShippedPlans.directory.deletingLastPathComponent().appending(path: "docs/plans.md")
+        let parts = try String(contentsOf: page, encoding: .utf8).components(separatedBy: "```")
+        let example = try #require(parts.first { $0.hasPrefix("yaml\n") })
+        #expect(PlanLint(yaml: String(example.dropFirst(5))).findings.map(\.description) == [])
+    }
+
     @Test(arguments: ["pay-as-you-go", "team-priority"])
     func `the plans of the demo sell what the demo serves`(name: String) throws {
         let file = ShippedPlans.directory.appending(path: "\(name).yaml")
