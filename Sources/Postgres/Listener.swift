@@ -20,7 +20,7 @@ public final class Listener: Sendable {
     static let reconnectDelayMinMilliseconds: Int32 = 100
     static let reconnectDelayMaxMilliseconds: Int32 = 5_000
 
-    /// The events, for one reader. Ends with ``stop()``.
+    /// The events, for one reader. Ends with ``stop()``, or when the listener goes away: keep it while you read.
     public let events: AsyncStream<Event>
     private let worker: ListenerWorker
 

@@ -98,7 +98,7 @@ func hexBytes(_ digits: some Collection<UInt8>) -> [UInt8]? {
     bytes.reserveCapacity(digits.count / 2)
     var high: UInt8?
     for digit in digits {
-        guard let value = Character(UnicodeScalar(digit)).hexDigitValue.map(UInt8.init) else { return nil }
+        guard let value = nibble(digit) else { return nil }
         if let first = high {
             bytes.append(first << 4 | value)
             high = nil
@@ -107,6 +107,15 @@ func hexBytes(_ digits: some Collection<UInt8>) -> [UInt8]? {
         }
     }
     return bytes
+}
+
+private func nibble(_ digit: UInt8) -> UInt8? {
+    switch digit {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
+    default: nil
+    }
 }
 
 /// Elements of a one-dimensional array's text form; nil when it is malformed or has more dimensions.

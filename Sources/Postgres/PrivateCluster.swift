@@ -130,6 +130,7 @@ public actor PrivateCluster {
     // MARK: files
 
     private nonisolated var dataDirectory: String { "\(directory)/data" }
+    private nonisolated var unfinishedDirectory: String { "\(directory)/data.unfinished" }
     /// Where the server writes what it has to say.
     public nonisolated var logPath: String { "\(directory)/postgres.log" }
 
@@ -148,17 +149,8 @@ public actor PrivateCluster {
             path += "/\(component)"
             if mkdir(path, 0o755) != 0 && errno != EEXIST { throw failure("cannot make \(path)") }
         }
-        for path in [dataDirectory, socketDirectory] {
-            if mkdir(path, 0o700) != 0 {
-                guard errno == EEXIST else { throw failure("cannot make \(path)") }
-                // Someone else's directory at our short path in /tmp would be someone else's server.
-                var status = stat()
-                guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == account.user
-                else { throw ClusterError("\(path) exists and does not belong to user \(account.user): remove it") }
-            } else if account.isOther, chown(path, account.user, account.group) != 0 {
-                throw failure("cannot give \(path) to user \(account.name)")
-            }
-        }
+        try makeDirectory(dataDirectory, of: account)
+        try makeDirectory(socketDirectory, of: account)
         guard account.isOther else { return }
         let reachable = try ChildProcess.run(
             try account.command(["test", "-x", dataDirectory], endsWithParent: false), log: "/dev/null",
@@ -171,9 +163,24 @@ public actor PrivateCluster {
         }
     }
 
+    private func makeDirectory(_ path: String, of account: ServerAccount) throws(ClusterError) {
+        if mkdir(path, 0o700) != 0 {
+            guard errno == EEXIST else { throw failure("cannot make \(path)") }
+            // Someone else's directory at our short path in /tmp would be someone else's server.
+            var status = stat()
+            guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == account.user
+            else { throw ClusterError("\(path) exists and does not belong to user \(account.user): remove it") }
+        } else if account.isOther, chown(path, account.user, account.group) != 0 {
+            throw failure("cannot give \(path) to user \(account.name)")
+        }
+    }
+
+    /// Makes the cluster beside its place and then moves it there, so that one half made is never started.
     private func initialize(_ installation: PostgresInstallation, _ account: ServerAccount) throws(ClusterError) {
+        removeRecursively([unfinishedDirectory])
+        try makeDirectory(unfinishedDirectory, of: account)
         var arguments = [
-            installation.program("initdb"), "-D", dataDirectory, "-U", Self.userName, "--auth=trust",
+            installation.program("initdb"), "-D", unfinishedDirectory, "-U", Self.userName, "--auth=trust",
             "--encoding=UTF8", "--locale=C", "--no-instructions",
         ]
         if durability == .fast { arguments.append("--no-sync") }
@@ -181,6 +188,7 @@ public actor PrivateCluster {
         guard status == 0 else {
             throw ClusterError("initdb failed with status \(status): \(logTail)")
         }
+        guard rename(unfinishedDirectory, dataDirectory) == 0 else { throw failure("cannot make \(dataDirectory)") }
     }
 
     private var settings: [String] {
@@ -242,10 +250,13 @@ public actor PrivateCluster {
     }
 
     private nonisolated func removeFiles() {
-        let paths = [dataDirectory, socketDirectory, logPath]
+        removeRecursively([dataDirectory, unfinishedDirectory, socketDirectory, logPath])
+        rmdir(directory)
+    }
+
+    private nonisolated func removeRecursively(_ paths: [String]) {
         // What cannot be removed stays in the temporary directory; there is nobody left to tell.
         _ = try? ChildProcess.run(["rm", "-rf", "--one-file-system", "--"] + paths, log: "/dev/null")
-        rmdir(directory)
     }
 
     private nonisolated var logTail: String {

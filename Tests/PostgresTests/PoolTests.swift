@@ -61,4 +61,21 @@ import Testing
         #expect(try await pool.query(identity).onlyValue(as: Int.self) == second)
         await pool.close()
     }
+
+    @Test func `connections end on the server when nobody holds them any more`() async throws {
+        let database = try TestDatabase.required
+        var configuration = database.configuration
+        configuration.applicationName = "dropped"
+        do {
+            let connection = try await PostgresConnection.connect(configuration)
+            #expect(try await connection.query("SELECT 1").onlyValue(as: Int.self) == 1)
+        }
+        let count: SQL = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dropped'"
+        var remaining = 1
+        for _ in 0..<500 where remaining > 0 {
+            remaining = try await database.pool.query(count).onlyValue()
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        #expect(remaining == 0)
+    }
 }

@@ -73,6 +73,23 @@ import Testing
         #expect(fileExists(cluster.socketDirectory) == false)
     }
 
+    @Test func `a cluster whose making was cut short is made again`() async throws {
+        let path = "/tmp/tollgate-unfinished-\(getpid())"
+        for directory in ["", "/data", "/data.unfinished"] { mkdir(path + directory, 0o755) }
+        for account in ["postgres", "nobody"] {
+            guard geteuid() == 0, let entry = getpwnam(account) else { continue }
+            chown("\(path)/data", entry.pointee.pw_uid, entry.pointee.pw_gid)
+            break
+        }
+        let half = try #require(fopen("\(path)/data.unfinished/PG_VERSION", "w"))
+        fclose(half)
+        let cluster = try PrivateCluster(directory: path, durability: .fast)
+        try await cluster.start()
+        #expect(await cluster.isRunning)
+        try await cluster.remove()
+        #expect(fileExists(path) == false)
+    }
+
     @Test func `a missing installation says what to install`() {
         let error = #expect(throws: ClusterError.self) {
             try PostgresInstallation.find(among: ["/nowhere", "/usr"])
