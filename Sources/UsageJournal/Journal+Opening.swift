@@ -31,6 +31,7 @@ extension Journal {
         var recovery = try Recovery(directory: directory, id: id, epoch: epoch)
         try recovery.read()
         try recovery.finishLastSegment(now: configuration.realTime())
+        try recovery.synchronizeSegments()
 
         var writer = SegmentWriter(
             configuration: configuration, id: id, epoch: epoch, directory: directory,
@@ -49,11 +50,12 @@ extension Journal {
     private static func begin(
         _ writer: inout SegmentWriter, recovery: Recovery, now: Timestamp
     ) throws(JournalError) {
+        let lost = recovery.lostEntries()
         // Until the close records are synced, the next recovery must still find the open ones.
-        writer.retain(segment: recovery.recoverFrom)
+        if !lost.isEmpty { writer.retain(segment: recovery.recoverFrom) }
         try writer.rotate()
         try writer.append(writer.salt.epochStart(EpochStart(epoch: writer.epoch, realTime: now)))
-        for entry in recovery.lostEntries() { try writer.append(writer.salt.close(entry)) }
+        for entry in lost { try writer.append(writer.salt.close(entry)) }
         try writer.takeSyncWork().perform()
         writer.release(segment: recovery.recoverFrom)
     }

@@ -103,25 +103,33 @@ extension Journal {
     /// Gathers the close record for the next group.
     ///
     /// `whenDurable` runs once, on the journal's thread, when a sync covers the record or when that failed; on the
-    /// caller's thread, at once, when the journal had failed before. It must not block.
+    /// caller's thread, at once, when the journal had failed before. It must not block. A failure means that the client
+    /// must not see the answer's end; the request is closed by this record or, at the next opening, as `gateway_lost`.
     public func appendClose(
         _ entry: borrowing UsageEntry, reservation: CloseReservation,
         whenDurable: @escaping @Sendable (Result<Void, JournalError>) -> Void
     ) {
-        var frame = salt.close(entry)
-        if frame.count > reservation.bytes, !canSettle(frame.count, reservation) {
-            // Better a record without the engine's own words than none.
-            frame = salt.close(withoutRawUsage(entry))
-        }
         do throws(JournalError) {
-            try perform { (state) throws(JournalError) in
-                try state.writer.settle(reserved: reservation.bytes, actual: frame.count)
-                state.pending.append(
-                    PendingClose(frame: frame, openSegment: reservation.openSegment, whenDurable: whenDurable))
+            do throws(JournalError) {
+                try gather(salt.close(entry), reservation, whenDurable)
+            } catch .full {
+                // Larger than what was kept, and no more is left: better a record without the engine's own words.
+                try gather(salt.close(withoutRawUsage(entry)), reservation, whenDurable)
             }
             wakeUp.signal()
         } catch {
             whenDurable(.failure(error))
+        }
+    }
+
+    private func gather(
+        _ frame: [UInt8], _ reservation: CloseReservation,
+        _ whenDurable: @escaping @Sendable (Result<Void, JournalError>) -> Void
+    ) throws(JournalError) {
+        try perform { (state) throws(JournalError) in
+            try state.writer.settle(reserved: reservation.bytes, actual: frame.count)
+            state.pending.append(
+                PendingClose(frame: frame, openSegment: reservation.openSegment, whenDurable: whenDurable))
         }
     }
 
@@ -145,15 +153,6 @@ extension Journal {
             state.isSyncWanted = true
         }
         wakeUp.signal()
-    }
-
-    private func canSettle(_ bytes: Int, _ reservation: CloseReservation) -> Bool {
-        let settled: Void? = try? perform { (state) throws(JournalError) in
-            try state.writer.settle(reserved: reservation.bytes, actual: bytes)
-            // Only asked: the caller settles when it appends.
-            try state.writer.settle(reserved: bytes, actual: reservation.bytes)
-        }
-        return settled != nil
     }
 
     private func withoutRawUsage(_ entry: borrowing UsageEntry) -> UsageEntry {
@@ -245,9 +244,10 @@ extension Journal {
         do throws(JournalError) {
             try state.writer.write(group)
         } catch {
-            // The room was kept: even a full disk is a failure here.
-            state.failure = error
-            return .failed(group, error, isNew: true)
+            // The room was kept, so even a full disk is a failure here.
+            let failure: JournalError = if case .failed = error { error } else { .failed("\(error)") }
+            state.failure = failure
+            return .failed(group, failure, isNew: true)
         }
         return .sync(group: group, work: state.writer.takeSyncWork(), end: state.writer.position)
     }

@@ -112,6 +112,17 @@ extension Recovery {
         }
     }
 
+    /// Syncs every segment: a killed process may have written, and finished, some that it never synced.
+    func synchronizeSegments() throws(JournalError) {
+        for number in try directory.segments() {
+            let path = directory.segmentPath(number)
+            let descriptor = Glibc.open(path, O_RDWR | O_CLOEXEC)
+            guard descriptor >= 0 else { throw .system(call: "open", path: path, code: errno) }
+            defer { Glibc.close(descriptor) }
+            guard fdatasync(descriptor) == 0 else { throw .system(call: "fdatasync", path: path, code: errno) }
+        }
+    }
+
     /// The close records of the requests that nobody closed, in the order of their open records.
     func lostEntries() -> [UsageEntry] {
         running.values.sorted { $0.order < $1.order }.map { running in

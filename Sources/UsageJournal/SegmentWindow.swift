@@ -71,7 +71,12 @@ final class SegmentWindow {
         while upper > start {
             let lower = max(start, upper - Int64(SegmentWindow.chunkBytes))
             let count = Int(upper - lower)
-            guard try load(at: lower, count: count) else { throw .damaged("\(path) became shorter while being read") }
+            guard try load(at: lower, count: count) else {
+                // A live writer has finished the segment meanwhile and given its unused end back.
+                let size = try size()
+                upper = max(start, size < upper ? size : lower)
+                continue
+            }
             let last = withBytes(at: lower, count: count) { raw -> Int? in
                 // All equal and the first one zero: one call of the C library where a loop would take long.
                 guard let first = raw.baseAddress, raw[0] != 0 || memcmp(first, first + 1, count - 1) != 0 else {

@@ -97,15 +97,14 @@ extension SegmentWriter {
     }
 
     /// Makes room for `bytes` now and `reserve` later, or throws `.full`.
-    private mutating func makeRoom(bytes: Int, reserve: Int) throws(JournalError) {
-        let largest = max(bytes, reserve)
+    private mutating func makeRoom(bytes: Int, reserve: Int, largest: Int) throws(JournalError) {
         guard largest <= frameBytesMax else { throw .recordTooLarge(bytes: largest) }
         while freeBytes(largest: largest) < bytes + reserve { try prepareInline() }
     }
 
     /// Admits an open record and keeps `reserve` bytes for its close record.
     mutating func admit(_ frame: [UInt8], reserve: Int) throws(JournalError) -> Int64 {
-        try makeRoom(bytes: frame.count, reserve: reserve)
+        try makeRoom(bytes: frame.count, reserve: reserve, largest: max(frame.count, reserve))
         try put(frame)
         reservedBytes += reserve
         largestReservation = max(largestReservation, reserve)
@@ -116,14 +115,13 @@ extension SegmentWriter {
 
     /// Writes a record that nothing was kept for; `.full` when only kept room is left.
     mutating func append(_ frame: [UInt8]) throws(JournalError) {
-        try makeRoom(bytes: frame.count, reserve: 0)
+        try makeRoom(bytes: frame.count, reserve: 0, largest: frame.count)
         try put(frame)
     }
 
     /// Changes what is kept for a close record to its real size; `.full` when it is larger and there is no room.
     mutating func settle(reserved: Int, actual: Int) throws(JournalError) {
-        if actual > reserved { try makeRoom(bytes: actual - reserved, reserve: 0) }
-        guard actual <= frameBytesMax else { throw .recordTooLarge(bytes: actual) }
+        if actual > reserved { try makeRoom(bytes: actual - reserved, reserve: 0, largest: actual) }
         largestReservation = max(largestReservation, actual)
         reservedBytes += actual - reserved
     }
