@@ -59,6 +59,18 @@ struct BookTests {
         }
     }
 
+    @Test func `stopping the simulator cuts the streams that are open`() async throws {
+        var configuration = EngineSimulator.Configuration()
+        configuration.behavior = try Behavior(settings: "decode_ms=20,completion_tokens=1000")
+        let simulator = try await EngineSimulator.start(configuration)
+        async let answer = simulator.chat(#""stream":true"#)
+        while simulator.requests().isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+        try await Task.sleep(for: .milliseconds(50))
+        try await simulator.stop()
+        #expect(try await !answer.isComplete)
+        #expect(try await simulator.onlyLine().outcome == .clientGone)
+    }
+
     @Test func `pipelined requests are answered in order on one connection`() async throws {
         try await withSimulator("decode_ms=1") { simulator in
             let requests = (1...5).map { number in

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Testing
 
 @testable import EngineSimulator
@@ -17,6 +18,15 @@ struct SettingsTests {
             try behavior.apply(name: setting.name, value: value)
             #expect(behavior != Behavior(), "\(setting.name)")
             #expect(setting.get(behavior) != setting.get(Behavior()), "\(setting.name)")
+        }
+    }
+
+    @Test func `every setting is described in the documentation`() throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let page = try String(contentsOf: root.appending(path: "docs/simulator.md"), encoding: .utf8)
+        for setting in Behavior.settings {
+            #expect(page.contains("`\(setting.name)`"), "docs/simulator.md does not tell of \(setting.name)")
         }
     }
 
