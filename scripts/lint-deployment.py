@@ -126,9 +126,9 @@ def check_dashboard(path, datasources, known):
         if panel.get("datasource", {}).get("uid") not in datasources:
             complain(path, f"{panel.get('title')}: its data source is not provisioned")
         for target in panel.get("targets", []):
-            for metric in re.findall(r"\b(?:gen_ai|tollgate|http)_\w+(?=[{\[)])", target["expr"]):
+            for metric in sorted(set(re.findall(r"\b(?:gen_ai|tollgate|http)_\w+(?=[{\[)])", target["expr"]))):
                 if metric not in known and re.sub(r"_(bucket|sum|count)$", "", metric) not in known:
-                    complain(path, f"{panel.get('title')}: no source file names the metric {metric}")
+                    complain(path, f"{panel.get('title')}: no source file names the metric or label {metric}")
 
 
 def main():
@@ -150,7 +150,8 @@ def main():
         complain(DOCKER / "grafana" / "dashboards", "is empty")
     for path in dashboards:
         check_dashboard(path, datasources, known)
-    print("\n".join(findings), file=sys.stderr)
+    for finding in dict.fromkeys(findings):
+        print(finding, file=sys.stderr)
     return 1 if findings else 0
 
 
