@@ -92,6 +92,12 @@ let package = Package(
             ],
             swiftSettings: settings),
         .target(name: "NaiveArithmetic", path: "Tests/NaiveArithmetic", swiftSettings: settings),
+        .testTarget(
+            name: "StorageTests",
+            dependencies: [
+                "Storage", "Accounts", "Engines", "Identity", "Metering", "Monetary", "Postgres", "Pricing", "TestSupport",
+            ],
+            swiftSettings: settings),
         .testTarget(name: "AccountsTests", dependencies: ["Accounts", "Identity"], swiftSettings: settings),
         .testTarget(name: "MonetaryTests", dependencies: ["Monetary", "NaiveArithmetic"], swiftSettings: settings),
         .testTarget(

@@ -8,7 +8,7 @@ public import Pricing
 public struct SnapshotRows: Sendable {
     /// The newest change inside.
     public let change: Int64
-    /// Accounts by id, those with keys that may be used.
+    /// Billing time minus real time of each account, in milliseconds.
     public let clockOffsets: [AccountID: Int64]
     /// Keys neither revoked nor expired.
     public let keys: [APIKey]
@@ -16,6 +16,19 @@ public struct SnapshotRows: Sendable {
     public let subscriptions: [Subscription]
     public let histories: [String: PlanHistory]
     public let models: [CatalogueModel]
+
+    /// Rows read from elsewhere, such as a gateway's own copy.
+    public init(
+        change: Int64, clockOffsets: [AccountID: Int64], keys: [APIKey], subscriptions: [Subscription],
+        histories: [String: PlanHistory], models: [CatalogueModel]
+    ) {
+        self.change = change
+        self.clockOffsets = clockOffsets
+        self.keys = keys
+        self.subscriptions = subscriptions
+        self.histories = histories
+        self.models = models
+    }
 }
 
 /// What gateways are supplied with.

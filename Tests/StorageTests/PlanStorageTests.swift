@@ -1,0 +1,94 @@
+import Accounts
+import Engines
+import Identity
+import Postgres
+import Pricing
+import Storage
+import TestSupport
+import Testing
+
+@Suite(.database, .timeLimit(.minutes(2)))
+struct PlanStorageTests {
+    private func apply(
+        _ text: String, _ made: StorageFixture, now: Timestamp = StorageFixture.now
+    ) async throws -> PlanStorage.Application {
+        let version = try PlanVersion(yaml: text)
+        return try await made.database.write { try PlanStorage.apply(version, text: text, now: now, in: $0) }
+    }
+
+    @Test func `applying a version again changes nothing`() async throws {
+        let made = try await StorageFixture.make()
+        let text = StorageFixture.planText(version: 1, effectiveFrom: "2026-01-01T00:00:00Z")
+        let before = try await made.database.read { try ChangeStorage.latest(in: $0) }
+        #expect(try await apply(text, made) == .unchanged)
+        #expect(try await made.database.read { try ChangeStorage.latest(in: $0) } == before)
+        let changed = StorageFixture.planText(version: 1, effectiveFrom: "2026-01-01T00:00:00Z", input: "0.16")
+        await #expect(throws: PlanHistoryError.self) { try await apply(changed, made) }
+    }
+
+    @Test func `a later version joins the history and its prices are rows`() async throws {
+        let made = try await StorageFixture.make()
+        let text = StorageFixture.planText(version: 2, effectiveFrom: "2026-10-01T00:00:00Z", input: "0.20")
+        #expect(try await apply(text, made) == .published)
+        let history = try await made.database.read { try PlanStorage.history(of: "pay-as-you-go", in: $0) }
+        #expect(history.versions.map(\.version) == [1, 2])
+        #expect(history.version(at: StorageFixture.now)?.version == 1)
+        let rows = try await TestDatabase.required.pool.query(
+            "SELECT count(*), max(picounits_per_unit) FROM effective_prices WHERE version = 2 AND meter = 'input_tokens'"
+        )
+        #expect(rows[0][0] == "2" && rows[0][1] == "350000")
+        let list = try await made.database.read { try PlanStorage.list(in: $0) }
+        #expect(list.items.map(\.latestVersion) == [2])
+    }
+
+    @Test func `a version must lie ahead of the test clocks of the plan's accounts`() async throws {
+        let made = try await StorageFixture.make()
+        try await made.database.write { tx in
+            _ = try ClockStorage.advance(made.account.id, byMilliseconds: 30 * 86_400_000, in: tx)
+        }
+        let text = StorageFixture.planText(version: 2, effectiveFrom: "2026-10-01T00:00:00Z")
+        await #expect(throws: PlanHistoryError.self) { try await apply(text, made) }
+    }
+
+    @Test func `a catalogue is made exactly as applied`() async throws {
+        let made = try await StorageFixture.make()
+        let backend = try Backend(
+            name: "sim", baseURL: "http://[::1]:9000/base/", apiKey: "secret", hardware: "cpu", quantisation: "")
+        #expect(backend.baseURL == "http://[::1]:9000/base")
+        let model = CatalogueModel(
+            publicName: "sim-small", aliases: ["small"], backend: backend, upstreamName: "sim", priceKey: "sim-small",
+            contextTokensMax: 8192, outputTokensMax: 4096, tenantsAllowed: [made.tenant.id], createdAtSeconds: 0)
+        @Sendable func apply(_ backends: [Backend], _ models: [CatalogueModel]) async throws -> CatalogueStorage.Changes
+        {
+            try await made.database.write { tx in
+                try CatalogueStorage.apply(backends: backends, models: models, now: StorageFixture.now, in: tx)
+            }
+        }
+        #expect(try await apply([backend], [model]).added == ["backend sim", "model sim-small"])
+        #expect(try await apply([backend], [model]).isEmpty)
+        let stored = try await made.database.read { try CatalogueStorage.models(in: $0) }
+        #expect(stored.map(\.publicName) == ["sim-small"] && stored[0].backend == backend)
+        #expect(stored[0].tenantsAllowed == [made.tenant.id])
+        let moved = try Backend(name: "sim", baseURL: "https://engine.example", apiKey: nil)
+        let changes = try await apply([moved], [])
+        #expect(changes.changed == ["backend sim"] && changes.removed == ["model sim-small"])
+    }
+
+    @Test func `journals are registered, fenced by epoch and retired by hand`() async throws {
+        let made = try await StorageFixture.make()
+        let id: JournalID = StorageFixture.id(20)
+        @Sendable func register(epoch: Int64) async throws -> RegisteredJournal {
+            try await made.database.write { tx in
+                try JournalStorage.register(id, gateway: "g1", epoch: epoch, now: StorageFixture.now, in: tx)
+            }
+        }
+        #expect(try await register(epoch: 1).mark == JournalMark(segment: 0, offset: 0))
+        #expect(try await register(epoch: 3).epoch == 3)
+        await #expect(throws: StorageError.self) { try await register(epoch: 2) }
+        try await made.database.write {
+            try JournalStorage.retire(id, reason: "disk lost", now: StorageFixture.now, in: $0)
+        }
+        await #expect(throws: StorageError.self) { try await register(epoch: 4) }
+        #expect(try await made.database.read { try JournalStorage.list(includingRetired: false, in: $0) }.isEmpty)
+    }
+}
