@@ -4,11 +4,11 @@ import Synchronization
 
 /// What all connections of a simulator share: its settings and its book.
 final class Engine: Sendable {
-    let configuration: EngineSimulator.Configuration
+    let configuration: SimulatedEngine.Configuration
     let log: RequestLog
     let control: ControlPanel
 
-    init(configuration: EngineSimulator.Configuration) {
+    init(configuration: SimulatedEngine.Configuration) {
         self.configuration = configuration
         log = RequestLog(entriesMax: configuration.rememberedRequestsMax)
         control = ControlPanel(base: configuration.behavior)

@@ -60,9 +60,9 @@ struct BookTests {
     }
 
     @Test func `stopping the simulator cuts the streams that are open`() async throws {
-        var configuration = EngineSimulator.Configuration()
+        var configuration = SimulatedEngine.Configuration()
         configuration.behavior = try Behavior(settings: "decode_ms=20,completion_tokens=1000")
-        let simulator = try await EngineSimulator.start(configuration)
+        let simulator = try await SimulatedEngine.start(configuration)
         async let answer = simulator.chat(#""stream":true"#)
         while simulator.requests().isEmpty { try await Task.sleep(for: .milliseconds(5)) }
         try await Task.sleep(for: .milliseconds(50))

@@ -122,7 +122,7 @@ struct FaultTests {
     }
 
     @Test func `bad requests get the engine's errors`() async throws {
-        var configuration = EngineSimulator.Configuration(apiKey: "sk-right")
+        var configuration = SimulatedEngine.Configuration(apiKey: "sk-right")
         configuration.servesUnlistedModels = false
         try await withSimulator(configuration: configuration) { simulator in
             let start = #"{"model":"simulated-large","messages":[{"role":"user","content":"hi"}]"#

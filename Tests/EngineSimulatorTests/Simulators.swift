@@ -3,12 +3,12 @@ import EngineSimulator
 /// Runs a test against a simulator of its own.
 func withSimulator<Result>(
     _ settings: String = "",
-    configuration: EngineSimulator.Configuration = .init(),
+    configuration: SimulatedEngine.Configuration = .init(),
     _ work: (RunningSimulator) async throws -> Result
 ) async throws -> Result {
     var configuration = configuration
     try configuration.behavior.apply(settings: settings)
-    let simulator = try await EngineSimulator.start(configuration)
+    let simulator = try await SimulatedEngine.start(configuration)
     do {
         let result = try await work(simulator)
         try await simulator.stop()

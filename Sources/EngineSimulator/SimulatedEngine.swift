@@ -8,7 +8,7 @@ import NIOPosix
 /// set faults, and keeps its own count of what it produced and sent, so that a meter in front of it can be checked
 /// against a second, independent book. It writes every answer from its own templates and shares no code with the
 /// readers of those answers.
-public struct EngineSimulator: Sendable {
+public struct SimulatedEngine: Sendable {
     /// How a simulator is started. Everything about its *behaviour* can also be changed while it runs.
     public struct Configuration: Sendable {
         /// The address to listen on. The control surface has no authentication: keep it on loopback.
