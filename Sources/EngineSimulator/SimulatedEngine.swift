@@ -38,7 +38,7 @@ public struct SimulatedEngine: Sendable {
             port: Int = 0,
             apiKey: String? = nil,
             seed: UInt64 = 1,
-            models: [String] = ["simulated-large", "simulated-small", "simulated-embedding"],
+            models: [String] = ["sim-large", "sim-small", "sim-embed"],
             servesUnlistedModels: Bool = true,
             contextTokensMax: Int = 131_072,
             rememberedRequestsMax: Int = 1_000_000,

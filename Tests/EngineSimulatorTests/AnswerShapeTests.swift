@@ -162,7 +162,7 @@ struct AnswerShapeTests {
     @Test func `models, health and tokenize answer`() async throws {
         try await withSimulator { simulator in
             let models = try await RawClient.send(port: simulator.port, "GET", "/v1/models")
-            #expect(models.body.contains("simulated-large"))
+            #expect(models.body.contains("sim-large"))
             #expect(try await RawClient.send(port: simulator.port, "GET", "/health").status == 200)
             let tokens = try await RawClient.send(
                 port: simulator.port, "POST", "/tokenize", body: #"{"model":"m","prompt":"one two"}"#

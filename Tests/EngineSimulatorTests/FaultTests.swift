@@ -125,14 +125,14 @@ struct FaultTests {
         var configuration = SimulatedEngine.Configuration(apiKey: "sk-right")
         configuration.servesUnlistedModels = false
         try await withSimulator(configuration: configuration) { simulator in
-            let start = #"{"model":"simulated-large","messages":[{"role":"user","content":"hi"}]"#
+            let start = #"{"model":"sim-large","messages":[{"role":"user","content":"hi"}]"#
             let expectations = [
                 (start + "}", "sk-right", 200),
                 (start + "}", "sk-wrong", 401),
                 (start, "sk-right", 400),
                 (start + #","max_tokens":0}"#, "sk-right", 400),
                 (start + #","stream_options":{"include_usage":true}}"#, "sk-right", 400),
-                (#"{"model":"simulated-large","messages":[]}"#, "sk-right", 400),
+                (#"{"model":"sim-large","messages":[]}"#, "sk-right", 400),
                 (#"{"model":"other","messages":[{"role":"user","content":"hi"}]}"#, "sk-right", 404),
             ]
             for (body, key, status) in expectations {

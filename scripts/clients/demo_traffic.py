@@ -50,7 +50,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gateway", required=True, help="URL of the inference API, with or without /v1")
     parser.add_argument("--keys", help="the keys as JSON; read from standard input when absent")
-    parser.add_argument("--model", default="simulated-large", help="model for chats and completions")
+    parser.add_argument("--model", default="sim-large", help="model for chats and completions")
     parser.add_argument("--small-model", help="a second model that a third of the requests use")
     parser.add_argument("--embedding-model", help="model for embeddings; without it none are sent")
     parser.add_argument("--requests", type=int, default=300)

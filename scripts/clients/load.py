@@ -28,7 +28,7 @@ def arguments():
     parser.add_argument("--gateway", required=True, help="URL of the inference API, with or without /v1")
     parser.add_argument("--key", action="append", required=True, help="API key; may be given several times")
     parser.add_argument("--output", required=True, help="JSON lines are appended here")
-    parser.add_argument("--model", default="simulated-large")
+    parser.add_argument("--model", default="sim-large")
     parser.add_argument("--tier", action="append", help="service tiers to choose from; may be given several times")
     parser.add_argument("--concurrency", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
