@@ -4,7 +4,7 @@
 Runs by itself (`python conformance_openai.py`, exit status 1 when something failed) and under pytest. Environment:
     TOLLGATE_GATEWAY_URL       the inference API, with or without /v1
     TOLLGATE_KEY               a valid API key
-    TOLLGATE_MODEL             a chat model (default: the first that /v1/models lists)
+    TOLLGATE_MODEL             a chat model (default: the first listed without `embed` in its name)
     TOLLGATE_EMBEDDING_MODEL   an embeddings model (default: none, its tests are skipped)
     TOLLGATE_REAL_ENGINE       set when the engine is no simulator: tests that make the engine fail are skipped
 """
@@ -33,7 +33,8 @@ def client(key=KEY):
 
 
 def model():
-    return os.environ.get("TOLLGATE_MODEL") or client().models.list().data[0].id
+    named = os.environ.get("TOLLGATE_MODEL")
+    return named or next(entry.id for entry in client().models.list().data if "embed" not in entry.id)
 
 
 def question(settings=None):
