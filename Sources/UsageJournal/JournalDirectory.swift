@@ -46,8 +46,13 @@ struct JournalDirectory: Sendable {
     }
 
     private func makeOne(_ path: String) throws(JournalError) {
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST || errno == EISDIR else {
-            throw .system(call: "mkdir", path: path, code: errno)
+        guard mkdir(path, 0o700) == 0 else {
+            guard errno == EEXIST || errno == EISDIR else { throw .system(call: "mkdir", path: path, code: errno) }
+            return
+        }
+        // A directory whose name is not synced takes all that is in it along when the power goes.
+        do throws(FileFault) { try SystemFiles().synchronizeDirectory(path + "/..") } catch {
+            throw .system(call: error.call, path: error.path, code: error.code)
         }
     }
 

@@ -40,15 +40,20 @@ public struct JournalReader {
         tornTail = nil
         // What was read ahead may have been unwritten then.
         window?.invalidate()
-        while items.count < most {
-            if let upTo, position >= upTo { break }
-            switch try step(upTo: upTo) {
-            case .item(let content, let end):
-                position = end
-                items.append(JournalItem(content: content, end: end))
-            case .moved(let end): position = end
-            case .finished: return items
+        do throws(JournalError) {
+            while items.count < most {
+                if let upTo, position >= upTo { break }
+                switch try step(upTo: upTo) {
+                case .item(let content, let end):
+                    position = end
+                    items.append(JournalItem(content: content, end: end))
+                case .moved(let end): position = end
+                case .finished: return items
+                }
             }
+        } catch {
+            // What was read before the error is handed out first; the next call meets the error again.
+            guard !items.isEmpty else { throw error }
         }
         return items
     }

@@ -128,6 +128,43 @@ import Testing
         #expect(try readAll(directory.path).closed == [kept])
     }
 
+    @Test mutating func `a group that cannot be written is told so, and the program once`() throws {
+        let (journal, _) = try Journal.open(configuration())
+        defer { journal.close() }
+        let entries = (0..<3).map { _ in generator.entry(attempts: 1...1) }
+        let reservations = try entries.map { entry throws in try journal.appendOpen(entry) }
+        files.set { $0.writeFault = ENOSPC }
+        for (entry, reservation) in zip(entries, reservations) {
+            #expect(throws: JournalError.self) { try journal.closeAndWait(entry, reservation).get() }
+        }
+        #expect(failures.all.count == 1)
+        #expect(!journal.isAccepting)
+    }
+
+    @Test mutating func `a record that no frame can hold is refused, and the journal goes on`() throws {
+        let (journal, _) = try Journal.open(configuration(segmentBytes: 32 * 1024))
+        defer { journal.close() }
+        var entry = generator.entry(attempts: 1...1)
+        entry.request.reason = String(repeating: "x", count: 40_000)
+        let error = #expect(throws: JournalError.self) { try journal.appendOpen(entry) }
+        guard case .recordTooLarge = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(journal.isAccepting)
+        entry.request.reason = ""
+        try journal.closeAndWait(entry, try journal.appendOpen(entry)).get()
+    }
+
+    @Test func `a reader is told when its position is not in the journal`() throws {
+        let (journal, _) = try Journal.open(configuration())
+        journal.close()
+        var reader = try JournalReader(
+            directory: directory.path, from: JournalPosition(segment: 1, offset: 1_000_000))
+        #expect(throws: JournalError.self) { try reader.next(limit: 1) }
+        #expect(throws: JournalError.self) { try JournalReader(directory: directory.path + "/none") }
+    }
+
     @Test mutating func `a full disk refuses new requests and closes running ones`() throws {
         let (journal, _) = try Journal.open(configuration(segmentBytes: 32 * 1024))
         files.set { $0.isFull = true }
