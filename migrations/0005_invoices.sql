@@ -27,16 +27,18 @@ CREATE TABLE invoices (
     currency           text NOT NULL,
     total              numeric(38, 12) NOT NULL,        -- sum of the rounded lines
     exact_total        numeric(38, 12) NOT NULL,        -- before rounding
-    journal_positions  jsonb NOT NULL,                  -- the vector that the run read: rating again reads exactly these
-    document           jsonb NOT NULL,                  -- everything that is shown, frozen
-    created_at         timestamptz NOT NULL,            -- billing time
+    journal_positions  jsonb NOT NULL,                  -- what the run had read of each journal: rating again reads just that
+    document           text NOT NULL,                   -- all that is shown, as canonical JSON: equal is equal bytes
+    created_at         timestamptz NOT NULL,            -- billing time, as all times here
     issued_at          timestamptz,
-    due_at             timestamptz,
+    issued_on          date,                            -- local day of the account's zone
+    due_on             date,
     paid_at            timestamptz,
     voided_at          timestamptz,
     PRIMARY KEY (account_id, invoice_id),
     UNIQUE (account_id, number),
-    CHECK (state = 'draft' OR (number IS NOT NULL AND issued_at IS NOT NULL))
+    CHECK ((state = 'draft') = (number IS NULL)),
+    CHECK (state = 'draft' OR (issued_at IS NOT NULL AND issued_on IS NOT NULL AND due_on IS NOT NULL))
 );
 CREATE UNIQUE INDEX invoices_one_a_period ON invoices (account_id, period_start) WHERE state <> 'void';
 
@@ -50,8 +52,10 @@ CREATE TABLE invoice_lines (
     plan             text,
     plan_version     integer,
     model            text,
+    price_key        text,
     meter            text,
     tier             text,
+    service_level_result_id  uuid,                      -- of a credit line; what is applied of a result is their sum
     description      text NOT NULL,
     period_start     timestamptz NOT NULL,
     period_end       timestamptz NOT NULL,
@@ -63,8 +67,10 @@ CREATE TABLE invoice_lines (
     UNIQUE (account_id, invoice_id, ordinal),
     FOREIGN KEY (account_id, invoice_id) REFERENCES invoices
 );
+CREATE INDEX invoice_lines_by_period ON invoice_lines (account_id, period_start, kind);
 
--- One promise's result for one month of one subscription, with the evidence that the credit rests on.
+-- One promise's result for one month of one subscription, with the evidence that the credit rests on. Computed again as
+-- long as the month's invoice is a draft, then never.
 CREATE TABLE service_level_results (
     account_id         uuid NOT NULL REFERENCES accounts,
     result_id          uuid NOT NULL,
@@ -75,20 +81,21 @@ CREATE TABLE service_level_results (
     plan_version       integer NOT NULL,
     tier               text NOT NULL,
     objective          text NOT NULL,                   -- availability, time_to_first_token
-    threshold_ms       bigint,
+    threshold_ms       bigint,                          -- NULL where the objective is not a time
+    status             text NOT NULL CHECK (status IN ('kept', 'broken', 'not_judged')),
     promised_percent   numeric(9, 6) NOT NULL,
     requests           bigint NOT NULL,                 -- eligible
     good               bigint NOT NULL,
     excluded           bigint NOT NULL,
     credit_percent     numeric(9, 6) NOT NULL,
     base_amount        numeric(38, 12) NOT NULL,        -- the tier's exact charges of the month
-    credit_amount      numeric(38, 12) NOT NULL,
+    exact_credit       numeric(38, 12) NOT NULL CHECK (exact_credit >= 0),
+    credit_amount      numeric(38, 12) NOT NULL CHECK (credit_amount >= 0),  -- rounded to the minor unit
     currency           text NOT NULL,
     evidence           jsonb NOT NULL,
     evaluated_at       timestamptz NOT NULL,
-    applied_invoice_id uuid,
     PRIMARY KEY (account_id, result_id),
-    UNIQUE (account_id, subscription_id, period_start, tier, objective)
+    UNIQUE NULLS NOT DISTINCT (account_id, subscription_id, period_start, tier, objective, threshold_ms)
 );
 
 CREATE FUNCTION refuse_finalized_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -108,13 +115,28 @@ CREATE TRIGGER invoices_frozen BEFORE UPDATE OR DELETE ON invoices
     FOR EACH ROW EXECUTE FUNCTION refuse_finalized_change();
 
 CREATE FUNCTION refuse_finalized_line_change() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    line invoice_lines := CASE TG_OP WHEN 'INSERT' THEN NEW ELSE OLD END;
 BEGIN
-    IF EXISTS (SELECT 1 FROM invoices WHERE account_id = OLD.account_id AND invoice_id = OLD.invoice_id
+    IF EXISTS (SELECT 1 FROM invoices WHERE account_id = line.account_id AND invoice_id = line.invoice_id
         AND state <> 'draft') THEN
         RAISE EXCEPTION 'a line of a finalized invoice never changes' USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END
 $$;
-CREATE TRIGGER invoice_lines_frozen BEFORE UPDATE OR DELETE ON invoice_lines
+CREATE TRIGGER invoice_lines_frozen BEFORE INSERT OR UPDATE OR DELETE ON invoice_lines
     FOR EACH ROW EXECUTE FUNCTION refuse_finalized_line_change();
+
+CREATE FUNCTION refuse_closed_result_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM invoices WHERE account_id = OLD.account_id AND period_start = OLD.period_start
+        AND state IN ('finalized', 'paid')) THEN
+        RAISE EXCEPTION 'the month of this result is invoiced: the result never changes'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END
+$$;
+CREATE TRIGGER service_level_results_frozen BEFORE UPDATE OR DELETE ON service_level_results
+    FOR EACH ROW EXECUTE FUNCTION refuse_closed_result_change();

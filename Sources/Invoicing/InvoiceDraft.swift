@@ -59,7 +59,7 @@ struct InvoiceBuilder {
     let terms: [SubscriptionID: SubscriptionTerms]
     var lines: [InvoiceLine] = []
     var carriedOver: Money
-    private let usageBySubscription: [SubscriptionID: [UsageTotal]]
+    private let usageBySubscription: [SubscriptionID: [RatedUsage]]
     private let earlierBySubscription: [SubscriptionID: [EarlierUsage]]
 
     init(_ input: InvoiceInput) throws(InvoicingError) {
@@ -82,7 +82,7 @@ struct InvoiceBuilder {
     }
 
     /// In the order of lines.
-    func usage(of subscription: SubscriptionID) -> [UsageTotal] {
+    func usage(of subscription: SubscriptionID) -> [RatedUsage] {
         (usageBySubscription[subscription] ?? []).sorted { $0.charge < $1.charge }
     }
 

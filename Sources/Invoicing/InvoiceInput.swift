@@ -74,7 +74,7 @@ extension UsageCharge: Comparable {
 }
 
 /// A month's rated usage of one charge: sums over the rollups.
-public struct UsageTotal: Hashable, Sendable {
+public struct RatedUsage: Hashable, Sendable {
     public let charge: UsageCharge
     public let unitPrice: UnitPrice
     /// The plan version's rounding of lines.
@@ -98,12 +98,12 @@ public struct UsageTotal: Hashable, Sendable {
 /// say. The difference is billed as an adjustment.
 public struct EarlierUsage: Hashable, Sendable {
     public let period: ServicePeriod
-    public let rated: UsageTotal
+    public let rated: RatedUsage
     public let invoicedQuantity: Int64
     public let invoicedAmount: Money
 
     /// Both sides of one charge of one month.
-    public init(period: ServicePeriod, rated: UsageTotal, invoicedQuantity: Int64, invoicedAmount: Money) {
+    public init(period: ServicePeriod, rated: RatedUsage, invoicedQuantity: Int64, invoicedAmount: Money) {
         self.period = period
         self.rated = rated
         self.invoicedQuantity = invoicedQuantity
@@ -171,7 +171,7 @@ public struct InvoiceInput: Sendable {
     public let generation: Int
     public let subscriptions: [SubscriptionTerms]
     /// The month's own usage.
-    public let usage: [UsageTotal]
+    public let usage: [RatedUsage]
     /// Usage of months that are invoiced.
     public let earlierUsage: [EarlierUsage]
     /// Credits granted for earlier months.
@@ -180,7 +180,7 @@ public struct InvoiceInput: Sendable {
     /// The parts of one account's month.
     public init(
         accountID: AccountID, currency: Currency, month: BillingMonth, generation: Int = 0,
-        subscriptions: [SubscriptionTerms], usage: [UsageTotal], earlierUsage: [EarlierUsage] = [],
+        subscriptions: [SubscriptionTerms], usage: [RatedUsage], earlierUsage: [EarlierUsage] = [],
         credits: [CreditDue] = [],
     ) {
         self.accountID = accountID

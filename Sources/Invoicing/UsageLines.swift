@@ -35,7 +35,7 @@ extension InvoiceBuilder {
     }
 
     private mutating func addUsageLine(
-        _ kind: InvoiceLineKind, _ total: UsageTotal, terms: SubscriptionTerms, period: ServicePeriod,
+        _ kind: InvoiceLineKind, _ total: RatedUsage, terms: SubscriptionTerms, period: ServicePeriod,
         quantity: Int64, exact: Money, description: String,
     ) throws(InvoicingError) {
         try add(
@@ -45,7 +45,7 @@ extension InvoiceBuilder {
     }
 
     /// Linear charges add up exactly: a sum that is not quantity × price is an error in the books, not a rounding.
-    private func requireProduct(_ total: UsageTotal, quantity: Int64, amount: Money) throws(InvoicingError) {
+    private func requireProduct(_ total: RatedUsage, quantity: Int64, amount: Money) throws(InvoicingError) {
         let expected = total.unitPrice.cost(of: quantity, currency: input.currency)
         guard amount == expected else {
             throw .amountContradictsPrice(charge: total.charge.title, rated: amount, expected: expected)

@@ -38,7 +38,7 @@ import Testing
 
     @Test func `a sum that is not quantity times price stops the invoice`() throws {
         let good = try Fixture.usage(10)
-        let bad = UsageTotal(
+        let bad = RatedUsage(
             charge: good.charge, unitPrice: good.unitPrice, rounding: .halfEven, quantity: 11, amount: good.amount)
         #expect {
             try Fixture.draft(terms(), usage: [bad])
@@ -96,7 +96,7 @@ import Testing
     @Test(arguments: Seeds.all)
     func `lines, rounding and totals equal the computation on paper`(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
-        var usage: [UsageTotal] = []
+        var usage: [RatedUsage] = []
         var prices: [String: String] = [:]
         for model in ["a", "b", "c"] {
             for tier in ["standard", "priority"] {

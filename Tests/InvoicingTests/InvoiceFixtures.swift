@@ -56,9 +56,9 @@ enum Fixture {
         _ quantity: Int64, price: String = "0.15", meter: Meter = .inputTokens, model: String = "sim-small",
         tier: String = "standard", version: Int = 1, rounding: Rounding = .halfEven,
         subscription: SubscriptionID = subscriptionID,
-    ) throws -> UsageTotal {
+    ) throws -> RatedUsage {
         let unitPrice = try UnitPrice(parsing: price)
-        return UsageTotal(
+        return RatedUsage(
             charge: UsageCharge(
                 subscriptionID: subscription, plan: "team", planVersion: version, model: model, priceKey: "sim",
                 tier: tier, meter: meter),
@@ -84,7 +84,7 @@ enum Fixture {
     }
 
     static func draft(
-        month: BillingMonth? = nil, _ subscriptions: [SubscriptionTerms], usage: [UsageTotal] = [],
+        month: BillingMonth? = nil, _ subscriptions: [SubscriptionTerms], usage: [RatedUsage] = [],
         earlier: [EarlierUsage] = [], credits: [CreditDue] = [], generation: Int = 0,
     ) throws -> InvoiceDraft {
         try InvoiceDraft(

@@ -1,0 +1,151 @@
+public import Identity
+public import Invoicing
+import Ledger
+import Metering
+import Monetary
+public import Postgres
+
+/// From draft to finalized, paid or void.
+extension InvoiceStorage {
+    /// What storing a draft did.
+    public enum DraftOutcome: Hashable, Sendable {
+        case stored
+        /// The same draft was there already.
+        case unchanged
+        /// The invoice is final; nothing was changed.
+        case final(InvoiceState)
+    }
+
+    /// Stores a draft, in the place of an earlier draft of the same id.
+    public static func storeDraft(
+        _ draft: InvoiceDraft, documentJSON: String, positions: JournalVector, now: Timestamp, in tx: Transaction
+    ) throws -> DraftOutcome {
+        let vector = try positions.json()
+        if let existing = try find(draft.id, in: tx) {
+            guard existing.state == .draft else { return .final(existing.state) }
+            if existing.documentJSON == documentJSON, existing.positions == positions { return .unchanged }
+            try tx.execute(
+                """
+                DELETE FROM invoice_lines WHERE account_id = \(draft.accountID) AND invoice_id = \(draft.id)
+                """)
+            try tx.execute(
+                """
+                UPDATE invoices SET total = \(draft.total), exact_total = \(draft.exactTotal),
+                    journal_positions = \(vector), document = \(documentJSON), created_at = \(now)
+                WHERE account_id = \(draft.accountID) AND invoice_id = \(draft.id)
+                """)
+        } else {
+            try tx.execute(
+                """
+                INSERT INTO invoices (
+                    account_id, invoice_id, period_start, period_end, state, currency, total, exact_total,
+                    journal_positions, document, created_at
+                ) VALUES (
+                    \(draft.accountID), \(draft.id), \(draft.period.start), \(draft.period.end), 'draft',
+                    \(draft.currency), \(draft.total), \(draft.exactTotal), \(vector), \(documentJSON), \(now)
+                )
+                """)
+        }
+        try insertLines(of: draft, in: tx)
+        return .stored
+    }
+
+    private static func insertLines(of draft: InvoiceDraft, in tx: Transaction) throws {
+        var batch = InsertBatch(columns: [
+            .init("account_id", "uuid"), .init("line_id", "uuid"), .init("invoice_id", "uuid"),
+            .init("ordinal", "integer"), .init("kind", "text"), .init("subscription_id", "uuid"),
+            .init("plan", "text"), .init("plan_version", "integer"), .init("model", "text"),
+            .init("price_key", "text"), .init("meter", "text"), .init("tier", "text"),
+            .init("service_level_result_id", "uuid"), .init("description", "text"),
+            .init("period_start", "timestamptz"), .init("period_end", "timestamptz"), .init("quantity", "numeric"),
+            .init("unit_price", "numeric"), .init("exact_amount", "numeric"), .init("amount", "numeric"),
+        ])
+        for (index, line) in draft.lines.enumerated() {
+            try batch.append([
+                draft.accountID, line.id, draft.id,
+                index + 1, line.kind.rawValue, line.subscriptionID,
+                line.plan, line.planVersion, line.charge?.model,
+                line.charge?.priceKey, line.charge?.meter.rawValue, line.charge?.tier ?? line.credit?.tier,
+                line.credit?.resultID, line.description,
+                line.period.start, line.period.end, line.quantity,
+                line.unitPrice?.description, line.exactAmount, line.amount,
+            ])
+        }
+        if !batch.isEmpty { try tx.execute(batch.insert(into: "invoice_lines")) }
+    }
+
+    /// Removes an account's drafts: of one period, or all.
+    public static func deleteDrafts(
+        of account: AccountID, periodStart: Timestamp? = nil, in tx: Transaction
+    ) throws {
+        let period: SQL = periodStart.map { "AND period_start = \($0)" } ?? ""
+        try tx.execute(
+            """
+            DELETE FROM invoice_lines WHERE account_id = \(account) AND invoice_id IN (
+                SELECT invoice_id FROM invoices WHERE account_id = \(account) AND state = 'draft' \(period)
+            )
+            """)
+        try tx.execute("DELETE FROM invoices WHERE account_id = \(account) AND state = 'draft' \(period)")
+    }
+
+    /// Takes `count` numbers of a series and returns the first. The series stays locked until the transaction ends, so
+    /// what is rolled back leaves no gap.
+    public static func takeNumbers(_ count: Int, series: String, in tx: Transaction) throws -> Int64 {
+        try tx.query(
+            """
+            INSERT INTO number_series (series, next_number) VALUES (\(series), \(count) + 1)
+            ON CONFLICT (series) DO UPDATE SET next_number = number_series.next_number + \(count)
+            RETURNING next_number - \(count)
+            """
+        ).onlyValue()
+    }
+
+    /// Waits for, and holds until the transaction ends, the right to number invoices of a series.
+    public static func lockSeries(_ series: String, in tx: Transaction) throws {
+        try tx.execute("INSERT INTO number_series (series, next_number) VALUES (\(series), 1) ON CONFLICT DO NOTHING")
+        _ = try tx.query("SELECT 1 FROM number_series WHERE series = \(series) FOR UPDATE")
+    }
+
+    /// Makes a locked draft final. The caller has taken the number in the same transaction.
+    public static func finalize(
+        _ invoice: StoredInvoice, number: InvoiceNumber, documentJSON: String, issuedAt: Timestamp,
+        issuedOn: CivilDate, dueOn: CivilDate, in tx: Transaction
+    ) throws {
+        try tx.execute(
+            """
+            UPDATE invoices SET state = 'finalized', number = \(number.description), document = \(documentJSON),
+                issued_at = \(issuedAt), issued_on = \(issuedOn), due_on = \(dueOn)
+            WHERE account_id = \(invoice.accountID) AND invoice_id = \(invoice.id) AND state = 'draft'
+            """)
+    }
+
+    /// Sets the state of a locked, final invoice.
+    public static func setState(
+        _ state: InvoiceState, of invoice: StoredInvoice, at instant: Timestamp, in tx: Transaction
+    ) throws {
+        try tx.execute(
+            """
+            UPDATE invoices SET state = \(state.rawValue),
+                paid_at = CASE \(state.rawValue) WHEN 'paid' THEN \(instant)::timestamptz ELSE paid_at END,
+                voided_at = CASE \(state.rawValue) WHEN 'void' THEN \(instant)::timestamptz ELSE voided_at END
+            WHERE account_id = \(invoice.accountID) AND invoice_id = \(invoice.id)
+            """)
+    }
+
+    /// The sums of an invoice's stored lines that the ledger is told.
+    public static func amounts(of invoice: StoredInvoice, in tx: Transaction) throws -> InvoiceAmounts {
+        let row = try tx.query(
+            """
+            SELECT
+                coalesce(sum(exact_amount) FILTER (WHERE kind IN ('usage', 'adjustment')), 0)::numeric(38, 12) AS usage,
+                coalesce(sum(exact_amount) FILTER (WHERE kind = 'base_fee'), 0)::numeric(38, 12) AS base_fees,
+                coalesce(sum(exact_amount) FILTER (WHERE kind = 'sla_credit'), 0)::numeric(38, 12) AS credits,
+                coalesce(sum(amount), 0)::numeric(38, 12) AS total
+            FROM invoice_lines WHERE account_id = \(invoice.accountID) AND invoice_id = \(invoice.id)
+            """
+        ).only()
+        return InvoiceAmounts(
+            usage: try row.money("usage", invoice.currency), baseFees: try row.money("base_fees", invoice.currency),
+            credits: try row.money("credits", invoice.currency), total: try row.money("total", invoice.currency))
+    }
+}

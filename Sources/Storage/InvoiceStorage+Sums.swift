@@ -1,0 +1,117 @@
+public import Accounts
+public import Identity
+public import Invoicing
+public import Monetary
+public import Postgres
+
+/// A sum of one charge in one period: of the rollups, or of invoiced lines.
+public struct ChargeSum: Hashable, Sendable {
+    public let periodStart: Timestamp
+    public let charge: UsageCharge
+    public let unitPrice: UnitPrice
+    public let quantity: Int64
+    public let amount: Money
+}
+
+/// What was used, and what of it is on invoices.
+extension InvoiceStorage {
+    /// The billed sums of the rollups of all periods that begin before `end`.
+    public static func ratedSums(of account: Account, before end: Timestamp, in tx: Transaction) throws -> [ChargeSum] {
+        let rows = try tx.query(
+            """
+            SELECT r.period_start, r.subscription_id, r.model, r.price_id, p.plan, p.version AS plan_version,
+                p.price_key, p.tier, p.meter, p.picounits_per_unit::numeric / 1000000 AS unit_price,
+                sum(r.quantity)::numeric(38, 0) AS quantity, sum(r.amount)::numeric(38, 12) AS amount
+            FROM usage_rollups r LEFT JOIN effective_prices p USING (price_id)
+            WHERE r.account_id = \(account.id) AND r.period_start < \(end)
+            GROUP BY r.period_start, r.subscription_id, r.model, r.price_id, p.price_id
+            HAVING sum(r.quantity) <> 0 OR sum(r.amount) <> 0
+            ORDER BY r.period_start, r.subscription_id, r.model, r.price_id
+            """)
+        for row in rows where row.isMissingPrice {
+            throw StorageError.corrupt("rollups name the price \(row.priceName), which does not exist")
+        }
+        return try rows.map { try sum($0, currency: account.currency) }
+    }
+
+    /// The sums of usage and adjustment lines on the account's final invoices, by the period that they are for.
+    public static func invoicedSums(of account: Account, in tx: Transaction) throws -> [ChargeSum] {
+        try tx.query(
+            """
+            SELECT l.period_start, l.subscription_id, l.model, l.plan, l.plan_version, l.price_key, l.tier, l.meter,
+                l.unit_price, sum(l.quantity)::numeric(38, 0) AS quantity,
+                sum(l.exact_amount)::numeric(38, 12) AS amount
+            FROM invoice_lines l JOIN invoices i USING (account_id, invoice_id)
+            WHERE l.account_id = \(account.id) AND i.state IN ('finalized', 'paid')
+                AND l.kind IN ('usage', 'adjustment')
+            GROUP BY l.period_start, l.subscription_id, l.model, l.plan, l.plan_version, l.price_key, l.tier, l.meter,
+                l.unit_price
+            ORDER BY l.period_start, l.subscription_id, l.model
+            """
+        ).map { try sum($0, currency: account.currency) }
+    }
+
+    /// The exact billed charges of a period by subscription and tier: what credits are a share of.
+    public static func tierCharges(
+        of account: Account, periodStart: Timestamp, in tx: Transaction
+    ) throws -> [TierCharge] {
+        try tx.query(
+            """
+            SELECT r.subscription_id, p.tier, sum(r.amount)::numeric(38, 12) AS amount
+            FROM usage_rollups r JOIN effective_prices p USING (price_id)
+            WHERE r.account_id = \(account.id) AND r.period_start = \(periodStart)
+            GROUP BY r.subscription_id, p.tier ORDER BY r.subscription_id, p.tier
+            """
+        ).map { row in
+            TierCharge(
+                subscriptionID: try row.decode("subscription_id"), tier: try row.decode("tier"),
+                amount: try row.money("amount", account.currency))
+        }
+    }
+
+    private static func sum(_ row: Row, currency: Currency) throws -> ChargeSum {
+        ChargeSum(
+            periodStart: try row.decode("period_start"),
+            charge: UsageCharge(
+                subscriptionID: try row.decode("subscription_id"), plan: try row.decode("plan"),
+                planVersion: try row.decode("plan_version"), model: try row.decode("model"),
+                priceKey: try row.decode("price_key"), tier: try row.decode("tier"), meter: try row.value("meter")),
+            unitPrice: try unitPrice(row), quantity: try row.decode("quantity"),
+            amount: try row.money("amount", currency))
+    }
+
+    /// A price per million base units; the column has more zeros than a price's text may have.
+    private static func unitPrice(_ row: Row) throws -> UnitPrice {
+        let text = try row.decode("unit_price", as: String.self)
+        guard let perMillion = Money(decimalText: trimmed(text), currency: .usd),
+            perMillion.picounits % Int128(UnitPrice.unitsPerQuote) == 0,
+            let picounits = Int64(exactly: perMillion.picounits / Int128(UnitPrice.unitsPerQuote))
+        else { throw StorageError.corrupt("\"\(text)\" is no price per million") }
+        return try UnitPrice(picounits: picounits)
+    }
+
+    /// Without zeros at the end of the fraction: Postgres prints divisions with as many as it likes.
+    private static func trimmed(_ text: String) -> String {
+        guard text.contains(".") else { return text }
+        var digits = Substring(text)
+        while digits.last == "0" { digits.removeLast() }
+        return String(digits.last == "." ? digits.dropLast() : digits)
+    }
+}
+
+/// A tier's exact charges in one period of one subscription.
+public struct TierCharge: Hashable, Sendable {
+    public let subscriptionID: SubscriptionID
+    public let tier: String
+    public let amount: Money
+}
+
+extension Row {
+    fileprivate var isMissingPrice: Bool {
+        columns.firstIndex(of: "plan").map { self[$0] == nil } ?? true
+    }
+
+    fileprivate var priceName: String {
+        columns.firstIndex(of: "price_id").flatMap { self[$0] } ?? ""
+    }
+}

@@ -1,0 +1,123 @@
+public import Accounts
+public import Identity
+public import Invoicing
+public import Monetary
+public import Postgres
+
+/// An invoice as it is stored.
+public struct StoredInvoice: Hashable, Sendable, Identifiable {
+    public let id: InvoiceID
+    public let accountID: AccountID
+    public let period: BillingPeriod
+    public let state: InvoiceState
+    /// `INV-2026-000001`; nil on a draft.
+    public let number: String?
+    public let currency: Currency
+    /// What is to be paid.
+    public let total: Money
+    public let exactTotal: Money
+    /// How far the journals were ingested when it was computed.
+    public let positions: JournalVector
+    /// All that is shown, as canonical JSON; `InvoiceDocument(json:)` reads it.
+    public let documentJSON: String
+    /// Billing time, as all times here.
+    public let createdAt: Timestamp
+    public let issuedAt: Timestamp?
+    /// Local day of the account's zone.
+    public let issuedOn: CivilDate?
+    public let dueOn: CivilDate?
+    public let paidAt: Timestamp?
+    public let voidedAt: Timestamp?
+
+    /// Reads the document.
+    public func document() throws -> InvoiceDocument { try InvoiceDocument(json: documentJSON) }
+}
+
+/// Which invoices are asked for.
+public struct InvoiceFilter: Hashable, Sendable {
+    public var account: AccountID?
+    public var state: InvoiceState?
+    /// The first instant of the period.
+    public var periodStart: Timestamp?
+
+    /// Every invoice.
+    public init(account: AccountID? = nil, state: InvoiceState? = nil, periodStart: Timestamp? = nil) {
+        self.account = account
+        self.state = state
+        self.periodStart = periodStart
+    }
+}
+
+/// Invoices and their lines.
+public enum InvoiceStorage {
+    /// The invoice, or nil.
+    public static func find(_ id: InvoiceID, in tx: Transaction) throws -> StoredInvoice? {
+        try tx.query("\(select) WHERE invoice_id = \(id)").first.map(invoice)
+    }
+
+    /// The invoice of that number, or nil.
+    public static func find(number: String, in tx: Transaction) throws -> StoredInvoice? {
+        try tx.query("\(select) WHERE number = \(number)").first.map(invoice)
+    }
+
+    /// The invoice; `.notFound` when there is none.
+    public static func require(_ id: InvoiceID, in tx: Transaction) throws -> StoredInvoice {
+        guard let invoice = try find(id, in: tx) else { throw StorageError.notFound("invoice \(id)") }
+        return invoice
+    }
+
+    /// The invoice, its row locked until the transaction ends.
+    public static func locked(_ id: InvoiceID, in tx: Transaction) throws -> StoredInvoice {
+        guard let row = try tx.query("\(select) WHERE invoice_id = \(id) FOR UPDATE").first else {
+            throw StorageError.notFound("invoice \(id)")
+        }
+        return try invoice(row)
+    }
+
+    /// A page of invoices in the order of their ids.
+    public static func list(
+        _ filter: InvoiceFilter = InvoiceFilter(), _ page: PageRequest = PageRequest(), in tx: Transaction
+    ) throws -> Page<StoredInvoice> {
+        let rows = try tx.query(
+            """
+            \(select) WHERE invoice_id > \(page.afterOrZero) \(conditions(filter))
+            ORDER BY invoice_id LIMIT \(page.limitAndOne)
+            """)
+        return Page(try rows.map(invoice), page)
+    }
+
+    /// All invoices of an account, by period, void ones too.
+    public static func all(of account: AccountID, in tx: Transaction) throws -> [StoredInvoice] {
+        try tx.query(
+            "\(select) WHERE account_id = \(account) ORDER BY period_start, created_at, invoice_id"
+        ).map(invoice)
+    }
+
+    private static func conditions(_ filter: InvoiceFilter) -> SQL {
+        var sql: SQL = ""
+        if let account = filter.account { sql += "AND account_id = \(account) " }
+        if let state = filter.state { sql += "AND state = \(state.rawValue) " }
+        if let start = filter.periodStart { sql += "AND period_start = \(start) " }
+        return sql
+    }
+
+    private static let select: SQL = """
+        SELECT account_id, invoice_id, period_start, period_end, state, number, currency, total, exact_total,
+            journal_positions, document, created_at, issued_at, issued_on, due_on, paid_at, voided_at
+        FROM invoices
+        """
+
+    private static func invoice(_ row: Row) throws -> StoredInvoice {
+        let currency = try row.decode("currency", as: Currency.self)
+        return StoredInvoice(
+            id: try row.decode("invoice_id"), accountID: try row.decode("account_id"),
+            period: BillingPeriod(start: try row.decode("period_start"), end: try row.decode("period_end")),
+            state: try row.value("state"), number: try row.decode("number"), currency: currency,
+            total: try row.money("total", currency), exactTotal: try row.money("exact_total", currency),
+            positions: try JournalVector(json: try row.decode("journal_positions")),
+            documentJSON: try row.decode("document"), createdAt: try row.decode("created_at"),
+            issuedAt: try row.decode("issued_at"), issuedOn: try row.decode("issued_on"),
+            dueOn: try row.decode("due_on"), paidAt: try row.decode("paid_at"),
+            voidedAt: try row.decode("voided_at"))
+    }
+}

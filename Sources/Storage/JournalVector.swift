@@ -1,0 +1,58 @@
+import FoundationEssentials
+public import Identity
+public import Postgres
+
+/// How far each journal was ingested when something was computed: exactly the records up to these places are in it.
+public struct JournalVector: Hashable, Sendable {
+    /// By journal.
+    public let marks: [JournalID: JournalMark]
+
+    /// The places of these journals.
+    public init(marks: [JournalID: JournalMark]) {
+        self.marks = marks
+    }
+
+    /// Where all journals stand, retired ones too. In a REPEATABLE READ transaction this is what its rollups hold.
+    public static func current(in tx: Transaction) throws -> JournalVector {
+        let journals = try JournalStorage.list(in: tx)
+        return JournalVector(marks: Dictionary(uniqueKeysWithValues: journals.map { ($0.id, $0.mark) }))
+    }
+
+    private struct Entry: Codable {
+        let journal: String
+        let segment: Int64
+        let offset: Int64
+    }
+
+    /// In the order of the journals' ids.
+    func json() throws -> String {
+        let entries = marks.sorted { $0.key < $1.key }.map {
+            Entry(journal: "\($0.key)", segment: $0.value.segment, offset: $0.value.offset)
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        return String(decoding: try encoder.encode(entries), as: UTF8.self)
+    }
+
+    init(json: String) throws {
+        var marks: [JournalID: JournalMark] = [:]
+        for entry in try JSONDecoder().decode([Entry].self, from: Data(json.utf8)) {
+            guard let id = JournalID(entry.journal) else {
+                throw StorageError.corrupt("a vector of positions names \"\(entry.journal)\", which is no journal")
+            }
+            marks[id] = JournalMark(segment: entry.segment, offset: entry.offset)
+        }
+        self.marks = marks
+    }
+
+    /// The vector as rows `(journal_id, segment, byte_offset)`, for joins.
+    var rows: SQL {
+        let sorted = marks.sorted { $0.key < $1.key }
+        return """
+            unnest(
+                \(sorted.map(\.key))::uuid[], \(sorted.map(\.value.segment))::bigint[],
+                \(sorted.map(\.value.offset))::bigint[]
+            )
+            """
+    }
+}

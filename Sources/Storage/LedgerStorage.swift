@@ -1,0 +1,157 @@
+public import Accounts
+public import Identity
+public import Ledger
+public import Monetary
+public import Postgres
+
+/// The double entry: transactions are added and never changed.
+public enum LedgerStorage {
+    /// Books a transaction. False where it is booked already: its identity is unique.
+    @discardableResult
+    public static func insert(_ transaction: LedgerTransaction, in tx: Transaction) throws -> Bool {
+        let identity = transaction.identity
+        let inserted = try tx.execute(
+            """
+            INSERT INTO ledger_transactions (
+                account_id, transaction_id, kind, product, day, revision, currency, booked_at, invoice_id, description
+            ) VALUES (
+                \(identity.accountID), \(transaction.id), \(identity.kind.rawValue), \(identity.product),
+                \(identity.day), \(identity.revision), \(transaction.currency), \(transaction.bookedAt),
+                \(transaction.invoiceID), \(transaction.description)
+            )
+            ON CONFLICT DO NOTHING
+            """)
+        guard inserted == 1 else { return false }
+        var batch = InsertBatch(columns: [
+            .init("account_id", "uuid"), .init("transaction_id", "uuid"), .init("line", "integer"),
+            .init("ledger_account", "text"), .init("amount", "numeric"),
+        ])
+        for (index, posting) in transaction.postings.enumerated() {
+            try batch.append([
+                identity.accountID, transaction.id, index + 1, posting.ledgerAccount.rawValue, posting.amount,
+            ])
+        }
+        try tx.execute(batch.insert(into: "ledger_postings"))
+        return true
+    }
+
+    /// The local days on which the rollups and what is booked of them differ, by product and day.
+    public static func openAccruals(of account: Account, in tx: Transaction) throws -> [Accrual] {
+        try tx.query(
+            """
+            WITH rated AS (
+                SELECT \(Accrual.product(model: "")) || model AS product,
+                    (hour_start AT TIME ZONE \(account.calendar.zoneName))::date AS day, sum(amount) AS amount
+                FROM usage_rollups WHERE account_id = \(account.id) GROUP BY 1, 2
+            ), booked AS (
+                SELECT t.product, t.day, sum(p.amount) AS amount, max(t.revision) AS revisions
+                FROM ledger_transactions t JOIN ledger_postings p USING (account_id, transaction_id)
+                WHERE t.account_id = \(account.id) AND t.kind = \(TransactionKind.accrual.rawValue)
+                    AND p.ledger_account = \(LedgerAccount.unbilledReceivables.rawValue)
+                GROUP BY 1, 2
+            )
+            SELECT product, day, coalesce(rated.amount, 0)::numeric(38, 12) AS rated,
+                coalesce(booked.amount, 0)::numeric(38, 12) AS booked, coalesce(booked.revisions, 0) AS revisions
+            FROM rated FULL JOIN booked USING (product, day)
+            WHERE coalesce(rated.amount, 0) <> coalesce(booked.amount, 0)
+            ORDER BY product, day
+            """
+        ).map { row in
+            Accrual(
+                accountID: account.id, product: try row.decode("product"), day: try row.decode("day"),
+                rated: try row.money("rated", account.currency), booked: try row.money("booked", account.currency),
+                revisions: try row.decode("revisions"))
+        }
+    }
+
+    /// What is booked under a transaction's identity, whatever its revision: the sum on one ledger account, and how many
+    /// revisions there are.
+    public static func booked(
+        on ledgerAccount: LedgerAccount, kind: TransactionKind, product: String, account: Account, in tx: Transaction
+    ) throws -> (amount: Money, revisions: Int32) {
+        let row = try tx.query(
+            """
+            SELECT coalesce(sum(p.amount), 0)::numeric(38, 12) AS amount, coalesce(max(t.revision), 0) AS revisions
+            FROM ledger_transactions t JOIN ledger_postings p USING (account_id, transaction_id)
+            WHERE t.account_id = \(account.id) AND t.kind = \(kind.rawValue) AND t.product = \(product)
+                AND p.ledger_account = \(ledgerAccount.rawValue)
+            """
+        ).only()
+        return (try row.money("amount", account.currency), try row.decode("revisions"))
+    }
+
+    /// The balances of an account: the sums of its postings; zero where there is none.
+    public static func balances(of account: Account, in tx: Transaction) throws -> [LedgerAccount: Money] {
+        var balances = Dictionary(
+            uniqueKeysWithValues: LedgerAccount.allCases.map { ($0, Money.zero(account.currency)) })
+        let rows = try tx.query(
+            """
+            SELECT ledger_account, sum(amount)::numeric(38, 12) AS amount FROM ledger_postings
+            WHERE account_id = \(account.id) GROUP BY ledger_account
+            """)
+        for row in rows {
+            let ledgerAccount = try row.value("ledger_account", as: LedgerAccount.self)
+            balances[ledgerAccount] = try row.money("amount", account.currency)
+        }
+        return balances
+    }
+
+    /// Transactions whose postings do not sum to zero, or that have none: there are none unless someone changed the
+    /// database by hand. At most `PageRequest.limitMax`.
+    public static func unbalanced(account: Account, in tx: Transaction) throws -> [(id: TransactionID, sum: Money)] {
+        try tx.query(
+            """
+            SELECT t.transaction_id, coalesce(sum(p.amount), 0)::numeric(38, 12) AS amount
+            FROM ledger_transactions t LEFT JOIN ledger_postings p USING (account_id, transaction_id)
+            WHERE t.account_id = \(account.id)
+            GROUP BY t.transaction_id HAVING coalesce(sum(p.amount), 0) <> 0 OR count(p.line) = 0
+            ORDER BY t.transaction_id LIMIT \(PageRequest.limitMax)
+            """
+        ).map { row in (try row.decode("transaction_id"), try row.money("amount", account.currency)) }
+    }
+
+    /// An account's transactions with their postings, as they were booked.
+    public static func transactions(
+        of account: Account, kind: TransactionKind? = nil, invoice: InvoiceID? = nil,
+        limit: Int = PageRequest.limitMax, in tx: Transaction
+    ) throws -> [LedgerTransaction] {
+        let rows = try tx.query(
+            """
+            SELECT t.transaction_id, t.kind, t.product, t.day, t.revision, t.currency, t.booked_at, t.invoice_id,
+                t.description, p.ledger_account, p.amount
+            FROM (
+                SELECT * FROM ledger_transactions
+                WHERE account_id = \(account.id) AND (\(kind?.rawValue)::text IS NULL OR kind = \(kind?.rawValue))
+                    AND (\(invoice)::uuid IS NULL OR invoice_id = \(invoice))
+                ORDER BY day, kind, product, revision LIMIT \(limit)
+            ) t JOIN ledger_postings p USING (account_id, transaction_id)
+            ORDER BY t.day, t.kind, t.product, t.revision, p.line
+            """)
+        var transactions: [LedgerTransaction] = []
+        var index = rows.startIndex
+        while index < rows.endIndex {
+            let id = try rows[index].decode("transaction_id", as: TransactionID.self)
+            let head = rows[index]
+            var postings: [Posting] = []
+            while index < rows.endIndex, try rows[index].decode("transaction_id", as: TransactionID.self) == id {
+                postings.append(
+                    Posting(
+                        try rows[index].value("ledger_account"), try rows[index].money("amount", account.currency)))
+                index += 1
+            }
+            transactions.append(try transaction(head, account: account.id, postings: postings))
+        }
+        return transactions
+    }
+
+    private static func transaction(
+        _ row: Row, account: AccountID, postings: [Posting]
+    ) throws -> LedgerTransaction {
+        try LedgerTransaction(
+            TransactionIdentity(
+                accountID: account, kind: try row.value("kind"), product: try row.decode("product"),
+                day: try row.decode("day"), revision: try row.decode("revision")),
+            currency: try row.decode("currency"), bookedAt: try row.decode("booked_at"),
+            invoiceID: try row.decode("invoice_id"), description: try row.decode("description"), postings: postings)
+    }
+}

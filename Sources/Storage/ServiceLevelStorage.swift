@@ -1,0 +1,217 @@
+public import Accounts
+public import Identity
+import Metering
+public import Monetary
+public import Postgres
+public import ServiceLevels
+
+/// One promise's result for one month, as it is stored.
+public struct StoredPromiseResult: Hashable, Sendable, Identifiable {
+    public let id: ServiceLevelResultID
+    public let accountID: AccountID
+    public let subscriptionID: SubscriptionID
+    public let period: BillingPeriod
+    public let plan: String
+    public let planVersion: Int
+    public let tier: String
+    public let objective: Objective
+    public let promised: Percentage
+    public let status: PromiseStatus
+    public let attainment: Attainment
+    public let excluded: Int64
+    /// Zero where nothing is given back.
+    public let creditPercent: Percentage
+    /// The tier's exact charges of the month.
+    public let base: Money
+    public let exactCredit: Money
+    /// Rounded to the minor unit.
+    public let credit: Money
+    public let evidence: PromiseEvidence
+    /// Billing time.
+    public let evaluatedAt: Timestamp
+
+    /// A result as it is evaluated.
+    public init(
+        id: ServiceLevelResultID, accountID: AccountID, subscriptionID: SubscriptionID, period: BillingPeriod,
+        plan: String, planVersion: Int, tier: String, objective: Objective, promised: Percentage,
+        status: PromiseStatus, attainment: Attainment, excluded: Int64, creditPercent: Percentage, base: Money,
+        exactCredit: Money, credit: Money, evidence: PromiseEvidence, evaluatedAt: Timestamp
+    ) {
+        self.id = id
+        self.accountID = accountID
+        self.subscriptionID = subscriptionID
+        self.period = period
+        self.plan = plan
+        self.planVersion = planVersion
+        self.tier = tier
+        self.objective = objective
+        self.promised = promised
+        self.status = status
+        self.attainment = attainment
+        self.excluded = excluded
+        self.creditPercent = creditPercent
+        self.base = base
+        self.exactCredit = exactCredit
+        self.credit = credit
+        self.evidence = evidence
+        self.evaluatedAt = evaluatedAt
+    }
+}
+
+/// A result whose credit is granted, and what of it is on final invoices.
+public struct GrantedResult: Hashable, Sendable {
+    public let result: StoredPromiseResult
+    /// Positive.
+    public let applied: Money
+    public let appliedExact: Money
+}
+
+/// Results of promises, and the requests that they are judged by.
+public enum ServiceLevelStorage {
+    /// Requests read in one go.
+    public static let pageSize = 20_000
+
+    /// Hands each request of the account's period to `body`, in the order of acceptance.
+    public static func forEachRequest(
+        of account: AccountID, in period: BillingPeriod, in tx: Transaction, _ body: (MeasuredRequest) -> Void
+    ) throws {
+        var after = (accepted: period.start, id: UUIDv7(high: 0, low: 0))
+        while true {
+            let rows = try tx.query(
+                """
+                SELECT accepted_at, record_id, subscription_id, tier, is_stream, outcome, http_status, reason,
+                    first_byte_us, first_token_us, end_us
+                FROM request_records
+                WHERE account_id = \(account) AND accepted_at >= \(period.start) AND accepted_at < \(period.end)
+                    AND (accepted_at, record_id) > (\(after.accepted), \(after.id))
+                ORDER BY accepted_at, record_id LIMIT \(pageSize)
+                """)
+            for row in rows { body(try measured(row)) }
+            guard rows.count == pageSize, let last = rows.last else { return }
+            after = (try last.decode("accepted_at"), try last.decode("record_id"))
+        }
+    }
+
+    private static func measured(_ row: Row) throws -> MeasuredRequest {
+        MeasuredRequest(
+            id: try row.decode("record_id"), subscriptionID: try row.decode("subscription_id"),
+            tier: try row.decode("tier"), isStream: try row.decode("is_stream"), outcome: try row.value("outcome"),
+            httpStatus: try row.decode("http_status"), reason: try row.decode("reason"),
+            firstByteMicroseconds: try row.decode("first_byte_us"),
+            firstTokenMicroseconds: try row.decode("first_token_us"), endMicroseconds: try row.decode("end_us"))
+    }
+
+    /// Stores a result in the place of an earlier one of the same promise and month. False where the same was there.
+    @discardableResult
+    public static func store(_ result: StoredPromiseResult, in tx: Transaction) throws -> Bool {
+        if let existing = try find(result.id, account: result.accountID, in: tx), existing.isSame(as: result) {
+            return false
+        }
+        try tx.execute("DELETE FROM service_level_results WHERE \(key(result))")
+        try tx.execute(
+            """
+            INSERT INTO service_level_results (
+                account_id, result_id, subscription_id, period_start, period_end, plan, plan_version, tier, objective,
+                threshold_ms, status, promised_percent, requests, good, excluded, credit_percent, base_amount,
+                exact_credit, credit_amount, currency, evidence, evaluated_at
+            ) VALUES (
+                \(result.accountID), \(result.id), \(result.subscriptionID), \(result.period.start),
+                \(result.period.end), \(result.plan), \(result.planVersion), \(result.tier), \(result.objective.name),
+                \(result.objective.thresholdMilliseconds), \(result.status.rawValue),
+                \(result.promised.description), \(result.attainment.counted), \(result.attainment.good),
+                \(result.excluded), \(result.creditPercent.description), \(result.base), \(result.exactCredit),
+                \(result.credit), \(result.base.currency), \(try result.evidence.json()), \(result.evaluatedAt)
+            )
+            """)
+        return true
+    }
+
+    private static func key(_ result: StoredPromiseResult) -> SQL {
+        "account_id = \(result.accountID) AND result_id = \(result.id)"
+    }
+
+    /// The result, or nil.
+    public static func find(
+        _ id: ServiceLevelResultID, account: AccountID, in tx: Transaction
+    ) throws -> StoredPromiseResult? {
+        try tx.query("\(select) WHERE account_id = \(account) AND result_id = \(id)").first.map(result)
+    }
+
+    /// The account's results, of one period or all, by period, subscription, tier and objective.
+    public static func results(
+        of account: AccountID, periodStart: Timestamp? = nil, in tx: Transaction
+    ) throws -> [StoredPromiseResult] {
+        try tx.query(
+            """
+            \(select)
+            WHERE account_id = \(account) AND (\(periodStart)::timestamptz IS NULL OR period_start = \(periodStart))
+            ORDER BY period_start, subscription_id, tier, objective, threshold_ms
+            """
+        ).map(result)
+    }
+
+    /// Every result with a credit, of periods that begin before `end`, with what of it final invoices carry.
+    public static func granted(
+        to account: AccountID, before end: Timestamp, in tx: Transaction
+    ) throws -> [GrantedResult] {
+        try tx.query(
+            """
+            SELECT r.*, coalesce(a.amount, 0)::numeric(38, 12) AS applied,
+                coalesce(a.exact_amount, 0)::numeric(38, 12) AS applied_exact
+            FROM (\(select)) r LEFT JOIN (
+                SELECT l.service_level_result_id AS result_id, -sum(l.amount) AS amount,
+                    -sum(l.exact_amount) AS exact_amount
+                FROM invoice_lines l JOIN invoices i USING (account_id, invoice_id)
+                WHERE l.account_id = \(account) AND l.kind = 'sla_credit' AND i.state IN ('finalized', 'paid')
+                GROUP BY 1
+            ) a USING (result_id)
+            WHERE r.account_id = \(account) AND r.period_start < \(end) AND r.exact_credit > 0
+            ORDER BY r.period_start, r.subscription_id, r.tier, r.objective
+            """
+        ).map { row in
+            let result = try result(row)
+            return GrantedResult(
+                result: result, applied: try row.money("applied", result.base.currency),
+                appliedExact: try row.money("applied_exact", result.base.currency))
+        }
+    }
+
+    private static let select: SQL = """
+        SELECT account_id, result_id, subscription_id, period_start, period_end, plan, plan_version, tier, objective,
+            threshold_ms, status, promised_percent, requests, good, excluded, credit_percent, base_amount, exact_credit,
+            credit_amount, currency, evidence, evaluated_at
+        FROM service_level_results
+        """
+
+    private static func result(_ row: Row) throws -> StoredPromiseResult {
+        let currency = try row.decode("currency", as: Currency.self)
+        let name = try row.decode("objective", as: String.self)
+        let threshold = try row.decode("threshold_ms", as: Int64?.self)
+        guard let objective = Objective(name: name, thresholdMilliseconds: threshold) else {
+            throw StorageError.corrupt("a result is of the objective \"\(name)\", which does not exist")
+        }
+        return StoredPromiseResult(
+            id: try row.decode("result_id"), accountID: try row.decode("account_id"),
+            subscriptionID: try row.decode("subscription_id"),
+            period: BillingPeriod(start: try row.decode("period_start"), end: try row.decode("period_end")),
+            plan: try row.decode("plan"), planVersion: try row.decode("plan_version"), tier: try row.decode("tier"),
+            objective: objective, promised: try Percentage(parsing: try row.decode("promised_percent")),
+            status: try row.value("status"),
+            attainment: Attainment(good: try row.decode("good"), counted: try row.decode("requests")),
+            excluded: try row.decode("excluded"),
+            creditPercent: try Percentage(parsing: try row.decode("credit_percent")),
+            base: try row.money("base_amount", currency), exactCredit: try row.money("exact_credit", currency),
+            credit: try row.money("credit_amount", currency),
+            evidence: try PromiseEvidence(json: try row.decode("evidence")),
+            evaluatedAt: try row.decode("evaluated_at"))
+    }
+}
+
+extension StoredPromiseResult {
+    /// Equal but for the moment of evaluation.
+    fileprivate func isSame(as other: StoredPromiseResult) -> Bool {
+        (base, exactCredit, evidence, attainment, status, creditPercent)
+            == (other.base, other.exactCredit, other.evidence, other.attainment, other.status, other.creditPercent)
+            && (planVersion, promised, credit) == (other.planVersion, other.promised, other.credit)
+    }
+}
