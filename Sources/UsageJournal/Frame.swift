@@ -4,7 +4,8 @@ import Metering
 /// One record on disk: `length u32, kind u8, version u8, CRC-32C u32, payload`, all little-endian.
 ///
 /// The length counts the payload and is never 0, so that a zero length means "nothing written here yet". The checksum
-/// runs over the journal's id, the kind, the version and the payload: bytes that a client chose cannot pass for a frame.
+/// runs over the journal's id, the kind, the version and the payload: bytes that a client chose cannot pass for a
+/// frame.
 enum Frame {
     static let headerBytes = 10
     /// The longest payload.

@@ -33,7 +33,7 @@ extension Journal {
         try recovery.finishLastSegment(now: configuration.realTime())
         try recovery.synchronizeSegments()
 
-        var writer = SegmentWriter(
+        var writer = try SegmentWriter(
             configuration: configuration, id: id, epoch: epoch, directory: directory,
             lastNumber: recovery.lastNumber)
         do throws(JournalError) {

@@ -41,7 +41,10 @@ extension Journal {
                 return
             }
             if !group.isEmpty { KillPoint.reach(.afterSync) }
-            state.withLock { $0.durable = end }
+            state.withLock {
+                $0.durable = end
+                $0.writer.forget(group)
+            }
             for close in group { close.whenDurable(.success(())) }
         }
     }

@@ -51,9 +51,7 @@ struct JournalDirectory: Sendable {
             return
         }
         // A directory whose name is not synced takes all that is in it along when the power goes.
-        do throws(FileFault) { try SystemFiles().synchronizeDirectory(path + "/..") } catch {
-            throw .system(call: error.call, path: error.path, code: error.code)
-        }
+        do throws(FileFault) { try DirectoryHandle.synchronize(path + "/..") } catch { throw JournalError(error) }
     }
 
     /// Copies bytes of a segment aside; false when the copy is already there.
@@ -86,9 +84,9 @@ struct JournalDirectory: Sendable {
             try file.write(bytes, at: 0)
             guard fsync(descriptor) == 0 else { throw FileFault(call: "fsync", path: temporary, code: errno) }
             try SystemFiles().rename(temporary, to: path)
-            try SystemFiles().synchronizeDirectory(parent)
+            try DirectoryHandle.synchronize(parent)
         } catch {
-            throw .system(call: error.call, path: error.path, code: error.code)
+            throw JournalError(error)
         }
     }
 

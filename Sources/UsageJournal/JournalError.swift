@@ -20,6 +20,13 @@ public enum JournalError: Error, Hashable, Sendable {
     case system(call: String, path: String, code: Int32)
 }
 
+extension JournalError {
+    /// A failed call outside the writer, where it is not final for the process.
+    init(_ fault: FileFault) {
+        self = .system(call: fault.call, path: fault.path, code: fault.code)
+    }
+}
+
 extension JournalError: CustomStringConvertible {
     public var description: String {
         switch self {

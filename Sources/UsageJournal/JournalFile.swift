@@ -6,7 +6,8 @@ struct FileFault: Error, Hashable {
     let path: String
     let code: Int32
 
-    var isDiskFull: Bool { code == ENOSPC || code == EDQUOT }
+    /// The disk, or the process's table of open files, has no room: that may pass.
+    var isLackOfRoom: Bool { [ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM].contains(code) }
 
     var description: String { "\(call) of \(path) failed: \(describe(errorCode: code))" }
 }
@@ -27,7 +28,6 @@ protocol JournalFileSystem: Sendable {
     /// Makes a file whose `bytes` are allocated and read as zeros.
     func create(_ path: String, bytes: Int) throws(FileFault) -> any JournalFile
     func rename(_ old: String, to new: String) throws(FileFault)
-    func synchronizeDirectory(_ path: String) throws(FileFault)
     func remove(_ path: String)
 }
 
@@ -36,7 +36,8 @@ struct SystemFiles: JournalFileSystem {
     func create(_ path: String, bytes: Int) throws(FileFault) -> any JournalFile {
         let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw FileFault(call: "open", path: path, code: errno) }
-        let code = posix_fallocate(descriptor, 0, off_t(bytes))
+        var code = EINTR
+        while code == EINTR { code = posix_fallocate(descriptor, 0, off_t(bytes)) }
         guard code == 0 else {
             Glibc.close(descriptor)
             unlink(path)
@@ -49,14 +50,32 @@ struct SystemFiles: JournalFileSystem {
         guard Glibc.rename(old, new) == 0 else { throw FileFault(call: "rename", path: old, code: errno) }
     }
 
-    func synchronizeDirectory(_ path: String) throws(FileFault) {
-        let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    func remove(_ path: String) { unlink(path) }
+}
+
+/// An open directory, whose sync makes the names in it last.
+struct DirectoryHandle: Sendable {
+    private let descriptor: Int32
+    private let path: String
+
+    init(_ path: String) throws(FileFault) {
+        self.path = path
+        descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw FileFault(call: "open", path: path, code: errno) }
-        defer { Glibc.close(descriptor) }
+    }
+
+    func synchronize() throws(FileFault) {
         guard fsync(descriptor) == 0 else { throw FileFault(call: "fsync", path: path, code: errno) }
     }
 
-    func remove(_ path: String) { unlink(path) }
+    func close() { Glibc.close(descriptor) }
+
+    /// Opens, syncs and closes.
+    static func synchronize(_ path: String) throws(FileFault) {
+        let handle = try DirectoryHandle(path)
+        defer { handle.close() }
+        try handle.synchronize()
+    }
 }
 
 /// A file descriptor and what is done with it.

@@ -108,7 +108,7 @@ extension Recovery {
             try file.write(salt.end(ofSegment: lastNumber), at: offset)
             try file.synchronize()
         } catch {
-            throw .system(call: error.call, path: error.path, code: error.code)
+            throw JournalError(error)
         }
     }
 

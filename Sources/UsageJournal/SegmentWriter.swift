@@ -25,6 +25,8 @@ struct SegmentWriter {
     let directory: JournalDirectory
     let salt: FrameSalt
     private let files: any JournalFileSystem
+    /// Open all the time: a process that has no descriptor left must still be able to sync.
+    private let handle: DirectoryHandle
     private let segmentBytes: Int
     private let preparedMax: Int
     private let fullRetryMilliseconds: Int64
@@ -42,15 +44,16 @@ struct SegmentWriter {
     /// How many requests opened in each segment still run.
     private var runningBySegment: [Int64: Int] = [:]
 
-    /// How much larger than its open record a close record may be: the raw usage, and 2 KiB for what is only known at the
-    /// end (counts, marks, the engine's texts, a second attempt without raw usage).
+    /// How much larger than its open record a close record may be: the raw usage, and 2 KiB for what is only known at
+    /// the end (counts, marks, the engine's texts, a second attempt without raw usage).
     static let closeGrowthBytes = AttemptRecord.rawUsageBytesMax + 2048
 
     /// A writer that will begin with the segment after `lastNumber`.
     init(
         configuration: JournalConfiguration, id: JournalID, epoch: Int64, directory: JournalDirectory,
         lastNumber: Int64
-    ) {
+    ) throws(JournalError) {
+        do throws(FileFault) { handle = try DirectoryHandle(directory.path) } catch { throw JournalError(error) }
         self.id = id
         self.epoch = epoch
         self.directory = directory
@@ -138,10 +141,13 @@ extension SegmentWriter {
             gathered += close.frame
         }
         try put(gathered)
-        for close in group {
-            reservedBytes -= close.frame.count
-            release(segment: close.openSegment)
-        }
+        for close in group { reservedBytes -= close.frame.count }
+    }
+
+    /// Lets recovery forget the open records of a group whose close records are synced, and not before: a segment begun
+    /// in between would have it look for them too late in the journal.
+    mutating func forget(_ group: [PendingClose]) {
+        for close in group { release(segment: close.openSegment) }
     }
 
     /// Keeps a segment needed for recovery until it is released.
@@ -230,9 +236,9 @@ extension SegmentWriter {
 
     mutating func prepared(_ file: any JournalFile) { prepared.append(file) }
 
-    /// A full disk is waited out; anything else is final.
+    /// A full disk (or process) is waited out; anything else is final.
     mutating func preparationFailed(_ fault: FileFault) throws(JournalError) {
-        guard fault.isDiskFull else { throw .failed(fault.description) }
+        guard fault.isLackOfRoom else { throw .failed(fault.description) }
         fullUntilMilliseconds = monotonicMilliseconds() + fullRetryMilliseconds
         throw .full
     }
@@ -249,9 +255,8 @@ extension SegmentWriter {
     struct SyncWork: Sendable {
         let retired: [Retired]
         let active: (any JournalFile)?
-        /// The directory to sync, when segments were added to it.
-        let directory: String?
-        let files: any JournalFileSystem
+        /// The directory, when segments were added to it.
+        let directory: DirectoryHandle?
 
         /// Runs without the journal's lock.
         func perform() throws(JournalError) {
@@ -262,7 +267,7 @@ extension SegmentWriter {
                     try segment.file.truncate(to: segment.end)
                     segment.file.close()
                 }
-                if let directory { try files.synchronizeDirectory(directory) }
+                try directory?.synchronize()
                 try active?.synchronize()
             } catch {
                 throw .failed(error.description)
@@ -275,8 +280,7 @@ extension SegmentWriter {
             retired = []
             directoryChanged = false
         }
-        return SyncWork(
-            retired: retired, active: active?.file, directory: directoryChanged ? directory.path : nil, files: files)
+        return SyncWork(retired: retired, active: active?.file, directory: directoryChanged ? handle : nil)
     }
 
     /// Lets go of all files; what was allocated ahead is removed.
@@ -287,6 +291,7 @@ extension SegmentWriter {
         }
         for segment in retired { segment.file.close() }
         active?.file.close()
+        handle.close()
         prepared = []
         retired = []
         active = nil

@@ -33,8 +33,6 @@ final class FaultyFiles: JournalFileSystem {
 
     func rename(_ old: String, to new: String) throws(FileFault) { try SystemFiles().rename(old, to: new) }
 
-    func synchronizeDirectory(_ path: String) throws(FileFault) { try SystemFiles().synchronizeDirectory(path) }
-
     func remove(_ path: String) { SystemFiles().remove(path) }
 }
 

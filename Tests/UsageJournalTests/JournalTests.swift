@@ -256,6 +256,29 @@ import Testing
         #expect(seen.quarantined.isEmpty)
     }
 
+    @Test mutating func `a segment begun before a sync has recovery look for what that sync would have closed`() throws
+    {
+        let (journal, _) = try Journal.open(configuration(segmentBytes: 32 * 1024))
+        let first = generator.entry(attempts: 1...1)
+        let reservation = try journal.appendOpen(first)
+        let opened = journal.writtenPosition.segment
+        files.set { $0.holdsSyncs = true }
+        let before = files.syncs
+        journal.appendClose(first, reservation: reservation) { _ in }
+        while files.syncs == before { usleep(500) }
+        // The close record is written, not synced: a loss of power may take it, and must not hide the open one.
+        while journal.writtenPosition.segment == opened {
+            try journal.appendProgress(
+                UsageProgress(requestID: first.request.id, contentEvents: 1, buckets: TokenBuckets()))
+        }
+        let id = journal.id
+        let directory = JournalDirectory(path: directory.path)
+        let header = try SegmentWindow(directory: directory, number: opened + 1).header(of: id)
+        #expect(header?.recoverFrom == opened)
+        files.set { $0.holdsSyncs = false }
+        journal.close()
+    }
+
     @Test mutating func `many threads at once, and every record is there once`() throws {
         let (journal, _) = try Journal.open(configuration(segmentBytes: 128 * 1024))
         let entries = (0..<400).map { _ in generator.entry(attempts: 1...1) }
