@@ -8,7 +8,8 @@ public enum JournalError: Error, Hashable, Sendable {
     case damaged(String)
     /// Written by a newer Tollgate.
     case unsupportedVersion(String)
-    /// The disk cannot take another request: refuse it with 503. Running requests can still close.
+    /// The disk cannot take another request, or as many run as segments can be allocated for: refuse it with 503.
+    /// Running requests can still close.
     case full
     /// The record does not fit into a frame.
     case recordTooLarge(bytes: Int)
@@ -36,7 +37,9 @@ extension JournalError: CustomStringConvertible {
         case .invalidConfiguration(let text): "the journal's configuration cannot work: \(text)"
         case .damaged(let text): "the journal is damaged: \(text)"
         case .unsupportedVersion(let text): "the journal was written by a newer version: \(text); start that version"
-        case .full: "the journal's disk is full: free space there; running requests are unharmed"
+        case .full:
+            "the journal has no room for another request: its disk is full, or more requests run than its "
+                + "segments can keep room for; running requests are unharmed"
         case .recordTooLarge(let bytes): "a journal record of \(bytes) bytes is larger than a frame can be"
         case .failed(let text): "the journal failed and this process must end: \(text)"
         case .closed: "the journal is closed"
