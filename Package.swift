@@ -45,6 +45,7 @@ let package = Package(
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(name: "Postgres", dependencies: ["CLibPQ"], swiftSettings: settings),
         .target(name: "UsageJournal", dependencies: ["Identity", "Metering"], swiftSettings: settings),
+        .target(name: "Telemetry", swiftSettings: settings),
         .target(
             name: "Storage",
             dependencies: [
@@ -53,6 +54,16 @@ let package = Package(
             ],
             swiftSettings: settings),
         // apps
+        .target(
+            name: "Gateway",
+            dependencies: [
+                "Accounts", "Engines", "Identity", "Metering", "Telemetry", "UsageJournal",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            swiftSettings: settings),
         .target(
             name: "EngineSimulator",
             dependencies: [
@@ -96,6 +107,14 @@ let package = Package(
             name: "StorageTests",
             dependencies: [
                 "Storage", "Accounts", "Engines", "Identity", "Metering", "Monetary", "Postgres", "Pricing", "TestSupport",
+            ],
+            swiftSettings: settings),
+        .testTarget(name: "EnginesTests", dependencies: ["Engines", "Metering", "TestSupport"], swiftSettings: settings),
+        .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"], swiftSettings: settings),
+        .testTarget(
+            name: "GatewayTests",
+            dependencies: [
+                "Gateway", "Accounts", "Engines", "Identity", "Metering", "Telemetry", "TestSupport", "UsageJournal",
             ],
             swiftSettings: settings),
         .testTarget(name: "AccountsTests", dependencies: ["Accounts", "Identity"], swiftSettings: settings),

@@ -1,0 +1,89 @@
+internal import Identity
+
+/// Finds delimiters eight bytes at a time: prompts and answers are mostly plain text between them.
+extension UnsafeRawBufferPointer {
+    private static let ones: UInt64 = 0x0101_0101_0101_0101
+    private static let highs: UInt64 = 0x8080_8080_8080_8080
+
+    /// The first byte at or after `start` that ends plain text inside a JSON string: a quote, a backslash or a control
+    /// character; the count when there is none.
+    func firstIndexOfStringDelimiter(from start: Int) -> Int {
+        var index = start
+        while index + 8 <= count {
+            let word = loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            if word.mayHold(UInt8(ascii: "\"")) || word.mayHold(UInt8(ascii: "\\")) || word.mayHoldByte(below: 0x20) {
+                break
+            }
+            index += 8
+        }
+        while index < count {
+            let byte = self[index]
+            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte < 0x20 { return index }
+            index += 1
+        }
+        return count
+    }
+
+    /// The first line feed or carriage return at or after `start`; the count when there is none.
+    func firstIndexOfLineEnd(from start: Int) -> Int {
+        var index = start
+        while true {
+            while index + 8 <= count, !loadUnaligned(fromByteOffset: index, as: UInt64.self).mayHoldByte(below: 0x0E) {
+                index += 8
+            }
+            let stop = Swift.min(index + 8, count)
+            while index < stop {
+                if self[index] == 0x0A || self[index] == 0x0D { return index }
+                index += 1
+            }
+            if index >= count { return count }
+        }
+    }
+
+    /// Whether `text` stands at `offset`.
+    func hasBytes(_ text: StaticString, at offset: Int) -> Bool {
+        guard offset + text.utf8CodeUnitCount <= count else { return false }
+        for index in 0..<text.utf8CodeUnitCount where self[offset + index] != text.utf8Start[index] { return false }
+        return true
+    }
+
+    /// Whether the bytes of `range` are those of `text`.
+    func equals(_ text: StaticString, in range: Range<Int>) -> Bool {
+        range.count == text.utf8CodeUnitCount && hasBytes(text, at: range.lowerBound)
+    }
+
+    /// The bytes of `range` on their own, counted from zero.
+    func part(_ range: Range<Int>) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: self[range]) }
+}
+
+extension UInt64 {
+    /// False only when no byte equals `byte` (may say true for a neighbour of one that does).
+    fileprivate func mayHold(_ byte: UInt8) -> Bool {
+        let folded = self ^ (0x0101_0101_0101_0101 &* UInt64(byte))
+        return (folded &- 0x0101_0101_0101_0101) & ~folded & 0x8080_8080_8080_8080 != 0
+    }
+
+    /// False only when no byte is below `limit`, which is at most 128.
+    fileprivate func mayHoldByte(below limit: UInt8) -> Bool {
+        (self &- 0x0101_0101_0101_0101 &* UInt64(limit)) & ~self & 0x8080_8080_8080_8080 != 0
+    }
+}
+
+extension UInt8 {
+    /// The value of a decimal digit.
+    var decimalDigit: Int64? {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self) ? Int64(self - UInt8(ascii: "0")) : nil
+    }
+
+    /// Whether this is a hexadecimal digit of either case.
+    var isHexadecimalDigit: Bool { Hexadecimal.value(of: self) != nil }
+}
+
+extension Int64 {
+    /// Ten times this and `digit` more; nil when that does not fit.
+    func shiftedDecimally(by digit: Int64) -> Int64? {
+        let (product, productOverflows) = multipliedReportingOverflow(by: 10)
+        let (sum, sumOverflows) = product.addingReportingOverflow(digit)
+        return productOverflows || sumOverflows ? nil : sum
+    }
+}

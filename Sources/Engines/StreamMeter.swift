@@ -1,0 +1,217 @@
+/// What one event of a stream is, as forwarding needs to know it.
+public enum StreamEvent: Hashable, Sendable {
+    /// Carries something that the model wrote.
+    case content
+    /// The chunk that `include_usage` asks for: no choices, and a usage object.
+    case usageChunk
+    /// The terminator, `[DONE]`.
+    case terminator
+    /// An error object inside the stream.
+    case error
+    /// Anything else: roles, finish reasons, filters, comments, keep-alives, what could not be read.
+    case other
+}
+
+/// Reads the events of an OpenAI-family stream, one by one, and adds up what they say.
+public struct StreamMeter: Sendable {
+    /// What the stream has said so far.
+    public private(set) var facts = AnswerFacts()
+
+    /// A meter at the start of a stream.
+    public init() {}
+
+    /// Notes an event that was too long to be looked at.
+    public mutating func skipEvent() { facts.unreadCount += 1 }
+
+    /// Reads one event: all its lines, with or without the empty line at its end.
+    public mutating func read(event bytes: UnsafeRawBufferPointer) -> StreamEvent {
+        var lines = EventLines(bytes: bytes)
+        var data: Range<Int>?
+        var joined: [UInt8]?
+        var isErrorEvent = false
+        while let field = lines.next() {
+            switch field.kind {
+            case .data:
+                if let first = data {
+                    // Several data lines are one text with line feeds between: rare, so it may cost a copy.
+                    if joined == nil { joined = Array(bytes[first]) }
+                    joined?.append(0x0A)
+                    joined?.append(contentsOf: bytes[field.value])
+                } else {
+                    data = field.value
+                }
+            case .event: isErrorEvent = bytes.equals("error", in: field.value)
+            case .other: break
+            }
+        }
+        guard let data else { return .other }
+        let event = joined?.withUnsafeBytes { read(data: $0) } ?? read(data: bytes.part(data))
+        guard isErrorEvent else { return event }
+        facts.hasError = true
+        return .error
+    }
+
+    private mutating func read(data bytes: UnsafeRawBufferPointer) -> StreamEvent {
+        if bytes.equals("[DONE]", in: bytes.trimmedRange) {
+            facts.isTerminated = true
+            return .terminator
+        }
+        do throws(JSONScanError) {
+            var chunk = ChunkReader(bytes: bytes)
+            try chunk.read()
+            return take(chunk)
+        } catch {
+            facts.unreadCount += 1
+            return .other
+        }
+    }
+
+    private mutating func take(_ chunk: ChunkReader) -> StreamEvent {
+        if let usage = chunk.usage {
+            if facts.usage == nil { facts.usage = EngineUsage() }
+            facts.usage?.update(with: usage)
+        }
+        facts.finishedChoices += chunk.finishedChoices
+        if let reason = chunk.finishReason { facts.finishReason = chunk.name(reason) ?? facts.finishReason }
+        if facts.id == nil, let id = chunk.id { facts.id = chunk.name(id) }
+        if facts.model == nil, let model = chunk.model { facts.model = chunk.name(model) }
+        if let tier = chunk.serviceTier { facts.serviceTier = chunk.name(tier) ?? facts.serviceTier }
+        if chunk.hasError {
+            facts.hasError = true
+            return .error
+        }
+        if chunk.hasContent {
+            facts.contentEvents += 1
+            return .content
+        }
+        return chunk.usage != nil && chunk.hasEmptyChoices ? .usageChunk : .other
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Everything but white space at either end.
+    fileprivate var trimmedRange: Range<Int> {
+        func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
+        var start = 0
+        var end = count
+        while start < end, isSpace(self[start]) { start += 1 }
+        while end > start, isSpace(self[end - 1]) { end -= 1 }
+        return start..<end
+    }
+}
+
+/// The lines of one event as fields.
+private struct EventLines {
+    enum Kind { case data, event, other }
+
+    let bytes: UnsafeRawBufferPointer
+    private var offset = 0
+
+    init(bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+
+    mutating func next() -> (kind: Kind, value: Range<Int>)? {
+        guard offset < bytes.count else { return nil }
+        let end = bytes.firstIndexOfLineEnd(from: offset)
+        let line = offset..<end
+        offset = end + 1
+        if bytes.hasBytes("data:", at: line.lowerBound) { return (.data, value(of: line, after: 5)) }
+        if bytes.hasBytes("event:", at: line.lowerBound) { return (.event, value(of: line, after: 6)) }
+        return (.other, line)
+    }
+
+    private func value(of line: Range<Int>, after prefix: Int) -> Range<Int> {
+        var start = line.lowerBound + prefix
+        if start < line.upperBound, bytes[start] == 0x20 { start += 1 }
+        return start..<line.upperBound
+    }
+}
+
+/// Reads one chunk object.
+private struct ChunkReader {
+    let bytes: UnsafeRawBufferPointer
+    private(set) var id: JSONText?
+    private(set) var model: JSONText?
+    private(set) var serviceTier: JSONText?
+    private(set) var finishReason: JSONText?
+    private(set) var finishedChoices: Int64 = 0
+    private(set) var usage: EngineUsage?
+    private(set) var hasContent = false
+    private(set) var hasEmptyChoices = false
+    private(set) var hasError = false
+
+    init(bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+
+    /// A name short enough to be kept, and not empty.
+    func name(_ text: JSONText) -> String? {
+        guard !text.range.isEmpty, text.range.count <= AnswerFacts.nameBytesMax else { return nil }
+        return text.value(in: bytes)
+    }
+
+    mutating func read() throws(JSONScanError) {
+        var scanner = JSONScanner(bytes)
+        try scanner.beginObject()
+        while let key = try scanner.nextKey() {
+            let kind = try scanner.kind()
+            if kind == .array, key.equals("choices", in: bytes) {
+                try readChoices(&scanner)
+            } else if kind == .object, key.equals("usage", in: bytes) {
+                usage = try EngineUsage(scanner: &scanner, bytes: bytes)
+            } else if kind == .string, key.equals("id", in: bytes) {
+                id = try scanner.string()
+            } else if kind == .string, key.equals("model", in: bytes) {
+                model = try scanner.string()
+            } else if kind == .string, key.equals("service_tier", in: bytes) {
+                serviceTier = try scanner.string()
+            } else if kind == .object || kind == .string, key.equals("error", in: bytes) {
+                hasError = true
+                try scanner.skip()
+            } else {
+                try scanner.skip()
+            }
+        }
+        try scanner.end()
+    }
+
+    private mutating func readChoices(_ scanner: inout JSONScanner) throws(JSONScanError) {
+        hasEmptyChoices = true
+        try scanner.beginArray()
+        while try scanner.nextElement() {
+            hasEmptyChoices = false
+            guard try scanner.kind() == .object else {
+                try scanner.skip()
+                continue
+            }
+            try scanner.beginObject()
+            while let key = try scanner.nextKey() {
+                let kind = try scanner.kind()
+                if kind == .string, key.equals("finish_reason", in: bytes) {
+                    finishReason = try scanner.string()
+                    finishedChoices += 1
+                } else if kind == .string, key.equals("text", in: bytes) {
+                    if try !scanner.string().range.isEmpty { hasContent = true }
+                } else if kind == .object, key.equals("delta", in: bytes) {
+                    try readDelta(&scanner)
+                } else {
+                    try scanner.skip()
+                }
+            }
+        }
+    }
+
+    /// A delta has content when the model wrote something in it: text, reasoning, a refusal, a call, sound. A role alone,
+    /// or empty text, is none.
+    private mutating func readDelta(_ scanner: inout JSONScanner) throws(JSONScanError) {
+        try scanner.beginObject()
+        while let key = try scanner.nextKey() {
+            let kind = try scanner.kind()
+            let value = try scanner.skip()
+            guard !hasContent else { continue }
+            switch kind {
+            case .string, .array, .object:
+                // Two bytes are the delimiters of something empty.
+                if value.count > 2, OpenAIDialect.isContent(key, in: bytes) { hasContent = true }
+            case .number, .bool, .null: break
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+import Engines
+
+/// An error in OpenAI's envelope: what the client gets instead of an answer.
+struct APIError: Error, Hashable, Sendable {
+    let status: Int
+    /// `invalid_request_error`, `authentication_error`, `permission_error`, `server_error` …
+    let type: String
+    /// A stable code, also counted and written to records as the reason.
+    let code: String
+    /// Says what is wrong and what to do.
+    let message: String
+    var parameter: String?
+    /// Seconds after which trying again makes sense.
+    var retryAfterSeconds: Int?
+
+    /// `{"error":{"message":…,"type":…,"param":…,"code":…}}`
+    var body: [UInt8] {
+        var bytes = Array(#"{"error":{"message":"#.utf8)
+        JSONString.append(message, to: &bytes)
+        bytes.append(contentsOf: #","type":"#.utf8)
+        JSONString.append(type, to: &bytes)
+        bytes.append(contentsOf: #","param":"#.utf8)
+        if let parameter { JSONString.append(parameter, to: &bytes) } else { bytes.append(contentsOf: "null".utf8) }
+        bytes.append(contentsOf: #","code":"#.utf8)
+        JSONString.append(code, to: &bytes)
+        bytes.append(contentsOf: "}}".utf8)
+        return bytes
+    }
+
+    /// The error as an event of a stream that has already begun.
+    var event: [UInt8] { Array("data: ".utf8) + body + Array("\n\n".utf8) }
+}
+
+extension APIError {
+    static let missingKey = APIError(
+        status: 401, type: "authentication_error", code: "missing_api_key",
+        message: "You didn't provide an API key. Send it as 'Authorization: Bearer YOUR_KEY'.")
+
+    static let invalidKey = APIError(
+        status: 401, type: "authentication_error", code: "invalid_api_key",
+        message: "Incorrect API key provided. Check the key, or ask your administrator for a new one.")
+
+    static let noSubscription = APIError(
+        status: 403, type: "permission_error", code: "no_subscription",
+        message: "This key's tenant has no active subscription. Ask your administrator to subscribe it to a plan.")
+
+    static func modelNotFound(_ name: String) -> APIError {
+        APIError(
+            status: 404, type: "invalid_request_error", code: "model_not_found",
+            message: "The model '\(name)' does not exist or you do not have access to it. "
+                + "GET /v1/models lists the models you can use.",
+            parameter: "model")
+    }
+
+    static func tierNotSold(_ tier: String, sold: [String]) -> APIError {
+        APIError(
+            status: 400, type: "invalid_request_error", code: "tier_not_available",
+            message: "Your plan does not sell the service tier '\(tier)'. It sells: \(sold.joined(separator: ", ")).",
+            parameter: "service_tier")
+    }
+
+    static func badRequest(_ error: RequestError) -> APIError {
+        APIError(
+            status: 400, type: "invalid_request_error", code: error.code, message: error.message,
+            parameter: error.parameter)
+    }
+
+    static func bodyTooLarge(_ bytesMax: Int) -> APIError {
+        APIError(
+            status: 413, type: "invalid_request_error", code: "request_too_large",
+            message: "The request's body is larger than \(bytesMax) bytes. Send less at once.")
+    }
+
+    static let headersTooLarge = APIError(
+        status: 431, type: "invalid_request_error", code: "headers_too_large",
+        message: "The request's headers are too large. Send fewer or shorter ones.")
+
+    static let pathTooLong = APIError(
+        status: 414, type: "invalid_request_error", code: "path_too_long",
+        message: "The request's path is too long.")
+
+    static let malformedRequest = APIError(
+        status: 400, type: "invalid_request_error", code: "malformed_request",
+        message: "The bytes received are not a valid HTTP/1.1 request.")
+
+    static func slowRequest(_ what: String) -> APIError {
+        APIError(
+            status: 408, type: "invalid_request_error", code: "request_timeout",
+            message: "The request's \(what) took too long to arrive. Send it again, faster.")
+    }
+
+    static func unknownPath(_ path: String) -> APIError {
+        APIError(
+            status: 404, type: "invalid_request_error", code: "unknown_url",
+            message: "Unknown request URL: \(path.prefix(200)). This gateway serves /v1/chat/completions, "
+                + "/v1/completions, /v1/embeddings and /v1/models.")
+    }
+
+    static func methodNotAllowed(_ method: String, allowed: String) -> APIError {
+        APIError(
+            status: 405, type: "invalid_request_error", code: "method_not_allowed",
+            message: "The method \(method.prefix(20)) is not allowed here. Use \(allowed).")
+    }
+
+    static let journalUnavailable = unavailable(
+        "journal_unavailable", "The gateway cannot record usage at the moment, so it accepts no requests. Try again.")
+    static let draining = unavailable(
+        "draining", "This gateway is shutting down. Try again; another one will answer.")
+    static let overloaded = unavailable(
+        "overloaded", "The gateway is serving as many requests as it can. Try again shortly.")
+
+    private static func unavailable(_ code: String, _ message: String) -> APIError {
+        APIError(status: 503, type: "server_error", code: code, message: message, retryAfterSeconds: 1)
+    }
+
+    static func upstream(_ status: Int, _ code: String, _ message: String) -> APIError {
+        APIError(status: status, type: "server_error", code: code, message: message)
+    }
+}

@@ -1,0 +1,112 @@
+import Accounts
+import Engines
+import Identity
+import Metering
+
+/// Decides who may ask for what, from the snapshot alone. Pure: no clock, no socket.
+struct Admission {
+    let snapshot: GatewaySnapshot
+
+    /// The grant of the key in an `Authorization` header.
+    func grant(authorization: String?) throws(APIError) -> KeyGrant {
+        guard let authorization, let secret = Admission.bearerToken(authorization) else { throw .missingKey }
+        guard let grant = snapshot.keys.grant(forSecretDigest: SHA256Digest(of: secret)) else { throw .invalidKey }
+        return grant
+    }
+
+    /// What an inference request comes to, once its whole body is there.
+    func admit(
+        _ body: UnsafeRawBufferPointer, operation: Operation, grant: KeyGrant, tagsHeader: String?
+    ) throws(APIError) -> AdmittedRequest {
+        guard let subscriptionID = grant.subscriptionID else { throw .noSubscription }
+        let request: InferenceRequest
+        do throws(RequestError) {
+            request = try InferenceRequest(reading: body, operation: operation)
+        } catch {
+            throw .badRequest(error)
+        }
+        guard let model = snapshot.catalogue.model(named: request.model), model.isAllowed(for: grant.tenantID) else {
+            throw .modelNotFound(String(request.model.prefix(200)))
+        }
+        let tier = OpenAIDialect.tier(named: request.serviceTier)
+        guard tier == "standard" || grant.tiers.contains(tier) else {
+            throw .tierNotSold(String(tier.prefix(100)), sold: grant.tiers)
+        }
+        let tags: [Tag]
+        do throws(RequestError) {
+            tags = try TagReader.tags(header: tagsHeader, body: request.tags)
+        } catch {
+            throw .badRequest(error)
+        }
+        return AdmittedRequest(
+            grant: grant, subscriptionID: subscriptionID, model: model, request: request, tier: tier, tags: tags)
+    }
+
+    /// The token of `Bearer TOKEN`; the scheme is read in any case (RFC 9110, section 11.1).
+    static func bearerToken(_ header: String) -> String? {
+        guard let space = header.utf8.firstIndex(of: UInt8(ascii: " ")),
+            header[..<space].lowercased() == "bearer"
+        else { return nil }
+        let token = header[header.utf8.index(after: space)...].drop { $0 == " " }
+        return token.isEmpty ? nil : String(token)
+    }
+}
+
+/// A request that may go to an engine.
+struct AdmittedRequest {
+    let grant: KeyGrant
+    let subscriptionID: SubscriptionID
+    let model: CatalogueModel
+    let request: InferenceRequest
+    /// The tier of the plan that the client asked for.
+    let tier: String
+    let tags: [Tag]
+}
+
+/// Reads and bounds the tags of a request.
+enum TagReader {
+    static let headerName = "x-tollgate-tags"
+
+    /// The tags of the header `a=b,c=d` and of the body; the header's win where both name one.
+    static func tags(header: String?, body: [Tag]) throws(RequestError) -> [Tag] {
+        guard header != nil || !body.isEmpty else { return [] }
+        var tags: [Tag] = []
+        for part in (header ?? "").split(separator: ",") {
+            let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard pair.count == 2 else {
+                throw refusal("must look like 'name=value,name=value'", parameter: headerName)
+            }
+            let tag = Tag(name: trimmed(pair[0]), value: trimmed(pair[1]))
+            guard !tags.contains(where: { $0.name == tag.name }) else {
+                throw refusal("names '\(tag.name.prefix(64))' twice", parameter: headerName)
+            }
+            tags.append(tag)
+        }
+        for tag in body where !tags.contains(where: { $0.name == tag.name }) { tags.append(tag) }
+        guard tags.count <= Tag.countMax else {
+            throw refusal("are more than \(Tag.countMax)", parameter: "metadata")
+        }
+        for tag in tags {
+            guard (1...Tag.nameBytesMax).contains(tag.name.utf8.count) else {
+                throw refusal("need names of 1 to \(Tag.nameBytesMax) bytes", parameter: "metadata")
+            }
+            guard tag.value.utf8.count <= Tag.valueBytesMax else {
+                throw refusal("allow at most \(Tag.valueBytesMax) bytes a value", parameter: "metadata")
+            }
+        }
+        return tags
+    }
+
+    private static func refusal(_ problem: String, parameter: String) -> RequestError {
+        RequestError(
+            message: "Tags (the header \(headerName), the fields user and metadata) \(problem).",
+            parameter: parameter, code: "invalid_tags")
+    }
+
+    private static func trimmed(_ text: Substring) -> String {
+        var text = text
+        while text.first == " " { text.removeFirst() }
+        while text.last == " " { text.removeLast() }
+        return String(text)
+    }
+}

@@ -1,0 +1,382 @@
+import Accounts
+import NIOCore
+import NIOHTTP1
+import Synchronization
+import Telemetry
+
+/// What of a request's head goes on to an engine.
+struct ForwardedHead {
+    let headers: HTTPHeaders
+    /// With its question mark; empty when there is none.
+    let query: Substring
+}
+
+/// A client's connection: reads one request after the other, refuses or answers it, or hands it to an `Exchange`.
+final class ClientHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = ByteBuffer
+
+    /// A request whose body is still arriving.
+    struct Incoming {
+        let head: HTTPRequestHead
+        let route: Route
+        let query: Substring
+        let grant: KeyGrant?
+        /// Answered once the body, which is short, has passed by.
+        var refusal: APIError?
+        var body = ByteBuffer()
+    }
+
+    private enum State {
+        case idle
+        case reading(Incoming)
+        case running(Exchange)
+        /// The last answer is written; what still comes is thrown away until the client closes.
+        case discarding
+        case closed
+    }
+
+    private let loop: LoopContext
+    private var context: ChannelHandlerContext?
+    private var state = State.idle
+    private var waiting = CircularBuffer<HTTPServerRequestPart>()
+    private var waitingBytes = 0
+    private var isReadingPaused = false
+    private var keepsAlive = true
+    private var isHTTP11 = true
+    private var isHeadRequest = false
+    private var deadline: NIODeadline?
+    private var unwritableSince: NIODeadline?
+
+    /// Bodies of refused requests up to this size are let pass by, so that the connection can be kept.
+    private static let refusedBodyBytesMax = 64 * 1024
+    /// How long a connection is kept open for a client to read a last answer.
+    private static let discardMilliseconds: Int64 = 2000
+
+    init(loop: LoopContext) { self.loop = loop }
+
+    private var shared: GatewayShared { loop.shared }
+    private var times: GatewayConfiguration.Times { shared.configuration.times }
+
+    // MARK: What an exchange needs
+
+    var isWritable: Bool { context?.channel.isWritable ?? false }
+    /// HTTP/1.0 has no chunks.
+    var canReadChunks: Bool { isHTTP11 }
+    var closesAfterAnswer: Bool { !keepsAlive || shared.isDraining }
+
+    func write(_ bytes: ByteBuffer) { context?.write(wrapOutboundOut(bytes), promise: nil) }
+    func flush() { context?.flush() }
+
+    /// Closes at once, so that an unfinished answer is seen to be unfinished.
+    func cut() {
+        state = .closed
+        context?.close(promise: nil)
+    }
+
+    /// The exchange is over: close, or go on with the next request.
+    func finishExchange(closes: Bool) {
+        guard case .running = state else { return }
+        endAnswer(closes: closes)
+    }
+
+    // MARK: Channel
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    func channelActive(context: ChannelHandlerContext) {
+        loop.joined(self)
+        deadline = .now() + .milliseconds(times.headerReadMilliseconds)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        loop.left(self)
+        shared.connections.subtract(1, ordering: .relaxed)
+        left()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let part = unwrapInboundIn(data)
+        if case .running = state { return enqueue(part) }
+        take(part)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        let isWritable = context.channel.isWritable
+        unwritableSince = isWritable ? nil : .now()
+        if case .running(let exchange) = state { exchange.clientWritabilityChanged(isWritable) }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case ChannelEvent.inputClosed = event else { return context.fireUserInboundEventTriggered(event) }
+        // A client that closes its half has left, as nginx and Envoy see it too.
+        left()
+        context.close(promise: nil)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if let parserError = error as? HTTPParserError, canRefuse {
+            refuse(parserError == .headerOverflow ? .headersTooLarge : .malformedRequest, grant: nil, closes: true)
+        } else {
+            left()
+            context.close(promise: nil)
+        }
+    }
+
+    private var canRefuse: Bool {
+        switch state {
+        case .idle, .reading: true
+        case .running, .discarding, .closed: false
+        }
+    }
+
+    private func left() {
+        if case .running(let exchange) = state { exchange.clientLeft() }
+        state = .closed
+    }
+
+    // MARK: Reading
+
+    /// Keeps what a client sends ahead of its turn; beyond a bound the socket is not read.
+    private func enqueue(_ part: HTTPServerRequestPart) {
+        if case .body(let bytes) = part { waitingBytes += bytes.readableBytes } else { waitingBytes += 512 }
+        waiting.append(part)
+        if waitingBytes > shared.configuration.limits.pipelinedBytes { setReading(false) }
+    }
+
+    private func setReading(_ reads: Bool) {
+        guard reads == isReadingPaused, let channel = context?.channel else { return }
+        isReadingPaused = !reads
+        try? channel.syncOptions?.setOption(.autoRead, value: reads)
+        if reads { channel.read() }
+    }
+
+    private func take(_ part: HTTPServerRequestPart) {
+        switch (part, state) {
+        case (.head(let head), .idle): takeHead(head)
+        case (.body(let bytes), .reading(var incoming)):
+            // Taken out while it grows, so that the buffer is not copied.
+            state = .idle
+            incoming.body.writeOrTake(bytes)
+            let bytesMax = shared.configuration.limits.bodyBytes
+            let isTooLarge = incoming.body.readableBytes > bytesMax
+            if isTooLarge, incoming.refusal == nil { return refuse(.bodyTooLarge(bytesMax), incoming, closes: true) }
+            if incoming.refusal != nil { incoming.body.clear() }
+            state = .reading(incoming)
+        case (.end, .reading(let incoming)):
+            state = .idle
+            answer(incoming)
+        default: break
+        }
+    }
+
+    private func takeHead(_ head: HTTPRequestHead) {
+        keepsAlive = head.isKeepAlive
+        isHTTP11 = head.version.major > 1 || head.version.minor >= 1
+        isHeadRequest = head.method == .HEAD
+        deadline = .now() + .milliseconds(times.bodyReadMilliseconds)
+        let declared = head.headers.first(name: "content-length").flatMap { Int($0) }
+        let isChunked = head.headers.contains(name: "transfer-encoding")
+        var incoming: Incoming
+        do throws(APIError) {
+            incoming = try check(head, declared: declared)
+        } catch {
+            let grant = try? authenticate(head)
+            incoming = Incoming(head: head, route: .health, query: "", grant: grant, refusal: error)
+        }
+        let expectsContinue = head.headers.first(name: "expect")?.lowercased() == "100-continue"
+        if incoming.refusal != nil {
+            let isShort = !isChunked && (declared ?? 0) <= ClientHandler.refusedBodyBytesMax && !expectsContinue
+            if let refusal = incoming.refusal, !isShort { return refuse(refusal, incoming, closes: true) }
+        } else if expectsContinue, isHTTP11 {
+            write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n"))
+            flush()
+        }
+        if let declared, incoming.refusal == nil { incoming.body.reserveCapacity(min(declared, 1 << 20)) }
+        state = .reading(incoming)
+    }
+
+    private func authenticate(_ head: HTTPRequestHead) throws(APIError) -> KeyGrant {
+        try Admission(snapshot: shared.snapshots.current)
+            .grant(authorization: head.headers.first(name: "authorization"))
+    }
+
+    /// Everything that can be told from the head alone.
+    private func check(_ head: HTTPRequestHead, declared: Int?) throws(APIError) -> Incoming {
+        let limits = shared.configuration.limits
+        guard head.uri.utf8.count <= limits.pathBytes else { throw .pathTooLong }
+        let mark = head.uri.utf8.firstIndex(of: UInt8(ascii: "?")) ?? head.uri.endIndex
+        guard let route = Route(path: head.uri[..<mark]) else { throw .unknownPath(String(head.uri[..<mark])) }
+        guard head.method == .OPTIONS || route.allows(head.method) else {
+            throw .methodNotAllowed(head.method.rawValue, allowed: route.allowed)
+        }
+        var grant: KeyGrant?
+        if route.needsKey, head.method != .OPTIONS { grant = try authenticate(head) }
+        let incoming = Incoming(head: head, route: route, query: head.uri[mark...], grant: grant)
+        guard case .inference = route, head.method == .POST else { return incoming }
+        if shared.isDraining { throw .draining }
+        if !shared.journal.isAccepting { throw .journalUnavailable }
+        if grant?.subscriptionID == nil { throw .noSubscription }
+        if let declared, declared > limits.bodyBytes { throw .bodyTooLarge(limits.bodyBytes) }
+        return incoming
+    }
+
+    // MARK: Answering
+
+    private func answer(_ incoming: Incoming) {
+        deadline = nil
+        if let refusal = incoming.refusal { return refuse(refusal, incoming, closes: false) }
+        if incoming.head.method == .OPTIONS {
+            return respond(.noContent, headers: [("allow", incoming.route.allowed)], body: nil)
+        }
+        switch incoming.route {
+        case .inference: infer(incoming)
+        default: respond(LocalAnswers(shared: shared).answer(to: incoming.route, grant: incoming.grant), incoming)
+        }
+    }
+
+    private func respond(_ answer: LocalAnswers.Answer, _ incoming: Incoming) {
+        switch answer {
+        case .refusal(let error): refuse(error, incoming, closes: false)
+        case .body(let status, let type, let bytes):
+            respond(status, headers: [("content-type", type)], body: ByteBuffer(bytes: bytes))
+        }
+    }
+
+    private func infer(_ incoming: Incoming) {
+        guard case .inference(let operation) = incoming.route, let grant = incoming.grant else { return }
+        do {
+            let open = shared.openRequests.add(1, ordering: .relaxed).newValue
+            var isHandedOver = false
+            defer { if !isHandedOver { shared.openRequests.subtract(1, ordering: .relaxed) } }
+            guard open <= shared.configuration.limits.openRequests else { throw APIError.overloaded }
+            let admission = Admission(snapshot: shared.snapshots.current)
+            let tagsHeader = incoming.head.headers.first(name: TagReader.headerName)
+            let admitted = try incoming.body.withUnsafeReadableBytes { bytes in
+                try admission.admit(bytes, operation: operation, grant: grant, tagsHeader: tagsHeader)
+            }
+            let head = ForwardedHead(headers: incoming.head.headers, query: incoming.query)
+            let exchange = try loop.begin(admitted, client: self, head: head, body: incoming.body)
+            isHandedOver = true
+            // A connection refused at once may have ended it already.
+            if exchange.machine.state != .finished { state = .running(exchange) }
+        } catch let error as APIError {
+            refuse(error, incoming, closes: false)
+        } catch {
+            shared.log.warning("a request was not accepted by the journal", ["error": "\(error)"])
+            refuse(.journalUnavailable, incoming, closes: false)
+        }
+    }
+
+    private func refuse(_ error: APIError, _ incoming: Incoming, closes: Bool) {
+        refuse(error, grant: incoming.grant, closes: closes)
+    }
+
+    private func refuse(_ error: APIError, grant: KeyGrant?, closes: Bool) {
+        shared.refuse(error, grant: grant)
+        respond(error, requestID: nil, closes: closes)
+        endAnswer(closes: closes, isLastWord: closes)
+    }
+
+    /// Writes an error in place of an engine's answer.
+    func writeError(_ error: APIError, requestID: String) { respond(error, requestID: requestID, closes: false) }
+
+    private func respond(_ error: APIError, requestID: String?, closes: Bool) {
+        var headers = [("content-type", "application/json")]
+        if let requestID { headers.append(("x-request-id", requestID)) }
+        if let seconds = error.retryAfterSeconds { headers.append(("retry-after", String(seconds))) }
+        if error.status == 401 { headers.append(("www-authenticate", "Bearer")) }
+        write(
+            HTTPResponseStatus(statusCode: error.status), headers: headers, body: ByteBuffer(bytes: error.body),
+            closes: closes)
+    }
+
+    private func respond(_ status: HTTPResponseStatus, headers: [(String, String)], body: ByteBuffer?) {
+        write(status, headers: headers, body: body, closes: false)
+        endAnswer(closes: false)
+    }
+
+    private func write(
+        _ status: HTTPResponseStatus, headers: [(String, String)], body: ByteBuffer?, closes: Bool
+    ) {
+        var buffer = loop.buffer(512 + (body?.readableBytes ?? 0))
+        HeaderForwarding.writeStatus(status, into: &buffer)
+        for (name, value) in headers { buffer.writeString("\(name): \(value)\r\n") }
+        let framing = body.map { HeaderForwarding.Framing.length(Int64($0.readableBytes)) } ?? .none
+        HeaderForwarding.writeFraming(framing, closes: closes || closesAfterAnswer, into: &buffer)
+        if let body, !isHeadRequest { buffer.writeImmutableBuffer(body) }
+        write(buffer)
+    }
+
+    /// `isLastWord`: the client may still be sending, and would lose the answer if the connection closed at once.
+    private func endAnswer(closes: Bool, isLastWord: Bool = false) {
+        guard let context else { return }
+        if isLastWord {
+            state = .discarding
+            deadline = .now() + .milliseconds(ClientHandler.discardMilliseconds)
+            context.flush()
+            context.close(mode: .output, promise: nil)
+            setReading(true)
+        } else if closes || closesAfterAnswer {
+            state = .discarding
+            deadline = .now() + .milliseconds(times.writeStallMilliseconds)
+            let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in bound.value.close(promise: nil) }
+        } else {
+            state = .idle
+            deadline = .now() + .milliseconds(times.idleMilliseconds)
+            context.flush()
+            takeWaiting()
+        }
+    }
+
+    /// Goes on with what the client sent ahead.
+    private func takeWaiting() {
+        while let part = waiting.popFirst() {
+            if case .body(let bytes) = part { waitingBytes -= bytes.readableBytes } else { waitingBytes -= 512 }
+            take(part)
+            if case .running = state { return }
+        }
+        setReading(true)
+    }
+
+    // MARK: Time
+
+    func closeIfIdle() {
+        if case .idle = state, waiting.isEmpty { context?.close(promise: nil) }
+    }
+
+    func tick(now: NIODeadline) {
+        if let unwritableSince, now >= unwritableSince + .milliseconds(times.writeStallMilliseconds) {
+            left()
+            context?.close(promise: nil)
+            return
+        }
+        guard let deadline, now >= deadline else { return }
+        switch state {
+        case .idle, .discarding, .closed: context?.close(promise: nil)
+        case .reading(let incoming): refuse(.slowRequest("body"), incoming, closes: true)
+        case .running: break
+        }
+    }
+}
+
+extension Route {
+    fileprivate func allows(_ method: HTTPMethod) -> Bool {
+        if case .inference = self { return method == .POST }
+        return method == .GET || method == .HEAD
+    }
+}
+
+extension ByteBuffer {
+    /// Becomes `bytes` when empty and without room, and copies them otherwise.
+    fileprivate mutating func writeOrTake(_ bytes: ByteBuffer) {
+        if readableBytes == 0, writableBytes < bytes.readableBytes {
+            self = bytes
+        } else {
+            writeImmutableBuffer(bytes)
+        }
+    }
+}

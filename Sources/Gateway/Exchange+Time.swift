@@ -1,0 +1,32 @@
+import NIOCore
+
+extension Exchange {
+    /// Looks at all that may have taken too long; called several times a second.
+    func tick(now: NIODeadline) {
+        let times = loop.shared.configuration.times
+        if machine.state == .delivering {
+            if let lingerUntil, now >= lingerUntil { lingerEnded() }
+            return
+        }
+        guard machine.isRunning else { return }
+        if now >= startedAt + .milliseconds(times.totalMilliseconds) { return fail(.totalTimeout) }
+        if let drainUntil, now >= drainUntil { return fail(.totalTimeout) }
+        switch machine.state {
+        case .waiting:
+            if let sentUpstreamAt, now >= sentUpstreamAt + .milliseconds(times.firstByteMilliseconds) {
+                return fail(.firstByteTimeout)
+            }
+        case .relaying:
+            // While the client takes nothing, the engine is not read: its silence is none then.
+            let isHeldUp = client?.isWritable == false
+            if !isHeldUp, now >= lastReceivedAt + .milliseconds(times.answerIdleMilliseconds) {
+                return fail(.idleTimeout)
+            }
+        case .closing, .delivering, .finished: break
+        }
+        if now >= progressAt {
+            progressAt = now + .milliseconds(times.progressMilliseconds)
+            appendProgress()
+        }
+    }
+}

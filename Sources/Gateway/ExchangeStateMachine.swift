@@ -1,0 +1,267 @@
+import Accounts
+import Metering
+
+/// The life of one request between client, engine and journal, without any of the three: it is told what happened and
+/// says what it means.
+///
+/// `waiting` for the engine's answer → `relaying` it → `closing` while the record is made durable → `delivering` what
+/// was held → `finished`. Whatever ends a request ends it through one `Ending`, so that there is one record of it.
+struct ExchangeStateMachine {
+    enum Shape: Hashable { case plain, stream }
+
+    enum State: Hashable {
+        /// The engine has not answered yet.
+        case waiting
+        /// Its answer is passing.
+        case relaying(Shape)
+        /// The answer has ended; the record is on its way to the disk.
+        case closing(Delivery)
+        /// The record is durable and the end of the answer is going out.
+        case delivering
+        case finished
+    }
+
+    /// What the client gets once the record is durable.
+    enum Delivery: Hashable {
+        /// What was held, and the proper end.
+        case rest
+        /// An error event, then the connection is closed without the stream's end.
+        case streamError(APIError)
+        /// An error in place of the answer.
+        case error(APIError)
+        /// Nothing: the connection is closed so that the answer is visibly incomplete.
+        case cut
+        /// The client is gone.
+        case nothing
+    }
+
+    /// How a request ended: what goes into its record, and what is to be done.
+    struct Ending: Hashable {
+        var termination: Termination
+        var outcome: RequestOutcome
+        /// The status that the client was sent, or would be.
+        var httpStatus: Int
+        /// Empty on success.
+        var reason = ""
+        var delivery: Delivery
+        /// Whether the engine's connection must be closed: its answer has not ended.
+        var cutsUpstream: Bool
+        /// Whether usage is what came before the answer broke off, rather than a whole answer's.
+        var isCut = false
+    }
+
+    /// What broke between gateway and engine.
+    enum Failure: Hashable {
+        case connect
+        case connectTimeout
+        /// The connection broke or its bytes were no HTTP.
+        case broken
+        case firstByteTimeout
+        case idleTimeout
+        case totalTimeout
+        case answerTooLarge
+    }
+
+    /// What to do when the client has left.
+    enum ClientLeftAction: Hashable {
+        case nothing
+        /// Read on for this long, at most.
+        case drain(milliseconds: Int64)
+        case end(Ending)
+    }
+
+    private(set) var state = State.waiting
+    private(set) var isClientGone = false
+    /// The engine's status; 0 before its answer.
+    private(set) var upstreamStatus = 0
+    private(set) var sawStreamError = false
+    private var isStreamFinished = false
+    private let onClientAbort: ClientAbortPolicy
+    private let isStreamRequest: Bool
+    private let finishedDrainMilliseconds: Int64
+    private let plainDrainMilliseconds: Int64
+
+    init(isStreamRequest: Bool, onClientAbort: ClientAbortPolicy, times: GatewayConfiguration.Times) {
+        self.isStreamRequest = isStreamRequest
+        self.onClientAbort = onClientAbort
+        finishedDrainMilliseconds = times.finishedDrainMilliseconds
+        plainDrainMilliseconds = times.plainDrainMilliseconds
+    }
+
+    /// Whether the request still waits for something from the engine that it wants.
+    var isRunning: Bool {
+        switch state {
+        case .waiting, .relaying: true
+        case .closing, .delivering, .finished: false
+        }
+    }
+
+    // MARK: The engine
+
+    /// The engine's head came: says how its answer is passed on.
+    mutating func upstreamAnswered(status: Int, isEventStream: Bool) -> Shape {
+        upstreamStatus = status
+        let shape: Shape = isEventStream && (200..<300).contains(status) ? .stream : .plain
+        state = .relaying(shape)
+        return shape
+    }
+
+    /// Events of a stream came by. `isFinished`: all choices have a finish reason. Ends at the terminator.
+    mutating func streamed(_ sightings: StreamRelay.Sightings, isFinished: Bool) -> Ending? {
+        guard case .relaying(.stream) = state else { return nil }
+        if sightings.contains(.error) { sawStreamError = true }
+        isStreamFinished = isFinished
+        return sightings.contains(.terminator) ? end(endingOfWholeAnswer) : nil
+    }
+
+    /// The engine's response ended properly.
+    mutating func upstreamEnded() -> Ending? {
+        switch state {
+        case .relaying(.plain): return end(endingOfWholeAnswer)
+        case .relaying(.stream):
+            if isStreamFinished || sawStreamError { return end(endingOfWholeAnswer) }
+            return end(brokenStream("stream_incomplete", "The engine ended the stream before the answer was finished."))
+        case .waiting, .closing, .delivering, .finished: return nil
+        }
+    }
+
+    /// Something broke, or a limit was passed. `isHeadSent`: the client has the answer's status already.
+    mutating func failed(_ failure: Failure, isHeadSent: Bool) -> Ending? {
+        guard isRunning else { return nil }
+        if isClientGone { return end(clientAbort) }
+        let error = error(for: failure)
+        var ending = Ending(
+            termination: termination(for: failure), outcome: .providerError, httpStatus: error.status,
+            reason: error.code, delivery: .error(error), cutsUpstream: true, isCut: true)
+        if isHeadSent {
+            ending.httpStatus = upstreamStatus
+            let isStream = state == .relaying(.stream)
+            ending.delivery = isStream && !sawStreamError ? .streamError(error) : .cut
+        }
+        return end(ending)
+    }
+
+    // MARK: The client
+
+    /// The client closed its connection, or its half of it, or took nothing for too long.
+    mutating func clientLeft(isSentUpstream: Bool) -> ClientLeftAction {
+        guard !isClientGone else { return .nothing }
+        isClientGone = true
+        switch state {
+        case .closing:
+            state = .closing(.nothing)
+            return .nothing
+        case .delivering, .finished: return .nothing
+        case .relaying(.stream):
+            return isStreamFinished ? .drain(milliseconds: finishedDrainMilliseconds) : .end(end(clientAbort))
+        case .waiting, .relaying(.plain):
+            let isDrained = !isStreamRequest && isSentUpstream && onClientAbort == .drain
+            return isDrained ? .drain(milliseconds: plainDrainMilliseconds) : .end(end(clientAbort))
+        }
+    }
+
+    // MARK: The journal
+
+    /// The record is durable, or never will be: says what the client gets. Without the record, never the end.
+    mutating func recorded(isDurable: Bool) -> Delivery {
+        guard case .closing(let delivery) = state else { return .nothing }
+        state = .delivering
+        guard isDurable else { return isClientGone ? .nothing : .cut }
+        return delivery
+    }
+
+    /// All has gone out, or there is nobody left to send it to.
+    mutating func delivered() { state = .finished }
+
+    // MARK: Endings
+
+    private mutating func end(_ ending: Ending) -> Ending {
+        var ending = ending
+        if isClientGone { ending.delivery = .nothing }
+        state = .closing(ending.delivery)
+        return ending
+    }
+
+    private var clientAbort: Ending {
+        Ending(
+            termination: .clientAbort, outcome: .clientAbort, httpStatus: 499, reason: "client_closed",
+            delivery: .nothing, cutsUpstream: true, isCut: true)
+    }
+
+    private func brokenStream(_ code: String, _ message: String) -> Ending {
+        if isClientGone { return clientAbort }
+        return Ending(
+            termination: .upstreamError, outcome: .providerError, httpStatus: upstreamStatus, reason: code,
+            delivery: sawStreamError ? .cut : .streamError(.upstream(502, code, message)), cutsUpstream: false,
+            isCut: true)
+    }
+
+    /// The engine said all it wanted to: an answer, an error, or a stream that ended in an error.
+    private var endingOfWholeAnswer: Ending {
+        if sawStreamError {
+            return Ending(
+                termination: .upstreamError, outcome: .providerError, httpStatus: upstreamStatus,
+                reason: "stream_error", delivery: .cut, cutsUpstream: false, isCut: true)
+        }
+        guard (200..<300).contains(upstreamStatus) else { return endingOfRefusal }
+        // A stream whose client left after the last word was delivered in full; a plain answer was not delivered.
+        let isMissed = isClientGone && !isStreamFinished
+        return Ending(
+            termination: .complete, outcome: isMissed ? .clientAbort : .success,
+            httpStatus: isMissed ? 499 : upstreamStatus, reason: isMissed ? "client_closed" : "", delivery: .rest,
+            cutsUpstream: false)
+    }
+
+    /// The engine refused. Its status decides whose fault that is (references of the design, section 1.5).
+    private var endingOfRefusal: Ending {
+        var ending = Ending(
+            termination: .upstreamError, outcome: .providerError, httpStatus: upstreamStatus, reason: "engine_error",
+            delivery: .rest, cutsUpstream: false)
+        switch upstreamStatus {
+        case 401, 407:
+            // The engine refused the gateway's own key: nothing that the client could mend.
+            let error = APIError.upstream(
+                502, "upstream_unauthorized", "The gateway's own access to the engine was refused. Tell its operator.")
+            ending.httpStatus = error.status
+            ending.reason = error.code
+            ending.delivery = .error(error)
+        case 429, 498: ending.reason = "engine_rate_limited"
+        case 408, 424, 499: break
+        case 400..<500:
+            ending.outcome = .clientError
+            ending.reason = "engine_rejected"
+        default: break
+        }
+        if isClientGone {
+            ending.outcome = ending.outcome == .clientError ? .clientError : .clientAbort
+        }
+        return ending
+    }
+
+    private func termination(for failure: Failure) -> Termination {
+        switch failure {
+        case .connect, .broken: .upstreamError
+        case .connectTimeout, .firstByteTimeout, .idleTimeout, .totalTimeout: .timeout
+        case .answerTooLarge: .limitReached
+        }
+    }
+
+    private func error(for failure: Failure) -> APIError {
+        switch failure {
+        case .connect:
+            .upstream(502, "upstream_unavailable", "The engine behind this model cannot be reached. Try again.")
+        case .broken:
+            .upstream(502, "upstream_broken", "The engine's connection broke before its answer was whole. Try again.")
+        case .connectTimeout:
+            .upstream(504, "upstream_timeout", "The engine behind this model did not accept a connection in time.")
+        case .firstByteTimeout:
+            .upstream(504, "upstream_timeout", "The engine did not begin to answer in time. Try again.")
+        case .idleTimeout:
+            .upstream(504, "upstream_timeout", "The engine stopped in the middle of its answer. Try again.")
+        case .totalTimeout:
+            .upstream(504, "request_timeout", "The answer took longer than the gateway allows.")
+        case .answerTooLarge:
+            .upstream(502, "answer_too_large", "The engine's answer is larger than the gateway allows.")
+        }
+    }
+}

@@ -1,0 +1,111 @@
+/// How the gateway listens, and every limit and time it keeps to.
+public struct GatewayConfiguration: Sendable {
+    /// The address to listen on.
+    public var host: String
+    /// The port to listen on; 0 takes a free one.
+    public var port: Int
+    /// Threads, each with an event loop of its own; a connection and its engine's connection share one.
+    public var eventLoopCount: Int
+    /// PEM files for clients that connect with TLS; nil listens in the clear.
+    public var tls: TLSFiles?
+    /// A PEM file of authorities to trust for engines, beside the system's; nil trusts the system's alone.
+    public var upstreamTrustRootsFile: String?
+    public var limits: Limits
+    public var times: Times
+
+    /// A gateway with the usual limits.
+    public init(
+        host: String = "127.0.0.1", port: Int = 0, eventLoopCount: Int = 1, tls: TLSFiles? = nil,
+        upstreamTrustRootsFile: String? = nil, limits: Limits = Limits(), times: Times = Times()
+    ) {
+        self.host = host
+        self.port = port
+        self.eventLoopCount = eventLoopCount
+        self.tls = tls
+        self.upstreamTrustRootsFile = upstreamTrustRootsFile
+        self.limits = limits
+        self.times = times
+    }
+
+    /// A certificate chain and its key, PEM files both.
+    public struct TLSFiles: Sendable {
+        public var certificateChain: String
+        public var privateKey: String
+
+        /// The two files.
+        public init(certificateChain: String, privateKey: String) {
+            self.certificateChain = certificateChain
+            self.privateKey = privateKey
+        }
+    }
+
+    /// Sizes and counts. What exceeds them gets a clear error.
+    public struct Limits: Sendable {
+        /// One header, or the request line: name and value together, in bytes.
+        public var headerFieldBytes = 16 * 1024
+        /// All headers of a request together, in bytes.
+        public var headerListBytes = 64 * 1024
+        /// Headers of a request.
+        public var headerCount = 100
+        /// The path and query, in bytes.
+        public var pathBytes = 2048
+        /// A request's body, in bytes.
+        public var bodyBytes = 32 * 1024 * 1024
+        /// An engine's answer, in bytes.
+        public var answerBytes: Int64 = 256 * 1024 * 1024
+        /// Plain answers up to this many bytes reach the client in one piece, once their record is durable.
+        public var wholeAnswerBytes = 64 * 1024
+        /// An unfinished event of a stream is held back up to this many bytes, then it flows.
+        public var heldEventBytes = 64 * 1024
+        /// An event of a stream is looked at up to this many bytes; longer ones only flow.
+        public var readEventBytes = 1024 * 1024
+        /// Client connections.
+        public var connections = 16_384
+        /// Requests running at once.
+        public var openRequests = 8192
+        /// Bytes that a client may send ahead while its request runs.
+        public var pipelinedBytes = 64 * 1024
+        /// Idle connections kept for one backend by one event loop.
+        public var idleUpstreamConnections = 1024
+        /// Bytes waiting for a slow client before the engine's connection is no longer read.
+        public var unsentBytes = 256 * 1024
+
+        /// The usual limits.
+        public init() {}
+    }
+
+    /// Milliseconds of process time.
+    public struct Times: Sendable {
+        /// From a connection's first byte, or its opening, to the end of the request's headers.
+        public var headerReadMilliseconds: Int64 = 10_000
+        /// From the end of the headers to the end of the body.
+        public var bodyReadMilliseconds: Int64 = 60_000
+        /// A connection without a request.
+        public var idleMilliseconds: Int64 = 75_000
+        /// A client that takes nothing of its answer.
+        public var writeStallMilliseconds: Int64 = 60_000
+        /// Connecting to an engine, TLS included.
+        public var connectMilliseconds: Int64 = 5000
+        /// From the request's last byte to the first byte of the engine's answer.
+        public var firstByteMilliseconds: Int64 = 300_000
+        /// An engine that sends nothing in the middle of its answer.
+        public var answerIdleMilliseconds: Int64 = 120_000
+        /// A request from its acceptance to the end of its answer.
+        public var totalMilliseconds: Int64 = 1_800_000
+        /// An engine's idle connection; less than engines keep theirs (uvicorn: 5 s).
+        public var upstreamIdleMilliseconds: Int64 = 4000
+        /// How long a finished stream whose client left is read on for its usage.
+        public var finishedDrainMilliseconds: Int64 = 1000
+        /// How long a plain answer whose client left is read on.
+        public var plainDrainMilliseconds: Int64 = 60_000
+        /// How long an engine may take to end its response after the stream's terminator.
+        public var lingerMilliseconds: Int64 = 1000
+        /// How often a running stream's count goes into the journal.
+        public var progressMilliseconds: Int64 = 2000
+        /// How often refusal counts go into the journal.
+        public var refusalsMilliseconds: Int64 = 3000
+
+        /// The usual times.
+        public init() {}
+    }
+}

@@ -1,0 +1,223 @@
+internal import Glibc
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+internal import NIOSSL
+internal import Synchronization
+public import Telemetry
+
+/// The data plane: authenticates, admits, forwards and meters inference requests.
+///
+/// The journal belongs to the caller, who closes it after `stop()` has returned.
+public final class GatewayServer: Sendable {
+    /// The port it listens on.
+    public let port: Int
+    private let shared: GatewayShared
+    private let group: MultiThreadedEventLoopGroup
+    private let listener: any Channel
+    private let contexts: [NIOLoopBound<LoopContext>]
+    private let refusalsTask: RepeatedTask
+
+    private init(
+        port: Int, shared: GatewayShared, group: MultiThreadedEventLoopGroup, listener: any Channel,
+        contexts: [NIOLoopBound<LoopContext>], refusalsTask: RepeatedTask
+    ) {
+        self.port = port
+        self.shared = shared
+        self.group = group
+        self.listener = listener
+        self.contexts = contexts
+        self.refusalsTask = refusalsTask
+    }
+
+    /// Starts to listen. Throws when the address is taken or a TLS file cannot be read.
+    public static func start(
+        configuration: GatewayConfiguration, journal: any RequestJournal, snapshot: GatewaySnapshot,
+        log: StructuredLog, metrics: MetricsRegistry
+    ) async throws -> GatewayServer {
+        // A client that closes while it is written to must not end the process.
+        signal(SIGPIPE, SIG_IGN)
+        let shared = GatewayShared(
+            configuration: configuration, journal: journal, snapshot: snapshot, log: log, registry: metrics,
+            upstreamTLS: try TLSContexts.upstream(configuration))
+        let serverTLS = try TLSContexts.server(configuration)
+        registerGauges(shared)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.eventLoopCount))
+        do {
+            let contexts = try await makeContexts(group, shared)
+            let listener = try await listen(configuration, group, contexts, serverTLS)
+            let period = TimeAmount.milliseconds(configuration.times.refusalsMilliseconds)
+            let refusalsTask = group.next().scheduleRepeatedTask(initialDelay: period, delay: period) { _ in
+                shared.appendRefusals()
+            }
+            let port = listener.localAddress?.port ?? configuration.port
+            log.info("gateway listens", ["host": "\(configuration.host)", "port": .integer(Int64(port))])
+            return GatewayServer(
+                port: port, shared: shared, group: group, listener: listener, contexts: contexts,
+                refusalsTask: refusalsTask)
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+    }
+
+    /// Takes a newer snapshot into use: requests that arrive from now on are judged by it. An older one is ignored.
+    public func update(_ snapshot: GatewaySnapshot) { shared.snapshots.update(snapshot) }
+
+    /// The number of the last snapshot change in use.
+    public var snapshotChange: Int64 { shared.snapshots.current.change }
+
+    /// Requests that are running.
+    public var openRequestCount: Int { shared.openRequests.load(ordering: .relaxed) }
+
+    /// Says on `/readyz` that it is going, refuses new requests, and waits until the running ones have ended or
+    /// `deadline` has passed. Returns how many are still running.
+    public func drain(deadline: Duration) async -> Int {
+        shared.beginDraining()
+        let end = ContinuousClock.now + deadline
+        while openRequestCount > 0, ContinuousClock.now < end {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        return openRequestCount
+    }
+
+    /// Stops listening and closes every connection; running requests end as if their clients had left. Returns once
+    /// their records are in the journal, or `recordsDeadline` has passed.
+    public func stop(recordsDeadline: Duration = .seconds(5)) async {
+        shared.beginDraining()
+        refusalsTask.cancel()
+        try? await listener.close()
+        for context in contexts { await GatewayServer.onLoop(of: context) { $0.abandonExchanges() } }
+        let end = ContinuousClock.now + recordsDeadline
+        while openRequestCount > 0, ContinuousClock.now < end {
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+        for context in contexts { await GatewayServer.onLoop(of: context) { $0.stop() } }
+        shared.appendRefusals()
+        do {
+            try await group.shutdownGracefully()
+        } catch {
+            shared.log.error("event loops did not stop", ["error": "\(error)"])
+        }
+    }
+
+    private static func registerGauges(_ shared: GatewayShared) {
+        let registry = shared.registry
+        registry.gauge("tollgate_open_requests", help: "Requests running.") {
+            Int64(shared.openRequests.load(ordering: .relaxed))
+        }
+        registry.gauge("tollgate_client_connections", help: "Connections from clients.") {
+            Int64(shared.connections.load(ordering: .relaxed))
+        }
+        registry.gauge("tollgate_journal_accepting", help: "1 while the journal accepts requests.") {
+            shared.journal.isAccepting ? 1 : 0
+        }
+        registry.gauge("tollgate_snapshot_change", help: "The number of the last snapshot change in use.") {
+            shared.snapshots.current.change
+        }
+    }
+
+    private static func makeContexts(
+        _ group: MultiThreadedEventLoopGroup, _ shared: GatewayShared
+    ) async throws -> [NIOLoopBound<LoopContext>] {
+        var contexts: [NIOLoopBound<LoopContext>] = []
+        for eventLoop in group.makeIterator() {
+            contexts.append(
+                try await eventLoop.submit {
+                    let context = LoopContext(eventLoop: eventLoop, shared: shared)
+                    context.start()
+                    return NIOLoopBound(context, eventLoop: eventLoop)
+                }.get())
+        }
+        return contexts
+    }
+
+    private static func onLoop(
+        of context: NIOLoopBound<LoopContext>, _ body: @escaping @Sendable (LoopContext) -> Void
+    ) async {
+        try? await context.eventLoop.submit { body(context.value) }.get()
+    }
+
+    private static func listen(
+        _ configuration: GatewayConfiguration, _ group: MultiThreadedEventLoopGroup,
+        _ contexts: [NIOLoopBound<LoopContext>], _ tls: NIOSSLContext?
+    ) async throws -> any Channel {
+        let limits = configuration.limits
+        let decoderLimits = NIOHTTPDecoderLimitConfiguration(limits)
+        return try await ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(
+                .writeBufferWaterMark, value: .init(low: max(1, limits.unsentBytes / 4), high: limits.unsentBytes)
+            )
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    guard let context = contexts.first(where: { $0.eventLoop === channel.eventLoop })?.value else {
+                        throw ChannelError.operationUnsupported
+                    }
+                    try context.accept(channel, tls: tls, decoderLimits: decoderLimits)
+                }
+            }
+            .bind(host: configuration.host, port: configuration.port).get()
+    }
+}
+
+extension LoopContext {
+    /// Builds a client connection's pipeline.
+    fileprivate func accept(
+        _ channel: any Channel, tls: NIOSSLContext?, decoderLimits: NIOHTTPDecoderLimitConfiguration
+    ) throws {
+        let open = shared.connections.add(1, ordering: .relaxed).newValue
+        guard open <= shared.configuration.limits.connections else {
+            shared.connections.subtract(1, ordering: .relaxed)
+            throw ChannelError.operationUnsupported
+        }
+        let pipeline = channel.pipeline.syncOperations
+        if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
+        let decoder = HTTPRequestDecoder(
+            leftOverBytesStrategy: .dropBytes, informationalResponseStrategy: .drop, limitConfiguration: decoderLimits)
+        try pipeline.addHandler(ByteToMessageHandler(decoder))
+        try pipeline.addHandler(ClientHandler(loop: self))
+    }
+
+    /// Ends every running request as if its client had left.
+    fileprivate func abandonExchanges() {
+        closeIdleClients()
+        for exchange in running { exchange.fail(.totalTimeout) }
+    }
+}
+
+extension NIOHTTPDecoderLimitConfiguration {
+    fileprivate init(_ limits: GatewayConfiguration.Limits) {
+        self.init()
+        maxHeaderFieldSize = limits.headerFieldBytes
+        maxHeaderListSize = limits.headerListBytes
+        maxHeaderFieldCount = limits.headerCount
+    }
+}
+
+/// TLS on both sides.
+private enum TLSContexts {
+    static func server(_ configuration: GatewayConfiguration) throws -> NIOSSLContext? {
+        guard let files = configuration.tls else { return nil }
+        let chain = try NIOSSLCertificate.fromPEMFile(files.certificateChain)
+            .map { NIOSSLCertificateSource.certificate($0) }
+        let key = try NIOSSLPrivateKey(file: files.privateKey, format: .pem)
+        var tls = TLSConfiguration.makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
+        tls.minimumTLSVersion = .tlsv12
+        tls.applicationProtocols = ["http/1.1"]
+        return try NIOSSLContext(configuration: tls)
+    }
+
+    static func upstream(_ configuration: GatewayConfiguration) throws -> NIOSSLContext? {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv12
+        tls.applicationProtocols = ["http/1.1"]
+        if let file = configuration.upstreamTrustRootsFile {
+            tls.additionalTrustRoots = [.file(file)]
+        }
+        return try NIOSSLContext(configuration: tls)
+    }
+}

@@ -1,0 +1,32 @@
+public import Accounts
+public import Engines
+internal import Synchronization
+
+/// Everything the gateway knows about keys and models at one moment. Immutable; a change brings a new one.
+public struct GatewaySnapshot: Sendable {
+    /// The number of the last change that it contains.
+    public let change: Int64
+    public let keys: KeyDirectory
+    public let catalogue: ModelCatalogue
+
+    /// The state after change number `change`.
+    public init(change: Int64, keys: KeyDirectory, catalogue: ModelCatalogue) {
+        self.change = change
+        self.keys = keys
+        self.catalogue = catalogue
+    }
+}
+
+/// Holds the current snapshot for all event loops.
+final class SnapshotHolder: Sendable {
+    private let snapshot: Mutex<GatewaySnapshot>
+
+    init(_ snapshot: GatewaySnapshot) { self.snapshot = Mutex(snapshot) }
+
+    var current: GatewaySnapshot { snapshot.withLock { $0 } }
+
+    /// Older snapshots than the current one are ignored, so that two updates may overtake one another.
+    func update(_ newer: GatewaySnapshot) {
+        snapshot.withLock { if newer.change >= $0.change { $0 = newer } }
+    }
+}

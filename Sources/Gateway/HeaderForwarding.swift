@@ -1,0 +1,121 @@
+import Engines
+import NIOCore
+import NIOHTTP1
+
+/// Which headers pass, and the heads that are written for both sides.
+enum HeaderForwarding {
+    /// Hop-by-hop headers (RFC 9110, section 7.6.1) and those that the gateway writes itself, in both directions.
+    private static let connectionHeaders: Set<String> = [
+        "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+        "proxy-authenticate", "proxy-authorization", "content-length",
+    ]
+    /// Not passed to an engine: credentials, what the gateway answers itself, and what it sets.
+    private static let requestHeaders: Set<String> = connectionHeaders.union([
+        "host", "authorization", "api-key", "x-api-key", "accept-encoding", "expect", "x-request-id",
+        TagReader.headerName,
+    ])
+    private static let responseHeaders: Set<String> = connectionHeaders.union(["x-request-id"])
+
+    /// How the end of a body is told.
+    enum Framing: Hashable {
+        case length(Int64)
+        case chunked
+        case untilClose
+        /// A status that has no body.
+        case none
+    }
+
+    /// The head of the request to an engine, up to and including its empty line.
+    static func writeRequestHead(
+        path: String, query: Substring, backend: Backend, clientHeaders: HTTPHeaders, bodyBytes: Int,
+        requestID: String, into buffer: inout ByteBuffer
+    ) {
+        buffer.writeString("POST ")
+        buffer.writeString(backend.basePath)
+        buffer.writeString(path)
+        buffer.writeSubstring(query)
+        buffer.writeStaticString(" HTTP/1.1\r\nhost: ")
+        buffer.writeString(backend.hostHeader)
+        buffer.writeStaticString("\r\naccept-encoding: identity\r\ncontent-length: ")
+        buffer.writeString(String(bodyBytes))
+        buffer.writeStaticString("\r\nx-request-id: ")
+        buffer.writeString(requestID)
+        buffer.writeStaticString("\r\n")
+        if let key = backend.apiKey {
+            buffer.writeStaticString("authorization: Bearer ")
+            buffer.writeString(key)
+            buffer.writeStaticString("\r\n")
+        }
+        write(clientHeaders, except: requestHeaders, into: &buffer)
+        buffer.writeStaticString("\r\n")
+    }
+
+    /// The head of the answer to a client, up to and including its empty line.
+    static func writeResponseHead(
+        _ head: HTTPResponseHead, framing: Framing, requestID: String, closes: Bool, into buffer: inout ByteBuffer
+    ) {
+        writeStatus(head.status, into: &buffer)
+        write(head.headers, except: responseHeaders, into: &buffer)
+        buffer.writeStaticString("x-request-id: ")
+        buffer.writeString(requestID)
+        buffer.writeStaticString("\r\n")
+        writeFraming(framing, closes: closes, into: &buffer)
+    }
+
+    /// The status line.
+    static func writeStatus(_ status: HTTPResponseStatus, into buffer: inout ByteBuffer) {
+        buffer.writeStaticString("HTTP/1.1 ")
+        buffer.writeString(String(status.code))
+        buffer.writeStaticString(" ")
+        buffer.writeString(status.reasonPhrase)
+        buffer.writeStaticString("\r\n")
+    }
+
+    /// The last headers, and the empty line.
+    static func writeFraming(_ framing: Framing, closes: Bool, into buffer: inout ByteBuffer) {
+        switch framing {
+        case .length(let length):
+            buffer.writeStaticString("content-length: ")
+            buffer.writeString(String(length))
+            buffer.writeStaticString("\r\n")
+        case .chunked: buffer.writeStaticString("transfer-encoding: chunked\r\n")
+        case .untilClose, .none: break
+        }
+        if closes || framing == .untilClose { buffer.writeStaticString("connection: close\r\n") }
+        buffer.writeStaticString("\r\n")
+    }
+
+    private static func write(_ headers: HTTPHeaders, except names: Set<String>, into buffer: inout ByteBuffer) {
+        let named = headers[canonicalForm: "connection"].map { $0.lowercased() }
+        for (name, value) in headers {
+            let lowered = name.lowercased()
+            guard !names.contains(lowered), !named.contains(lowered) else { continue }
+            buffer.writeString(name)
+            buffer.writeStaticString(": ")
+            buffer.writeString(value)
+            buffer.writeStaticString("\r\n")
+        }
+    }
+}
+
+extension Backend {
+    /// The value of the `host` header: an IPv6 address in brackets, a usual port left out.
+    var hostHeader: String {
+        let name = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
+        return port == (isTLS ? 443 : 80) ? name : "\(name):\(port)"
+    }
+}
+
+extension ByteBuffer {
+    /// Appends `bytes` as one chunk of chunked transfer coding. Empty chunks would end the body, so they are left out.
+    mutating func writeChunk(_ bytes: ByteBuffer) {
+        guard bytes.readableBytes > 0 else { return }
+        writeString(String(bytes.readableBytes, radix: 16))
+        writeStaticString("\r\n")
+        writeImmutableBuffer(bytes)
+        writeStaticString("\r\n")
+    }
+
+    /// Appends the zero chunk that ends a chunked body.
+    mutating func writeLastChunk() { writeStaticString("0\r\n\r\n") }
+}

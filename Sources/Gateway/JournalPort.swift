@@ -1,0 +1,53 @@
+internal import Identity
+public import Metering
+public import UsageJournal
+
+/// What the gateway asks of the journal. `UsageJournal.Journal` is the real one; tests put others in its place.
+public protocol RequestJournal: Sendable {
+    /// False when no request may be accepted: the disk is full, or a write has failed.
+    var isAccepting: Bool { get }
+
+    /// Writes that a request was accepted and reserves room for its end. Not synced.
+    func open(_ entry: UsageEntry) throws -> any OpenRequest
+
+    /// Writes refusal counts. Not synced.
+    func append(_ refusals: [RefusalCount]) throws
+}
+
+/// A request that the journal knows to be running, and must be told the end of.
+public protocol OpenRequest: Sendable {
+    /// Writes what was received so far. Not synced; a failure shows in `isAccepting`.
+    func progress(contentEvents: Int64, buckets: TokenBuckets)
+
+    /// Writes the end and syncs it. Calls back once, on a thread of the journal's: true when it will outlive a crash,
+    /// false when it was not, or perhaps not, written.
+    func close(_ entry: UsageEntry, whenDurable: @escaping @Sendable (Bool) -> Void)
+}
+
+extension Journal: RequestJournal {
+    /// Writes the open record and reserves room for the close record.
+    public func open(_ entry: UsageEntry) throws -> any OpenRequest {
+        JournalledRequest(journal: self, id: entry.request.id, reservation: try appendOpen(entry))
+    }
+
+    /// Writes refusal counts.
+    public func append(_ refusals: [RefusalCount]) throws { try appendRefusals(refusals) }
+}
+
+/// One running request in the journal.
+private struct JournalledRequest: OpenRequest {
+    let journal: Journal
+    let id: RequestID
+    let reservation: CloseReservation
+
+    func progress(contentEvents: Int64, buckets: TokenBuckets) {
+        // A count left out is no loss: the next one, or the close record, says more.
+        try? journal.appendProgress(UsageProgress(requestID: id, contentEvents: contentEvents, buckets: buckets))
+    }
+
+    func close(_ entry: UsageEntry, whenDurable: @escaping @Sendable (Bool) -> Void) {
+        journal.appendClose(entry, reservation: reservation) { result in
+            if case .success = result { whenDurable(true) } else { whenDurable(false) }
+        }
+    }
+}

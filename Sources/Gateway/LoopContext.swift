@@ -1,0 +1,237 @@
+import Accounts
+import Engines
+import Identity
+import Metering
+import NIOCore
+import NIOSSL
+import Synchronization
+import Telemetry
+
+/// What all event loops share. Everything in it is immutable or guards itself.
+final class GatewayShared: Sendable {
+    let configuration: GatewayConfiguration
+    let journal: any RequestJournal
+    let snapshots: SnapshotHolder
+    let log: StructuredLog
+    let registry: MetricsRegistry
+    let clock: BillingClock
+    let refusals = RefusalCounts()
+    let upstreamTLS: NIOSSLContext?
+    let openRequests = Atomic<Int>(0)
+    let connections = Atomic<Int>(0)
+    private let draining = Atomic<Bool>(false)
+
+    init(
+        configuration: GatewayConfiguration, journal: any RequestJournal, snapshot: GatewaySnapshot,
+        log: StructuredLog, registry: MetricsRegistry, upstreamTLS: NIOSSLContext?
+    ) {
+        self.configuration = configuration
+        self.journal = journal
+        snapshots = SnapshotHolder(snapshot)
+        self.log = log
+        self.registry = registry
+        self.upstreamTLS = upstreamTLS
+        clock = BillingClock(realMilliseconds: StructuredLog.wallClock)
+    }
+
+    var isDraining: Bool { draining.load(ordering: .relaxed) }
+
+    func beginDraining() { draining.store(true, ordering: .relaxed) }
+
+    /// Counts a refusal for the journal and the metrics.
+    func refuse(_ error: APIError, grant: KeyGrant?) {
+        let milliseconds = clock.milliseconds(offset: grant?.clockOffsetMilliseconds ?? 0)
+        refusals.count(error.code, grant: grant, milliseconds: milliseconds)
+        registry.counter(
+            "tollgate_refusals_total", help: "Requests refused by the gateway itself, by reason.",
+            labels: ["reason": error.code]
+        ).increment()
+    }
+
+    /// Writes the refusal counts to the journal; what it does not take stays for the next time.
+    func appendRefusals() {
+        let counts = refusals.takeAll()
+        guard !counts.isEmpty else { return }
+        do {
+            try journal.append(counts)
+        } catch {
+            refusals.putBack(counts)
+            log.warning("refusal counts not written", ["error": "\(error)"])
+        }
+    }
+}
+
+/// All that one event loop owns: its connections, running requests and engine connections. Confined to its loop.
+final class LoopContext {
+    let eventLoop: any EventLoop
+    let shared: GatewayShared
+    let pool: UpstreamPool
+    let metrics: GatewayMetrics
+    private var random = RandomBits()
+    private var clients: [ObjectIdentifier: ClientHandler] = [:]
+    private var exchanges: [Int: Exchange] = [:]
+    private var lastNumber = 0
+    private let completions: CompletionQueue
+    private var ticker: RepeatedTask?
+
+    /// How often times are looked at.
+    private static let tickMilliseconds: Int64 = 100
+
+    init(eventLoop: any EventLoop, shared: GatewayShared) {
+        self.eventLoop = eventLoop
+        self.shared = shared
+        pool = UpstreamPool(eventLoop: eventLoop, tls: shared.upstreamTLS, configuration: shared.configuration)
+        metrics = GatewayMetrics(registry: shared.registry)
+        completions = CompletionQueue(eventLoop: eventLoop)
+    }
+
+    /// Begins to look at times. On the event loop.
+    func start() {
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        completions.whenFilled = { bound.value.takeCompletions() }
+        let period = TimeAmount.milliseconds(LoopContext.tickMilliseconds)
+        ticker = eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { _ in bound.value.tick() }
+    }
+
+    /// Closes everything. On the event loop.
+    func stop() {
+        ticker?.cancel()
+        ticker = nil
+        for client in clients.values { client.cut() }
+        pool.closeAll()
+        completions.whenFilled = nil
+    }
+
+    func buffer(_ bytes: Int) -> ByteBuffer { ByteBufferAllocator().buffer(capacity: bytes) }
+
+    // MARK: Connections
+
+    func joined(_ client: ClientHandler) { clients[ObjectIdentifier(client)] = client }
+    func left(_ client: ClientHandler) { clients[ObjectIdentifier(client)] = nil }
+
+    /// Closes connections that have no request running.
+    func closeIdleClients() {
+        for client in clients.values { client.closeIfIdle() }
+    }
+
+    // MARK: Requests
+
+    /// Begins an admitted request: its records, its place in the journal, its way to the engine.
+    func begin(
+        _ admitted: AdmittedRequest, client: ClientHandler, head: ForwardedHead, body: ByteBuffer
+    ) throws -> Exchange {
+        let now = NIODeadline.now()
+        let offset = admitted.grant.clockOffsetMilliseconds
+        let milliseconds = shared.clock.milliseconds(offset: offset)
+        let id = RequestID(UUIDv7(milliseconds: milliseconds, randomness: (random.next(), random.next())))
+        let attemptID = AttemptID(UUIDv7(milliseconds: milliseconds, randomness: (random.next(), random.next())))
+        let entry = admitted.entry(id: id, attemptID: attemptID)
+        lastNumber += 1
+        let exchange = Exchange(
+            number: lastNumber, loop: self, client: client, admitted: admitted, entry: entry,
+            request: upstreamRequest(admitted, head: head, body: body, requestID: id.description), now: now)
+        try exchange.start()
+        return exchange
+    }
+
+    /// Requests that have not ended, or whose end is still going out.
+    var running: [Exchange] { Array(exchanges.values) }
+
+    func opened(_ exchange: Exchange) { exchanges[exchange.number] = exchange }
+
+    /// Hands the record to the journal, whose answer comes back to this event loop.
+    func close(_ exchange: Exchange, _ request: (any OpenRequest)?, at now: NIODeadline) {
+        let number = exchange.number
+        let completions = completions
+        request?.close(exchange.entry) { isDurable in completions.add((number, isDurable, now)) }
+    }
+
+    func finished(_ exchange: Exchange) {
+        guard exchanges.removeValue(forKey: exchange.number) != nil else { return }
+        shared.openRequests.subtract(1, ordering: .relaxed)
+    }
+
+    private func takeCompletions() {
+        let now = NIODeadline.now()
+        for (number, isDurable, since) in completions.takeAll() {
+            metrics.journalWait.observe((now - since).nanoseconds / 1000)
+            if !isDurable {
+                shared.log.error("a record could not be made durable; its answer was cut")
+            }
+            exchanges[number]?.recorded(isDurable: isDurable)
+        }
+    }
+
+    private func tick() {
+        let now = NIODeadline.now()
+        for exchange in exchanges.values { exchange.tick(now: now) }
+        for client in clients.values { client.tick(now: now) }
+        pool.tick(now: now)
+    }
+
+    /// The request as the engine gets it: one buffer, unless the body is large.
+    private func upstreamRequest(
+        _ admitted: AdmittedRequest, head: ForwardedHead, body: ByteBuffer, requestID: String
+    ) -> [ByteBuffer] {
+        let edits = admitted.request.edits(upstreamModel: admitted.model.upstreamName)
+        let bytes = edits.reduce(body.readableBytes) { $0 + $1.replacement.count - $1.range.count }
+        var buffer = self.buffer(1024 + bytes)
+        HeaderForwarding.writeRequestHead(
+            path: OpenAIDialect.path(of: admitted.request.operation), query: head.query,
+            backend: admitted.model.backend, clientHeaders: head.headers, bodyBytes: bytes, requestID: requestID,
+            into: &buffer)
+        body.withUnsafeReadableBytes { source in
+            var start = 0
+            for edit in edits {
+                buffer.writeBytes(UnsafeRawBufferPointer(rebasing: source[start..<edit.range.lowerBound]))
+                buffer.writeBytes(edit.replacement)
+                start = edit.range.upperBound
+            }
+            buffer.writeBytes(UnsafeRawBufferPointer(rebasing: source[start...]))
+        }
+        return [buffer]
+    }
+}
+
+extension AdmittedRequest {
+    /// The records of a request just accepted.
+    fileprivate func entry(id: RequestID, attemptID: AttemptID) -> UsageEntry {
+        let record = RequestRecord(
+            id: id, accountID: grant.accountID, tenantID: grant.tenantID, projectID: grant.projectID,
+            keyID: grant.keyID, subscriptionID: subscriptionID, operation: request.operation,
+            modelRequested: request.model, tierRequested: tier, isStream: request.isStream, tags: tags,
+            clockOffsetMilliseconds: grant.clockOffsetMilliseconds)
+        let attempt = AttemptRecord(
+            id: attemptID, backend: model.backend.name, upstreamModel: model.upstreamName, priceKey: model.priceKey,
+            hardware: model.backend.hardware, quantisation: model.backend.quantisation)
+        return UsageEntry(request: record, attempts: [attempt])
+    }
+}
+
+/// Carries the journal's answers from its thread to an event loop: one wake-up for all that came meanwhile.
+final class CompletionQueue: @unchecked Sendable {
+    typealias Entry = (number: Int, isDurable: Bool, since: NIODeadline)
+
+    private let entries = Mutex<[Entry]>([])
+    private let eventLoop: any EventLoop
+    /// Only touched on the event loop.
+    var whenFilled: (() -> Void)?
+
+    init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+
+    func add(_ entry: Entry) {
+        let isFirst = entries.withLock { entries in
+            entries.append(entry)
+            return entries.count == 1
+        }
+        if isFirst { eventLoop.execute { self.whenFilled?() } }
+    }
+
+    func takeAll() -> [Entry] {
+        entries.withLock { entries in
+            let taken = entries
+            entries.removeAll()
+            return taken
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import Engines
+import NIOCore
+
+/// Passes a plain answer on while its usage is read.
+///
+/// A small answer is kept whole until its record is durable. A larger one flows, except that the piece which completes
+/// its `content-length` is held; without a length it is the end itself that is held.
+struct PlainRelay {
+    private(set) var meter = PlainAnswerMeter()
+    /// What has come and may not go on yet.
+    private(set) var held = ByteBuffer()
+    /// Whether bytes have gone on, so that the head must go before them.
+    private(set) var isFlowing = false
+    private var received: Int64 = 0
+
+    /// The engine's `content-length`; nil when it gave none.
+    let length: Int64?
+    private let wholeAnswerBytes: Int
+    /// Errors have no usage, and their text is no answer.
+    private let isMetered: Bool
+
+    init(length: Int64?, wholeAnswerBytes: Int, isMetered: Bool) {
+        self.length = length
+        self.wholeAnswerBytes = wholeAnswerBytes
+        self.isMetered = isMetered
+    }
+
+    var facts: AnswerFacts { meter.facts }
+
+    /// Takes the next piece and returns what may go on; nil for nothing.
+    mutating func take(_ piece: ByteBuffer) -> ByteBuffer? {
+        if isMetered { piece.withUnsafeReadableBytes { meter.read($0) } }
+        received += Int64(piece.readableBytes)
+        if let length, received >= length {
+            held.writeImmutableBuffer(piece)
+            return nil
+        }
+        guard !isFlowing else { return piece }
+        held.writeImmutableBuffer(piece)
+        guard held.readableBytes > wholeAnswerBytes else { return nil }
+        isFlowing = true
+        let output = held
+        held = ByteBuffer()
+        return output
+    }
+}

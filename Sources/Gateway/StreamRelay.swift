@@ -1,0 +1,141 @@
+import Engines
+import NIOCore
+
+/// Passes a stream's events on as they end, reads them, cuts out the usage chunk that only the gateway asked for, and
+/// holds the terminator and all after it.
+struct StreamRelay {
+    /// What came by in one piece.
+    struct Sightings: OptionSet {
+        let rawValue: UInt8
+        static let content = Sightings(rawValue: 1)
+        static let error = Sightings(rawValue: 2)
+        static let terminator = Sightings(rawValue: 4)
+    }
+
+    private(set) var meter = StreamMeter()
+    private var splitter = EventStreamSplitter()
+    /// The unfinished event. Its first `flowed` bytes went on already, because there were too many to hold.
+    private var pending = ByteBuffer()
+    private var flowed = 0
+    /// The unfinished event is too long to be read.
+    private var isSkipping = false
+    private var isHolding = false
+
+    private let keepsUsageChunk: Bool
+    private let heldEventBytes: Int
+    private let readEventBytes: Int
+
+    init(keepsUsageChunk: Bool, heldEventBytes: Int, readEventBytes: Int) {
+        self.keepsUsageChunk = keepsUsageChunk
+        self.heldEventBytes = heldEventBytes
+        self.readEventBytes = readEventBytes
+    }
+
+    var facts: AnswerFacts { meter.facts }
+
+    /// Takes the next piece: what may go on is appended to `output`, what must wait for the record to `held`.
+    mutating func take(_ piece: ByteBuffer, output: inout ByteBuffer, held: inout ByteBuffer) -> Sightings {
+        var sightings: Sightings = []
+        piece.withUnsafeReadableBytes { bytes in
+            var start = 0
+            while let end = splitter.nextEventEnd(in: bytes, from: start) {
+                let part = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+                sightings.formUnion(finishEvent(part, output: &output, held: &held))
+                start = end
+            }
+            if start < bytes.count {
+                keep(UnsafeRawBufferPointer(rebasing: bytes[start...]), output: &output, held: &held)
+            }
+        }
+        return sightings
+    }
+
+    /// The stream is over: what is left is an event without its empty line.
+    mutating func finish(output: inout ByteBuffer, held: inout ByteBuffer) -> Sightings {
+        guard pending.readableBytes > 0 || isSkipping else { return [] }
+        return finishEvent(UnsafeRawBufferPointer(start: nil, count: 0), output: &output, held: &held)
+    }
+
+    private mutating func finishEvent(
+        _ part: UnsafeRawBufferPointer, output: inout ByteBuffer, held: inout ByteBuffer
+    ) -> Sightings {
+        defer {
+            if pending.readableBytes > 0 { pending.clear() }
+            flowed = 0
+            isSkipping = false
+        }
+        if isSkipping || pending.readableBytes + part.count > readEventBytes {
+            meter.skipEvent()
+            pass(pending.unread(after: flowed), output: &output, held: &held)
+            pass(part, output: &output, held: &held)
+            return []
+        }
+        if pending.readableBytes == 0 {
+            let event = meter.read(event: part)
+            return pass(event, part, isWhole: true, output: &output, held: &held)
+        }
+        var whole = ByteBuffer()
+        swap(&whole, &pending)
+        whole.writeBytes(part)
+        let event = whole.withUnsafeReadableBytes { meter.read(event: $0) }
+        let isWhole = flowed == 0
+        let rest = whole.unread(after: flowed)
+        let sightings = rest.withUnsafeReadableBytes {
+            pass(event, $0, isWhole: isWhole, output: &output, held: &held)
+        }
+        swap(&whole, &pending)
+        return sightings
+    }
+
+    @discardableResult
+    private mutating func pass(
+        _ event: StreamEvent, _ bytes: UnsafeRawBufferPointer, isWhole: Bool, output: inout ByteBuffer,
+        held: inout ByteBuffer
+    ) -> Sightings {
+        switch event {
+        case .usageChunk where !keepsUsageChunk && isWhole: return []
+        case .terminator:
+            isHolding = true
+            pass(bytes, output: &output, held: &held)
+            return .terminator
+        case .content:
+            pass(bytes, output: &output, held: &held)
+            return .content
+        case .error:
+            pass(bytes, output: &output, held: &held)
+            return .error
+        case .usageChunk, .other:
+            pass(bytes, output: &output, held: &held)
+            return []
+        }
+    }
+
+    /// Keeps the beginning of an event until its end comes, unless it grows too long.
+    private mutating func keep(_ bytes: UnsafeRawBufferPointer, output: inout ByteBuffer, held: inout ByteBuffer) {
+        if isSkipping { return pass(bytes, output: &output, held: &held) }
+        pending.writeBytes(bytes)
+        guard pending.readableBytes > heldEventBytes else { return }
+        pass(pending.unread(after: flowed), output: &output, held: &held)
+        flowed = pending.readableBytes
+        if pending.readableBytes > readEventBytes {
+            isSkipping = true
+            pending.clear()
+            flowed = 0
+        }
+    }
+
+    private func pass(_ bytes: UnsafeRawBufferPointer, output: inout ByteBuffer, held: inout ByteBuffer) {
+        if isHolding { held.writeBytes(bytes) } else { output.writeBytes(bytes) }
+    }
+
+    private func pass(_ buffer: ByteBuffer, output: inout ByteBuffer, held: inout ByteBuffer) {
+        buffer.withUnsafeReadableBytes { pass($0, output: &output, held: &held) }
+    }
+}
+
+extension ByteBuffer {
+    /// What is readable, without its first `count` bytes.
+    fileprivate func unread(after count: Int) -> ByteBuffer {
+        getSlice(at: readerIndex + count, length: readableBytes - count) ?? ByteBuffer()
+    }
+}

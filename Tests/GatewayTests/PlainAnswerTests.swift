@@ -1,0 +1,46 @@
+import Identity
+import Metering
+import Testing
+
+@testable import Gateway
+
+@Suite(.timeLimit(.minutes(2))) struct PlainAnswerTests {
+    @Test func `a plain answer reaches the client byte for byte and is recorded in full`() async throws {
+        let gateway = try await TestGateway(engine: ScriptedEngine())
+        let answer = try gateway.ask(TestGateway.request(TestGateway.chat()))
+        #expect(answer.status == 200)
+        #expect(answer.text == Answers.plainBody())
+        #expect(answer.isComplete)
+        let entry = try gateway.record()
+        #expect(answer.header("x-request-id") == entry.request.id.description)
+        #expect(entry.request.outcome == .success)
+        #expect(entry.request.httpStatus == 200)
+        #expect(entry.request.modelRequested == "small")
+        #expect(entry.request.tierRequested == "standard")
+        #expect(entry.request.operation == .chat)
+        #expect(!entry.request.isStream)
+        let attempt = entry.attempts[0]
+        #expect(attempt.buckets == TokenBuckets(inputUncached: 7, cacheRead: 4, outputVisible: 2, outputReasoning: 1))
+        #expect(attempt.usageSource == .engine)
+        #expect(attempt.usageComplete)
+        #expect(attempt.termination == .complete)
+        #expect(attempt.finishReason == "stop")
+        #expect(attempt.upstreamStatus == 200)
+        #expect(attempt.upstreamID == "chatcmpl-1")
+        #expect(attempt.upstreamModel == "engine-small")
+        #expect(attempt.modelServed == "engine-model")
+        #expect(attempt.priceKey == "price-small")
+        #expect(attempt.tierServed == "default")
+        #expect(attempt.backend == "scripted")
+        #expect(attempt.hardware == "h100x8")
+        #expect(attempt.quantisation == "fp8")
+        #expect(attempt.isDelivered)
+        #expect(attempt.id.uuid.milliseconds == entry.request.id.uuid.milliseconds)
+        #expect(String(decoding: attempt.rawUsage, as: UTF8.self).hasPrefix(#"{"prompt_tokens":11"#))
+        let marks = entry.request.marks
+        let order = [marks.upstreamSent, marks.firstByte, marks.end].compactMap { $0 }
+        #expect(order.count == 3)
+        #expect(order == order.sorted())
+        await gateway.stop()
+    }
+}

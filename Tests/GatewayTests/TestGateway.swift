@@ -1,0 +1,162 @@
+import Accounts
+import Engines
+import Glibc
+import Identity
+import Metering
+import Synchronization
+import Telemetry
+import Testing
+import UsageJournal
+
+@testable import Gateway
+
+/// A gateway on a scripted engine with a real journal in a directory of its own.
+final class TestGateway: Sendable {
+    let server: GatewayServer
+    let engine: ScriptedEngine
+    let journal: Journal
+    let directory: String
+    let metrics: MetricsRegistry
+    let logLines: LogLines
+
+    final class LogLines: Sendable {
+        private let lines = Mutex<[String]>([])
+        func append(_ line: [UInt8]) { lines.withLock { $0.append(String(decoding: line, as: UTF8.self)) } }
+        var text: String { lines.withLock { $0.joined() } }
+    }
+
+    static let key = "sk-test-abc"
+
+    init(
+        engine: ScriptedEngine, port: Int? = nil, onClientAbort: ClientAbortPolicy = .drain,
+        clockOffset: Int64 = 0, configure: (inout GatewayConfiguration) -> Void = { _ in },
+        wrap: (Journal) -> any RequestJournal = { $0 }
+    ) async throws {
+        self.engine = engine
+        var template = Array("/tmp/tollgate-gateway-XXXXXX".utf8CString)
+        directory = String(cString: mkdtemp(&template))
+        journal = try Journal.open(JournalConfiguration(directory: directory + "/journal", segmentBytes: 1 << 20))
+            .journal
+        metrics = MetricsRegistry()
+        let lines = LogLines()
+        logLines = lines
+        var configuration = GatewayConfiguration()
+        configuration.times.refusalsMilliseconds = 100
+        configure(&configuration)
+        server = try await GatewayServer.start(
+            configuration: configuration, journal: wrap(journal),
+            snapshot: TestGateway.snapshot(
+                port: port ?? engine.port, onClientAbort: onClientAbort, clockOffset: clockOffset),
+            log: StructuredLog(minimumLevel: .debug, write: { lines.append($0) }), metrics: metrics)
+    }
+
+    static func id<Kind: IDKind>(_ number: UInt64, _ kind: Kind.Type = Kind.self) -> TypedID<Kind> {
+        TypedID(UUIDv7(high: 0x0190_0000_0000_7000, low: 0x8000_0000_0000_0000 | number))
+    }
+
+    static func snapshot(
+        change: Int64 = 1, port: Int, onClientAbort: ClientAbortPolicy = .drain, clockOffset: Int64 = 0,
+        key: String = TestGateway.key, isTLS: Bool = false, host: String = "127.0.0.1"
+    ) -> GatewaySnapshot {
+        func grant(_ number: UInt64, subscription: SubscriptionID?) -> KeyGrant {
+            KeyGrant(
+                keyID: id(number), accountID: id(100 + number), tenantID: id(200 + number), projectID: id(300 + number),
+                subscriptionID: subscription, plan: "basic", tiers: ["standard", "priority"],
+                onClientAbort: onClientAbort, clockOffsetMilliseconds: clockOffset)
+        }
+        let backend = Backend(
+            name: "scripted", isTLS: isTLS, host: host, port: port, basePath: "/base", apiKey: "engine-key",
+            hardware: "h100x8", quantisation: "fp8")
+        func model(_ name: String, aliases: [String] = [], tenants: Set<TenantID>? = nil) -> CatalogueModel {
+            CatalogueModel(
+                publicName: name, aliases: aliases, backend: backend, upstreamName: "engine-\(name)",
+                priceKey: "price-\(name)", contextTokensMax: 4096, outputTokensMax: 1024, tenantsAllowed: tenants,
+                createdAtSeconds: 1_700_000_000)
+        }
+        let catalogue = ModelCatalogue(models: [
+            model("small", aliases: ["small-latest"]), model("private", tenants: [id(999)]),
+        ])
+        let keys = KeyDirectory(grants: [
+            SHA256Digest(of: key): grant(1, subscription: id(401)),
+            SHA256Digest(of: "sk-none"): grant(2, subscription: nil),
+        ])
+        return GatewaySnapshot(change: change, keys: keys, catalogue: catalogue)
+    }
+
+    func stop() async {
+        await server.stop()
+        journal.close()
+        engine.close()
+    }
+
+    // MARK: Asking
+
+    static func request(
+        _ body: String, path: String = "/v1/chat/completions", key: String? = TestGateway.key, headers: String = ""
+    ) -> String {
+        let authorization = key.map { "authorization: Bearer \($0)\r\n" } ?? ""
+        return "POST \(path) HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json\r\n\(authorization)\(headers)"
+            + "content-length: \(body.utf8.count)\r\n\r\n\(body)"
+    }
+
+    static func chat(_ extra: String = "") -> String {
+        #"{"model":"small","messages":[{"role":"user","content":"SECRET-PROMPT hello"}]\#(extra)}"#
+    }
+
+    static let streamed = chat(#","stream":true"#)
+
+    func connect() throws -> Socket { try Socket.connect(port: server.port) }
+
+    /// Sends one request on a connection of its own and reads its answer.
+    func ask(_ bytes: String) throws -> HTTPMessage {
+        let socket = try connect()
+        socket.send(bytes)
+        return try #require(socket.readMessage())
+    }
+
+    // MARK: Reading the journal
+
+    var items: [JournalEntry] {
+        get throws {
+            var reader = try JournalReader(directory: directory + "/journal")
+            return try reader.next(limit: 100_000).compactMap { item in
+                if case .entry(let entry) = item.content { entry } else { nil }
+            }
+        }
+    }
+
+    var closes: [UsageEntry] {
+        get throws { try items.compactMap { if case .close(let entry) = $0 { entry } else { nil } } }
+    }
+
+    /// Waits for so many close records.
+    func records(_ count: Int, seconds: Int64 = 8) throws -> [UsageEntry] {
+        let end = now() + seconds * 1000
+        while now() < end {
+            let found = try closes
+            if found.count >= count { return found }
+            pause(milliseconds: 10)
+        }
+        return try closes
+    }
+
+    func record(seconds: Int64 = 8) throws -> UsageEntry { try #require(try records(1, seconds: seconds).first) }
+
+    /// Every byte that the journal has on disk.
+    var journalBytes: [UInt8] {
+        var bytes: [UInt8] = []
+        guard let stream = opendir(directory + "/journal") else { return [] }
+        defer { closedir(stream) }
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { raw in
+                String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            let descriptor = open("\(directory)/journal/\(name)", O_RDONLY)
+            guard descriptor >= 0 else { continue }
+            var buffer = [UInt8](repeating: 0, count: 1 << 20)
+            while case let count = read(descriptor, &buffer, buffer.count), count > 0 { bytes += buffer[..<count] }
+            Glibc.close(descriptor)
+        }
+        return bytes
+    }
+}
