@@ -36,7 +36,8 @@ lint: ## formatting, the image, scripts, compose file; changes nothing
 	@scripts/setup-machine --lint
 	@scripts/lint
 
-format: ## rewrite Swift sources the way lint wants them
+format: ## rewrite Swift sources the way lint and ArchitectureTests want them
+	@python3 scripts/wrap-comments.py Sources Tests
 	swift format --in-place --parallel --recursive --configuration .swift-format Sources Tests Package.swift \
 	    $(wildcard Benchmarks)
 

@@ -29,8 +29,8 @@ public struct JSONText: Hashable, Sendable {
 
 /// Reads JSON in place, one value at a time, without copying or building anything.
 ///
-/// Strict as RFC 8259 asks, except that it leaves the encoding of strings to `UTF8Check`. The caller walks: it begins an
-/// object or array, asks for the next key or element, and either reads or skips each value.
+/// Strict as RFC 8259 asks, except that it leaves the encoding of strings to `UTF8Check`. The caller walks: it begins
+/// an object or array, asks for the next key or element, and either reads or skips each value.
 public struct JSONScanner {
     /// The deepest nesting that is read.
     public static let depthMax = 128

@@ -1,6 +1,7 @@
 public import Metering
 
-/// The wire protocol of OpenAI's completions family, as vLLM, TGI, llama.cpp, Groq, Together, Azure and others speak it.
+/// The wire protocol of OpenAI's completions family, as vLLM, TGI, llama.cpp, Groq, Together, Azure and others speak
+/// it.
 public enum OpenAIDialect {
     /// Where an operation is posted, below a backend's base path.
     public static func path(of operation: Operation) -> String {

@@ -198,8 +198,8 @@ private struct ChunkReader {
         }
     }
 
-    /// A delta has content when the model wrote something in it: text, reasoning, a refusal, a call, sound. A role alone,
-    /// or empty text, is none.
+    /// A delta has content when the model wrote something in it: text, reasoning, a refusal, a call, sound. A role
+    /// alone, or empty text, is none.
     private mutating func readDelta(_ scanner: inout JSONScanner) throws(JSONScanError) {
         try scanner.beginObject()
         while let key = try scanner.nextKey() {

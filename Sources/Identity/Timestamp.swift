@@ -1,4 +1,5 @@
-/// An instant: milliseconds since 1970-01-01T00:00:00Z, without leap seconds. Text is RFC 3339, always UTC when printed.
+/// An instant: milliseconds since 1970-01-01T00:00:00Z, without leap seconds. Text is RFC 3339, always UTC when
+/// printed.
 public struct Timestamp: Hashable, Comparable, Sendable {
     /// Milliseconds since 1970.
     public let milliseconds: Int64

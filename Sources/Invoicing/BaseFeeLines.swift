@@ -10,8 +10,8 @@ struct BaseFeeStretch: Hashable {
 }
 
 /// The base fee's days. A local day belongs to what is in force when it ends: the day on which a subscription begins
-/// counts, the day on which it ends in the middle does not, and a version that takes effect during a day has that day. So
-/// days are never counted twice and never lost when one subscription follows another.
+/// counts, the day on which it ends in the middle does not, and a version that takes effect during a day has that day.
+/// So days are never counted twice and never lost when one subscription follows another.
 enum BaseFeeDays {
     /// Stretches of consecutive days of one version, in the order of time.
     static func stretches(of terms: SubscriptionTerms, in month: BillingMonth) -> [BaseFeeStretch] {

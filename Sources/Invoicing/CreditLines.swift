@@ -3,8 +3,8 @@ import Monetary
 import ServiceLevels
 
 extension InvoiceBuilder {
-    /// A negative line for each credit of an earlier month, oldest first, as long as the invoice has something to take it
-    /// from. What does not fit waits for the next invoice: an invoice is never below zero.
+    /// A negative line for each credit of an earlier month, oldest first, as long as the invoice has something to take
+    /// it from. What does not fit waits for the next invoice: an invoice is never below zero.
     mutating func addCredits() throws(InvoicingError) {
         do throws(MonetaryError) {
             var available = try Money.sum(lines.map(\.amount), currency: input.currency)
@@ -23,8 +23,8 @@ extension InvoiceBuilder {
         }
     }
 
-    /// The part that uses a credit up also carries its exact rest, so that the exact amounts of all its parts sum to the
-    /// exact credit.
+    /// The part that uses a credit up also carries its exact rest, so that the exact amounts of all its parts sum to
+    /// the exact credit.
     private mutating func addCredit(_ due: CreditDue, applied: Money, remaining: Money) throws(MonetaryError) {
         let isLast = applied == remaining
         let exact = isLast ? try due.exactCredit.subtracting(due.appliedExact) : applied

@@ -1,9 +1,9 @@
 import FoundationEssentials
 public import ServiceLevels
 
-/// Everything that an invoice shows, frozen with it. Renderers read nothing else, so a seller who moves or a customer who
-/// is renamed changes no past invoice. Amounts are decimal text: `amount` and totals with the currency's minor digits,
-/// `exact…` with as many as they have.
+/// Everything that an invoice shows, frozen with it. Renderers read nothing else, so a seller who moves or a customer
+/// who is renamed changes no past invoice. Amounts are decimal text: `amount` and totals with the currency's minor
+/// digits, `exact…` with as many as they have.
 public struct InvoiceDocument: Hashable, Sendable, Codable {
     /// The shape of this document; a change that readers must know of gets the next number.
     public static let currentSchema = "tollgate.invoice/1"

@@ -1,6 +1,7 @@
 public import Identity
 
-/// A number of a series without gaps, such as `INV-2026-000001`. The series changes with the year of the invoice's date.
+/// A number of a series without gaps, such as `INV-2026-000001`. The series changes with the year of the invoice's
+/// date.
 public struct InvoiceNumber: Hashable, Sendable, CustomStringConvertible {
     public let series: String
     /// 1 for the first.

@@ -54,8 +54,8 @@ public struct InvoicePostings: Sendable {
         self.amounts = amounts
     }
 
-    /// Finalized: the total becomes receivable, accrued usage leaves unbilled receivables, base fees are earned, applied
-    /// credits are no longer owed, and the rest is what rounding moved. Nil where all of that is zero.
+    /// Finalized: the total becomes receivable, accrued usage leaves unbilled receivables, base fees are earned,
+    /// applied credits are no longer owed, and the rest is what rounding moved. Nil where all of that is zero.
     public func finalized(on day: CivilDate, at instant: Timestamp) throws(InvoicingError) -> LedgerTransaction? {
         try transaction(.invoice, on: day, at: instant, description: "invoice \(number)", postings: issued())
     }

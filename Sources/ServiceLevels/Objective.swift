@@ -25,8 +25,8 @@ public struct Miss: Hashable, Sendable {
     }
 }
 
-/// What is promised about each request. An objective is one case here and one file that judges; how the judgements become
-/// a share, and the share a credit, is the same for all of them.
+/// What is promised about each request. An objective is one case here and one file that judges; how the judgements
+/// become a share, and the share a credit, is the same for all of them.
 public enum Objective: Hashable, Sendable {
     /// The request was answered; see `judgeAvailability`.
     case availability

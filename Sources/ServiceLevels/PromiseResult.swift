@@ -49,8 +49,8 @@ public struct TierCredit: Sendable {
     /// The credit as it is granted: `exactCredit` rounded once to the minor unit.
     public let credit: Money
 
-    /// Several broken promises of one tier do not add up: the largest credit is given, and a percentage is at most 100, so
-    /// a tier never gives back more than it charged. Among equals the objective first by name decides.
+    /// Several broken promises of one tier do not add up: the largest credit is given, and a percentage is at most 100,
+    /// so a tier never gives back more than it charged. Among equals the objective first by name decides.
     public init(
         results: [PromiseResult], charges base: Money, rounding: Rounding = .halfEven,
     ) throws(MonetaryError) {

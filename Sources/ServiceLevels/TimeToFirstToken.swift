@@ -4,8 +4,8 @@ import Metering
 ///
 /// Counts: streams that delivered a first token, however they ended, and streams that succeeded without one (they are
 /// measured by their end: the client had the whole answer then). Does not count: answers that were not streamed, and
-/// streams that delivered nothing; those that failed are availability's to judge, so that one failure breaks one promise.
-/// The threshold itself is still in time.
+/// streams that delivered nothing; those that failed are availability's to judge, so that one failure breaks one
+/// promise. The threshold itself is still in time.
 func judgeTimeToFirstToken(of request: MeasuredRequest, thresholdMilliseconds: Int64) -> Judgement {
     guard request.isStream else { return .excluded(reason: "not_streamed") }
     let endOfSuccess = request.outcome == .success ? request.endMicroseconds : nil

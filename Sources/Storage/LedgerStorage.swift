@@ -64,8 +64,8 @@ public enum LedgerStorage {
         }
     }
 
-    /// What is booked under a transaction's identity, whatever its revision: the sum on one ledger account, and how many
-    /// revisions there are.
+    /// What is booked under a transaction's identity, whatever its revision: the sum on one ledger account, and how
+    /// many revisions there are.
     public static func booked(
         on ledgerAccount: LedgerAccount, kind: TransactionKind, product: String, account: Account, in tx: Transaction
     ) throws -> (amount: Money, revisions: Int32) {
