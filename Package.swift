@@ -55,6 +55,13 @@ let package = Package(
             swiftSettings: settings),
         // apps
         .target(
+            name: "ControlPlane",
+            dependencies: [
+                "Accounts", "Engines", "Identity", "Metering", "Monetary", "Pricing", "Storage", "UsageJournal",
+                .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: settings),
+        .target(
             name: "Gateway",
             dependencies: [
                 "Accounts", "Engines", "Identity", "Metering", "Telemetry", "UsageJournal",
@@ -73,6 +80,13 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(
+            name: "BillingJobs",
+            dependencies: [
+                "Accounts", "Identity", "Invoicing", "Ledger", "Metering", "Monetary", "Pricing", "ServiceLevels",
+                "Storage", "UsageJournal",
+            ],
+            swiftSettings: settings),
         // tests
         .target(name: "TestSupport", dependencies: ["Postgres"], swiftSettings: settings),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport"], swiftSettings: settings),
@@ -96,6 +110,13 @@ let package = Package(
             dependencies: ["ServiceLevels", "Identity", "Metering", "Monetary", "NaiveArithmetic"],
             swiftSettings: settings),
         .testTarget(
+            name: "BillingJobsTests",
+            dependencies: [
+                "BillingJobs", "Accounts", "Identity", "Invoicing", "Ledger", "Metering", "Monetary",
+                "NaiveArithmetic", "Postgres", "Pricing", "ServiceLevels", "Storage", "TestSupport", "UsageJournal",
+            ],
+            swiftSettings: settings),
+        .testTarget(
             name: "InvoicingTests",
             dependencies: [
                 "Invoicing", "Accounts", "Identity", "Ledger", "Metering", "Monetary", "NaiveArithmetic", "Pricing",
@@ -115,6 +136,13 @@ let package = Package(
             name: "GatewayTests",
             dependencies: [
                 "Gateway", "Accounts", "Engines", "Identity", "Metering", "Telemetry", "TestSupport", "UsageJournal",
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "ControlPlaneTests",
+            dependencies: [
+                "ControlPlane", "Accounts", "Engines", "Identity", "Metering", "Monetary", "Postgres", "Pricing",
+                "Storage", "TestSupport", "UsageJournal", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .testTarget(name: "AccountsTests", dependencies: ["Accounts", "Identity"], swiftSettings: settings),

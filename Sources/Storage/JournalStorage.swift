@@ -139,4 +139,13 @@ public struct StoredQuarantine: Hashable, Sendable {
     public let length: Int64
     public let reason: String
     public let foundAt: Timestamp
+
+    /// So many bytes at `mark` of a journal.
+    public init(journalID: JournalID, mark: JournalMark, length: Int64, reason: String, foundAt: Timestamp) {
+        self.journalID = journalID
+        self.mark = mark
+        self.length = length
+        self.reason = reason
+        self.foundAt = foundAt
+    }
 }

@@ -1,0 +1,89 @@
+import Accounts
+import Identity
+import Metering
+import Monetary
+import Pricing
+import Storage
+
+/// From a closed request of the journal to what is stored of it. Pure; never fails: what has no price waits in suspense.
+struct EntryRating {
+    let book: PriceBook
+
+    /// The request with its attempts rated, in its account's calendar.
+    func rate(_ entry: UsageEntry, mark: JournalMark) -> IngestRequest {
+        let request = entry.request
+        let account = book.account(request.accountID)
+        let calendar = account?.calendar ?? Self.utc
+        let accepted = request.acceptedAt
+        let delivered = entry.attempts.last { $0.isDelivered }
+        return IngestRequest(
+            request: request,
+            tier: ServiceTier.billable(served: delivered?.tierServed, requested: request.tierRequested),
+            attempts: entry.attempts.map { rate($0, of: request, currency: account?.currency ?? .usd) },
+            periodStart: calendar?.period(containing: accepted).start ?? accepted,
+            hourStart: calendar?.hourStart(of: accepted) ?? accepted, mark: mark)
+    }
+
+    private func rate(_ attempt: AttemptRecord, of request: RequestRecord, currency: Currency) -> IngestAttempt {
+        let tier = ServiceTier.billable(served: attempt.tierServed, requested: request.tierRequested)
+        var result = IngestAttempt(
+            record: attempt, rating: .notBillable, plan: nil, planVersion: nil, tier: tier, amount: .zero(currency),
+            lines: [])
+        guard attempt.isDelivered else { return result }
+        do {
+            let version = try version(for: request)
+            result.plan = version.planID
+            result.planVersion = version.version
+            guard version.currency == currency else {
+                throw Unpriced(reason: "currency_mismatch", detail: "the plan is in \(version.currency)")
+            }
+            let rated = try Rating.rate(attempt, tierRequested: request.tierRequested, version: version)
+            result.amount = try rated.total()
+            result.rating = rated.waiver == nil ? .rated : .waived
+            result.lines = rated.charges.map {
+                IngestLine(priceID: $0.price.id, quantity: $0.quantity, amount: $0.amount)
+            }
+        } catch let error as RatingError {
+            suspend(&result, reason: error.code, detail: "\(error)")
+        } catch let error as Unpriced {
+            suspend(&result, reason: error.reason, detail: error.detail)
+        } catch {
+            suspend(&result, reason: "amount_overflow", detail: "\(error)")
+        }
+        return result
+    }
+
+    /// The version that prices the request: of its own subscription's plan, in force at its acceptance.
+    private func version(for request: RequestRecord) throws(Unpriced) -> PlanVersion {
+        guard book.account(request.accountID) != nil else {
+            throw Unpriced(reason: "unknown_account", detail: "account \(request.accountID) is not in the database")
+        }
+        guard let subscription = book.subscription(request.subscriptionID),
+            subscription.accountID == request.accountID
+        else {
+            throw Unpriced(
+                reason: "unknown_subscription",
+                detail: "account \(request.accountID) has no subscription \(request.subscriptionID)")
+        }
+        guard let version = book.history(of: subscription.plan).version(at: request.acceptedAt) else {
+            throw Unpriced(
+                reason: "no_plan_version",
+                detail: "plan \(subscription.plan) had no version in force at \(request.acceptedAt)")
+        }
+        return version
+    }
+
+    private func suspend(_ attempt: inout IngestAttempt, reason: String, detail: String) {
+        attempt.rating = .suspended
+        attempt.amount = .zero(attempt.amount.currency)
+        attempt.lines = []
+        attempt.suspense = IngestAttempt.Suspense(reason: reason, detail: detail)
+    }
+
+    private struct Unpriced: Error {
+        let reason: String
+        let detail: String
+    }
+
+    private static let utc = try? BillingCalendar(zoneName: "UTC")
+}

@@ -1,0 +1,228 @@
+public import Identity
+public import Logging
+import Metering
+public import Storage
+import Synchronization
+public import UsageJournal
+
+/// Why ingest ends for good; the process has to end with it, because its journal is no longer its own.
+public enum IngestError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The database's position is not where this ingester left it.
+    case fenced(String)
+
+    public var description: String {
+        switch self {
+        case .fenced(let text): "ingest stops: \(text)"
+        }
+    }
+}
+
+/// Takes one gateway's journal into the database: each closed request exactly once.
+///
+/// It follows the journal's durable end, rates what it reads, and stores each batch in one transaction that begins with
+/// a compare-and-set of the position. While Postgres is away it tries again and again; the gateway does not notice.
+public actor Ingester {
+    /// Bounds of a batch, and times.
+    public struct Configuration: Sendable {
+        /// The gateway's name, as operators know it.
+        public var gateway: String
+        public var entriesMax = 500
+        /// Bytes of journal in one batch; a single entry may exceed it.
+        public var bytesMax: Int64 = 1 << 20
+        /// Between two looks at a journal that has nothing new.
+        public var pollMilliseconds: Int64 = 100
+        public var retryMillisecondsMin: Int64 = 100
+        public var retryMillisecondsMax: Int64 = 5_000
+        /// Between two looks for segments that may go.
+        public var retentionMilliseconds: Int64 = 3_600_000
+
+        /// The usual bounds.
+        public init(gateway: String) {
+            self.gateway = gateway
+        }
+    }
+
+    private let journal: Journal
+    private let database: Database
+    private let configuration: Configuration
+    private let logger: Logger
+    private let now: @Sendable () -> Timestamp
+    private var book = PriceBook()
+    /// Where a batch ended whose commit nobody confirmed.
+    private var unknownCommit: JournalMark?
+    private let isFinishing = Atomic<Bool>(false)
+
+    /// How far it is.
+    public nonisolated let status = IngestStatus()
+
+    /// An ingester of this journal; `now` is real time.
+    public init(
+        journal: Journal, database: Database, configuration: Configuration, logger: Logger,
+        now: @escaping @Sendable () -> Timestamp
+    ) {
+        self.journal = journal
+        self.database = database
+        self.configuration = configuration
+        self.logger = logger
+        self.now = now
+    }
+
+    /// Lets `run` return once everything that the journal has synced is in the database; for an orderly end.
+    public nonisolated func finish() { isFinishing.store(true, ordering: .releasing) }
+
+    /// Ingests until the task is cancelled, or `finish` was called and all is in.
+    /// - Throws: `IngestError.fenced` when another ingester works on the journal, and `JournalError` when it cannot be
+    ///   read; both are final. `CancellationError` on cancellation.
+    public func run() async throws {
+        let row = try await retrying("register the journal") { try await self.register() }
+        var mark = row.mark
+        var open = OpenRequests(inherited: row.oldestOpenAt, until: JournalMark(journal.durablePosition))
+        var reader = try JournalReader(directory: journal.directory, from: JournalPosition(mark))
+        var retentionLooked: ContinuousClock.Instant?
+        status.update { $0.ingestedThrough = row.ingestedThrough }
+        while true {
+            try Task.checkCancellation()
+            let isLast = isFinishing.load(ordering: .acquiring)
+            let durable = journal.durablePosition
+            if let stretch = try read(&reader, from: mark, upTo: durable, open: &open) {
+                let oldest = open.oldest(at: stretch.to)
+                try await retrying("store a batch") { [mark] in
+                    try await self.store(stretch, expecting: mark, oldestOpenAt: oldest)
+                }
+                mark = stretch.to
+                status.note(position: mark, durable: JournalMark(durable))
+                continue
+            }
+            status.noteIdle(position: mark, durable: JournalMark(durable))
+            if isLast { return }
+            if retentionLooked.map({ ContinuousClock.now - $0 > .milliseconds(configuration.retentionMilliseconds) })
+                ?? true
+            {
+                removeOldSegments(before: JournalPosition(mark))
+                retentionLooked = .now
+            }
+            try await Task.sleep(for: .milliseconds(configuration.pollMilliseconds))
+        }
+    }
+
+    // MARK: reading
+
+    /// The next stretch, bounded in entries and bytes; nil when there is nothing new.
+    private func read(
+        _ reader: inout JournalReader, from mark: JournalMark, upTo durable: JournalPosition,
+        open: inout OpenRequests
+    ) throws(JournalError) -> JournalStretch? {
+        var stretch = JournalStretch(from: mark)
+        var count = 0
+        while count < configuration.entriesMax {
+            // In small steps, because the bytes of an entry are known only when it was read.
+            let items = try reader.next(limit: min(32, configuration.entriesMax - count), upTo: durable)
+            if items.isEmpty { break }
+            for item in items { stretch.add(item, open: &open) }
+            count += items.count
+            let isLarge = stretch.to.segment != mark.segment || stretch.to.offset - mark.offset > configuration.bytesMax
+            if isLarge { break }
+        }
+        return count == 0 ? nil : stretch
+    }
+
+    // MARK: storing
+
+    private func register() async throws -> RegisteredJournal {
+        let (id, epoch, gateway, time) = (journal.id, journal.epoch, configuration.gateway, now())
+        do {
+            return try await database.write { tx in
+                try JournalStorage.register(id, gateway: gateway, epoch: epoch, now: time, in: tx)
+            }
+        } catch let error as StorageError {
+            throw IngestError.fenced("\(error)")
+        }
+    }
+
+    private func store(_ stretch: JournalStretch, expecting mark: JournalMark, oldestOpenAt: Timestamp?) async throws {
+        book = try await PriceBook.reading(
+            accounts: Set(stretch.closed.map(\.entry.request.accountID)),
+            subscriptions: Set(stretch.closed.map(\.entry.request.subscriptionID)), startingFrom: book, from: database)
+        let batch = stretch.batch(
+            journal: journal.id, epoch: journal.epoch, book: book, oldestOpenAt: oldestOpenAt, now: now())
+        guard case .stored(let requests, let attempts) = try await commit(batch) else { throw try await fenced(batch) }
+        KillPoint.reach(.afterCommit)
+        unknownCommit = nil
+        status.update {
+            $0.batches += 1
+            $0.requests += Int64(requests)
+            $0.attempts += Int64(attempts)
+            if let through = batch.heartbeat?.through {
+                $0.ingestedThrough = max(through, $0.ingestedThrough ?? through)
+            }
+        }
+    }
+
+    /// One transaction. When the outcome of its commit is unknown, the position tells: it moves with the records or not
+    /// at all.
+    private func commit(_ batch: IngestBatch) async throws -> IngestStorage.Outcome {
+        do {
+            let outcome = try await database.write { tx in
+                try IngestStorage.store(batch, afterRecords: { KillPoint.reach(.midBatch) }, in: tx)
+            }
+            // The commit that was given up for lost may have come through in the meantime.
+            guard outcome == .fenced, unknownCommit == batch.to, try await isInPlace(batch) else { return outcome }
+            return .stored(requests: 0, attempts: 0)
+        } catch  where DatabaseFailure(error) == .commitUnknown {
+            unknownCommit = batch.to
+            throw error
+        }
+    }
+
+    private func isInPlace(_ batch: IngestBatch) async throws -> Bool {
+        let row = try await database.read { try JournalStorage.require(batch.journalID, in: $0) }
+        return row.mark == batch.to && row.epoch == batch.epoch && row.retiredAt == nil
+    }
+
+    private func fenced(_ batch: IngestBatch) async throws -> IngestError {
+        let row = try await database.read { try JournalStorage.require(batch.journalID, in: $0) }
+        if row.retiredAt != nil { return .fenced("journal \(row.id) was retired (\(row.retiredReason ?? ""))") }
+        return .fenced(
+            "the database has journal \(row.id) at \(row.mark) in epoch \(row.epoch), this process left it at "
+                + "\(batch.from) in epoch \(batch.epoch): another process ingests it, or the database was restored. "
+                + "Restart this gateway to go on from there")
+    }
+
+    // MARK: patience
+
+    /// Tries until it succeeds, with growing pauses; says once what is wrong.
+    private func retrying<Result: Sendable>(
+        _ what: String, _ body: () async throws -> Result
+    ) async throws -> Result {
+        var pause = configuration.retryMillisecondsMin
+        var logged: String?
+        while true {
+            do {
+                let result = try await body()
+                if logged != nil { logger.info("ingest goes on", metadata: ["step": "\(what)"]) }
+                status.update { $0.trouble = nil }
+                return result
+            } catch {
+                if error is IngestError || error is JournalError || error is CancellationError { throw error }
+                let text = "\(error)"
+                if text != logged {
+                    logger.warning("ingest waits", metadata: ["step": "\(what)", "error": "\(text)"])
+                    logged = text
+                }
+                status.update { $0.trouble = text }
+                try await Task.sleep(for: .milliseconds(pause))
+                pause = min(pause * 2, configuration.retryMillisecondsMax)
+            }
+        }
+    }
+
+    private func removeOldSegments(before position: JournalPosition) {
+        do throws(JournalError) {
+            let limit = now().advanced(byMilliseconds: -Journal.retentionMilliseconds)
+            let count = try journal.removeSegments(before: position, lastWrittenBefore: limit)
+            if count > 0 { logger.info("old journal segments removed", metadata: ["count": "\(count)"]) }
+        } catch {
+            logger.warning("old journal segments cannot be removed", metadata: ["error": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import Accounts
+import Identity
+import Pricing
+import Storage
+
+/// What rating needs to know of accounts, subscriptions and plans, kept between batches.
+struct PriceBook: Sendable {
+    /// The newest change that the book knows; any newer one makes it stale.
+    private(set) var change: Int64 = -1
+    /// Nil values: looked for and not there.
+    private(set) var accounts: [AccountID: Account?] = [:]
+    private(set) var subscriptions: [SubscriptionID: Subscription?] = [:]
+    private(set) var histories: [String: PlanHistory] = [:]
+
+    /// The most accounts and subscriptions kept; beyond that the book begins anew.
+    static let entriesMax = 100_000
+
+    func account(_ id: AccountID) -> Account? { accounts[id] ?? nil }
+
+    func subscription(_ id: SubscriptionID) -> Subscription? { subscriptions[id] ?? nil }
+
+    func history(of plan: String) -> PlanHistory { histories[plan] ?? PlanHistory() }
+
+    /// The book with all that these ids need, read in one moment. Anything that changed in between is read anew.
+    static func reading(
+        accounts: Set<AccountID>, subscriptions: Set<SubscriptionID>, startingFrom old: PriceBook,
+        from database: Database
+    ) async throws -> PriceBook {
+        try await database.read { tx in
+            let change = try ChangeStorage.latest(in: tx)
+            let isLarge = max(old.accounts.count, old.subscriptions.count) > entriesMax
+            var book = old.change == change && !isLarge ? old : PriceBook()
+            book.change = change
+            for id in accounts where book.accounts[id] == nil {
+                book.accounts.updateValue(try AccountStorage.find(id, in: tx), forKey: id)
+            }
+            for id in subscriptions where book.subscriptions[id] == nil {
+                book.subscriptions.updateValue(try SubscriptionStorage.find(id, in: tx), forKey: id)
+            }
+            for case let subscription? in book.subscriptions.values where book.histories[subscription.plan] == nil {
+                book.histories[subscription.plan] = try PlanStorage.history(of: subscription.plan, in: tx)
+            }
+            return book
+        }
+    }
+}
+
+extension PriceBook {
+    /// A book with these contents; for tests.
+    init(accounts: [Account], subscriptions: [Subscription], histories: [String: PlanHistory]) {
+        self.accounts = Dictionary(uniqueKeysWithValues: accounts.map { ($0.id, $0) })
+        self.subscriptions = Dictionary(uniqueKeysWithValues: subscriptions.map { ($0.id, $0) })
+        self.histories = histories
+    }
+}

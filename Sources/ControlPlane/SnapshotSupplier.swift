@@ -1,0 +1,171 @@
+public import Identity
+public import Logging
+public import Storage
+import Synchronization
+
+/// Keeps a gateway supplied: reads the snapshot from Postgres, follows its changes, and keeps a copy on disk from
+/// which the gateway can serve when it is restarted while Postgres is away.
+public actor SnapshotSupplier {
+    /// Where the copy is kept, and how often changes are looked for.
+    public struct Configuration: Sendable {
+        /// Beside the journal; nil keeps no copy.
+        public var filePath: String?
+        /// A look at the numbers even without a notification.
+        public var pollMilliseconds: Int64 = 5_000
+        /// How often an unchanged copy is marked as still current.
+        public var touchMilliseconds: Int64 = 60_000
+
+        /// The usual times, with a copy at this path.
+        public init(filePath: String?) {
+            self.filePath = filePath
+        }
+    }
+
+    private let database: Database
+    private let configuration: Configuration
+    private let logger: Logger
+    private let now: @Sendable () -> Timestamp
+    private let apply: @Sendable (SuppliedSnapshot) -> Void
+    private var builder: SnapshotBuilder?
+    private var boundary: Timestamp?
+    private var fileWrittenAt: Timestamp?
+    private var isAway = false
+
+    /// The newest change that was handed to `apply`: what heartbeats report. 0 before the first snapshot.
+    public nonisolated let appliedChange = AppliedChange()
+
+    /// A supplier that hands each snapshot to `apply`. `now` is real time.
+    public init(
+        database: Database, configuration: Configuration, logger: Logger, now: @escaping @Sendable () -> Timestamp,
+        apply: @escaping @Sendable (SuppliedSnapshot) -> Void
+    ) {
+        self.database = database
+        self.configuration = configuration
+        self.logger = logger
+        self.now = now
+        self.apply = apply
+    }
+
+    /// Hands the first snapshot to `apply`: from Postgres, or from the copy when Postgres is away.
+    /// - Throws: a `SnapshotFileError` when there is neither; the database's error when it refuses.
+    public func start() async throws {
+        do {
+            try await load()
+        } catch {
+            guard DatabaseFailure(error) == .unavailable, let path = configuration.filePath else { throw error }
+            let (rows, writtenAt) = try SnapshotFile(path: path).read(now: now())
+            isAway = true
+            logger.warning(
+                "Postgres is away: serving from the copy of the snapshot",
+                metadata: ["written_at": "\(writtenAt)", "error": "\(error)"])
+            supply(SnapshotBuilder(rows: rows))
+        }
+    }
+
+    /// Follows changes until the task is cancelled. Call `start` first.
+    public func run() async {
+        let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let poll = configuration.pollMilliseconds
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.listen { wake.yield() } }
+            group.addTask {
+                // Cancelling ends the sleep and with it this loop.
+                while (try? await Task.sleep(for: .milliseconds(await self.pause(atMost: poll)))) != nil {
+                    wake.yield()
+                }
+                wake.finish()
+            }
+            for await _ in wakes { await refresh() }
+            group.cancelAll()
+        }
+    }
+
+    /// Looks for changes now; what `run` does on each wake-up.
+    public func refresh() async {
+        do {
+            let latest = try await database.read { try ChangeStorage.latest(in: $0) }
+            if latest != builder?.rows.change || isAway {
+                try await load()
+            } else {
+                passBoundary()
+                touchFile()
+            }
+            if isAway { logger.info("Postgres is back; the snapshot is current", metadata: ["change": "\(latest)"]) }
+            isAway = false
+        } catch {
+            passBoundary()
+            if !isAway {
+                logger.warning("the snapshot cannot be refreshed; the last one stays", metadata: ["error": "\(error)"])
+            }
+            isAway = true
+        }
+    }
+
+    private func listen(_ wake: @escaping @Sendable () -> Void) async {
+        do {
+            let listener = try database.listenForChanges()
+            await withTaskCancellationHandler {
+                await listener.forward(to: wake)
+            } onCancel: {
+                listener.stop()
+            }
+        } catch {
+            logger.warning("no notifications of changes, only polling", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Milliseconds until the next look: the poll, or the next boundary if that is sooner.
+    private func pause(atMost poll: Int64) -> Int64 {
+        guard let boundary else { return poll }
+        return min(poll, max(boundary.milliseconds - now().milliseconds, 1))
+    }
+
+    private func load() async throws {
+        let time = now()
+        let rows = try await database.read { try SnapshotStorage.load(now: time, in: $0) }
+        supply(SnapshotBuilder(rows: rows))
+        writeFile()
+    }
+
+    private func passBoundary() {
+        guard let builder, let boundary, now() >= boundary else { return }
+        supply(builder)
+    }
+
+    private func supply(_ builder: SnapshotBuilder) {
+        let time = now()
+        let snapshot = builder.snapshot(at: time)
+        self.builder = builder
+        boundary = builder.boundary(after: time)
+        apply(snapshot)
+        appliedChange.set(snapshot.change)
+    }
+
+    private func touchFile() {
+        guard let fileWrittenAt, now().milliseconds - fileWrittenAt.milliseconds < configuration.touchMilliseconds
+        else {
+            return writeFile()
+        }
+    }
+
+    private func writeFile() {
+        guard let path = configuration.filePath, let builder else { return }
+        do {
+            let time = now()
+            try SnapshotFile(path: path).write(builder.rows, now: time)
+            fileWrittenAt = time
+        } catch {
+            logger.error("the copy of the snapshot cannot be written", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+/// The newest change that a gateway works by; read from any thread.
+public final class AppliedChange: Sendable {
+    private let number = Atomic<Int64>(0)
+
+    /// 0 before the first snapshot.
+    public var value: Int64 { number.load(ordering: .acquiring) }
+
+    func set(_ value: Int64) { number.store(value, ordering: .releasing) }
+}
