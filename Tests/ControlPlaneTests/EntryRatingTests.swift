@@ -1,0 +1,154 @@
+import Accounts
+import ControlPlane
+import Identity
+import Metering
+import Monetary
+import Postgres
+import Pricing
+import Storage
+import TestSupport
+import Testing
+
+/// What rating makes of attempts, seen in the database.
+@Suite(.database, .timeLimit(.minutes(3)))
+struct EntryRatingTests {
+    /// Ingests one request and returns it as stored.
+    private func stored(_ entry: UsageEntry, _ made: Fixture) async throws -> StoredRequest {
+        try await made.withJournal { journal in
+            try await made.append([entry], to: journal)
+            try await made.ingestAll(journal)
+        }
+        return try #require(try await made.database.read { try RecordStorage.find(entry.request.id, in: $0) })
+    }
+
+    @Test func `the tier served is the tier billed`() async throws {
+        try await Fixture.run { made in
+            let entry = made.entry(1, accepted: Fixture.now) { entry in
+                entry.request.tierRequested = "priority"
+                entry.attempts[0].tierServed = "default"
+            }
+            let stored = try await stored(entry, made)
+            #expect(stored.tier == "standard" && stored.attempts[0].tier == "standard")
+            #expect(stored.attempts[0].amount.decimalText == "0.000027000000")
+        }
+    }
+
+    @Test func `a silent engine served the tier that was asked for`() async throws {
+        try await Fixture.run { made in
+            let stored = try await stored(
+                made.entry(1, accepted: Fixture.now) { $0.request.tierRequested = "priority" }, made)
+            #expect(stored.tier == "priority" && stored.attempts[0].amount.decimalText == "0.000047250000")
+        }
+    }
+
+    @Test func `only the attempt that was delivered is billed`() async throws {
+        try await Fixture.run { made in
+            let entry = made.entry(1, accepted: Fixture.now) { entry in
+                var failed = entry.attempts[0]
+                failed.id = Fixture.id(77)
+                failed.isDelivered = false
+                failed.contradiction = "nobody bills it anyway"
+                entry.attempts[0].number = 2
+                entry.attempts.insert(failed, at: 0)
+            }
+            let stored = try await stored(entry, made)
+            #expect(stored.attempts.map(\.rating) == [.notBillable, .rated])
+            #expect(stored.attempts[0].amount.isZero)
+            #expect(try await made.count("suspense") == 0)
+        }
+    }
+
+    @Test func `a lost gateway's count is waived and shown`() async throws {
+        try await Fixture.run { made in
+            let entry = made.entry(1, accepted: Fixture.now) { entry in
+                entry.request.outcome = .gatewayLost
+                entry.attempts[0].termination = .gatewayLost
+                entry.attempts[0].usageSource = .estimated
+            }
+            let stored = try await stored(entry, made)
+            #expect(stored.attempts[0].rating == .waived)
+            #expect(stored.attempts[0].amount.decimalText == "0.000027000000")
+            let sums = try await made.pool.query("SELECT sum(amount), sum(waived_amount) FROM usage_rollups")
+            #expect(sums[0][0] == "0.000000000000" && sums[0][1] == "0.000027000000")
+        }
+    }
+
+    @Test func `a plan can bill what a lost gateway had counted`() async throws {
+        let policies = "policies:\n  on_gateway_loss: bill_counted"
+        try await Fixture.run(policies: policies) { made in
+            let entry = made.entry(1, accepted: Fixture.now) { $0.attempts[0].termination = .gatewayLost }
+            let stored = try await stored(entry, made)
+            #expect(stored.attempts[0].rating == .rated)
+        }
+    }
+
+    @Test func `a request without tokens is rated at nothing`() async throws {
+        try await Fixture.run { made in
+            let entry = made.entry(1, accepted: Fixture.now) { entry in
+                entry.attempts[0].buckets = TokenBuckets()
+                entry.attempts[0].usageSource = .nothing
+            }
+            let stored = try await stored(entry, made)
+            #expect(stored.attempts[0].rating == .rated && stored.attempts[0].amount.isZero)
+            #expect(try await made.count("usage_rollups") == 0)
+        }
+    }
+
+    @Test(arguments: ["contradictory_usage", "no_price", "unknown_subscription", "no_plan_version", "unknown_account"])
+    func `what cannot be priced waits in suspense and blocks its month`(reason: String) async throws {
+        try await Fixture.run { made in
+            let accepted = reason == "no_plan_version" ? Timestamp("2025-12-31T12:00:00Z") : Fixture.now
+            let entry = made.entry(1, accepted: try #require(accepted)) { entry in
+                switch reason {
+                case "contradictory_usage": entry.attempts[0].contradiction = "more cached than there was"
+                case "no_price": entry.attempts[0].priceKey = "unheard-of"
+                case "unknown_subscription": entry.request.subscriptionID = Fixture.id(99)
+                case "unknown_account": entry.request.accountID = Fixture.id(98)
+                default: break
+                }
+            }
+            let stored = try await stored(entry, made)
+            #expect(stored.attempts[0].rating == .suspended && stored.attempts[0].amount.isZero)
+            let account = entry.request.accountID
+            let period = made.account.calendar.period(containing: entry.request.acceptedAt)
+            let waiting = try await made.database.read { try SuspenseStorage.list(account: account, in: $0) }.items
+            #expect(waiting.map(\.reason) == [reason])
+            guard reason != "unknown_account" else { return }
+            @Sendable func blocking() async throws -> Int {
+                try await made.database.read {
+                    try SuspenseStorage.unresolvedCount(account: account, period: period, in: $0)
+                }
+            }
+            #expect(try await blocking() == 1)
+            let attempt = entry.attempts[0].id
+            try await made.database.write { tx in
+                _ = try SuspenseStorage.resolve(
+                    account: account, attempt: attempt, resolution: "checked by hand", now: Fixture.now, in: tx)
+            }
+            #expect(try await blocking() == 0)
+        }
+    }
+
+    @Test func `a request is priced by the version in force at its acceptance`() async throws {
+        try await Fixture.run { made in
+            try await made.withJournal { journal in
+                try await made.append([try made.entry(1, at: "2026-09-30T23:59:59.999Z")], to: journal)
+                try await made.ingestAll(journal)
+            }
+            let text = Fixture.planText(version: 2, effectiveFrom: "2026-10-01T00:00:00Z")
+            let version = try PlanVersion(yaml: text)
+            try await made.database.write { tx in
+                _ = try PlanStorage.apply(version, text: text, now: Fixture.now, in: tx)
+            }
+            try await made.withJournal { journal in
+                let late = [
+                    try made.entry(2, at: "2026-09-30T23:59:59.999Z"), try made.entry(3, at: "2026-10-01T00:00:00Z"),
+                ]
+                try await made.append(late, to: journal)
+                try await made.ingestAll(journal)
+            }
+            let rows = try await made.pool.query("SELECT plan_version FROM attempt_records ORDER BY accepted_at")
+            #expect(rows.map { $0[0] } == ["1", "1", "2"])
+        }
+    }
+}
