@@ -87,6 +87,18 @@ let package = Package(
                 "Storage", "UsageJournal",
             ],
             swiftSettings: settings),
+        // program
+        .executableTarget(
+            name: "tollgate",
+            dependencies: [
+                "Accounts", "ControlPlane", "EngineSimulator", "Engines", "Gateway", "Identity", "Invoicing",
+                "Metering", "Monetary", "Postgres", "Pricing", "Storage", "Telemetry", "UsageJournal",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: settings
+        ),
         // tests
         .target(name: "TestSupport", dependencies: ["Postgres"], swiftSettings: settings),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport"], swiftSettings: settings),
@@ -130,7 +142,9 @@ let package = Package(
                 "Storage", "Accounts", "Engines", "Identity", "Metering", "Monetary", "Postgres", "Pricing", "TestSupport",
             ],
             swiftSettings: settings),
-        .testTarget(name: "EnginesTests", dependencies: ["Engines", "Metering", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "EnginesTests", dependencies: ["Engines", "Identity", "Metering", "TestSupport"],
+            swiftSettings: settings),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"], swiftSettings: settings),
         .testTarget(
             name: "GatewayTests",

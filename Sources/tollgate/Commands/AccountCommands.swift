@@ -1,0 +1,117 @@
+import Accounts
+import ArgumentParser
+import Identity
+import Monetary
+import Storage
+
+struct AccountsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "accounts",
+        abstract: "Billing accounts: who gets the invoice.",
+        subcommands: [List.self, Create.self, Clock.self, Unpark.self],
+        defaultSubcommand: List.self)
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the accounts.")
+
+        @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var output: OutputOptions
+        @OptionGroup var page: PageOptions
+
+        func run() async throws {
+            let request = try page.request(IDKinds.Account.self)
+            let accounts = try await options.withDatabase { database in
+                try await database.read { try AccountStorage.list(request, in: $0) }
+            }
+            output.print(
+                columns: ["account", "name", "currency", "time zone", "clock ahead ms", "parked"],
+                rows: accounts.items.map {
+                    [
+                        "\($0.id)", $0.name, $0.currency.code, $0.calendar.zoneName, "\($0.clockOffsetMilliseconds)",
+                        $0.parkedReason ?? "",
+                    ]
+                })
+            page.sayMore(accounts.hasMore, after: accounts.items.last?.id)
+        }
+    }
+
+    struct Create: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Open an account.")
+
+        @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var output: OutputOptions
+
+        @Argument(help: "Its name.") var name: String
+        @Option(help: "ISO 4217 code.") var currency = "USD"
+        @Option(help: "IANA time zone that its months and days follow.") var timeZone = "UTC"
+        @Option(help: "The legal name on the invoice.") var legalName = ""
+        @Option(help: "A line of the address; repeat for more.") var address: [String] = []
+        @Option(help: "Tax id on the invoice.") var taxID = ""
+        @Option(help: "Where invoices go.") var email = ""
+
+        func run() async throws {
+            let account = Account(
+                id: fresh(), name: name, currency: try Currency(code: currency), calendar: try BillingCalendar(zoneName: timeZone),
+                billing: BillingDetails(legalName: legalName, address: address, taxID: taxID, email: email),
+                createdAt: now())
+            try await options.withDatabase { database in
+                try await database.write { try AccountStorage.insert(account, in: $0) }
+            }
+            output.print(fields: [("account", "\(account.id)")])
+        }
+    }
+
+    struct Clock: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Move an account's test clock on; it never goes back.",
+            discussion: "For trying out: never move the clock of an account that pays.")
+
+        @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var output: OutputOptions
+
+        @Argument(help: "The account.") var account: String
+        @Option(help: "The instant, RFC 3339.") var to: String
+
+        func run() async throws {
+            let id: AccountID = try readID(account)
+            guard let instant = Timestamp(to) else {
+                throw ValidationError("'\(to)' is not an instant such as 2026-12-01T00:00:00Z")
+            }
+            let moved = try await options.withDatabase { database in
+                try await database.write { try ClockStorage.advance(id, to: instant, now: now(), in: $0) }
+            }
+            output.print(fields: [("account", "\(id)"), ("billing time", "\(moved.billingTime(at: now()))")])
+        }
+    }
+
+    struct Unpark: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Take an account back into the invoice run once its books are in order.")
+
+        @OptionGroup var options: ConfigurationOptions
+
+        @Argument(help: "The account.") var account: String
+
+        func run() async throws {
+            let id: AccountID = try readID(account)
+            try await options.withDatabase { database in
+                try await database.write { try AccountStorage.park(id, reason: nil, in: $0) }
+            }
+            print("\(id) takes part in the next run")
+        }
+    }
+}
+
+/// A page of a listing.
+struct PageOptions: ParsableArguments {
+    @Option(help: "Items at most.") var limit = PageRequest.limitDefault
+    @Option(help: "Begin after this id.") var after: String?
+
+    func request<Kind: IDKind>(_ kind: Kind.Type) throws -> PageRequest {
+        PageRequest(limit: limit, after: try after.map { try readID($0, as: TypedID<Kind>.self).uuid })
+    }
+
+    func sayMore(_ hasMore: Bool, after id: (some CustomStringConvertible)?) {
+        if hasMore, let id { say("more: --after \(id)") }
+    }
+}

@@ -1,0 +1,82 @@
+import ArgumentParser
+import Foundation
+import Postgres
+
+struct DoctorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor", abstract: "Say what is wrong with this machine and this configuration; exit 1 if anything.")
+
+    @OptionGroup var options: ConfigurationOptions
+
+    /// One finding: what was looked at, and what to do when it is not well.
+    struct Finding {
+        let subject: String
+        let trouble: String?
+    }
+
+    func run() async throws {
+        var findings: [Finding] = []
+        do {
+            let configuration = try options.load()
+            findings.append(Finding(subject: "configuration", trouble: nil))
+            findings.append(await database(configuration))
+            findings.append(journal(configuration))
+        } catch {
+            findings.append(Finding(subject: "configuration", trouble: "\(error)"))
+        }
+        findings.append(timeZones())
+        findings.append(fonts())
+        for finding in findings {
+            print("\(finding.trouble == nil ? "ok   " : "WRONG")  \(finding.subject)")
+            if let trouble = finding.trouble { print("       \(trouble)") }
+        }
+        if findings.contains(where: { $0.trouble != nil }) { throw ExitCode.failure }
+    }
+
+    private func database(_ configuration: Configuration) async -> Finding {
+        do {
+            let postgres = try PostgresConfiguration(url: configuration.required("database.url"))
+            let migrator = Migrator(
+                directory: try configuration.required("database.migrations"), configuration: postgres)
+            guard case .pending(let names) = try await migrator.check() else {
+                return Finding(subject: "database \(postgres)", trouble: nil)
+            }
+            return Finding(
+                subject: "database \(postgres)",
+                trouble: "missing migrations \(names.joined(separator: ", ")): run `tollgate migrate`")
+        } catch {
+            return Finding(subject: "database", trouble: "\(error)")
+        }
+    }
+
+    private func journal(_ configuration: Configuration) -> Finding {
+        guard let directory = configuration.text("journal.directory") else {
+            return Finding(subject: "journal", trouble: "journal.directory is not set; a gateway cannot run without it")
+        }
+        let parent = FileManager.default.fileExists(atPath: directory)
+            ? directory : (directory as NSString).deletingLastPathComponent
+        guard access(parent, W_OK) == 0 else {
+            return Finding(subject: "journal \(directory)", trouble: "this user cannot write to \(parent)")
+        }
+        var statistics = statvfs()
+        guard statvfs(parent, &statistics) == 0 else {
+            return Finding(subject: "journal \(directory)", trouble: String(cString: strerror(errno)))
+        }
+        let free = UInt64(statistics.f_bavail) * UInt64(statistics.f_frsize)
+        let needed: UInt64 = 1 << 30
+        return Finding(
+            subject: "journal \(directory)",
+            trouble: free < needed ? "only \(free >> 20) MiB are free; keep at least 1 GiB" : nil)
+    }
+
+    private func timeZones() -> Finding {
+        let isThere = TimeZone(identifier: "Europe/Berlin") != nil
+        return Finding(subject: "time zones", trouble: isThere ? nil : "there are none: install tzdata")
+    }
+
+    private func fonts() -> Finding {
+        let isThere = FileManager.default.fileExists(atPath: "/usr/share/fonts")
+        return Finding(
+            subject: "fonts for PDF", trouble: isThere ? nil : "there are none: install fonts-noto-core")
+    }
+}

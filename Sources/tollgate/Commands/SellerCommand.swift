@@ -1,0 +1,50 @@
+import ArgumentParser
+import Invoicing
+import Storage
+
+struct SellerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "seller", abstract: "Who sends the invoices.", subcommands: [Show.self, Set.self],
+        defaultSubcommand: Show.self)
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show the seller.")
+
+        @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var output: OutputOptions
+
+        func run() async throws {
+            let seller = try await options.withDatabase { database in
+                try await database.read { try SellerStorage.require(in: $0) }
+            }
+            output.print(fields: [
+                ("name", seller.name), ("address", seller.address.joined(separator: ", ")), ("tax id", seller.taxID),
+                ("email", seller.email), ("payment terms days", "\(seller.paymentTermsDays)"),
+                ("payment instructions", seller.paymentInstructions),
+            ])
+        }
+    }
+
+    struct Set: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Say who the seller is; finalized invoices keep what they show.")
+
+        @OptionGroup var options: ConfigurationOptions
+        @Argument(help: "The legal name.") var name: String
+        @Option(help: "A line of the address; repeat for more.") var address: [String] = []
+        @Option(help: "Tax id.") var taxID = ""
+        @Option(help: "Where customers write to.") var email = ""
+        @Option(help: "Days until an invoice is due.") var paymentTermsDays = 14
+        @Option(help: "How to pay.") var paymentInstructions = ""
+
+        func run() async throws {
+            let seller = Seller(
+                name: name, address: address, taxID: taxID, email: email, paymentTermsDays: paymentTermsDays,
+                paymentInstructions: paymentInstructions)
+            try await options.withDatabase { database in
+                try await database.write { try SellerStorage.set(seller, in: $0) }
+            }
+            print("the seller is \(name)")
+        }
+    }
+}

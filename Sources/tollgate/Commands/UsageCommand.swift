@@ -1,0 +1,149 @@
+import ArgumentParser
+import Identity
+import Metering
+import Monetary
+import Storage
+
+struct UsageCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "usage", abstract: "Who used how much, and what it costs.",
+        subcommands: [Sums.self, Record.self], defaultSubcommand: Sums.self)
+
+    struct Sums: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Sums over a span of billing time.")
+
+        @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var output: OutputOptions
+        @Option(help: "From, RFC 3339.") var from: String
+        @Option(help: "Until, RFC 3339, exclusive.") var to: String
+        @Option(help: "Only this account.") var account: String?
+        @Option(help: "Only this tenant.") var tenant: String?
+        @Option(help: "hour, day, account, tenant, project, key, model, price_key, tier; repeat for more.")
+        var by: [String] = ["model", "tier"]
+        @Option(help: "Only requests with this tag, name=value; repeat for more.") var tag: [String] = []
+
+        func run() async throws {
+            let query = try query()
+            let totals = try await options.withDatabase { database in
+                try await database.read { try UsageStorage.totals(query, in: $0) }
+            }
+            let dimensions = UsageQuery.Dimension.allCases.filter(query.groupBy.contains)
+            output.print(
+                columns: dimensions.map(\.rawValue) + ["meter", "quantity", "amount", "currency", "waived", "records"],
+                rows: totals.map { total in
+                    dimensions.map { total.group[$0] ?? "" } + [
+                        total.meter.rawValue, "\(total.quantity)", "\(total.amount)", total.amount.currency.code,
+                        "\(total.waivedAmount)", "\(total.records)",
+                    ]
+                })
+        }
+
+        private func query() throws -> UsageQuery {
+            guard let from = Timestamp(from), let to = Timestamp(to) else {
+                throw ValidationError("--from and --to are instants such as 2026-11-01T00:00:00Z")
+            }
+            var query = UsageQuery(from: from, to: to)
+            query.groupBy = Set(
+                try by.map { name in
+                    guard let dimension = UsageQuery.Dimension(rawValue: name) else {
+                        let names = UsageQuery.Dimension.allCases.map(\.rawValue).joined(separator: ", ")
+                        throw ValidationError("--by is one of \(names), not '\(name)'")
+                    }
+                    return dimension
+                })
+            query.account = try account.map { try readID($0) }
+            query.tenant = try tenant.map { try readID($0) }
+            query.tags = try tag.map { text in
+                let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                guard parts.count == 2 else { throw ValidationError("a tag is name=value, not '\(text)'") }
+                return Tag(name: String(parts[0]), value: String(parts[1]))
+            }
+            return query
+        }
+    }
+
+    struct Record: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "One request's record and its attempts.")
+
+        @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var output: OutputOptions
+        @Argument(help: "The request id, as x-request-id said.") var request: String
+
+        func run() async throws {
+            let id: RequestID = try readID(request)
+            let found = try await options.withDatabase { database in
+                try await database.read { try RecordStorage.find(id, in: $0) }
+            }
+            guard let found else { throw ValidationError("there is no record of \(id) (yet: ingest may be behind)") }
+            let record = found.request
+            var fields: [(String, String)] = [
+                ("request", "\(record.id)"), ("accepted at", "\(record.acceptedAt)"),
+                ("account", "\(record.accountID)"), ("tenant", "\(record.tenantID)"),
+                ("model", record.modelRequested), ("tier requested", record.tierRequested), ("tier", found.tier),
+                ("outcome", record.outcome.rawValue), ("status", "\(record.httpStatus)"), ("reason", record.reason),
+            ]
+            for attempt in found.attempts {
+                let buckets = attempt.record.buckets
+                let prefix = "attempt \(attempt.record.number) "
+                fields += [
+                    (prefix + "backend", attempt.record.backend), (prefix + "model", attempt.record.modelServed),
+                    (prefix + "termination", attempt.record.termination.rawValue),
+                    (prefix + "usage source", attempt.record.usageSource.rawValue),
+                    (prefix + "input", "\(buckets.inputUncached)"), (prefix + "cache read", "\(buckets.cacheRead)"),
+                    (prefix + "cache write", "\(buckets.quantity(of: .cacheWriteTokens))"),
+                    (prefix + "output", "\(buckets.outputVisible)"),
+                    (prefix + "reasoning", "\(buckets.outputReasoning)"),
+                    (prefix + "rating", attempt.rating.rawValue),
+                    (prefix + "amount", "\(attempt.amount) \(attempt.amount.currency.code)"),
+                ]
+            }
+            output.print(fields: fields)
+        }
+    }
+}
+
+struct JournalsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "journals", abstract: "The gateways' journals and how far they are ingested.",
+        subcommands: [List.self, Retire.self], defaultSubcommand: List.self)
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the journals.")
+
+        @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var output: OutputOptions
+
+        func run() async throws {
+            let journals = try await options.withDatabase { database in
+                try await database.read { try JournalStorage.list(in: $0) }
+            }
+            output.print(
+                columns: ["journal", "gateway", "epoch", "mark", "ingested through", "oldest open", "retired"],
+                rows: journals.map {
+                    [
+                        "\($0.id)", $0.gateway, "\($0.epoch)", "\($0.mark)",
+                        $0.ingestedThrough.map { "\($0)" } ?? "", $0.oldestOpenAt.map { "\($0)" } ?? "",
+                        $0.retiredAt.map { "\($0)" } ?? "",
+                    ]
+                })
+        }
+    }
+
+    struct Retire: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Give up a journal whose disk is lost, so that periods can close without it.")
+
+        @OptionGroup var options: ConfigurationOptions
+        @Argument(help: "The journal.") var journal: String
+        @Option(help: "Why; invoices of the period show it.") var reason: String
+
+        func run() async throws {
+            let id: JournalID = try readID(journal)
+            let reason = reason
+            try await options.withDatabase { database in
+                try await database.write { try JournalStorage.retire(id, reason: reason, now: now(), in: $0) }
+            }
+            print("\(id) is retired")
+        }
+    }
+}

@@ -1,0 +1,122 @@
+import Accounts
+import Engines
+import Foundation
+import Identity
+import Invoicing
+import Monetary
+import Pricing
+import Storage
+
+/// The keys of a `tollgate dev` installation, kept beside its data because secrets are shown once only.
+struct DevelopmentKeys: Codable, Sendable {
+    let adminKey: String
+    let demoKey: String
+
+    static func load(from path: String) throws -> DevelopmentKeys? {
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        return try JSONDecoder().decode(DevelopmentKeys.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+    }
+
+    func save(to path: String) throws {
+        let created = FileManager.default.createFile(
+            atPath: path, contents: try JSONEncoder().encode(self), attributes: [.posixPermissions: 0o600])
+        guard created else { throw CocoaError(.fileWriteUnknown, userInfo: [NSFilePathErrorKey: path]) }
+    }
+}
+
+/// Which engine stands behind the gateway, and what it serves.
+struct DevelopmentEngine: Sendable {
+    let url: String
+    let apiKey: String?
+    /// Nil serves the simulator's models.
+    let model: String?
+
+    /// The catalogue's backend.
+    func backend() throws -> Backend {
+        guard let parts = URLComponents(string: url), let scheme = parts.scheme, ["http", "https"].contains(scheme),
+            let host = parts.host, !host.isEmpty
+        else {
+            throw ConfigurationError(complaints: ["--engine: '\(url)' is no URL such as http://127.0.0.1:8000"])
+        }
+        var path = parts.path
+        while path.hasSuffix("/") { path.removeLast() }
+        if path.hasSuffix("/v1") { path.removeLast(3) }
+        return Backend(
+            name: "engine", isTLS: scheme == "https", host: host,
+            port: parts.port ?? (scheme == "https" ? 443 : 80), basePath: path, apiKey: apiKey)
+    }
+
+    /// The catalogue's models.
+    func models(of backend: Backend) -> [CatalogueModel] {
+        (model.map { [$0] } ?? DemoCatalogue.models).map { name in
+            CatalogueModel(
+                publicName: name, aliases: [], backend: backend, upstreamName: name, priceKey: name,
+                contextTokensMax: model == nil ? 131_072 : 4096, outputTokensMax: model == nil ? 32_768 : 4096,
+                tenantsAllowed: nil, createdAtSeconds: now().milliseconds / 1000)
+        }
+    }
+}
+
+/// Fills a new installation with what a newcomer needs: the plans, a seller, an account with a key.
+struct DevelopmentSeed: Sendable {
+    let database: Database
+    let plansDirectory: String
+    let engine: DevelopmentEngine
+    let keysPath: String
+
+    func plant() async throws -> DevelopmentKeys {
+        let backend = try engine.backend()
+        let models = engine.models(of: backend)
+        try await database.write {
+            _ = try CatalogueStorage.apply(backends: [backend], models: models, now: now(), in: $0)
+        }
+        if let keys = try DevelopmentKeys.load(from: keysPath) { return keys }
+        try await applyPlans()
+        let keys = try await makeAccount()
+        try keys.save(to: keysPath)
+        return keys
+    }
+
+    private func applyPlans() async throws {
+        let files = try FileManager.default.contentsOfDirectory(atPath: plansDirectory)
+            .filter { $0.hasSuffix(".yaml") }.sorted()
+        for file in files {
+            let (version, text) = try PlansCommand.version(inFile: "\(plansDirectory)/\(file)")
+            try await database.write { _ = try PlanStorage.apply(version, text: text, now: now(), in: $0) }
+        }
+    }
+
+    private func makeAccount() async throws -> DevelopmentKeys {
+        let (demo, admin) = (freshSecret(.inference), freshSecret(.administration))
+        let instant = now()
+        let calendar = try BillingCalendar(zoneName: "UTC")
+        let account = Account(
+            id: fresh(), name: "Demo", currency: .usd, calendar: calendar,
+            billing: BillingDetails(legalName: "Demo Inc.", address: ["1 Loopback Street", "Localhost"]),
+            createdAt: instant)
+        let tenant = Tenant(id: fresh(), accountID: account.id, name: "Demo", createdAt: instant)
+        let project = Project(
+            id: fresh(), accountID: account.id, tenantID: tenant.id, name: "default", createdAt: instant)
+        let key = APIKey(id: fresh(), project: project, name: "demo", secret: demo, createdAt: instant)
+        let subscription = Subscription(
+            id: fresh(), accountID: account.id, tenantID: tenant.id, plan: "pay-as-you-go",
+            startsAt: calendar.period(containing: instant).start, createdAt: instant)
+        let adminKey = AdminKey(
+            id: fresh(), name: "dev", role: .admin, secretDigest: admin.digest, secretHint: admin.hint,
+            createdAt: instant)
+        let seller = Seller(
+            name: "Tollgate Demo Provider Ltd", address: ["1 Tollgate Road", "12345 Springfield"],
+            taxID: "DE 000 000 000", email: "billing@provider.example", paymentTermsDays: 14,
+            paymentInstructions: "This is a demonstration: please do not pay.")
+        try await database.write { tx in
+            try SellerStorage.set(seller, in: tx)
+            try AccountStorage.insert(account, in: tx)
+            try TenantStorage.insert(tenant, in: tx)
+            try ProjectStorage.insert(project, in: tx)
+            try APIKeyStorage.insert(key, in: tx)
+            try SubscriptionStorage.insert(subscription, in: tx)
+            try AdminKeyStorage.insert(adminKey, in: tx)
+        }
+        return DevelopmentKeys(adminKey: admin.text, demoKey: demo.text)
+    }
+}

@@ -1,0 +1,168 @@
+import Accounts
+import ControlPlane
+import Engines
+import Foundation
+import Gateway
+import Identity
+import Storage
+import Telemetry
+import UsageJournal
+
+/// A gateway and the control plane that keeps it supplied, in one process.
+final class GatewayRuntime: Sendable {
+    let server: GatewayServer
+    private let journal: Journal
+    private let ingester: Ingester
+    private let background: Task<Void, Never>
+    private let following: Task<Void, Never>
+    private let drainSeconds: Int
+
+    private init(
+        server: GatewayServer, journal: Journal, ingester: Ingester, background: Task<Void, Never>,
+        following: Task<Void, Never>, drainSeconds: Int
+    ) {
+        self.server = server
+        self.journal = journal
+        self.ingester = ingester
+        self.background = background
+        self.following = following
+        self.drainSeconds = drainSeconds
+    }
+
+    /// Opens the journal, recovers what the last process left, loads the snapshot and listens.
+    ///
+    /// When the journal fails later, the process ends with an error: nothing may be served that cannot be metered.
+    static func start(
+        _ configuration: Configuration, database: Database, instruments: Instruments
+    ) async throws -> GatewayRuntime {
+        let log = instruments.log
+        let directory = try configuration.required("journal.directory")
+        var settings = JournalConfiguration(directory: directory)
+        settings.segmentBytes = try configuration.integer("journal.segment_bytes")
+        settings.onFailure = { error in
+            log.error("the journal failed; this gateway ends so that nothing is served unmetered", ["error": "\(error)"])
+            exit(EXIT_FAILURE)
+        }
+        let (journal, report) = try Journal.open(settings)
+        if !report.isClean { log.warning("journal recovered", ["report": "\(report)"]) }
+
+        let holder = ServerHolder()
+        let supplier = SnapshotSupplier(
+            database: database,
+            configuration: SnapshotSupplier.Configuration(filePath: "\(directory)/snapshot"),
+            logger: instruments.logger("snapshot"), now: now
+        ) { holder.take($0) }
+        try await supplier.start()
+        let server = try await GatewayServer.start(
+            configuration: try GatewayConfiguration(configuration), journal: journal, snapshot: holder.first,
+            log: log, metrics: instruments.metrics)
+        holder.serve(server)
+
+        var ingestion = Ingester.Configuration(gateway: try configuration.required("gateway.name"))
+        ingestion.retentionMilliseconds = 3_600_000
+        let ingester = Ingester(
+            journal: journal, database: database, configuration: ingestion,
+            logger: instruments.logger("ingest"), now: now)
+        let heartbeat = HeartbeatLoop(
+            journal: journal, appliedChange: supplier.appliedChange, logger: instruments.logger("heartbeat"), now: now)
+        registerGauges(ingester.status, in: instruments.metrics)
+        let background = Task {
+            do {
+                try await ingester.run()
+            } catch is CancellationError {
+                return
+            } catch {
+                log.error("ingest ended; this gateway ends with it", ["error": "\(error)"])
+                exit(EXIT_FAILURE)
+            }
+        }
+        let following = Task {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await supplier.run() }
+                group.addTask { await heartbeat.run() }
+            }
+        }
+        return GatewayRuntime(
+            server: server, journal: journal, ingester: ingester, background: background, following: following,
+            drainSeconds: try configuration.integer("gateway.drain_seconds_max"))
+    }
+
+    /// Lets running answers end, then stops; what the journal holds reaches the database unless that is away.
+    func stop() async {
+        _ = await server.drain(deadline: .seconds(drainSeconds))
+        await server.stop()
+        following.cancel()
+        await following.value
+        ingester.finish()
+        let limit = Task {
+            // Cancelled below when ingest was faster.
+            if (try? await Task.sleep(for: .seconds(10))) != nil { background.cancel() }
+        }
+        await background.value
+        limit.cancel()
+        journal.close()
+    }
+
+    private static func registerGauges(_ status: IngestStatus, in metrics: MetricsRegistry) {
+        metrics.gauge("tollgate_ingest_lag_bytes", help: "Bytes of the journal that are not in the database yet.") {
+            status.current.lagBytes
+        }
+        metrics.counter("tollgate_ingested_requests_total", help: "Request records stored.") {
+            status.current.requests
+        }
+    }
+}
+
+/// Takes snapshots before there is a server to hand them to.
+private final class ServerHolder: Sendable {
+    private struct State {
+        var newest: GatewaySnapshot?
+        var server: GatewayServer?
+    }
+    private let state = Locked(State())
+
+    func take(_ supplied: SuppliedSnapshot) {
+        let snapshot = GatewaySnapshot(
+            change: supplied.change, keys: supplied.keys, catalogue: supplied.catalogue)
+        state.withLock {
+            $0.newest = snapshot
+            $0.server?.update(snapshot)
+        }
+    }
+
+    /// What `SnapshotSupplier.start` handed over.
+    var first: GatewaySnapshot {
+        state.withLock { $0.newest }
+            ?? GatewaySnapshot(change: 0, keys: .init(grants: [:]), catalogue: .init(models: []))
+    }
+
+    func serve(_ server: GatewayServer) {
+        state.withLock {
+            $0.server = server
+            if let newest = $0.newest { server.update(newest) }
+        }
+    }
+}
+
+extension GatewayConfiguration {
+    /// The gateway's part of the program's configuration.
+    init(_ configuration: Configuration) throws {
+        self.init(
+            host: try configuration.required("gateway.host"), port: try configuration.integer("gateway.port"),
+            eventLoopCount: try configuration.text("gateway.threads").map { _ in
+                try configuration.integer("gateway.threads")
+            } ?? ProcessInfo.processInfo.activeProcessorCount)
+        switch (configuration.text("gateway.tls_certificate"), configuration.text("gateway.tls_key")) {
+        case (let certificate?, let key?): tls = TLSFiles(certificateChain: certificate, privateKey: key)
+        case (nil, nil): tls = nil
+        default:
+            throw ConfigurationError(complaints: ["gateway.tls_certificate and gateway.tls_key go together: set both"])
+        }
+        upstreamTrustRootsFile = configuration.text("gateway.upstream_ca")
+        limits.bodyBytes = try configuration.integer("gateway.body_bytes_max")
+        limits.connections = try configuration.integer("gateway.connections_max")
+        times.firstByteMilliseconds = Int64(try configuration.integer("gateway.first_byte_seconds_max")) * 1000
+        times.answerIdleMilliseconds = Int64(try configuration.integer("gateway.idle_seconds_max")) * 1000
+        times.totalMilliseconds = Int64(try configuration.integer("gateway.total_seconds_max")) * 1000
+    }
+}
