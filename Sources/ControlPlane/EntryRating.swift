@@ -5,7 +5,8 @@ import Monetary
 import Pricing
 import Storage
 
-/// From a closed request of the journal to what is stored of it. Pure; never fails: what has no price waits in suspense.
+/// From a closed request of the journal to what is stored of it. Pure, and never fails: what has no price waits in
+/// suspense.
 struct EntryRating {
     let book: PriceBook
 

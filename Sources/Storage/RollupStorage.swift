@@ -38,7 +38,8 @@ enum RollupStorage {
                 into: "usage_rollups",
                 """
                 ON CONFLICT (
-                    account_id, period_start, hour_start, tenant_id, project_id, key_id, subscription_id, model, price_id
+                    account_id, period_start, hour_start, tenant_id, project_id, key_id, subscription_id, model,
+                    price_id
                 ) DO UPDATE SET records = usage_rollups.records + excluded.records,
                     quantity = usage_rollups.quantity + excluded.quantity,
                     amount = usage_rollups.amount + excluded.amount,

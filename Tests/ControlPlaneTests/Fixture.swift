@@ -202,7 +202,8 @@ struct Fixture {
     func setMark(_ mark: JournalMark, journal: JournalID) async throws {
         try await pool.execute(
             """
-            UPDATE journals SET segment = \(mark.segment), byte_offset = \(mark.offset) WHERE journal_id = \(journal.uuid.hexadecimal)::uuid
+            UPDATE journals SET segment = \(mark.segment), byte_offset = \(mark.offset)
+            WHERE journal_id = \(journal)
             """)
     }
 }

@@ -34,7 +34,10 @@ struct PlanStorageTests {
         #expect(history.versions.map(\.version) == [1, 2])
         #expect(history.version(at: StorageFixture.now)?.version == 1)
         let rows = try await TestDatabase.required.pool.query(
-            "SELECT count(*), max(picounits_per_unit) FROM effective_prices WHERE version = 2 AND meter = 'input_tokens'"
+            """
+            SELECT count(*), max(picounits_per_unit) FROM effective_prices
+            WHERE version = 2 AND meter = 'input_tokens'
+            """
         )
         #expect(rows[0][0] == "2" && rows[0][1] == "350000")
         let list = try await made.database.read { try PlanStorage.list(in: $0) }
