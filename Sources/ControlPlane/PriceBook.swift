@@ -37,19 +37,11 @@ struct PriceBook: Sendable {
             for id in subscriptions where book.subscriptions[id] == nil {
                 book.subscriptions.updateValue(try SubscriptionStorage.find(id, in: tx), forKey: id)
             }
-            for case let subscription? in book.subscriptions.values where book.histories[subscription.plan] == nil {
-                book.histories[subscription.plan] = try PlanStorage.history(of: subscription.plan, in: tx)
+            for id in subscriptions {
+                guard let plan = book.subscription(id)?.plan, book.histories[plan] == nil else { continue }
+                book.histories[plan] = try PlanStorage.history(of: plan, in: tx)
             }
             return book
         }
-    }
-}
-
-extension PriceBook {
-    /// A book with these contents; for tests.
-    init(accounts: [Account], subscriptions: [Subscription], histories: [String: PlanHistory]) {
-        self.accounts = Dictionary(uniqueKeysWithValues: accounts.map { ($0.id, $0) })
-        self.subscriptions = Dictionary(uniqueKeysWithValues: subscriptions.map { ($0.id, $0) })
-        self.histories = histories
     }
 }
