@@ -1,35 +1,49 @@
 public import Identity
 public import Monetary
 
-/// A credit granted for a broken promise: lessens income at once, and is owed until an invoice carries it.
+/// A credit granted for a broken promise, and what the ledger holds of it: lessens income at once, and is owed until an
+/// invoice carries it.
 public struct GrantedCredit: Hashable, Sendable {
     public let accountID: AccountID
     public let resultID: ServiceLevelResultID
     /// The last local day of the month in which the promise was broken.
     public let day: CivilDate
-    /// Before rounding to the minor unit; above zero.
-    public let exactAmount: Money
+    /// Before rounding to the minor unit.
+    public let granted: Money
+    /// The sum of the revisions booked.
+    public let booked: Money
+    /// How many revisions there are.
+    public let revisions: Int32
 
-    /// A credit as it was computed.
-    public init(accountID: AccountID, resultID: ServiceLevelResultID, day: CivilDate, exactAmount: Money) {
+    /// States both sides of one credit.
+    public init(
+        accountID: AccountID, resultID: ServiceLevelResultID, day: CivilDate, granted: Money, booked: Money,
+        revisions: Int32
+    ) {
         self.accountID = accountID
         self.resultID = resultID
         self.day = day
-        self.exactAmount = exactAmount
+        self.granted = granted
+        self.booked = booked
+        self.revisions = revisions
     }
 
-    /// Income lessened against what is owed.
-    public func posting(bookedAt: Timestamp) throws(LedgerError) -> LedgerTransaction {
+    /// The next revision: books what is missing. Nil where granted and booked are equal.
+    public func posting(bookedAt: Timestamp) throws(LedgerError) -> LedgerTransaction? {
+        let difference: Money
         let opposite: Money
         do throws(MonetaryError) {
-            opposite = try exactAmount.negated()
+            difference = try granted.subtracting(booked)
+            opposite = try difference.negated()
         } catch {
             throw .money(error)
         }
+        guard !difference.isZero else { return nil }
         return try LedgerTransaction(
             TransactionIdentity(
-                accountID: accountID, kind: .serviceLevelCredit, product: "\(resultID)", day: day),
-            currency: exactAmount.currency, bookedAt: bookedAt, description: "credit \(resultID)",
-            postings: [Posting(.serviceLevelCredits, exactAmount), Posting(.serviceLevelCreditsOwed, opposite)])
+                accountID: accountID, kind: .serviceLevelCredit, product: "\(resultID)", day: day,
+                revision: revisions + 1),
+            currency: granted.currency, bookedAt: bookedAt, description: "credit \(resultID)",
+            postings: [Posting(.serviceLevelCredits, difference), Posting(.serviceLevelCreditsOwed, opposite)])
     }
 }

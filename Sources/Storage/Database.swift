@@ -1,6 +1,9 @@
 import Identity
 public import Postgres
 
+/// An open transaction, as apps that do not know Postgres name it: something to hand to this module's functions.
+public typealias DatabaseTransaction = Transaction
+
 /// The database as apps see it: transactions to hand to this module's functions, and the channel of changes. Statements
 /// are run by this module only.
 public struct Database: Sendable {
@@ -19,6 +22,14 @@ public struct Database: Sendable {
     /// Reads and writes (READ COMMITTED); run again on a deadlock, so the closure must change nothing else.
     public func write<Result: Sendable>(_ body: @Sendable (Transaction) throws -> Result) async throws -> Result {
         try await pool.withTransaction(isolation: .readCommitted, readOnly: false, body)
+    }
+
+    /// Reads and writes, all reads of one moment (REPEATABLE READ); run again when another transaction changed the same
+    /// rows meanwhile, so the closure must change nothing else.
+    public func writeAtOneMoment<Result: Sendable>(
+        _ body: @Sendable (Transaction) throws -> Result
+    ) async throws -> Result {
+        try await pool.withTransaction(isolation: .repeatableRead, readOnly: false, body)
     }
 
     /// Listens for changes that gateways must learn of.

@@ -1,0 +1,106 @@
+public import Accounts
+public import Identity
+public import Invoicing
+import Ledger
+public import Storage
+
+/// What is done to single invoices by hand.
+public struct InvoiceActions: Sendable {
+    private let database: Database
+
+    /// Actions on this database.
+    public init(database: Database) {
+        self.database = database
+    }
+
+    /// What an action did.
+    public struct Outcome: Hashable, Sendable {
+        public let invoice: StoredInvoice
+        /// False where it was so already.
+        public let changed: Bool
+    }
+
+    /// What an account's invoice of a month would say now, also before the month is over. Stores nothing. Nil where
+    /// there is nothing to bill; the stored document where the invoice is final. `now` is real time.
+    public func preview(account id: AccountID, month: CivilMonth) async throws -> InvoiceDocument? {
+        try await database.read { tx in
+            let account = try AccountStorage.require(id, in: tx)
+            let histories = try PlanStorage.histories(in: tx)
+            let accountMonth = try AccountMonth(account, month: month, histories: histories, in: tx)
+            if let current = accountMonth.current, current.state != .draft { return try current.document() }
+            let draft = try InvoiceDraft(accountMonth.input(in: tx))
+            guard !draft.isEmpty else { return nil }
+            return try InvoiceDocument(draft, seller: try SellerStorage.require(in: tx), account: account)
+        }
+    }
+
+    /// Makes one draft final. `now` is real time.
+    public func finalize(_ id: InvoiceID, now: Timestamp) async throws -> Outcome {
+        let before = try await database.read { try InvoiceStorage.require(id, in: $0) }
+        guard try before.state.applying(.finalize) != nil else { return Outcome(invoice: before, changed: false) }
+        let month = try await database.read { tx in
+            let account = try AccountStorage.require(before.accountID, in: tx)
+            return CivilMonth(of: account.calendar.day(of: before.period.start))
+        }
+        let run = InvoiceRun(database: database, options: InvoiceRun.Options(month: month, now: now))
+        let result = try await run.finalizeDrafts([id])[before.accountID]
+        if case .parked(let reason)? = result { throw StorageError.conflict(reason) }
+        if case .failed(let reason)? = result { throw StorageError.conflict(reason) }
+        let after = try await database.read { try InvoiceStorage.require(id, in: $0) }
+        if case .finalized? = result { return Outcome(invoice: after, changed: true) }
+        return Outcome(invoice: after, changed: false)
+    }
+
+    /// Says that an invoice was paid in full. `now` is real time.
+    public func markPaid(_ id: InvoiceID, now: Timestamp) async throws -> Outcome {
+        try await apply(.pay, to: id, now: now) { postings, day, instant throws(InvoicingError) in
+            try postings.paid(on: day, at: instant)
+        }
+    }
+
+    /// Declares a final invoice not to be owed. Its number stays, its credits are owed again, and its month can be run
+    /// again. Only the account's last invoice: a later one may hold adjustments of this one's month.
+    public func void(_ id: InvoiceID, now: Timestamp) async throws -> Outcome {
+        try await apply(.void, to: id, now: now) { postings, day, instant throws(InvoicingError) in
+            try postings.voided(on: day, at: instant)
+        }
+    }
+
+    private func apply(
+        _ action: InvoiceAction, to id: InvoiceID, now: Timestamp,
+        posting:
+            @escaping @Sendable (InvoicePostings, CivilDate, Timestamp) throws(InvoicingError)
+            -> LedgerTransaction?
+    ) async throws -> Outcome {
+        try await database.write { tx in
+            let invoice = try InvoiceStorage.locked(id, in: tx)
+            guard let state = try invoice.state.applying(action) else {
+                return Outcome(invoice: invoice, changed: false)
+            }
+            let account = try AccountStorage.require(invoice.accountID, in: tx)
+            if action == .void { try requireLast(invoice, in: tx) }
+            let instant = account.billingTime(at: now)
+            let postings = InvoicePostings(
+                accountID: account.id, invoiceID: id, number: invoice.number ?? "",
+                amounts: try InvoiceStorage.amounts(of: invoice, in: tx))
+            if let transaction = try posting(postings, account.calendar.day(of: instant), instant) {
+                guard try LedgerStorage.insert(transaction, in: tx) else { throw BooksError.bookedBefore(invoice: id) }
+            }
+            try InvoiceStorage.setState(state, of: invoice, at: instant, in: tx)
+            return Outcome(invoice: try InvoiceStorage.require(id, in: tx), changed: true)
+        }
+    }
+
+    private func requireLast(_ invoice: StoredInvoice, in tx: DatabaseTransaction) throws {
+        let later = try InvoiceStorage.all(of: invoice.accountID, in: tx).first {
+            $0.period.start > invoice.period.start && ($0.state == .finalized || $0.state == .paid)
+        }
+        if let later {
+            throw StorageError.conflict(
+                "invoice \(later.number ?? "\(later.id)") is later and may carry adjustments of this one's month: "
+                    + "make it void first, or correct by a credit note")
+        }
+        // Drafts were computed from what this invoice said; the next run makes them again.
+        try InvoiceStorage.deleteDrafts(of: invoice.accountID, in: tx)
+    }
+}

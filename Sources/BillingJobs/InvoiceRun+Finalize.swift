@@ -1,0 +1,109 @@
+import Accounts
+public import Identity
+import Invoicing
+import Ledger
+import Storage
+
+/// The second stage: numbers, states and postings, together.
+extension InvoiceRun {
+    /// The most invoices that become final in one transaction.
+    public static let invoicesPerTransactionMax = 500
+
+    /// Gives the drafts their numbers, in the order of invoice date and account, and makes them final. Drafts that
+    /// another run finished first keep what that run gave them. Returns what became of each account.
+    public func finalizeDrafts(_ ids: [InvoiceID]) async throws -> [AccountID: InvoiceRunReport.AccountResult] {
+        var results: [AccountID: InvoiceRunReport.AccountResult] = [:]
+        let queue = try await queue(ids)
+        var next = 0
+        while next < queue.count {
+            try Task.checkCancellation()
+            let group = Array(queue[next..<min(next + Self.invoicesPerTransactionMax, queue.count)])
+            next += group.count
+            do {
+                results.merge(try await finalize(group)) { $1 }
+            } catch {
+                if error is CancellationError || DatabaseFailure(error) == .unavailable { throw error }
+                // One of the group cannot be finished: find it by going one at a time.
+                for entry in group { results[entry.accountID] = try await finalizeAlone(entry) }
+            }
+        }
+        return results
+    }
+
+    /// A draft and where it stands in the order.
+    private struct QueueEntry: Sendable {
+        let invoiceID: InvoiceID
+        let accountID: AccountID
+        let issuedAt: Timestamp
+        let issuedOn: CivilDate
+    }
+
+    private func queue(_ ids: [InvoiceID]) async throws -> [QueueEntry] {
+        let now = options.now
+        let entries = try await database.read { tx in
+            try ids.compactMap { id -> QueueEntry? in
+                guard let invoice = try InvoiceStorage.find(id, in: tx) else { return nil }
+                let account = try AccountStorage.require(invoice.accountID, in: tx)
+                let issuedAt = account.billingTime(at: now)
+                return QueueEntry(
+                    invoiceID: id, accountID: account.id, issuedAt: issuedAt,
+                    issuedOn: account.calendar.day(of: issuedAt))
+            }
+        }
+        return entries.sorted { ($0.issuedOn, $0.accountID) < ($1.issuedOn, $1.accountID) }
+    }
+
+    private func finalizeAlone(_ entry: QueueEntry) async throws -> InvoiceRunReport.AccountResult {
+        do {
+            return try await finalize([entry])[entry.accountID] ?? .failed(reason: "the draft is gone")
+        } catch {
+            return try await failed(entry.accountID, error).result
+        }
+    }
+
+    private func finalize(_ group: [QueueEntry]) async throws -> [AccountID: InvoiceRunReport.AccountResult] {
+        try await database.write { tx in
+            // Whoever numbers holds the series until the commit: a second run waits here, then finds nothing to do.
+            for series in Set(group.map { InvoiceNumber.series(on: $0.issuedOn) }).sorted() {
+                try InvoiceStorage.lockSeries(series, in: tx)
+            }
+            let terms = try SellerStorage.require(in: tx).paymentTermsDays
+            var results: [AccountID: InvoiceRunReport.AccountResult] = [:]
+            for entry in group {
+                let wasFinal = try finalize(entry, paymentTermsDays: terms, in: tx)
+                let summary = InvoiceSummary(try InvoiceStorage.require(entry.invoiceID, in: tx))
+                results[entry.accountID] = wasFinal ? .already(summary) : .finalized(summary)
+            }
+            return results
+        }
+    }
+
+    /// True where the invoice was final already.
+    private func finalize(
+        _ entry: QueueEntry, paymentTermsDays: Int, in tx: DatabaseTransaction
+    ) throws -> Bool {
+        let invoice = try InvoiceStorage.locked(entry.invoiceID, in: tx)
+        guard try invoice.state.applying(.finalize) != nil else { return true }
+        let amounts = try InvoiceStorage.amounts(of: invoice, in: tx)
+        guard amounts.total == invoice.total else {
+            throw BooksError.linesDiffer(invoice: invoice.id, lines: amounts.total, total: invoice.total)
+        }
+        let series = InvoiceNumber.series(on: entry.issuedOn)
+        let number = InvoiceNumber(
+            series: series, value: try InvoiceStorage.takeNumbers(1, series: series, in: tx))
+        let document = try invoice.document().issued(
+            as: number, on: entry.issuedOn, paymentTermsDays: paymentTermsDays)
+        let dueOn = CivilDate(daysSince1970: entry.issuedOn.daysSince1970 + Int64(paymentTermsDays))
+        try InvoiceStorage.finalize(
+            invoice, number: number, documentJSON: try document.canonicalJSON(), issuedAt: entry.issuedAt,
+            issuedOn: entry.issuedOn, dueOn: dueOn, in: tx)
+        let postings = InvoicePostings(
+            accountID: invoice.accountID, invoiceID: invoice.id, number: "\(number)", amounts: amounts)
+        if let transaction = try postings.finalized(on: entry.issuedOn, at: entry.issuedAt) {
+            guard try LedgerStorage.insert(transaction, in: tx) else {
+                throw BooksError.bookedBefore(invoice: invoice.id)
+            }
+        }
+        return false
+    }
+}

@@ -1,0 +1,171 @@
+public import Accounts
+public import Identity
+import Invoicing
+import Ledger
+import Pricing
+public import Storage
+
+/// The monthly run: closes a month, account by account, and makes its invoices final.
+///
+/// Two stages. `prepareDrafts` works on one account at a time, in a transaction each that sees one moment: how far the
+/// journals are ingested, the rollups, what is booked. `finalizeDrafts` then gives out numbers in a fixed order. A crash
+/// between the two leaves drafts, which the next run finds and finishes. Running again changes nothing.
+public struct InvoiceRun: Sendable {
+    /// What to run.
+    public struct Options: Sendable {
+        /// The calendar month, in each account's own zone.
+        public var month: CivilMonth
+        /// Real time; each account's test clock is added to it.
+        public var now: Timestamp
+        /// Only these accounts; nil for all.
+        public var accounts: [AccountID]?
+        /// Computes everything and stores nothing.
+        public var isDryRun = false
+        /// How long after a month's end usage is waited for.
+        public var graceMilliseconds: Int64 = 0
+
+        /// A run of a month for all accounts.
+        public init(month: CivilMonth, now: Timestamp, accounts: [AccountID]? = nil) {
+            self.month = month
+            self.now = now
+            self.accounts = accounts
+        }
+    }
+
+    let database: Database
+    let options: Options
+
+    /// A run with these options.
+    public init(database: Database, options: Options) {
+        self.database = database
+        self.options = options
+    }
+
+    /// Prepares all drafts and makes them final. `progress` hears how many of how many accounts are done.
+    /// - Throws: only what concerns the whole run: no seller, no database, cancellation. What concerns one account is in
+    ///   its outcome.
+    public func run(
+        progress: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+    ) async throws -> InvoiceRunReport {
+        var report = try await prepareDrafts(progress: progress)
+        guard !options.isDryRun else { return report }
+        let outcomes = try await finalizeDrafts(report.draftIDs)
+        report.merge(outcomes)
+        return report
+    }
+
+    /// The first stage: a stored draft for each account that has something to bill and whose month is closed.
+    public func prepareDrafts(
+        progress: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+    ) async throws -> InvoiceRunReport {
+        let context = try await readContext()
+        var report = InvoiceRunReport(month: options.month, isDryRun: options.isDryRun)
+        report.retiredJournals = context.retired
+        for (index, id) in context.accounts.enumerated() {
+            try Task.checkCancellation()
+            report.accounts.append(try await prepare(id, context))
+            progress(index + 1, context.accounts.count)
+        }
+        return report
+    }
+
+    /// What is the same for all accounts.
+    struct Context: Sendable {
+        let seller: Seller
+        let histories: [String: PlanHistory]
+        let accounts: [AccountID]
+        let retired: [RegisteredJournal]
+    }
+
+    func readContext() async throws -> Context {
+        try await database.read { [options] tx in
+            let accounts = try options.accounts?.sorted() ?? AccountStorage.ids(in: tx)
+            return Context(
+                seller: try SellerStorage.require(in: tx), histories: try PlanStorage.histories(in: tx),
+                accounts: accounts,
+                retired: try JournalStorage.list(in: tx).filter { $0.retiredAt != nil })
+        }
+    }
+
+    private func prepare(_ id: AccountID, _ context: Context) async throws -> InvoiceRunReport.AccountOutcome {
+        do {
+            if options.isDryRun {
+                return try await database.read { tx in try self.prepare(id, context, in: tx) }
+            }
+            return try await database.writeAtOneMoment { tx in try self.prepare(id, context, in: tx) }
+        } catch {
+            return try await failed(id, error)
+        }
+    }
+
+    /// One account's failure is its own: it is parked with the reason, unless it was the database that failed.
+    func failed(_ id: AccountID, _ error: any Error) async throws -> InvoiceRunReport.AccountOutcome {
+        if error is CancellationError || DatabaseFailure(error) == .unavailable { throw error }
+        let reason = "invoice \(options.month): \(error)"
+        let isBooks = DatabaseFailure(error) == nil && !options.isDryRun
+        let name = try await database.write { tx in
+            guard let account = try AccountStorage.find(id, in: tx) else { return "" }
+            if isBooks { try AccountStorage.park(id, reason: reason, in: tx) }
+            return account.name
+        }
+        return InvoiceRunReport.AccountOutcome(
+            accountID: id, name: name, result: isBooks ? .parked(reason: reason) : .failed(reason: reason))
+    }
+
+    // MARK: one account
+
+    private func prepare(
+        _ id: AccountID, _ context: Context, in tx: DatabaseTransaction
+    ) throws -> InvoiceRunReport.AccountOutcome {
+        let account = try AccountStorage.require(id, in: tx)
+        func outcome(_ result: InvoiceRunReport.AccountResult) -> InvoiceRunReport.AccountOutcome {
+            InvoiceRunReport.AccountOutcome(accountID: id, name: account.name, result: result)
+        }
+        let accountMonth = try AccountMonth(account, month: options.month, histories: context.histories, in: tx)
+        if let invoice = accountMonth.current, invoice.state != .draft {
+            return outcome(.already(InvoiceSummary(invoice)))
+        }
+        if let reason = account.parkedReason { return outcome(.parked(reason: reason)) }
+        let obstacles = try obstacles(accountMonth, in: tx)
+        guard obstacles.isEmpty else { return outcome(.notClosed(obstacles)) }
+
+        if !options.isDryRun { _ = try LedgerPoster.post(account, now: options.now, in: tx) }
+        let draft = try makeDraft(accountMonth, in: tx)
+        guard !draft.isEmpty else {
+            if !options.isDryRun {
+                try InvoiceStorage.deleteDrafts(of: id, periodStart: accountMonth.month.start, in: tx)
+            }
+            return outcome(.nothingToBill)
+        }
+        let document = try InvoiceDocument(draft, seller: context.seller, account: account)
+        if options.isDryRun { return outcome(.wouldInvoice(document)) }
+        let positions = try JournalVector.current(in: tx)
+        _ = try InvoiceStorage.storeDraft(
+            draft, documentJSON: try document.canonicalJSON(), positions: positions,
+            now: account.billingTime(at: options.now), in: tx)
+        return outcome(.drafted(InvoiceSummary(try InvoiceStorage.require(draft.id, in: tx))))
+    }
+
+    /// Closes the month's promises first, so that its own credits are known; they are on the invoice after this one.
+    private func makeDraft(_ accountMonth: AccountMonth, in tx: DatabaseTransaction) throws -> InvoiceDraft {
+        let account = accountMonth.account
+        if !options.isDryRun {
+            let evaluation = try ServiceLevelEvaluation(
+                accountMonth, evaluatedAt: account.billingTime(at: options.now), in: tx)
+            try evaluation.store(for: accountMonth, now: options.now, in: tx)
+        }
+        return try InvoiceDraft(accountMonth.input(in: tx))
+    }
+
+    private func obstacles(_ accountMonth: AccountMonth, in tx: DatabaseTransaction) throws -> [ClosingObstacle] {
+        let account = accountMonth.account
+        var obstacles = PeriodClosing.obstacles(
+            account: account, period: accountMonth.period, journals: try JournalStorage.list(in: tx),
+            now: options.now, graceMilliseconds: options.graceMilliseconds)
+        let everBefore = BillingPeriod(start: Timestamp(milliseconds: 0), end: accountMonth.month.end)
+        let waiting = try SuspenseStorage.unresolvedCount(account: account.id, period: everBefore, in: tx)
+        if waiting > 0 { obstacles.append(.suspense(count: waiting)) }
+        if let earlier = try accountMonth.earlierMonthNotInvoiced(in: tx) { obstacles.append(.earlierMonth(earlier)) }
+        return obstacles
+    }
+}

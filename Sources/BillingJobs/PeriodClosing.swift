@@ -1,0 +1,67 @@
+public import Accounts
+public import Identity
+import Storage
+
+/// Why a month of an account cannot be invoiced yet.
+public enum ClosingObstacle: Hashable, Sendable, CustomStringConvertible {
+    /// Billing time has not passed the end and the grace after it.
+    case notOver(until: Timestamp, billingTime: Timestamp)
+    /// A gateway's journal is not ingested that far.
+    case journalBehind(JournalID, gateway: String, through: Timestamp?, needed: Timestamp)
+    /// A gateway had not yet heard of the account's last clock move.
+    case clockNotSeen(JournalID, gateway: String)
+    /// A request accepted in the month may still be running.
+    case requestOpen(JournalID, gateway: String, acceptedAt: Timestamp)
+    /// Usage without a price, or contradictory.
+    case suspense(count: Int)
+    /// An earlier month has something to bill and no invoice.
+    case earlierMonth(CivilMonth)
+
+    public var description: String {
+        switch self {
+        case .notOver(let until, let now):
+            "the month is not over: it closes at \(until), billing time is \(now)"
+        case .journalBehind(let id, let gateway, let through, let needed):
+            "gateway \(gateway) (\(id)) is ingested through \(through.map { "\($0)" } ?? "nothing"), \(needed) is "
+                + "needed: start it, wait for its next heartbeat, or retire its journal if it is lost"
+        case .clockNotSeen(let id, let gateway):
+            "gateway \(gateway) (\(id)) has not confirmed the account's last clock move: wait for its next heartbeat"
+        case .requestOpen(let id, let gateway, let acceptedAt):
+            "gateway \(gateway) (\(id)) has a request open that was accepted at \(acceptedAt): wait for its end"
+        case .suspense(let count):
+            "\(count) usage records wait in suspense: resolve them first"
+        case .earlierMonth(let month):
+            "\(month) has something to bill and no final invoice: run it first"
+        }
+    }
+}
+
+/// Whether a month is closed: nothing that belongs to it can still arrive.
+enum PeriodClosing {
+    /// The obstacles that time and the journals are. `graceMilliseconds` counts after the month's end.
+    static func obstacles(
+        account: Account, period: BillingPeriod, journals: [RegisteredJournal], now: Timestamp,
+        graceMilliseconds: Int64
+    ) -> [ClosingObstacle] {
+        let needed = period.end.advanced(byMilliseconds: graceMilliseconds)
+        var obstacles: [ClosingObstacle] = []
+        let billingNow = account.billingTime(at: now)
+        if billingNow < needed { obstacles.append(.notOver(until: needed, billingTime: billingNow)) }
+        for journal in journals where journal.retiredAt == nil {
+            // What the heartbeat says is real time; the account's own clock makes it billing time.
+            let through = journal.ingestedThrough.map { account.billingTime(at: $0) }
+            if through.map({ $0 < needed }) ?? true {
+                obstacles.append(
+                    .journalBehind(journal.id, gateway: journal.gateway, through: through, needed: needed))
+            }
+            if journal.snapshotChange < account.clockChange {
+                obstacles.append(.clockNotSeen(journal.id, gateway: journal.gateway))
+            }
+            // The oldest open request of any account: an older one of this account cannot hide behind it.
+            if let open = journal.oldestOpenAt, open < period.end {
+                obstacles.append(.requestOpen(journal.id, gateway: journal.gateway, acceptedAt: open))
+            }
+        }
+        return obstacles
+    }
+}

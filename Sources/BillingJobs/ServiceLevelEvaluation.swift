@@ -1,0 +1,131 @@
+import Accounts
+import Identity
+import Invoicing
+import Ledger
+import Monetary
+import Pricing
+import ServiceLevels
+import Storage
+
+/// Judges the promises of one account's month from its request records.
+struct ServiceLevelEvaluation: Sendable {
+    /// The results of each subscription's tiers, in a fixed order.
+    let results: [StoredPromiseResult]
+
+    /// Reads every request of the month once. The promises that count are those of the plan version in force when the
+    /// month began, or the subscription if that was later: a plan that changes within a month does not change what was
+    /// promised for it.
+    init(_ accountMonth: AccountMonth, evaluatedAt: Timestamp, in tx: DatabaseTransaction) throws {
+        let account = accountMonth.account
+        let period = accountMonth.period
+        var judges = accountMonth.subscriptions.compactMap { SubscriptionJudge($0, in: period) }
+        if judges.isEmpty {
+            results = []
+            return
+        }
+        let places = Dictionary(uniqueKeysWithValues: judges.enumerated().map { ($1.subscriptionID, $0) })
+        try ServiceLevelStorage.forEachRequest(of: account.id, in: period, in: tx) { request in
+            guard let place = places[request.subscriptionID] else { return }
+            judges[place].add(request)
+        }
+        let charges = try InvoiceStorage.tierCharges(of: account, periodStart: period.start, in: tx)
+        results = try judges.flatMap { judge in
+            try judge.results(account: account, charges: charges, period: period, evaluatedAt: evaluatedAt)
+        }
+    }
+
+    /// Stores the results and books their credits, both by difference.
+    func store(for accountMonth: AccountMonth, now: Timestamp, in tx: DatabaseTransaction) throws {
+        let account = accountMonth.account
+        let lastDay = accountMonth.month.period.lastDay
+        for result in results {
+            try ServiceLevelStorage.store(result, in: tx)
+            let booked = try LedgerStorage.booked(
+                on: .serviceLevelCredits, kind: .serviceLevelCredit, product: "\(result.id)", account: account, in: tx)
+            let credit = GrantedCredit(
+                accountID: account.id, resultID: result.id, day: lastDay, granted: result.exactCredit,
+                booked: booked.amount, revisions: booked.revisions)
+            if let transaction = try credit.posting(bookedAt: account.billingTime(at: now)) {
+                try LedgerStorage.insert(transaction, in: tx)
+            }
+        }
+    }
+}
+
+/// Counts one subscription's requests against its promises.
+private struct SubscriptionJudge {
+    let subscriptionID: SubscriptionID
+    private let version: PlanVersion
+    private var tallies: [PromiseTally]
+
+    /// Nil where the subscription does not touch the month or its plan promises nothing.
+    init?(_ terms: SubscriptionTerms, in period: BillingPeriod) {
+        let subscription = terms.subscription
+        guard subscription.startsAt < period.end, subscription.endsAt.map({ $0 > period.start }) ?? true,
+            let version = terms.history.version(at: max(period.start, subscription.startsAt))
+        else { return nil }
+        let promises = version.document.promises.sorted { $0.key < $1.key }.flatMap { tier, promises in
+            promises.map { TierPromise($0, tier: tier) }
+        }
+        guard !promises.isEmpty else { return nil }
+        subscriptionID = subscription.id
+        self.version = version
+        tallies = promises.map(PromiseTally.init)
+    }
+
+    mutating func add(_ request: MeasuredRequest) {
+        for index in tallies.indices { tallies[index].add(request) }
+    }
+
+    func results(
+        account: Account, charges: [TierCharge], period: BillingPeriod, evaluatedAt: Timestamp
+    ) throws -> [StoredPromiseResult] {
+        let byTier = Dictionary(grouping: tallies, by: \.promise.tier)
+        return try byTier.sorted { $0.key < $1.key }.flatMap { tier, tallies in
+            let base = charges.first { $0.subscriptionID == subscriptionID && $0.tier == tier }?.amount
+            let credit = try TierCredit(
+                results: tallies.map(PromiseResult.init), charges: base ?? .zero(account.currency),
+                rounding: version.rounding)
+            return try credit.results.enumerated().map { index, result in
+                try stored(
+                    result, of: credit, isDecisive: index == credit.decisiveIndex, account: account, period: period,
+                    evaluatedAt: evaluatedAt)
+            }
+        }
+    }
+
+    private func stored(
+        _ result: PromiseResult, of credit: TierCredit, isDecisive: Bool, account: Account, period: BillingPeriod,
+        evaluatedAt: Timestamp
+    ) throws -> StoredPromiseResult {
+        let promise = result.promise
+        let identity = PromiseResultIdentity(
+            accountID: account.id, subscriptionID: subscriptionID, periodStart: period.start, tier: promise.tier,
+            objective: promise.objective)
+        let evidence = PromiseEvidence(result.tally)
+        let nothing = Money.zero(account.currency)
+        return StoredPromiseResult(
+            id: identity.resultID, accountID: account.id, subscriptionID: subscriptionID, period: period,
+            plan: version.planID, planVersion: version.version, tier: promise.tier, objective: promise.objective,
+            promised: promise.promised, status: result.status, attainment: result.attainment,
+            excluded: evidence.excludedTotal,
+            creditPercent: try result.creditPercent ?? Percentage(parsing: "0"), base: credit.base,
+            exactCredit: isDecisive ? credit.exactCredit : nothing, credit: isDecisive ? credit.credit : nothing,
+            evidence: evidence, evaluatedAt: evaluatedAt)
+    }
+}
+
+extension TierPromise {
+    /// A promise as the plan states it.
+    init(_ promise: ServicePromise, tier: String) {
+        let objective: Objective =
+            switch promise.objective {
+            case .availability: .availability
+            case .timeToFirstToken(let threshold): .timeToFirstToken(thresholdMilliseconds: threshold)
+            }
+        self.init(
+            tier: tier, objective: objective, promised: promise.percent, minimumRequests: promise.minimumRequests,
+            ladder: CreditLadder(
+                steps: promise.credits.map { CreditLadder.Step(below: $0.below, credit: $0.credit) }))
+    }
+}

@@ -1,0 +1,146 @@
+import Accounts
+import BillingJobs
+import Identity
+import Invoicing
+import Metering
+import Postgres
+import Storage
+import TestSupport
+import Testing
+
+@Suite(.database, .timeLimit(.minutes(2))) struct ClosingTests {
+    private func world() async throws -> (BillingWorld, Customer) {
+        let world = try await BillingWorld.make()
+        let beta = try await world.customer(2, plan: "beta", from: "2026-10-01T00:00:00Z")
+        return (world, beta)
+    }
+
+    private func usage(_ world: BillingWorld, _ customer: Customer, at: String) async throws -> [IngestRequest] {
+        [try await world.request(customer, at: at, input: 1_000_000)]
+    }
+
+    @Test func `a month that is not over is refused`() async throws {
+        let (world, beta) = try await world()
+        try await world.ingest(usage(world, beta, at: "2026-11-03T10:00:00Z"), heartbeat: "2026-12-01T00:00:10Z")
+        let report = try await world.run("2026-11", now: "2026-11-30T23:59:59Z").run()
+        #expect(report.word(beta.id).hasPrefix("not closed: the month is not over: it closes at 2026-12-01T00:00:00"))
+        #expect(!report.isComplete)
+    }
+
+    @Test func `a journal that is not ingested past the end and the grace is named`() async throws {
+        let (world, beta) = try await world()
+        try await world.ingest(usage(world, beta, at: "2026-11-03T10:00:00Z"), heartbeat: "2026-11-30T23:59:59Z")
+        let early = try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run()
+        #expect(
+            early.word(beta.id).contains("gateway gw-1 (\(world.journalID)) is ingested through 2026-11-30T23:59:59"))
+        try await world.ingest(heartbeat: "2026-12-01T00:00:00Z")
+        let grace = try await world.run("2026-11", now: "2026-12-01T01:00:00Z", graceMilliseconds: 3_600_000).run()
+        #expect(grace.word(beta.id).contains("2026-12-01T01:00:00.000Z is needed"))
+        let report = try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run()
+        #expect(report.word(beta.id) == "finalized INV-2026-000001 0.15")
+    }
+
+    @Test func `a clock move that a gateway has not confirmed is waited for`() async throws {
+        let (world, beta) = try await world()
+        try await world.ingest(usage(world, beta, at: "2026-11-03T10:00:00Z"), heartbeat: "2026-11-03T10:00:10Z")
+        let now = BillingWorld.instant("2026-11-04T00:00:00Z")
+        let moved = try await world.database.write {
+            try ClockStorage.advance(beta.id, to: BillingWorld.instant("2026-12-03T00:00:00Z"), now: now, in: $0)
+        }
+        try await world.ingest(heartbeat: "2026-11-04T00:00:10Z", snapshotChange: moved.clockChange - 1)
+        let unconfirmed = try await world.run("2026-11", now: "2026-11-04T00:01:00Z").run()
+        #expect(unconfirmed.word(beta.id).contains("has not confirmed the account's last clock move"))
+        try await world.ingest(heartbeat: "2026-11-04T00:00:20Z", snapshotChange: moved.clockChange)
+        let report = try await world.run("2026-11", now: "2026-11-04T00:01:00Z").run()
+        #expect(report.word(beta.id) == "finalized INV-2026-000001 0.15")
+        #expect(report.finalized.first?.issuedOn?.description == "2026-12-03")
+    }
+
+    @Test func `an open request of the month is waited for`() async throws {
+        let (world, beta) = try await world()
+        try await world.ingest(
+            usage(world, beta, at: "2026-11-03T10:00:00Z"), heartbeat: "2026-12-01T00:00:10Z",
+            oldestOpenAt: "2026-11-30T23:59:00Z")
+        let report = try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run()
+        #expect(report.word(beta.id).contains("has a request open that was accepted at 2026-11-30T23:59:00.000Z"))
+        try await world.ingest(heartbeat: "2026-12-01T00:00:20Z", oldestOpenAt: "2026-12-01T00:00:00Z")
+        #expect(try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run().isComplete)
+    }
+
+    @Test func `an earlier month is invoiced first`() async throws {
+        let (world, beta) = try await world()
+        try await world.ingest(
+            usage(world, beta, at: "2026-10-03T10:00:00Z") + usage(world, beta, at: "2026-11-03T10:00:00Z"),
+            heartbeat: "2026-12-01T00:00:10Z")
+        let report = try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run()
+        #expect(report.word(beta.id).contains("2026-10 has something to bill and no final invoice: run it first"))
+        _ = try await world.run("2026-10", now: "2026-12-01T01:00:00Z").run()
+        #expect(try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run().isComplete)
+    }
+
+    @Test func `an earlier month that owes only a base fee is invoiced first too`() async throws {
+        let world = try await BillingWorld.make()
+        let alpha = try await world.customer(1, plan: "alpha", from: "2026-10-16T00:00:00Z")
+        try await world.ingest(heartbeat: "2026-12-01T00:00:10Z")
+        let report = try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run()
+        #expect(report.word(alpha.id).contains("2026-10 has something to bill"))
+        let october = try await world.run("2026-10", now: "2026-12-01T01:00:00Z").run()
+        #expect(october.word(alpha.id) == "finalized INV-2026-000001 15.48")
+    }
+
+    @Test func `usage in suspense blocks its account alone until someone resolves it`() async throws {
+        let (world, beta) = try await world()
+        let other = try await world.customer(3, plan: "beta", from: "2026-11-01T00:00:00Z")
+        var stuck = try await world.request(beta, at: "2026-11-03T10:00:00Z", input: 1_000_000)
+        stuck.attempts[0].rating = .suspended
+        stuck.attempts[0].lines = []
+        stuck.attempts[0].suspense = IngestAttempt.Suspense(reason: "no_price", detail: "no price for it")
+        try await world.ingest(
+            usage(world, beta, at: "2026-11-03T10:00:00Z") + usage(world, other, at: "2026-11-03T10:00:00Z") + [stuck],
+            heartbeat: "2026-12-01T00:00:10Z")
+        let report = try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run()
+        #expect(report.word(beta.id) == "not closed: 1 usage records wait in suspense: resolve them first")
+        #expect(report.word(other.id) == "finalized INV-2026-000001 0.15")
+        let attempt = stuck.attempts[0].record.id
+        try await world.database.write {
+            _ = try SuspenseStorage.resolve(
+                account: beta.id, attempt: attempt, resolution: "free of charge", now: BillingWorld.beginning, in: $0)
+        }
+        let after = try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run()
+        #expect(after.word(beta.id) == "finalized INV-2026-000002 0.15")
+    }
+
+    @Test func `books that contradict themselves park their account and the batch goes on`() async throws {
+        let (world, beta) = try await world()
+        let other = try await world.customer(3, plan: "beta", from: "2026-11-01T00:00:00Z")
+        try await world.ingest(
+            usage(world, beta, at: "2026-11-03T10:00:00Z") + usage(world, other, at: "2026-11-03T10:00:00Z"),
+            heartbeat: "2026-12-01T00:00:10Z")
+        try await world.pool.execute(
+            "UPDATE usage_rollups SET amount = amount + 0.000000000001 WHERE account_id = \(beta.id)")
+        let report = try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run()
+        #expect(
+            report.word(beta.id).hasPrefix("parked: invoice 2026-11: sim-model: input tokens, standard: the rollups"))
+        #expect(report.word(other.id) == "finalized INV-2026-000001 0.15")
+        // Mended, it stays parked until someone releases it.
+        try await world.pool.execute(
+            "UPDATE usage_rollups SET amount = amount - 0.000000000001 WHERE account_id = \(beta.id)")
+        let parked = try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run()
+        #expect(parked.word(beta.id).hasPrefix("parked: invoice 2026-11"))
+        try await world.database.write { try AccountStorage.park(beta.id, reason: nil, in: $0) }
+        let released = try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run()
+        #expect(released.word(beta.id) == "finalized INV-2026-000002 0.15")
+    }
+
+    @Test func `a retired journal is not waited for and the report names it`() async throws {
+        let (world, beta) = try await world()
+        try await world.ingest(usage(world, beta, at: "2026-11-03T10:00:00Z"), heartbeat: "2026-11-05T00:00:00Z")
+        let journal = world.journalID
+        try await world.database.write {
+            try JournalStorage.retire(journal, reason: "disk burnt", now: BillingWorld.beginning, in: $0)
+        }
+        let report = try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run()
+        #expect(report.word(beta.id) == "finalized INV-2026-000001 0.15")
+        #expect(report.retiredJournals.map(\.retiredReason) == ["disk burnt"])
+    }
+}
