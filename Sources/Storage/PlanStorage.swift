@@ -3,6 +3,7 @@ import Metering
 import Monetary
 public import Postgres
 public import Pricing
+import Synchronization
 
 /// A version of a plan as it was published.
 public struct PublishedPlanVersion: Sendable {
@@ -152,14 +153,34 @@ public enum PlanStorage {
 
     private static func published(_ row: Row) throws -> PublishedPlanVersion {
         let text = try row.decode("document", as: String.self)
+        let name = try row.decode("plan", as: String.self)
+        let sha256 = SHA256Digest(of: text).hexadecimal
+        guard try row.decode("sha256", as: String.self) == sha256 else {
+            throw StorageError.corrupt("a published version of plan \(name) was changed: its checksum does not match")
+        }
         let version: PlanVersion
         do {
-            version = try PlanVersion(yaml: text)
+            version = try ParsedPlans.version(text: text, sha256: sha256)
         } catch {
-            let name = try row.decode("plan", as: String.self)
             throw StorageError.corrupt("a published version of plan \(name) does not read as a plan: \(error)")
         }
         return PublishedPlanVersion(
-            version: version, text: text, sha256: try row.decode("sha256"), createdAt: try row.decode("created_at"))
+            version: version, text: text, sha256: sha256, createdAt: try row.decode("created_at"))
+    }
+}
+
+/// Versions read before, by the SHA-256 of their text: published texts never change, and reading one takes a while.
+private enum ParsedPlans {
+    private static let versionsMax = 1000
+    private static let versions = Mutex<[String: PlanVersion]>([:])
+
+    static func version(text: String, sha256: String) throws(PlanRejection) -> PlanVersion {
+        if let known = versions.withLock({ $0[sha256] }) { return known }
+        let version = try PlanVersion(yaml: text)
+        versions.withLock { versions in
+            if versions.count >= versionsMax { versions.removeAll() }
+            versions[sha256] = version
+        }
+        return version
     }
 }
