@@ -173,8 +173,8 @@ final class ClientHandler: ChannelInboundHandler {
     }
 
     private func takeHead(_ head: HTTPRequestHead) {
-        keepsAlive = head.isKeepAlive
         isHTTP11 = head.version.major > 1 || head.version.minor >= 1
+        keepsAlive = head.isKeepAlive && isHTTP11
         isHeadRequest = head.method == .HEAD
         deadline = .now() + .milliseconds(times.bodyReadMilliseconds)
         let declared = head.headers.first(name: "content-length").flatMap { Int($0) }

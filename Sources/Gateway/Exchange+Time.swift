@@ -1,3 +1,5 @@
+import Engines
+import Metering
 import NIOCore
 
 extension Exchange {
@@ -28,5 +30,21 @@ extension Exchange {
             progressAt = now + .milliseconds(times.progressMilliseconds)
             appendProgress()
         }
+    }
+
+    /// The count so far, for a progress record; nil when nothing new came.
+    func progress() -> (events: Int64, buckets: TokenBuckets)? {
+        guard let facts = stream?.facts, facts.contentEvents > progressEvents else { return nil }
+        progressEvents = facts.contentEvents
+        var attempt = entry.attempts[0]
+        facts.fill(
+            &attempt, operation: entry.request.operation, promptTextBytes: admitted.request.promptTextBytes,
+            isCut: true)
+        return (facts.contentEvents, attempt.buckets)
+    }
+
+    func appendProgress() {
+        guard let (events, buckets) = progress() else { return }
+        openRequest?.progress(contentEvents: events, buckets: buckets)
     }
 }

@@ -60,6 +60,8 @@ struct ExchangeStateMachine {
         case idleTimeout
         case totalTimeout
         case answerTooLarge
+        /// The gateway is stopping and waits no longer.
+        case stopped
     }
 
     /// What to do when the client has left.
@@ -128,11 +130,12 @@ struct ExchangeStateMachine {
     /// Something broke, or a limit was passed. `isHeadSent`: the client has the answer's status already.
     mutating func failed(_ failure: Failure, isHeadSent: Bool) -> Ending? {
         guard isRunning else { return nil }
-        if isClientGone { return end(clientAbort) }
+        if isClientGone, failure != .stopped { return end(clientAbort) }
         let error = error(for: failure)
         var ending = Ending(
             termination: termination(for: failure), outcome: .providerError, httpStatus: error.status,
             reason: error.code, delivery: .error(error), cutsUpstream: true, isCut: true)
+        if failure == .stopped { ending.outcome = .gatewayLost }
         if isHeadSent {
             ending.httpStatus = upstreamStatus
             let isStream = state == .relaying(.stream)
@@ -243,6 +246,7 @@ struct ExchangeStateMachine {
         case .connect, .broken: .upstreamError
         case .connectTimeout, .firstByteTimeout, .idleTimeout, .totalTimeout: .timeout
         case .answerTooLarge: .limitReached
+        case .stopped: .gatewayLost
         }
     }
 
@@ -262,6 +266,7 @@ struct ExchangeStateMachine {
             .upstream(504, "request_timeout", "The answer took longer than the gateway allows.")
         case .answerTooLarge:
             .upstream(502, "answer_too_large", "The engine's answer is larger than the gateway allows.")
+        case .stopped: .upstream(503, "gateway_stopped", "The gateway was stopped before the answer ended. Try again.")
         }
     }
 }

@@ -81,7 +81,7 @@ public final class GatewayServer: Sendable {
         return openRequestCount
     }
 
-    /// Stops listening and closes every connection; running requests end as if their clients had left. Returns once
+    /// Stops listening and closes every connection; running requests are cut and recorded as `gateway_lost`. Returns once
     /// their records are in the journal, or `recordsDeadline` has passed.
     public func stop(recordsDeadline: Duration = .seconds(5)) async {
         shared.beginDraining()
@@ -182,10 +182,10 @@ extension LoopContext {
         try pipeline.addHandler(ClientHandler(loop: self))
     }
 
-    /// Ends every running request as if its client had left.
+    /// Ends every running request.
     fileprivate func abandonExchanges() {
         closeIdleClients()
-        for exchange in running { exchange.fail(.totalTimeout) }
+        for exchange in running { exchange.fail(.stopped) }
     }
 }
 

@@ -129,6 +129,23 @@ final class TestGateway: Sendable {
         get throws { try items.compactMap { if case .close(let entry) = $0 { entry } else { nil } } }
     }
 
+    var opens: [UsageEntry] {
+        get throws { try items.compactMap { if case .open(let entry) = $0 { entry } else { nil } } }
+    }
+
+    var progress: [UsageProgress] {
+        get throws { try items.compactMap { if case .progress(let progress) = $0 { progress } else { nil } } }
+    }
+
+    var refusals: [RefusalCount] {
+        get throws {
+            try items.flatMap { item -> [RefusalCount] in if case .refusals(let counts) = item { counts } else { [] } }
+        }
+    }
+
+    /// The metrics' text.
+    var metricsText: String { metrics.text() }
+
     /// Waits for so many close records.
     func records(_ count: Int, seconds: Int64 = 8) throws -> [UsageEntry] {
         let end = now() + seconds * 1000

@@ -1,0 +1,182 @@
+import Engines
+import Metering
+import NIOCore
+import NIOHTTP1
+import UsageJournal
+
+/// The client's side of an exchange, and its end.
+extension Exchange {
+    // MARK: The client
+
+    /// The client's connection is closed, or it closed its half.
+    func clientLeft() {
+        client = nil
+        output.clear()
+        connection?.setReading(true)
+        switch machine.clientLeft(isSentUpstream: isSentUpstream) {
+        case .nothing:
+            if machine.state == .delivering { finishDelivery() }
+        case .drain(let milliseconds): drainUntil = .now() + .milliseconds(milliseconds)
+        case .end(let ending): perform(ending)
+        }
+    }
+
+    func clientWritabilityChanged(_ isWritable: Bool) { connection?.setReading(isWritable) }
+
+    func sendHead() {
+        guard let head, let client else { return }
+        isHeadSent = true
+        entry.request.marks.firstByte = microseconds(at: lastReceivedAt)
+        var buffer = loop.buffer(512)
+        HeaderForwarding.writeResponseHead(
+            head, framing: framing, requestID: requestID, closes: framing == .untilClose || client.closesAfterAnswer,
+            into: &buffer)
+        client.write(buffer)
+    }
+
+    func writeBody(_ bytes: ByteBuffer) {
+        guard let client, bytes.readableBytes > 0 else { return }
+        guard framing == .chunked else { return client.write(bytes) }
+        var chunk = loop.buffer(bytes.readableBytes + 16)
+        chunk.writeChunk(bytes)
+        client.write(chunk)
+    }
+
+    func flushOutput() {
+        if output.readableBytes > 0 {
+            writeBody(output)
+            output.clear()
+            client?.flush()
+            KillPoint.reach(.midStream)
+        } else {
+            client?.flush()
+        }
+    }
+
+    // MARK: The end
+
+    func perform(_ ending: ExchangeStateMachine.Ending?) {
+        guard let ending else { return }
+        let now = NIODeadline.now()
+        if ending.cutsUpstream {
+            connection?.cut()
+            connection = nil
+            hasUpstreamEnded = true
+        }
+        flushOutput()
+        complete(ending, at: now)
+        loop.close(self, openRequest, at: now)
+        openRequest = nil
+    }
+
+    /// Fills in the records.
+    private func complete(_ ending: ExchangeStateMachine.Ending, at now: NIODeadline) {
+        let mark = microseconds(at: now)
+        entry.request.outcome = ending.outcome
+        entry.request.httpStatus = Int32(ending.httpStatus)
+        entry.request.reason = ending.reason
+        entry.request.marks.end = mark
+        if plain != nil, client != nil, !isHeadSent { entry.request.marks.firstByte = mark }
+        var attempt = entry.attempts[0]
+        attempt.termination = ending.termination
+        attempt.marks.end = mark
+        if (200..<300).contains(machine.upstreamStatus), let facts = stream?.facts ?? plain?.facts {
+            facts.fill(
+                &attempt, operation: entry.request.operation, promptTextBytes: admitted.request.promptTextBytes,
+                isCut: ending.isCut)
+            // A plain answer of which the client got nothing is not billed; drained ones are, by the plan's rule.
+            if plain != nil, ending.isCut, !isHeadSent { attempt.isDelivered = false }
+        } else {
+            attempt.usageSource = .nothing
+            attempt.usageComplete = ending.termination != .clientAbort
+            if case .error = ending.delivery { attempt.isDelivered = false }
+        }
+        entry.attempts[0] = attempt
+    }
+
+    /// The journal has answered: the end may go out, or must not.
+    func recorded(isDurable: Bool) {
+        loop.metrics.finished(entry)
+        switch machine.recorded(isDurable: isDurable) {
+        case .rest: deliverRest()
+        case .error(let error):
+            if isHeadSent { return cutClient() }
+            client?.writeError(error, requestID: requestID)
+            finish(closes: false)
+        case .streamError(let error):
+            writeBody(ByteBuffer(bytes: error.event))
+            client?.flush()
+            finish(closes: true)
+        case .cut: cutClient()
+        case .nothing: finishDelivery()
+        }
+    }
+
+    private func deliverRest() {
+        if let plain {
+            if !isHeadSent {
+                framing =
+                    head?.status == .noContent || head?.status == .notModified
+                    ? .none : .length(Int64(plain.held.readableBytes))
+                sendHead()
+            }
+            writeBody(plain.held)
+            return finishDelivery()
+        }
+        writeBody(held)
+        held.clear()
+        lingerUntil = .now() + .milliseconds(loop.shared.configuration.times.lingerMilliseconds)
+        finishDelivery()
+    }
+
+    /// What an engine sends between the terminator and its response's end.
+    func sendLateBytes() {
+        writeBody(held)
+        held.clear()
+        client?.flush()
+    }
+
+    /// Writes the end of the body once the engine's response has ended too.
+    func finishDelivery() {
+        guard hasUpstreamEnded || client == nil else {
+            client?.flush()
+            return
+        }
+        if client == nil, !hasUpstreamEnded, let lingering = connection {
+            lingering.cut()
+            connection = nil
+        }
+        if framing == .chunked, isHeadSent { client?.write(ByteBuffer.lastChunk) }
+        finish(closes: framing == .untilClose)
+    }
+
+    /// The engine took too long to end its response after the terminator.
+    func lingerEnded() {
+        connection?.cut()
+        connection = nil
+        hasUpstreamEnded = true
+        finishDelivery()
+    }
+
+    private func cutClient() {
+        let client = client
+        self.client = nil
+        machine.delivered()
+        loop.finished(self)
+        client?.cut()
+    }
+
+    private func finish(closes: Bool) {
+        guard machine.state == .delivering else { return }
+        machine.delivered()
+        let client = client
+        self.client = nil
+        loop.finished(self)
+        client?.finishExchange(closes: closes)
+    }
+}
+
+extension ByteBuffer {
+    /// The zero chunk, shared.
+    fileprivate static let lastChunk = ByteBuffer(staticString: "0\r\n\r\n")
+}

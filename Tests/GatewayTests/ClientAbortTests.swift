@@ -1,0 +1,153 @@
+import Accounts
+import Identity
+import Metering
+import Testing
+
+@testable import Gateway
+
+@Suite(.timeLimit(.minutes(3))) struct ClientAbortTests {
+    @Test(arguments: Array(0..<6))
+    func `a client that leaves after any chunk leaves one record of what was received`(after: Int) async throws {
+        let events = Answers.streamEvents()
+        let engine = try ScriptedEngine { socket, _ in
+            socket.send(Answers.streamHead)
+            for (index, event) in events.enumerated() {
+                socket.send(Answers.chunk(event))
+                // The client leaves here; a finished stream goes on, an unfinished one is cut.
+                if index == after, index < 4 {
+                    _ = socket.isClosedByPeer(within: 5000)
+                    return
+                }
+                if index == after { pause(milliseconds: 100) }
+            }
+            socket.send("0\r\n\r\n")
+        }
+        let gateway = try await TestGateway(engine: engine)
+        let socket = try gateway.connect()
+        socket.send(TestGateway.request(TestGateway.streamed))
+        var text = ""
+        let expected = events[...after].filter { $0 != Answers.usageEvent }.joined()
+        _ = socket.readHead()
+        while text.utf8.count < expected.utf8.count, !text.contains("[DONE]"), let chunk = socket.readChunk() {
+            text += String(decoding: chunk, as: UTF8.self)
+        }
+        socket.close()
+        let entry = try gateway.record()
+        let attempt = entry.attempts[0]
+        #expect(entry.attempts.count == 1)
+        if after < 4 {
+            #expect(attempt.termination == .clientAbort)
+            #expect(entry.request.outcome == .clientAbort)
+            #expect(entry.request.httpStatus == 499)
+            #expect(attempt.usageSource == .estimated)
+            #expect(!attempt.usageComplete)
+            #expect(attempt.contentEvents == Int64(after))
+            #expect(attempt.buckets.outputVisible == Int64(after))
+            #expect(attempt.buckets.inputUncached == 5)
+        } else {
+            #expect(attempt.termination == .complete)
+            #expect(entry.request.outcome == .success)
+            #expect(attempt.usageSource == .engine)
+            #expect(attempt.buckets.outputTotal == 3)
+        }
+        #expect(try gateway.records(2, seconds: 0).count == 1)
+        await gateway.stop()
+    }
+
+    @Test func `an engine is cut within a moment of its client leaving`() async throws {
+        let closed = TestGateway.LogLines()
+        let engine = try ScriptedEngine { socket, _ in
+            socket.send(Answers.streamHead + Answers.chunk(Answers.streamEvents()[1]))
+            let start = now()
+            if socket.isClosedByPeer(within: 5000) { closed.append(Array("\(now() - start)".utf8)) }
+        }
+        let gateway = try await TestGateway(engine: engine)
+        let socket = try gateway.connect()
+        socket.send(TestGateway.request(TestGateway.streamed))
+        _ = socket.readHead()
+        _ = socket.readChunk()
+        socket.close()
+        _ = try gateway.record()
+        for _ in 0..<100 where closed.text.isEmpty { pause(milliseconds: 10) }
+        #expect((Int64(closed.text) ?? 9999) < 1000)
+        await gateway.stop()
+    }
+
+    @Test func `a half-close is a client that left`() async throws {
+        let engine = try ScriptedEngine { socket, _ in
+            socket.send(Answers.streamHead + Answers.chunk(Answers.streamEvents()[1]))
+            _ = socket.isClosedByPeer(within: 5000)
+        }
+        let gateway = try await TestGateway(engine: engine)
+        let socket = try gateway.connect()
+        socket.send(TestGateway.request(TestGateway.streamed))
+        _ = socket.readHead()
+        _ = socket.readChunk()
+        socket.closeOutput()
+        #expect(try gateway.record().attempts[0].termination == .clientAbort)
+        await gateway.stop()
+    }
+
+    @Test func `a plain answer whose client left is read on and billed whole when the plan drains`() async throws {
+        let engine = try ScriptedEngine { socket, _ in
+            pause(milliseconds: 200)
+            socket.send(Answers.plain())
+        }
+        let gateway = try await TestGateway(engine: engine, onClientAbort: .drain)
+        let socket = try gateway.connect()
+        socket.send(TestGateway.request(TestGateway.chat()))
+        while engine.requests.isEmpty { pause(milliseconds: 5) }
+        socket.close()
+        let entry = try gateway.record()
+        #expect(entry.request.outcome == .clientAbort)
+        #expect(entry.request.httpStatus == 499)
+        #expect(entry.attempts[0].termination == .complete)
+        #expect(entry.attempts[0].buckets.outputTotal == 3)
+        #expect(entry.attempts[0].usageSource == .engine)
+        #expect(entry.attempts[0].isDelivered)
+        await gateway.stop()
+    }
+
+    @Test func `a plain answer is cut when the plan cuts, and what never came costs nothing`() async throws {
+        let engine = try ScriptedEngine { socket, _ in _ = socket.isClosedByPeer(within: 5000) }
+        let gateway = try await TestGateway(engine: engine, onClientAbort: .cut)
+        let socket = try gateway.connect()
+        socket.send(TestGateway.request(TestGateway.chat()))
+        while engine.requests.isEmpty { pause(milliseconds: 5) }
+        socket.close()
+        let entry = try gateway.record()
+        #expect(entry.attempts[0].termination == .clientAbort)
+        #expect(entry.attempts[0].buckets == TokenBuckets())
+        #expect(entry.attempts[0].usageSource == .nothing)
+        await gateway.stop()
+    }
+
+    @Test func `draining a plain answer ends after its time`() async throws {
+        let engine = try ScriptedEngine { socket, _ in _ = socket.isClosedByPeer(within: 5000) }
+        let gateway = try await TestGateway(engine: engine, configure: { $0.times.plainDrainMilliseconds = 200 })
+        let socket = try gateway.connect()
+        socket.send(TestGateway.request(TestGateway.chat()))
+        while engine.requests.isEmpty { pause(milliseconds: 5) }
+        socket.close()
+        #expect(try gateway.record().attempts[0].termination == .clientAbort)
+        await gateway.stop()
+    }
+
+    @Test func `a finished stream whose engine never ends is cut after its time`() async throws {
+        let engine = try ScriptedEngine { socket, _ in
+            socket.send(Answers.streamHead + Answers.streamEvents()[...4].map(Answers.chunk).joined())
+            _ = socket.isClosedByPeer(within: 5000)
+        }
+        let gateway = try await TestGateway(engine: engine, configure: { $0.times.finishedDrainMilliseconds = 200 })
+        let socket = try gateway.connect()
+        socket.send(TestGateway.request(TestGateway.streamed))
+        _ = socket.readHead()
+        var text = ""
+        while !text.contains("stop"), let chunk = socket.readChunk() { text += String(decoding: chunk, as: UTF8.self) }
+        socket.close()
+        let attempt = try gateway.record().attempts[0]
+        #expect(attempt.termination == .clientAbort)
+        #expect(attempt.contentEvents == 3)
+        await gateway.stop()
+    }
+}

@@ -1,0 +1,246 @@
+import Identity
+import Metering
+import Testing
+
+@testable import Gateway
+
+@Suite(.timeLimit(.minutes(3))) struct UpstreamFailureTests {
+    @Test(arguments: Array(0..<7), [true, false])
+    func `an engine that breaks off after any chunk gives an incomplete stream and one record`(
+        after: Int, isReset: Bool
+    ) async throws {
+        let events = Answers.streamEvents()
+        let engine = try ScriptedEngine { socket, _ in
+            socket.send(Answers.streamHead + events[..<min(after, events.count)].map(Answers.chunk).joined())
+            pause(milliseconds: 30)
+            if isReset { socket.reset() } else { socket.close() }
+        }
+        let gateway = try await TestGateway(engine: engine)
+        let answer = try gateway.ask(TestGateway.request(TestGateway.streamed))
+        let entry = try gateway.record()
+        let attempt = entry.attempts[0]
+        #expect(answer.status == 200)
+        if after == events.count {
+            #expect(answer.text.hasSuffix("data: [DONE]\n\n"))
+            #expect(attempt.termination == .complete)
+        } else {
+            #expect(!answer.isComplete)
+            #expect(!answer.text.contains("[DONE]"))
+            #expect(answer.text.contains(#""code":"upstream_broken""#))
+            #expect(attempt.termination == .upstreamError)
+            #expect(entry.request.outcome == .providerError)
+            #expect(entry.request.reason == "upstream_broken")
+            #expect(attempt.contentEvents == Int64(min(3, max(0, after - 1))))
+            #expect(attempt.usageSource == (after == 6 ? .engine : .estimated))
+            #expect(attempt.isDelivered)
+        }
+        await gateway.stop()
+    }
+
+    @Test func `a stream that ends properly without finishing is incomplete`() async throws {
+        let engine = try ScriptedEngine { socket, _ in
+            socket.send(Answers.streamHead + Answers.chunk(Answers.streamEvents()[1]) + "0\r\n\r\n")
+        }
+        let gateway = try await TestGateway(engine: engine)
+        let answer = try gateway.ask(TestGateway.request(TestGateway.streamed))
+        #expect(!answer.isComplete)
+        #expect(answer.text.contains("stream_incomplete"))
+        #expect(try gateway.record().attempts[0].termination == .upstreamError)
+        await gateway.stop()
+    }
+
+    @Test func `a finished stream without a terminator is complete, without usage estimated`() async throws {
+        let events = Answers.streamEvents(usage: nil).dropLast()
+        let engine = try ScriptedEngine { socket, _ in socket.send(Answers.stream(Array(events))) }
+        let gateway = try await TestGateway(engine: engine)
+        let answer = try gateway.ask(TestGateway.request(TestGateway.streamed))
+        #expect(answer.isComplete)
+        let attempt = try gateway.record().attempts[0]
+        #expect(attempt.termination == .complete)
+        #expect(attempt.usageSource == .estimated)
+        #expect(!attempt.usageComplete)
+        #expect(attempt.buckets.outputVisible == 3)
+        await gateway.stop()
+    }
+
+    @Test func `an error object inside a stream reaches the client and is the provider's fault`() async throws {
+        let error = "data: {\"error\":{\"message\":\"out of memory\",\"code\":500}}\n\n"
+        let engine = try ScriptedEngine { socket, _ in
+            socket.send(Answers.stream([Answers.streamEvents()[1], error, "data: [DONE]\n\n"]))
+        }
+        let gateway = try await TestGateway(engine: engine)
+        let answer = try gateway.ask(TestGateway.request(TestGateway.streamed))
+        #expect(answer.text.hasSuffix(error))
+        #expect(!answer.isComplete)
+        let entry = try gateway.record()
+        #expect(entry.request.outcome == .providerError)
+        #expect(entry.request.reason == "stream_error")
+        #expect(entry.attempts[0].termination == .upstreamError)
+        #expect(entry.attempts[0].contentEvents == 1)
+        await gateway.stop()
+    }
+
+    @Test(arguments: [
+        (400, RequestOutcome.clientError), (404, .clientError), (422, .clientError), (403, .clientError),
+        (429, .providerError), (424, .providerError), (408, .providerError), (498, .providerError),
+        (500, .providerError), (503, .providerError), (529, .providerError),
+    ])
+    func `an engine's error passes and is judged by its status`(status: Int, outcome: RequestOutcome) async throws {
+        let body = #"{"error":{"message":"engine says \#(status)"}}"#
+        let engine = try ScriptedEngine { socket, _ in
+            socket.send(Answers.plain(status: "\(status) Whatever", body: body, headers: "retry-after: 7\r\n"))
+        }
+        let gateway = try await TestGateway(engine: engine)
+        let answer = try gateway.ask(TestGateway.request(TestGateway.streamed))
+        #expect(answer.status == status)
+        #expect(answer.text == body)
+        #expect(answer.header("retry-after") == "7")
+        let entry = try gateway.record()
+        #expect(entry.request.outcome == outcome)
+        #expect(entry.request.httpStatus == Int32(status))
+        #expect(!entry.request.reason.isEmpty)
+        #expect(entry.attempts[0].upstreamStatus == Int32(status))
+        #expect(entry.attempts[0].usageSource == .nothing)
+        #expect(entry.attempts[0].buckets == TokenBuckets())
+        await gateway.stop()
+    }
+
+    @Test func `an engine that refuses the gateway's own key is not the client's fault`() async throws {
+        let engine = try ScriptedEngine { socket, _ in socket.send(Answers.plain(status: "401 No", body: "{}")) }
+        let gateway = try await TestGateway(engine: engine)
+        let answer = try gateway.ask(TestGateway.request(TestGateway.chat()))
+        #expect(answer.status == 502)
+        #expect(answer.text.contains("upstream_unauthorized"))
+        #expect(try gateway.record().request.outcome == .providerError)
+        await gateway.stop()
+    }
+
+    @Test func `an engine that cannot be reached is a 502 on record`() async throws {
+        let gateway = try await TestGateway(engine: ScriptedEngine(), port: 1)
+        let answer = try gateway.ask(TestGateway.request(TestGateway.chat()))
+        #expect(answer.status == 502)
+        #expect(answer.text.contains("upstream_unavailable"))
+        let entry = try gateway.record()
+        #expect(answer.header("x-request-id") == entry.request.id.description)
+        #expect(entry.request.outcome == .providerError)
+        #expect(entry.attempts[0].upstreamStatus == 0)
+        #expect(entry.attempts[0].usageSource == .nothing)
+        #expect(!entry.attempts[0].isDelivered)
+        await gateway.stop()
+    }
+
+    @Test func `a plain answer that breaks off is a 502 and not billed`() async throws {
+        let engine = try ScriptedEngine { socket, _ in
+            socket.send(String(Answers.plain().dropLast(20)))
+            socket.close()
+        }
+        let gateway = try await TestGateway(engine: engine)
+        let answer = try gateway.ask(TestGateway.request(TestGateway.chat()))
+        #expect(answer.status == 502)
+        #expect(answer.text.contains("upstream_broken"))
+        let entry = try gateway.record()
+        #expect(entry.request.httpStatus == 502)
+        #expect(entry.attempts[0].termination == .upstreamError)
+        #expect(!entry.attempts[0].isDelivered)
+        await gateway.stop()
+    }
+
+    @Test func `a large plain answer that breaks off is visibly incomplete`() async throws {
+        let engine = try ScriptedEngine { socket, _ in
+            socket.send("HTTP/1.1 200 OK\r\ncontent-length: 400000\r\n\r\n" + String(repeating: " ", count: 200_000))
+            pause(milliseconds: 50)
+            socket.close()
+        }
+        let gateway = try await TestGateway(engine: engine)
+        let answer = try gateway.ask(TestGateway.request(TestGateway.chat()))
+        #expect(answer.status == 200)
+        #expect(!answer.isComplete)
+        #expect(try gateway.record().request.outcome == .providerError)
+        await gateway.stop()
+    }
+
+    @Test func `bytes that are no HTTP are a 502`() async throws {
+        let engine = try ScriptedEngine { socket, _ in socket.send("SMTP hello\r\n\r\n") }
+        let gateway = try await TestGateway(engine: engine)
+        #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 502)
+        #expect(try gateway.record().attempts[0].termination == .upstreamError)
+        await gateway.stop()
+    }
+
+    @Test func `a kept connection that turns out stale is replaced once, unseen by the client`() async throws {
+        let engine = try ScriptedEngine()
+        let gateway = try await TestGateway(engine: engine)
+        let socket = try gateway.connect()
+        socket.send(TestGateway.request(TestGateway.chat()))
+        #expect(socket.readMessage()?.status == 200)
+        // The next request on the kept connection is met by a close; one on a new connection is answered.
+        engine.setScript { socket, _ in
+            engine.setScript { socket, _ in socket.send(Answers.plain()) }
+            socket.close()
+        }
+        socket.send(TestGateway.request(TestGateway.chat()))
+        #expect(socket.readMessage()?.status == 200)
+        #expect(engine.connectionCount == 2)
+        #expect(try gateway.records(2).count == 2)
+        #expect(gateway.metricsText.contains("tollgate_upstream_retries_total 1"))
+        await gateway.stop()
+    }
+
+    @Test func `a new connection that closes without an answer is not tried again`() async throws {
+        let engine = try ScriptedEngine { socket, _ in socket.close() }
+        let gateway = try await TestGateway(engine: engine)
+        #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 502)
+        #expect(engine.requests.count == 1)
+        await gateway.stop()
+    }
+
+    @Test func `engines that keep silent run into the gateway's times`() async throws {
+        let engine = try ScriptedEngine { socket, request in
+            if request.text.contains("stream") {
+                socket.send(Answers.streamHead + Answers.chunk(Answers.streamEvents()[1]))
+            }
+            _ = socket.isClosedByPeer(within: 5000)
+        }
+        let gateway = try await TestGateway(
+            engine: engine,
+            configure: {
+                $0.times.firstByteMilliseconds = 200
+                $0.times.answerIdleMilliseconds = 200
+            })
+        let plain = try gateway.ask(TestGateway.request(TestGateway.chat()))
+        #expect(plain.status == 504)
+        #expect(plain.text.contains("upstream_timeout"))
+        let streamed = try gateway.ask(TestGateway.request(TestGateway.streamed))
+        #expect(!streamed.isComplete)
+        #expect(streamed.text.contains("upstream_timeout"))
+        let entries = try gateway.records(2)
+        #expect(entries.allSatisfy { $0.attempts[0].termination == .timeout && $0.request.outcome == .providerError })
+        #expect(entries[1].attempts[0].buckets.outputVisible == 1)
+        await gateway.stop()
+    }
+
+    @Test func `a request has a total time`() async throws {
+        let engine = try ScriptedEngine { socket, _ in
+            socket.send(Answers.streamHead)
+            while socket.send(Answers.chunk(Answers.streamEvents()[1])) { pause(milliseconds: 20) }
+        }
+        let gateway = try await TestGateway(engine: engine, configure: { $0.times.totalMilliseconds = 400 })
+        let answer = try gateway.ask(TestGateway.request(TestGateway.streamed))
+        #expect(answer.text.contains("request_timeout"))
+        #expect(try gateway.record().attempts[0].termination == .timeout)
+        await gateway.stop()
+    }
+
+    @Test func `an answer larger than allowed is cut and says so`() async throws {
+        let engine = try ScriptedEngine { socket, _ in
+            socket.send(Answers.streamHead)
+            while socket.send(Answers.chunk(Answers.streamEvents()[1])) {}
+        }
+        let gateway = try await TestGateway(engine: engine, configure: { $0.limits.answerBytes = 20_000 })
+        let answer = try gateway.ask(TestGateway.request(TestGateway.streamed))
+        #expect(!answer.isComplete)
+        #expect(answer.text.contains("answer_too_large"))
+        #expect(try gateway.record().attempts[0].termination == .limitReached)
+        await gateway.stop()
+    }
+}
