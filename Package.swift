@@ -45,6 +45,11 @@ let package = Package(
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(name: "Postgres", dependencies: ["CLibPQ"], swiftSettings: settings),
         .target(name: "UsageJournal", dependencies: ["Identity", "Metering"], swiftSettings: settings),
+        .systemLibrary(
+            name: "CPangoCairo", pkgConfig: "pangocairo", providers: [.apt(["libpango1.0-dev", "libcairo2-dev"])]),
+        .target(
+            name: "Documents", dependencies: ["CPangoCairo", "Identity", "Invoicing", "ServiceLevels"],
+            swiftSettings: settings),
         .target(name: "Telemetry", swiftSettings: settings),
         .target(
             name: "Storage",
@@ -134,6 +139,9 @@ let package = Package(
                 "Invoicing", "Accounts", "Identity", "Ledger", "Metering", "Monetary", "NaiveArithmetic", "Pricing",
                 "ServiceLevels",
             ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "DocumentsTests", dependencies: ["Documents", "Invoicing", "NaiveArithmetic", "ServiceLevels"],
             swiftSettings: settings),
         .target(name: "NaiveArithmetic", path: "Tests/NaiveArithmetic", swiftSettings: settings),
         .testTarget(

@@ -1,0 +1,212 @@
+import Invoicing
+
+/// What an invoice shows, in its words and order. Both renderings draw this and decide nothing but where it stands, so
+/// they cannot say different things.
+struct InvoicePresentation {
+    struct Fact: Hashable {
+        var label: String
+        var value: String
+    }
+
+    struct Party: Hashable {
+        var label: String
+        var name: String
+        var lines: [String]
+    }
+
+    struct Row: Hashable {
+        /// `il_…`
+        var lineID: String
+        var title: String
+        /// Small, under the title.
+        var note: String?
+        var quantity: String?
+        var unitPrice: String?
+        var amount: String
+        /// Plain decimal text for machines.
+        var exactAmount: String
+    }
+
+    /// Rows of one model in one tier; other rows have no title above them.
+    struct Block: Hashable {
+        var title: String?
+        var detail: String?
+        var rows: [Row]
+    }
+
+    struct Group: Hashable {
+        var title: String
+        var detail: String
+        var blocks: [Block]
+    }
+
+    struct Evidence: Hashable {
+        var title: String
+        var detail: String
+        var facts: [Fact]
+        var worst: [MissedRequest]
+    }
+
+    struct MissedRequest: Hashable {
+        var requestID: String
+        var acceptedAt: String
+        var measured: String
+    }
+
+    /// BCP 47, of the words that are ours.
+    static let language = "en"
+
+    /// `Invoice`, `Draft invoice`.
+    var title: String
+    /// `INV-2026-000001`, or the id of a draft.
+    var reference: String
+    /// Behind the page: `DRAFT`, `VOID`.
+    var watermark: String?
+    /// Beside the title: `Paid on 5 December 2026`.
+    var status: String?
+    /// Above everything.
+    var notices: [String]
+    var facts: [Fact]
+    var seller: Party
+    var customer: Party
+    /// `1,234.56 USD due on 15 December 2026`
+    var headline: String
+    var headlineDetail: String
+    var columns: (description: String, quantity: String, unitPrice: String, amount: String)
+    var groups: [Group]
+    /// The last is what is to be paid.
+    var totals: [Fact]
+    /// Small, under the totals.
+    var totalNotes: [String]
+    var paymentTitle: String
+    var payment: [String]
+    var evidence: [Evidence]
+    /// For the metadata: `2026-12-01`; the period's last day on a draft.
+    var day: String
+}
+
+extension InvoicePresentation {
+    init(_ document: InvoiceDocument, standing: InvoiceStanding) {
+        let currency = document.currency
+        title = standing.state == .draft ? "Draft invoice" : "Invoice"
+        reference = document.number ?? document.invoiceID
+        watermark = Self.watermark(standing)
+        status = Self.status(standing)
+        notices = Self.notices(standing)
+        facts = Self.facts(document)
+        seller = Party(label: "From", document.seller)
+        customer = Party(label: "Billed to", document.customer)
+        headline = "\(NumberText.grouped(document.totals.total)) \(currency)"
+        headlineDetail = Self.headlineDetail(document, standing)
+        columns = ("Description", "Quantity", "Price per 1M", "Amount (\(currency))")
+        groups = Self.groups(document)
+        totals = Self.totals(document, standing)
+        totalNotes = Self.totalNotes(document)
+        paymentTitle = "Payment"
+        let isOwed = standing.state == .finalized && !standing.usesTestClock
+        payment = isOwed ? Self.paragraphs(document.paymentInstructions) : []
+        evidence = document.serviceLevels.map { Evidence($0, currency: currency) }
+        day = document.issuedOn ?? document.period.through
+    }
+
+    /// Every row, in order.
+    var rows: [Row] { groups.flatMap(\.blocks).flatMap(\.rows) }
+
+    private static func watermark(_ standing: InvoiceStanding) -> String? {
+        switch standing.state {
+        case .draft: "DRAFT"
+        case .void: "VOID"
+        case .finalized, .paid: standing.usesTestClock ? "TEST" : nil
+        }
+    }
+
+    private static func status(_ standing: InvoiceStanding) -> String? {
+        let day = standing.since.map { " on \(DateText.day($0))" } ?? ""
+        return switch standing.state {
+        case .draft, .finalized: nil
+        case .paid: "Paid\(day)"
+        case .void: "Void\(day.isEmpty ? "" : " since" + day.dropFirst(3))"
+        }
+    }
+
+    private static func notices(_ standing: InvoiceStanding) -> [String] {
+        var notices: [String] = []
+        switch standing.state {
+        case .draft: notices.append("This is a draft. It has no number, can still change, and is not to be paid.")
+        case .void: notices.append("This invoice is void. It is not to be paid.")
+        case .finalized, .paid: break
+        }
+        if standing.usesTestClock {
+            notices.append("Made on a test clock: a trial run, not a request for payment.")
+        }
+        return notices
+    }
+
+    private static func facts(_ document: InvoiceDocument) -> [Fact] {
+        var facts: [Fact] = []
+        if let number = document.number { facts.append(Fact(label: "Invoice number", value: number)) }
+        if let issued = document.issuedOn { facts.append(Fact(label: "Issued", value: DateText.day(issued))) }
+        if let due = document.dueOn { facts.append(Fact(label: "Due", value: DateText.day(due))) }
+        let period = document.period
+        facts.append(
+            Fact(label: "Billing period", value: DateText.days(from: period.from, through: period.through)))
+        facts.append(Fact(label: "Time zone", value: period.timeZone))
+        if let account = document.customer.accountID { facts.append(Fact(label: "Account", value: account)) }
+        return facts + [Fact(label: "Invoice id", value: document.invoiceID)]
+    }
+
+    private static func headlineDetail(_ document: InvoiceDocument, _ standing: InvoiceStanding) -> String {
+        let span = DateText.span(from: document.period.from, through: document.period.through)
+        switch standing.state {
+        case .draft: return "so far for \(span)"
+        case .paid: return "paid, for \(span)"
+        case .void: return "not owed: this invoice is void"
+        case .finalized:
+            if NumberText.isZero(document.totals.total) { return "nothing to pay, for \(span)" }
+            return document.dueOn.map { "due on \(DateText.day($0))" } ?? "due"
+        }
+    }
+
+    private static func totals(_ document: InvoiceDocument, _ standing: InvoiceStanding) -> [Fact] {
+        var totals: [Fact] = []
+        if !NumberText.isZero(document.totals.credits) {
+            totals.append(Fact(label: "Charges", value: NumberText.grouped(document.totals.charges)))
+            totals.append(Fact(label: "Service level credits", value: NumberText.grouped(document.totals.credits)))
+        }
+        let label =
+            switch standing.state {
+            case .finalized: "Total due"
+            case .draft, .paid, .void: "Total"
+            }
+        let total = "\(NumberText.grouped(document.totals.total)) \(document.currency)"
+        return totals + [Fact(label: label, value: total)]
+    }
+
+    private static func totalNotes(_ document: InvoiceDocument) -> [String] {
+        var notes: [String] = []
+        let totals = document.totals
+        if !NumberText.areEqual(totals.exactTotal, totals.total) {
+            let exact = NumberText.grouped(totals.exactTotal)
+            notes.append("Each line is rounded once. Exact sum before rounding: \(exact) \(document.currency).")
+        }
+        if !NumberText.isZero(totals.creditsCarriedOver) {
+            let credit = NumberText.grouped(totals.creditsCarriedOver)
+            notes.append("Credits carried over to the next invoice: \(credit) \(document.currency).")
+        }
+        return notes
+    }
+
+    private static func paragraphs(_ text: String) -> [String] {
+        text.split(whereSeparator: \.isNewline).map(String.init)
+    }
+}
+
+extension InvoicePresentation.Party {
+    fileprivate init(label: String, _ party: InvoiceDocument.Party) {
+        self.label = label
+        name = party.name
+        lines = party.address.filter { !$0.isEmpty }
+        if !party.taxID.isEmpty { lines.append("Tax ID: \(party.taxID)") }
+        if !party.email.isEmpty { lines.append(party.email) }
+    }
+}

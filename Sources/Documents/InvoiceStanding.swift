@@ -1,0 +1,22 @@
+public import Invoicing
+
+/// What has become of an invoice since its document was frozen. It is shown beside the document and is no part of it.
+public struct InvoiceStanding: Hashable, Sendable {
+    public var state: InvoiceState
+    /// The local day on which it was paid or made void, such as `2026-12-05`; nil where it is not known.
+    public var since: String?
+    /// True where the account's time is a test clock's: such an invoice asks nobody for money, and says so.
+    public var usesTestClock: Bool
+
+    /// A state, with the day on which it was reached.
+    public init(_ state: InvoiceState, since: String? = nil, usesTestClock: Bool = false) {
+        self.state = state
+        self.since = since
+        self.usesTestClock = usesTestClock
+    }
+
+    /// What the document alone tells: one without a number is a draft, any other waits for payment.
+    public init(of document: InvoiceDocument) {
+        self.init(document.number == nil ? .draft : .finalized)
+    }
+}
