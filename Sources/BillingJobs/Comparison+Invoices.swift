@@ -1,0 +1,161 @@
+import Accounts
+import Identity
+import Invoicing
+import Ledger
+import Monetary
+import ServiceLevels
+import Storage
+
+/// Final invoices against their own lines and documents, the ledger, the records that they were made of, and the promises.
+extension Comparison {
+    mutating func compareInvoices(in tx: DatabaseTransaction) throws {
+        var lines = ReconciliationCheck("invoice lines = totals, documents and ledger")
+        var usage = ReconciliationCheck("invoiced usage = records inside the invoices' positions")
+        var promises = ReconciliationCheck("promises judged again = stored results")
+        for account in accounts {
+            let invoices = try InvoiceStorage.all(of: account.id, in: tx).filter {
+                $0.state == .finalized || $0.state == .paid
+            }
+            for invoice in invoices { try compareParts(of: invoice, account, &lines, in: tx) }
+            try compareUsage(of: invoices, account, &usage, in: tx)
+            for invoice in invoices where period(of: account).map({ $0 == invoice.period }) ?? true {
+                try comparePromises(of: invoice, account, &promises, in: tx)
+            }
+        }
+        checks += [lines, usage, promises]
+        if options.accounts == nil { checks.append(try numbers(in: tx)) }
+    }
+
+    // MARK: one invoice
+
+    private func compareParts(
+        of invoice: StoredInvoice, _ account: Account, _ check: inout ReconciliationCheck, in tx: DatabaseTransaction
+    ) throws {
+        let name = "\(invoice.number ?? "\(invoice.id)")"
+        let lines = try ReconcileStorage.lines(of: invoice, in: tx)
+        let sum = try Money.sum(lines.map(\.amount), currency: invoice.currency)
+        let exact = try Money.sum(lines.map(\.exactAmount), currency: invoice.currency)
+        check.add(left: sum, right: invoice.total)
+        if sum != invoice.total { check.report("\(name): its lines sum to \(sum), its total is \(invoice.total)") }
+        if exact != invoice.exactTotal {
+            check.report("\(name): its lines sum to \(exact) before rounding, it says \(invoice.exactTotal)")
+        }
+        guard let document = try? invoice.document() else {
+            check.report("\(name): its document cannot be read")
+            return
+        }
+        let shown = document.lines.map { "\($0.id) \($0.exactAmount) \($0.amount)" }
+        let stored = lines.map { "\($0.id) \($0.exactAmount) \($0.amount)" }
+        if shown != stored || document.totals.total != "\(invoice.total)" || document.number != invoice.number
+            || document.totals.exactTotal != "\(invoice.exactTotal)"
+        {
+            check.report("\(name): its document shows something else than its lines and total")
+        }
+        try comparePostings(of: invoice, name, account, &check, in: tx)
+    }
+
+    private func comparePostings(
+        of invoice: StoredInvoice, _ name: String, _ account: Account, _ check: inout ReconciliationCheck,
+        in tx: DatabaseTransaction
+    ) throws {
+        guard let issuedOn = invoice.issuedOn, let issuedAt = invoice.issuedAt else { return }
+        let expected = try InvoicePostings(
+            accountID: account.id, invoiceID: invoice.id, number: name,
+            amounts: InvoiceStorage.amounts(of: invoice, in: tx)
+        ).finalized(on: issuedOn, at: issuedAt)
+        // A transaction that does not balance cannot be read as one; that is the ledger's own check.
+        let booked = try? LedgerStorage.transactions(of: account, kind: .invoice, invoice: invoice.id, in: tx).first
+        if booked?.postings != expected?.postings {
+            check.report(
+                "\(name): the ledger books \(booked?.text ?? "nothing"), its lines say \(expected?.text ?? "-")")
+        }
+    }
+
+    // MARK: usage
+
+    /// The newest invoice's positions say which records the account's invoices hold, late ones as adjustments.
+    private func compareUsage(
+        of invoices: [StoredInvoice], _ account: Account, _ check: inout ReconciliationCheck,
+        in tx: DatabaseTransaction
+    ) throws {
+        guard let newest = invoices.max(by: { $0.period.start < $1.period.start }) else { return }
+        var invoiced: [Timestamp: Money] = [:]
+        for line in try invoices.flatMap({ try ReconcileStorage.lines(of: $0, in: tx) })
+        where line.kind == .usage || line.kind == .adjustment {
+            let before = invoiced[line.periodStart] ?? .zero(account.currency)
+            invoiced[line.periodStart] = try before.adding(line.exactAmount)
+        }
+        for invoice in invoices where period(of: account).map({ $0 == invoice.period }) ?? true {
+            let split = try ReconcileStorage.split(
+                invoice.period, by: newest.positions, account: account, in: tx)
+            let lines = invoiced[invoice.period.start] ?? .zero(account.currency)
+            check.add(left: lines, right: split.inside)
+            let month = CivilMonth(of: account.calendar.day(of: invoice.period.start))
+            if lines != split.inside {
+                check.report("\(label(account)) \(month): invoiced \(lines), records sum to \(split.inside)")
+            }
+            if !split.outside.isZero {
+                check.note(
+                    "\(label(account)) \(month): \(split.outside) \(account.currency) came later and will be an "
+                        + "adjustment")
+            }
+        }
+    }
+
+    // MARK: promises
+
+    /// Judged again unless requests came later than the month's own invoice: those do not reopen it.
+    private func comparePromises(
+        of invoice: StoredInvoice, _ account: Account, _ check: inout ReconciliationCheck, in tx: DatabaseTransaction
+    ) throws {
+        let month = CivilMonth(of: account.calendar.day(of: invoice.period.start))
+        let split = try ReconcileStorage.split(invoice.period, by: invoice.positions, account: account, in: tx)
+        if split.requestsOutside > 0 {
+            check.note(
+                "\(label(account)) \(month): \(split.requestsOutside) requests came after it was closed; not judged again"
+            )
+            return
+        }
+        let accountMonth = try AccountMonth(account, month: month, histories: histories, in: tx)
+        let again = try ServiceLevelEvaluation(accountMonth, evaluatedAt: invoice.createdAt, in: tx).results
+        let stored = try ServiceLevelStorage.results(of: account.id, periodStart: invoice.period.start, in: tx)
+        for result in again { check.add(left: result.exactCredit, right: .zero(account.currency)) }
+        for result in stored { check.add(left: .zero(account.currency), right: result.exactCredit) }
+        let expected = Set(again.map(\.facts))
+        let found = Set(stored.map(\.facts))
+        for facts in expected.subtracting(found).sorted() {
+            check.report("\(label(account)) \(month): judged again, and not stored so: \(facts)")
+        }
+        for facts in found.subtracting(expected).sorted() {
+            check.report("\(label(account)) \(month): stored, and not judged so again: \(facts)")
+        }
+    }
+
+    // MARK: numbers
+
+    private func numbers(in tx: DatabaseTransaction) throws -> ReconciliationCheck {
+        var check = ReconciliationCheck("invoice numbers without a gap")
+        for series in try ReconcileStorage.numberSeries(in: tx) {
+            check.add(.count("numbers"), left: Int128(series.count), right: Int128(series.next - 1))
+            if series.count != series.next - 1 || series.highest != series.count {
+                check.report(
+                    "\(series.series): \(series.count) invoices, the highest number is \(series.highest), the next would "
+                        + "be \(series.next)")
+            }
+        }
+        return check
+    }
+}
+
+extension LedgerTransaction {
+    fileprivate var text: String {
+        postings.map { "\($0.ledgerAccount.rawValue) \($0.amount)" }.joined(separator: ", ")
+    }
+}
+
+extension StoredPromiseResult {
+    fileprivate var facts: String {
+        "\(subscriptionID) \(tier) \(objective.name) \(promised) \(status.rawValue) \(attainment.good)/"
+            + "\(attainment.counted) \(excluded) \(creditPercent) \(base) \(exactCredit) \(credit)"
+    }
+}

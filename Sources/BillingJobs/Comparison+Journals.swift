@@ -1,0 +1,138 @@
+import Accounts
+import Identity
+import Metering
+import Storage
+import UsageJournal
+
+/// Journal files against records.
+extension Comparison {
+    /// Entries looked up in one go.
+    private static let entriesPerLookup = 1000
+
+    /// Each ingested entry must be stored as it was written, and nothing may be stored that was not written.
+    mutating func compareJournals(in tx: DatabaseTransaction) throws {
+        var check = ReconciliationCheck("journal files = records")
+        let registered = try JournalStorage.list(in: tx)
+        var seen: Set<JournalID> = []
+        for directory in options.journalDirectories {
+            do {
+                let reader = try JournalReader(directory: directory)
+                seen.insert(reader.journalID)
+                guard let journal = registered.first(where: { $0.id == reader.journalID }) else {
+                    check.report("\(directory) is journal \(reader.journalID), which the database does not know")
+                    continue
+                }
+                try compare(journal, reader, &check, in: tx)
+            } catch let error as JournalError {
+                check.report("\(directory) cannot be read: \(error)")
+            }
+        }
+        for journal in registered where !seen.contains(journal.id) && journal.retiredAt == nil {
+            check.note("journal \(journal.id) of gateway \(journal.gateway) was not read: name its directory")
+        }
+        checks.append(check)
+    }
+
+    private func compare(
+        _ journal: RegisteredJournal, _ start: JournalReader, _ check: inout ReconciliationCheck,
+        in tx: DatabaseTransaction
+    ) throws {
+        var reader = start
+        let end = JournalPosition(segment: journal.mark.segment, offset: journal.mark.offset)
+        var found = JournalContent()
+        while true {
+            let items = try reader.next(limit: Self.entriesPerLookup, upTo: end)
+            if items.isEmpty { break }
+            let entries = found.add(items, ingestedUpTo: end, journal: journal, &check)
+            try compareStored(entries, &check, in: tx)
+        }
+        let stored = try ReconcileStorage.recordCounts(
+            of: journal.id, fromSegment: found.firstSegment ?? 1, upTo: journal.mark, in: tx)
+        check.add(.count("requests"), left: Int128(found.requests), right: Int128(stored.requests))
+        check.add(.count("attempts"), left: Int128(found.attempts), right: Int128(stored.attempts))
+        if reader.position < end {
+            check.report(
+                "journal \(journal.id) ends at \(reader.position), but is ingested up to \(journal.mark): its files are "
+                    + "older than the database")
+        }
+    }
+
+    private func compareStored(
+        _ entries: [UsageEntry], _ check: inout ReconciliationCheck, in tx: DatabaseTransaction
+    ) throws {
+        for entry in entries {
+            guard let stored = try RecordStorage.find(entry.request.id, in: tx) else {
+                check.report("\(entry.request.id) is in the journal and not among the records")
+                continue
+            }
+            let written = Self.facts(entry.request, entry.attempts)
+            let read = Self.facts(stored.request, stored.attempts.map(\.record))
+            if written != read {
+                check.report("\(entry.request.id) is stored otherwise than it was written: \(written) became \(read)")
+            }
+        }
+    }
+
+    /// What of a request decides about money and promises.
+    private static func facts(_ request: RequestRecord, _ attempts: [AttemptRecord]) -> String {
+        let head = [
+            "\(request.accountID)", "\(request.tenantID)", "\(request.projectID)", "\(request.keyID)",
+            "\(request.subscriptionID)", request.modelRequested, request.tierRequested, request.outcome.rawValue,
+            "\(request.httpStatus)", text(request.marks.firstByte), text(request.marks.firstToken),
+            text(request.marks.end),
+        ]
+        let tries = attempts.sorted { $0.number < $1.number }.map { attempt in
+            [
+                "\(attempt.id)", attempt.priceKey, attempt.tierServed ?? "-", "\(attempt.buckets.facts)",
+                attempt.usageSource.rawValue, attempt.termination.rawValue, attempt.isDelivered ? "delivered" : "-",
+                attempt.contradiction ?? "-",
+            ].joined(separator: " ")
+        }
+        return (head + tries).joined(separator: " ")
+    }
+
+    private static func text(_ mark: Int64?) -> String { mark.map { "\($0)" } ?? "-" }
+}
+
+/// What the ingested part of a journal holds.
+private struct JournalContent {
+    var requests: Int64 = 0
+    var attempts: Int64 = 0
+    /// The first segment that is still there.
+    var firstSegment: Int64?
+    private var ids: Set<RequestID> = []
+
+    /// Counts items; returns the closed requests among them, each once.
+    mutating func add(
+        _ items: [JournalItem], ingestedUpTo end: JournalPosition, journal: RegisteredJournal,
+        _ check: inout ReconciliationCheck
+    ) -> [UsageEntry] {
+        var entries: [UsageEntry] = []
+        for item in items where item.end <= end {
+            switch item.content {
+            case .entry(let entry):
+                if firstSegment == nil { firstSegment = item.end.segment }
+                guard case .close(let closed) = entry, ids.insert(closed.request.id).inserted else { continue }
+                requests += 1
+                attempts += Int64(closed.attempts.count)
+                entries.append(closed)
+            case .quarantined(let range):
+                if range.reason == .missingSegment, firstSegment == nil {
+                    check.note("journal \(journal.id): segments up to \(range.lastSegment) are removed")
+                } else {
+                    check.report("journal \(journal.id): \(range)")
+                }
+            }
+        }
+        return entries
+    }
+}
+
+extension TokenBuckets {
+    fileprivate var facts: [Int64] {
+        [
+            inputUncached, cacheRead, cacheWriteFiveMinutes, cacheWriteHour, cacheWriteLong, outputVisible,
+            outputReasoning,
+        ]
+    }
+}

@@ -1,0 +1,72 @@
+import Accounts
+import Identity
+import Invoicing
+import Ledger
+import Monetary
+import Storage
+
+/// The ledger against rollups, invoices and credits.
+extension Comparison {
+    mutating func compareLedger(in tx: DatabaseTransaction) throws {
+        var accruals = ReconciliationCheck("usage rollups = ledger accruals")
+        var zero = ReconciliationCheck("every ledger transaction sums to zero")
+        var balances = ReconciliationCheck("ledger balances = invoices and credits")
+        for account in accounts {
+            let sums = try ReconcileStorage.accrualSums(of: account, days: days, in: tx)
+            accruals.add(left: sums.rated, right: sums.booked)
+            for open in try LedgerStorage.openAccruals(of: account, in: tx)
+            where days.map({ $0.contains(open.day) }) ?? true {
+                accruals.report(
+                    "\(label(account)) \(open.product) \(open.day): rated \(open.rated), booked \(open.booked)")
+            }
+            for transaction in try LedgerStorage.unbalanced(account: account, in: tx) {
+                zero.report("\(label(account)) \(transaction.id) sums to \(transaction.sum)")
+            }
+            try compareBalances(of: account, &balances, in: tx)
+        }
+        checks += [accruals, zero, balances]
+    }
+
+    private func compareBalances(
+        of account: Account, _ check: inout ReconciliationCheck, in tx: DatabaseTransaction
+    ) throws {
+        let expected = try expectedBalances(of: account, in: tx)
+        let booked = try LedgerStorage.balances(of: account, in: tx)
+        for ledgerAccount in LedgerAccount.allCases {
+            guard let expected = expected[ledgerAccount] else { continue }
+            let balance = booked[ledgerAccount] ?? .zero(account.currency)
+            check.add(left: balance, right: expected)
+            if balance != expected {
+                check.report("\(label(account)) \(ledgerAccount.rawValue): booked \(balance), expected \(expected)")
+            }
+        }
+    }
+
+    /// What the balances must be by the tables that they stand for.
+    private func expectedBalances(
+        of account: Account, in tx: DatabaseTransaction
+    ) throws -> [LedgerAccount: Money] {
+        let nothing = Money.zero(account.currency)
+        var balances: [LedgerAccount: Money] = [
+            .receivables: nothing, .cash: nothing, .unbilledReceivables: nothing, .serviceLevelCreditsOwed: nothing,
+        ]
+        func add(_ amount: Money, to ledgerAccount: LedgerAccount) throws {
+            balances[ledgerAccount] = try (balances[ledgerAccount] ?? nothing).adding(amount)
+        }
+        // Accruals are held against the rollups on their own; here it counts what invoices took of them.
+        try add(
+            try ReconcileStorage.accrualSums(of: account, days: nil, in: tx).booked, to: .unbilledReceivables)
+        for invoice in try InvoiceStorage.all(of: account.id, in: tx)
+        where invoice.state == .finalized || invoice.state == .paid {
+            let amounts = try InvoiceStorage.amounts(of: invoice, in: tx)
+            try add(invoice.total, to: invoice.state == .paid ? .cash : .receivables)
+            try add(amounts.usage.negated(), to: .unbilledReceivables)
+        }
+        let everBefore = Timestamp(milliseconds: .max / 2_000)
+        for granted in try ServiceLevelStorage.granted(to: account.id, before: everBefore, in: tx) {
+            try add(
+                try granted.appliedExact.subtracting(granted.result.exactCredit), to: .serviceLevelCreditsOwed)
+        }
+        return balances
+    }
+}

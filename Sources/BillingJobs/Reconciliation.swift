@@ -1,0 +1,91 @@
+public import Accounts
+public import Identity
+import Pricing
+public import Storage
+
+/// Compares every station of a token's way: journal files, records, rollups, ledger, invoices; and an engine's own count
+/// where there is one. Reads one moment of the database and changes nothing.
+public struct Reconciliation: Sendable {
+    /// What is compared.
+    public struct Options: Sendable {
+        /// Only usage of this calendar month, in each account's zone; nil for all. Balances are always over all time.
+        public var month: CivilMonth?
+        /// Only these accounts; nil for all.
+        public var accounts: [AccountID]?
+        /// Directories of gateways' journals that can be read from here.
+        public var journalDirectories: [String] = []
+        /// An engine's own book; nil where there is none.
+        public var engineCounts: [EngineCount]?
+        /// Brings the ledger up to date first: where nothing posts regularly, usage of today would show as a difference.
+        public var postsLedgerFirst = false
+        /// Real time; only the posting before uses it.
+        public var now: Timestamp
+
+        /// Everything, of all accounts.
+        public init(now: Timestamp) {
+            self.now = now
+        }
+    }
+
+    private let database: Database
+    private let options: Options
+
+    /// A comparison with these options.
+    public init(database: Database, options: Options) {
+        self.database = database
+        self.options = options
+    }
+
+    /// Compares everything. What cannot be read is a difference, not an error; errors are the database's own.
+    public func run() async throws -> ReconciliationReport {
+        if options.postsLedgerFirst {
+            _ = try await LedgerPoster(database: database).postAll(now: options.now)
+        }
+        return try await database.read { [options] tx in
+            var comparison = try Comparison(options, in: tx)
+            try comparison.compareJournals(in: tx)
+            try comparison.compareRecords(in: tx)
+            try comparison.compareLedger(in: tx)
+            try comparison.compareInvoices(in: tx)
+            try comparison.compareEngine(in: tx)
+            return ReconciliationReport(checks: comparison.checks)
+        }
+    }
+}
+
+/// What all parts of a comparison share.
+struct Comparison {
+    let options: Reconciliation.Options
+    /// The accounts compared.
+    let accounts: [Account]
+    let histories: [String: PlanHistory]
+    var checks: [ReconciliationCheck] = []
+    /// Completed requests by the gateways' records, with what the engine should have counted.
+    var completed: [RequestID: RecordedTokens] = [:]
+
+    /// The most completed requests that are held against an engine's book.
+    static let completedMax = 2_000_000
+
+    init(_ options: Reconciliation.Options, in tx: DatabaseTransaction) throws {
+        self.options = options
+        let ids = try options.accounts?.sorted() ?? AccountStorage.ids(in: tx)
+        accounts = try ids.map { try AccountStorage.require($0, in: tx) }
+        histories = try PlanStorage.histories(in: tx)
+    }
+
+    /// The span of an account's usage that is compared; nil for all.
+    func period(of account: Account) -> BillingPeriod? {
+        options.month.map { account.calendar.period(of: $0) }
+    }
+
+    /// The month's local days; nil for all.
+    var days: ClosedRange<CivilDate>? {
+        options.month.map { month in
+            let next = month.advanced(by: 1).firstDay
+            return month.firstDay...CivilDate(daysSince1970: next.daysSince1970 - 1)
+        }
+    }
+
+    /// The last part of an account's name in messages.
+    func label(_ account: Account) -> String { "\(account.name) (\(account.id))" }
+}

@@ -1,0 +1,230 @@
+public import Accounts
+public import Identity
+public import Invoicing
+public import Monetary
+public import Postgres
+
+/// A row of a rollup, or what records add up to under the same key.
+public struct RollupRow: Hashable, Sendable {
+    /// What tells rows of one account apart.
+    public struct Key: Hashable, Sendable {
+        public let periodStart: Timestamp
+        public let hourStart: Timestamp
+        public let tenantID: TenantID
+        public let projectID: ProjectID
+        public let keyID: KeyID
+        public let subscriptionID: SubscriptionID
+        public let model: String
+        /// The effective price of a usage rollup, the tier of a request rollup.
+        public let last: String
+
+        /// Names a row.
+        public init(
+            periodStart: Timestamp, hourStart: Timestamp, tenantID: TenantID, projectID: ProjectID, keyID: KeyID,
+            subscriptionID: SubscriptionID, model: String, last: String
+        ) {
+            self.periodStart = periodStart
+            self.hourStart = hourStart
+            self.tenantID = tenantID
+            self.projectID = projectID
+            self.keyID = keyID
+            self.subscriptionID = subscriptionID
+            self.model = model
+            self.last = last
+        }
+    }
+
+    public let key: Key
+    /// The row's numbers, in the order of its columns; amounts in 10⁻¹² of the currency's unit.
+    public let numbers: [Int128]
+}
+
+/// What of a period's records lies inside a vector of positions, and what came later.
+public struct VectorSplit: Hashable, Sendable {
+    /// Billed by records inside.
+    public let inside: Money
+    /// Billed by records that came later.
+    public let outside: Money
+    /// Requests that came later.
+    public let requestsOutside: Int64
+}
+
+/// Sums and rows as they are stored, for reconcile to compare.
+public enum ReconcileStorage {
+    /// `records, quantity, amount, waived_quantity, waived_amount` of each usage rollup.
+    public static func usageRollups(
+        of account: Account, in period: BillingPeriod?, in tx: Transaction
+    ) throws -> [RollupRow] {
+        try tx.query(
+            """
+            SELECT \(keyColumns), price_id AS last, ARRAY[
+                records::numeric, quantity, amount * 1000000000000, waived_quantity, waived_amount * 1000000000000
+            ]::numeric(38, 0)[] AS numbers
+            FROM usage_rollups WHERE account_id = \(account.id) \(within(period))
+            """
+        ).map(row)
+    }
+
+    /// `requests, successes, client_errors, client_aborts, provider_errors, gateway_losses` of each request rollup.
+    public static func requestRollups(
+        of account: Account, in period: BillingPeriod?, in tx: Transaction
+    ) throws -> [RollupRow] {
+        try tx.query(
+            """
+            SELECT \(keyColumns), tier AS last, ARRAY[
+                requests, successes, client_errors, client_aborts, provider_errors, gateway_losses
+            ]::numeric(38, 0)[] AS numbers
+            FROM request_rollups WHERE account_id = \(account.id) \(within(period))
+            """
+        ).map(row)
+    }
+
+    private static let keyColumns: SQL =
+        "period_start, hour_start, tenant_id, project_id, key_id, subscription_id, model"
+
+    private static func within(_ period: BillingPeriod?) -> SQL {
+        period.map { "AND period_start >= \($0.start) AND period_start < \($0.end)" } ?? ""
+    }
+
+    private static func row(_ row: Row) throws -> RollupRow {
+        RollupRow(
+            key: RollupRow.Key(
+                periodStart: try row.decode("period_start"), hourStart: try row.decode("hour_start"),
+                tenantID: try row.decode("tenant_id"), projectID: try row.decode("project_id"),
+                keyID: try row.decode("key_id"), subscriptionID: try row.decode("subscription_id"),
+                model: try row.decode("model"), last: try row.decode("last")),
+            numbers: try row.decode("numbers", as: [Int128].self))
+    }
+
+    /// Attempts of the account's period: all, and those that wait or waited in suspense.
+    public static func attemptCounts(
+        of account: AccountID, in period: BillingPeriod?, in tx: Transaction
+    ) throws -> (attempts: Int64, suspended: Int64) {
+        let span: SQL = period.map { "AND accepted_at >= \($0.start) AND accepted_at < \($0.end)" } ?? ""
+        let row = try tx.query(
+            """
+            SELECT (SELECT count(*) FROM attempt_records WHERE account_id = \(account) \(span)) AS attempts,
+                (SELECT count(*) FROM suspense WHERE account_id = \(account) \(span)) AS suspended
+            """
+        ).only()
+        return (try row.decode("attempts"), try row.decode("suspended"))
+    }
+
+    /// Requests and attempts that a journal's part from `segment` up to `mark` gave.
+    public static func recordCounts(
+        of journal: JournalID, fromSegment segment: Int64, upTo mark: JournalMark, in tx: Transaction
+    ) throws -> (requests: Int64, attempts: Int64) {
+        func count(_ table: String) throws -> Int64 {
+            try tx.query(
+                """
+                SELECT count(*) FROM \(unescaped: table)
+                WHERE journal_id = \(journal) AND journal_segment >= \(segment)
+                    AND (journal_segment, journal_offset) <= (\(mark.segment), \(mark.offset))
+                """
+            ).onlyValue()
+        }
+        return (try count("request_records"), try count("attempt_records"))
+    }
+
+    /// The rollups' amounts and what of them is booked, by local day; the sums over `days`, or over all.
+    public static func accrualSums(
+        of account: Account, days: ClosedRange<CivilDate>?, in tx: Transaction
+    ) throws -> (rated: Money, booked: Money) {
+        let zone = account.calendar.zoneName
+        let ratedDays: SQL =
+            days.map {
+                """
+                AND (hour_start AT TIME ZONE \(zone))::date
+                    BETWEEN \($0.lowerBound)::date AND \($0.upperBound)::date
+                """
+            } ?? ""
+        let bookedDays: SQL =
+            days.map { "AND t.day BETWEEN \($0.lowerBound)::date AND \($0.upperBound)::date" } ?? ""
+        let row = try tx.query(
+            """
+            SELECT (
+                SELECT coalesce(sum(amount), 0)::numeric(38, 12) FROM usage_rollups
+                WHERE account_id = \(account.id) \(ratedDays)
+            ) AS rated, (
+                SELECT coalesce(sum(p.amount), 0)::numeric(38, 12)
+                FROM ledger_transactions t JOIN ledger_postings p USING (account_id, transaction_id)
+                WHERE t.account_id = \(account.id) AND t.kind = 'accrual'
+                    AND p.ledger_account = 'unbilled_receivables' \(bookedDays)
+            ) AS booked
+            """
+        ).only()
+        return (try row.money("rated", account.currency), try row.money("booked", account.currency))
+    }
+
+    /// A period's billed records, by whether they lie inside the vector.
+    public static func split(
+        _ period: BillingPeriod, by vector: JournalVector, account: Account, in tx: Transaction
+    ) throws -> VectorSplit {
+        let row = try tx.query(
+            """
+            WITH v AS (SELECT * FROM \(vector.rows) AS v(journal_id, segment, byte_offset))
+            SELECT coalesce(sum(t.amount) FILTER (WHERE \(inside("t"))), 0)::numeric(38, 12) AS inside,
+                coalesce(sum(t.amount) FILTER (WHERE NOT \(inside("t"))), 0)::numeric(38, 12) AS outside,
+                (
+                    SELECT count(*) FROM request_records r LEFT JOIN v USING (journal_id)
+                    WHERE r.account_id = \(account.id) AND r.accepted_at >= \(period.start)
+                        AND r.accepted_at < \(period.end) AND NOT \(inside("r"))
+                ) AS requests
+            FROM attempt_records t LEFT JOIN v USING (journal_id)
+            WHERE t.account_id = \(account.id) AND t.accepted_at >= \(period.start) AND t.accepted_at < \(period.end)
+                AND t.rating = 'rated'
+            """
+        ).only()
+        return VectorSplit(
+            inside: try row.money("inside", account.currency), outside: try row.money("outside", account.currency),
+            requestsOutside: try row.decode("requests"))
+    }
+
+    private static func inside(_ table: String) -> SQL {
+        let columns = "\(table).journal_segment, \(table).journal_offset"
+        return "coalesce((\(unescaped: columns)) <= (v.segment, v.byte_offset), false)"
+    }
+
+    /// A stored line as reconcile compares it.
+    public struct LineRow: Hashable, Sendable {
+        public let id: InvoiceLineID
+        public let kind: InvoiceLineKind
+        public let periodStart: Timestamp
+        public let exactAmount: Money
+        public let amount: Money
+    }
+
+    /// An invoice's stored lines, in order.
+    public static func lines(of invoice: StoredInvoice, in tx: Transaction) throws -> [LineRow] {
+        try tx.query(
+            """
+            SELECT line_id, kind, period_start, exact_amount, amount FROM invoice_lines
+            WHERE account_id = \(invoice.accountID) AND invoice_id = \(invoice.id) ORDER BY ordinal
+            """
+        ).map { row in
+            LineRow(
+                id: try row.decode("line_id"), kind: try row.value("kind"), periodStart: try row.decode("period_start"),
+                exactAmount: try row.money("exact_amount", invoice.currency),
+                amount: try row.money("amount", invoice.currency))
+        }
+    }
+
+    /// Each number series: the next number, how many invoices carry one of its numbers, and the highest of them.
+    public static func numberSeries(
+        in tx: Transaction
+    ) throws -> [(series: String, next: Int64, count: Int64, highest: Int64)] {
+        try tx.query(
+            """
+            SELECT s.series, s.next_number, count(i.number) AS count,
+                coalesce(max(substring(i.number FROM length(s.series) + 2)::bigint), 0) AS highest
+            FROM number_series s LEFT JOIN invoices i ON starts_with(i.number, s.series || '-')
+            GROUP BY s.series, s.next_number ORDER BY s.series
+            """
+        ).map { row in
+            (
+                try row.decode("series"), try row.decode("next_number"), try row.decode("count"),
+                try row.decode("highest")
+            )
+        }
+    }
+}
