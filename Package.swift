@@ -86,6 +86,16 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
+            name: "AdminAPI",
+            dependencies: [
+                "Accounts", "Engines", "Identity", "Invoicing", "Metering", "Monetary", "Pricing", "ServiceLevels",
+                "Storage", "Telemetry",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .target(
             name: "BillingJobs",
             dependencies: [
                 "Accounts", "Identity", "Invoicing", "Ledger", "Metering", "Monetary", "Pricing", "ServiceLevels",
@@ -96,10 +106,14 @@ let package = Package(
         .executableTarget(
             name: "tollgate",
             dependencies: [
-                "Accounts", "ControlPlane", "EngineSimulator", "Engines", "Gateway", "Identity", "Invoicing",
-                "Metering", "Monetary", "Postgres", "Pricing", "Storage", "Telemetry", "UsageJournal",
+                "Accounts", "AdminAPI", "BillingJobs", "ControlPlane", "Documents", "EngineSimulator", "Engines",
+                "Gateway", "Identity", "Invoicing", "Metering", "Monetary", "Postgres", "Pricing", "ServiceLevels",
+                "Storage", "Telemetry", "UsageJournal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: settings
@@ -118,6 +132,8 @@ let package = Package(
         ),
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),
         .testTarget(
+            name: "EndToEndTests", dependencies: ["NaiveArithmetic", "Postgres", "TestSupport"], swiftSettings: settings),
+        .testTarget(
             name: "UsageJournalTests", dependencies: ["UsageJournal", "Identity", "Metering"], swiftSettings: settings),
         .testTarget(
             name: "LedgerTests", dependencies: ["Ledger", "Identity", "Monetary", "NaiveArithmetic"],
@@ -125,6 +141,13 @@ let package = Package(
         .testTarget(
             name: "ServiceLevelsTests",
             dependencies: ["ServiceLevels", "Identity", "Metering", "Monetary", "NaiveArithmetic"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "AdminAPITests",
+            dependencies: [
+                "AdminAPI", "Accounts", "Engines", "Identity", "Invoicing", "Metering", "Monetary", "Pricing",
+                "ServiceLevels", "Storage", "Telemetry", "TestSupport",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "BillingJobsTests",
@@ -158,6 +181,7 @@ let package = Package(
             name: "GatewayTests",
             dependencies: [
                 "Gateway", "Accounts", "Engines", "Identity", "Metering", "Telemetry", "TestSupport", "UsageJournal",
+                .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: settings),
         .testTarget(

@@ -17,8 +17,11 @@ public struct StreamMeter: Sendable {
     /// What the stream has said so far.
     public private(set) var facts = AnswerFacts()
 
-    /// A meter at the start of a stream.
-    public init() {}
+    private let choiceCount: Int64
+    private var choiceUsage = ChoiceUsage()
+
+    /// A meter at the start of a stream that will have so many choices.
+    public init(choiceCount: Int64 = 1) { self.choiceCount = choiceCount }
 
     /// Notes an event that was too long to be looked at.
     public mutating func skipEvent() { facts.unreadCount += 1 }
@@ -70,6 +73,7 @@ public struct StreamMeter: Sendable {
         if let usage = chunk.usage {
             if facts.usage == nil { facts.usage = EngineUsage() }
             facts.usage?.update(with: usage)
+            if choiceCount > 1, chunk.hasEmptyChoices { choiceUsage.add(usage, choiceCount, to: &facts.usage) }
         }
         facts.finishedChoices += chunk.finishedChoices
         if let reason = chunk.finishReason { facts.finishReason = chunk.name(reason) ?? facts.finishReason }
@@ -85,6 +89,24 @@ public struct StreamMeter: Sendable {
             return .content
         }
         return chunk.usage != nil && chunk.hasEmptyChoices ? .usageChunk : .other
+    }
+}
+
+/// llama.cpp sends a usage chunk for each of several choices, with the whole prompt in each; others send one in all.
+private struct ChoiceUsage: Sendable {
+    private var chunks: Int64 = 0
+    private var completionTokens: Int64 = 0
+    private var reasoningTokens: Int64 = 0
+
+    /// Adds up the output of as many usage chunks as there are choices; a chunk beyond that is a repetition.
+    mutating func add(_ usage: EngineUsage, _ choiceCount: Int64, to total: inout EngineUsage?) {
+        chunks += 1
+        completionTokens = completionTokens.addingReportingOverflow(usage.completionTokens ?? 0).partialValue
+        reasoningTokens = reasoningTokens.addingReportingOverflow(usage.reasoningTokens ?? 0).partialValue
+        guard chunks > 1, chunks <= choiceCount, usage.completionTokens != nil else { return }
+        total?.completionTokens = completionTokens
+        if usage.reasoningTokens != nil { total?.reasoningTokens = reasoningTokens }
+        total?.totalTokens = nil
     }
 }
 

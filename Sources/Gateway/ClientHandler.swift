@@ -27,7 +27,7 @@ final class ClientHandler: ChannelInboundHandler {
         var body = ByteBuffer()
     }
 
-    private enum State {
+    enum State {
         case idle
         case reading(Incoming)
         case running(Exchange)
@@ -36,27 +36,27 @@ final class ClientHandler: ChannelInboundHandler {
         case closed
     }
 
-    private let loop: LoopContext
-    private var context: ChannelHandlerContext?
-    private var state = State.idle
+    let loop: LoopContext
+    var context: ChannelHandlerContext?
+    var state = State.idle
     private var waiting = CircularBuffer<HTTPServerRequestPart>()
     private var waitingBytes = 0
     private var isReadingPaused = false
-    private var keepsAlive = true
-    private var isHTTP11 = true
-    private var isHeadRequest = false
-    private var deadline: NIODeadline?
+    var keepsAlive = true
+    var isHTTP11 = true
+    var isHeadRequest = false
+    var deadline: NIODeadline?
     private var unwritableSince: NIODeadline?
 
     /// Bodies of refused requests up to this size are let pass by, so that the connection can be kept.
     private static let refusedBodyBytesMax = 64 * 1024
     /// How long a connection is kept open for a client to read a last answer.
-    private static let discardMilliseconds: Int64 = 2000
+    static let discardMilliseconds: Int64 = 2000
 
     init(loop: LoopContext) { self.loop = loop }
 
-    private var shared: GatewayShared { loop.shared }
-    private var times: GatewayConfiguration.Times { shared.configuration.times }
+    var shared: GatewayShared { loop.shared }
+    var times: GatewayConfiguration.Times { shared.configuration.times }
 
     // MARK: What an exchange needs
 
@@ -146,14 +146,14 @@ final class ClientHandler: ChannelInboundHandler {
         if waitingBytes > shared.configuration.limits.pipelinedBytes { setReading(false) }
     }
 
-    private func setReading(_ reads: Bool) {
+    func setReading(_ reads: Bool) {
         guard reads == isReadingPaused, let channel = context?.channel else { return }
         isReadingPaused = !reads
         try? channel.syncOptions?.setOption(.autoRead, value: reads)
         if reads { channel.read() }
     }
 
-    private func take(_ part: HTTPServerRequestPart) {
+    func take(_ part: HTTPServerRequestPart) {
         switch (part, state) {
         case (.head(let head), .idle): takeHead(head)
         case (.body(let bytes), .reading(var incoming)):
@@ -223,117 +223,8 @@ final class ClientHandler: ChannelInboundHandler {
         return incoming
     }
 
-    // MARK: Answering
-
-    private func answer(_ incoming: Incoming) {
-        deadline = nil
-        if let refusal = incoming.refusal { return refuse(refusal, incoming, closes: false) }
-        if incoming.head.method == .OPTIONS {
-            return respond(.noContent, headers: [("allow", incoming.route.allowed)], body: nil)
-        }
-        switch incoming.route {
-        case .inference: infer(incoming)
-        default: respond(LocalAnswers(shared: shared).answer(to: incoming.route, grant: incoming.grant), incoming)
-        }
-    }
-
-    private func respond(_ answer: LocalAnswers.Answer, _ incoming: Incoming) {
-        switch answer {
-        case .refusal(let error): refuse(error, incoming, closes: false)
-        case .body(let status, let type, let bytes):
-            respond(status, headers: [("content-type", type)], body: ByteBuffer(bytes: bytes))
-        }
-    }
-
-    private func infer(_ incoming: Incoming) {
-        guard case .inference(let operation) = incoming.route, let grant = incoming.grant else { return }
-        do {
-            let open = shared.openRequests.add(1, ordering: .relaxed).newValue
-            var isHandedOver = false
-            defer { if !isHandedOver { shared.openRequests.subtract(1, ordering: .relaxed) } }
-            guard open <= shared.configuration.limits.openRequests else { throw APIError.overloaded }
-            let admission = Admission(snapshot: shared.snapshots.current)
-            let tagsHeader = incoming.head.headers.first(name: TagReader.headerName)
-            let admitted = try incoming.body.withUnsafeReadableBytes { bytes in
-                try admission.admit(bytes, operation: operation, grant: grant, tagsHeader: tagsHeader)
-            }
-            let head = ForwardedHead(headers: incoming.head.headers, query: incoming.query)
-            let exchange = try loop.begin(admitted, client: self, head: head, body: incoming.body)
-            isHandedOver = true
-            // A connection refused at once may have ended it already.
-            if exchange.machine.state != .finished { state = .running(exchange) }
-        } catch let error as APIError {
-            refuse(error, incoming, closes: false)
-        } catch {
-            shared.log.warning("a request was not accepted by the journal", ["error": "\(error)"])
-            refuse(.journalUnavailable, incoming, closes: false)
-        }
-    }
-
-    private func refuse(_ error: APIError, _ incoming: Incoming, closes: Bool) {
-        refuse(error, grant: incoming.grant, closes: closes)
-    }
-
-    private func refuse(_ error: APIError, grant: KeyGrant?, closes: Bool) {
-        shared.refuse(error, grant: grant)
-        respond(error, requestID: nil, closes: closes)
-        endAnswer(closes: closes, isLastWord: closes)
-    }
-
-    /// Writes an error in place of an engine's answer.
-    func writeError(_ error: APIError, requestID: String) { respond(error, requestID: requestID, closes: false) }
-
-    private func respond(_ error: APIError, requestID: String?, closes: Bool) {
-        var headers = [("content-type", "application/json")]
-        if let requestID { headers.append(("x-request-id", requestID)) }
-        if let seconds = error.retryAfterSeconds { headers.append(("retry-after", String(seconds))) }
-        if error.status == 401 { headers.append(("www-authenticate", "Bearer")) }
-        write(
-            HTTPResponseStatus(statusCode: error.status), headers: headers, body: ByteBuffer(bytes: error.body),
-            closes: closes)
-    }
-
-    private func respond(_ status: HTTPResponseStatus, headers: [(String, String)], body: ByteBuffer?) {
-        write(status, headers: headers, body: body, closes: false)
-        endAnswer(closes: false)
-    }
-
-    private func write(
-        _ status: HTTPResponseStatus, headers: [(String, String)], body: ByteBuffer?, closes: Bool
-    ) {
-        var buffer = loop.buffer(512 + (body?.readableBytes ?? 0))
-        HeaderForwarding.writeStatus(status, into: &buffer)
-        for (name, value) in headers { buffer.writeString("\(name): \(value)\r\n") }
-        let framing = body.map { HeaderForwarding.Framing.length(Int64($0.readableBytes)) } ?? .none
-        HeaderForwarding.writeFraming(framing, closes: closes || closesAfterAnswer, into: &buffer)
-        if let body, !isHeadRequest { buffer.writeImmutableBuffer(body) }
-        write(buffer)
-    }
-
-    /// `isLastWord`: the client may still be sending, and would lose the answer if the connection closed at once.
-    private func endAnswer(closes: Bool, isLastWord: Bool = false) {
-        guard let context else { return }
-        if isLastWord {
-            state = .discarding
-            deadline = .now() + .milliseconds(ClientHandler.discardMilliseconds)
-            context.flush()
-            context.close(mode: .output, promise: nil)
-            setReading(true)
-        } else if closes || closesAfterAnswer {
-            state = .discarding
-            deadline = .now() + .milliseconds(times.writeStallMilliseconds)
-            let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-            context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in bound.value.close(promise: nil) }
-        } else {
-            state = .idle
-            deadline = .now() + .milliseconds(times.idleMilliseconds)
-            context.flush()
-            takeWaiting()
-        }
-    }
-
     /// Goes on with what the client sent ahead.
-    private func takeWaiting() {
+    func takeWaiting() {
         while let part = waiting.popFirst() {
             if case .body(let bytes) = part { waitingBytes -= bytes.readableBytes } else { waitingBytes -= 512 }
             take(part)

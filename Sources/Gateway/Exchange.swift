@@ -120,6 +120,7 @@ final class Exchange {
         case .stream:
             stream = StreamRelay(
                 keepsUsageChunk: admitted.request.wantsUsageChunk || !admitted.request.isStream,
+                choiceCount: admitted.request.choiceCount,
                 heldEventBytes: limits.heldEventBytes, readEventBytes: limits.readEventBytes)
             framing = client?.canReadChunks == true ? .chunked : .untilClose
             sendHead()

@@ -70,10 +70,13 @@ public final class GatewayServer: Sendable {
     /// Requests that are running.
     public var openRequestCount: Int { shared.openRequests.load(ordering: .relaxed) }
 
-    /// Says on `/readyz` that it is going, refuses new requests, and waits until the running ones have ended or
-    /// `deadline` has passed. Returns how many are still running.
+    /// Says on `/readyz` that it is going and refuses new requests; the running ones go on.
+    public func beginDraining() { shared.beginDraining() }
+
+    /// Begins draining and waits until the running requests have ended or `deadline` has passed. Returns how many are
+    /// still running.
     public func drain(deadline: Duration) async -> Int {
-        shared.beginDraining()
+        beginDraining()
         let end = ContinuousClock.now + deadline
         while openRequestCount > 0, ContinuousClock.now < end {
             try? await Task.sleep(for: .milliseconds(20))
@@ -81,8 +84,8 @@ public final class GatewayServer: Sendable {
         return openRequestCount
     }
 
-    /// Stops listening and closes every connection; running requests are cut and recorded as `gateway_lost`. Returns once
-    /// their records are in the journal, or `recordsDeadline` has passed.
+    /// Stops listening and closes every connection; running requests are cut and recorded as `gateway_lost`. Returns
+    /// once their records are in the journal, or `recordsDeadline` has passed.
     public func stop(recordsDeadline: Duration = .seconds(5)) async {
         shared.beginDraining()
         refusalsTask.cancel()

@@ -12,7 +12,7 @@ struct StreamRelay {
         static let terminator = Sightings(rawValue: 4)
     }
 
-    private(set) var meter = StreamMeter()
+    private(set) var meter: StreamMeter
     private var splitter = EventStreamSplitter()
     /// The unfinished event. Its first `flowed` bytes went on already, because there were too many to hold.
     private var pending = ByteBuffer()
@@ -25,7 +25,8 @@ struct StreamRelay {
     private let heldEventBytes: Int
     private let readEventBytes: Int
 
-    init(keepsUsageChunk: Bool, heldEventBytes: Int, readEventBytes: Int) {
+    init(keepsUsageChunk: Bool, choiceCount: Int64 = 1, heldEventBytes: Int, readEventBytes: Int) {
+        meter = StreamMeter(choiceCount: choiceCount)
         self.keepsUsageChunk = keepsUsageChunk
         self.heldEventBytes = heldEventBytes
         self.readEventBytes = readEventBytes

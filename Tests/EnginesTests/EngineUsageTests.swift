@@ -24,17 +24,22 @@ import Testing
         ),
         // DeepSeek: hit and miss make the prompt, reasoning is inside the completion.
         (
-            #"{"prompt_tokens":18,"completion_tokens":345,"total_tokens":363,"completion_tokens_details":{"reasoning_tokens":315},"prompt_cache_hit_tokens":8,"prompt_cache_miss_tokens":10}"#,
+            #"{"prompt_tokens":18,"completion_tokens":345,"total_tokens":363,"#
+                + #""completion_tokens_details":{"reasoning_tokens":315},"#
+                + #""prompt_cache_hit_tokens":8,"prompt_cache_miss_tokens":10}"#,
             TokenBuckets(inputUncached: 10, cacheRead: 8, outputVisible: 30, outputReasoning: 315)
         ),
         // xAI: reasoning comes on top, as the total shows.
         (
-            #"{"prompt_tokens":12,"completion_tokens":2,"total_tokens":334,"completion_tokens_details":{"reasoning_tokens":320}}"#,
+            #"{"prompt_tokens":12,"completion_tokens":2,"total_tokens":334,"#
+                + #""completion_tokens_details":{"reasoning_tokens":320}}"#,
             TokenBuckets(inputUncached: 12, outputVisible: 2, outputReasoning: 320)
         ),
         // vLLM names what it wrote to its cache in its own way.
         (
-            #"{"prompt_tokens":800,"total_tokens":816,"completion_tokens":16,"prompt_tokens_details":{"cached_tokens":0,"created_cache_tokens":768,"multimodal_tokens":null},"completion_tokens_details":null}"#,
+            #"{"prompt_tokens":800,"total_tokens":816,"completion_tokens":16,"#
+                + #""prompt_tokens_details":{"cached_tokens":0,"created_cache_tokens":768,"#
+                + #""multimodal_tokens":null},"completion_tokens_details":null}"#,
             TokenBuckets(inputUncached: 32, cacheWriteFiveMinutes: 768, outputVisible: 16)
         ),
         // Groq: times between the counts.
@@ -55,7 +60,8 @@ import Testing
     @Test(arguments: [
         #"{"prompt_tokens":10,"completion_tokens":4,"total_tokens":15}"#,
         #"{"prompt_tokens":10,"completion_tokens":4,"prompt_tokens_details":{"cached_tokens":11}}"#,
-        #"{"prompt_tokens":10,"completion_tokens":4,"prompt_tokens_details":{"cached_tokens":6,"cache_write_tokens":5}}"#,
+        #"{"prompt_tokens":10,"completion_tokens":4,"#
+            + #""prompt_tokens_details":{"cached_tokens":6,"cache_write_tokens":5}}"#,
         #"{"prompt_tokens":10,"completion_tokens":4,"completion_tokens_details":{"reasoning_tokens":5}}"#,
         #"{"prompt_tokens":-1,"completion_tokens":4}"#,
         #"{"prompt_tokens":10.5,"completion_tokens":4}"#,
@@ -95,7 +101,8 @@ import Testing
 
     @Test func `embeddings need no completion tokens`() {
         let facts = Fixture.readPlain(
-            #"{"object":"list","data":[{"embedding":[0.1,-2e-3],"index":0}],"model":"e","usage":{"prompt_tokens":7,"total_tokens":7}}"#
+            #"{"object":"list","data":[{"embedding":[0.1,-2e-3],"index":0}],"model":"e","#
+                + #""usage":{"prompt_tokens":7,"total_tokens":7}}"#
         )
         var attempt = AttemptRecord.example
         facts.fill(&attempt, operation: .embeddings, promptTextBytes: 99, isCut: false)
@@ -107,7 +114,12 @@ import Testing
 
     @Test func `any way of cutting a plain answer gives the same facts`() {
         let text =
-            #" { "id" : "c-\u0031" , "model":"m\"x", "service_tier":"priority","choices": [ {"message":{"content":"a\\\"}]","tool_calls":[{"function":{"arguments":"{\"usage\":{}}"}}]},"finish_reason":"tool_calls"}, {"finish_reason":"stop","message":{"content":"ü"}}],"usage":{"prompt_tokens":2 , "completion_tokens" : 3,"note":"}\"{" },"x":{"usage":{"prompt_tokens":9}}} "#
+            #" { "id" : "c-\u0031" , "model":"m\"x", "service_tier":"priority","#
+            + #""choices": [ {"message":{"content":"a\\\"}]","#
+            + #""tool_calls":[{"function":{"arguments":"{\"usage\":{}}"}}]},"#
+            + #""finish_reason":"tool_calls"}, {"finish_reason":"stop","#
+            + #""message":{"content":"ü"}}],"usage":{"prompt_tokens":2 ,"#
+            + #" "completion_tokens" : 3,"note":"}\"{" },"x":{"usage":{"prompt_tokens":9}}} "#
         let whole = Fixture.readPlain(text)
         #expect(whole.id == "c-1")
         #expect(whole.model == "m\"x")

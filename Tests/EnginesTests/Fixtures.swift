@@ -3,7 +3,8 @@ import Engines
 /// Streams and answers of the family's dialects, with values of our own.
 enum Fixture {
     static func chunk(_ choices: String, extra: String = "") -> String {
-        #"{"id":"chatcmpl-77","object":"chat.completion.chunk","created":1,"model":"served-model","choices":[\#(choices)]\#(extra)}"#
+        #"{"id":"chatcmpl-77","object":"chat.completion.chunk","created":1,"#
+            + #""model":"served-model","choices":[\#(choices)]\#(extra)}"#
     }
 
     static func delta(_ delta: String, finish: String = "null", index: Int = 0) -> String {

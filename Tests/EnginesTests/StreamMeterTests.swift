@@ -90,7 +90,8 @@ import Testing
     @Test func `cumulative usage is the last word on each field, not a sum`() {
         let parts = [
             #"{"prompt_tokens":11,"total_tokens":11,"completion_tokens":0}"#,
-            #"{"prompt_tokens":11,"total_tokens":12,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":6}}"#,
+            #"{"prompt_tokens":11,"total_tokens":12,"completion_tokens":1,"#
+                + #""prompt_tokens_details":{"cached_tokens":6}}"#,
             #"{"prompt_tokens":11,"total_tokens":13,"completion_tokens":2,"prompt_tokens_details":null}"#,
         ]
         let stream = parts.map { "data: \(Fixture.chunk("", extra: #","usage":\#($0)"#))\n\n" }.joined()
@@ -98,6 +99,21 @@ import Testing
         #expect(
             facts.usage?.buckets()
                 == .counted(TokenBuckets(inputUncached: 5, cacheRead: 6, outputVisible: 2)))
+    }
+
+    @Test func `a usage chunk for each of several choices is added up, one for all is not`() {
+        let usage = #","usage":{"prompt_tokens":5,"completion_tokens":7,"total_tokens":12}"#
+        let event = Array("data: \(Fixture.chunk("", extra: usage))\n\n".utf8)
+        func output(_ events: Int, choices: Int64) -> Int64? {
+            var meter = StreamMeter(choiceCount: choices)
+            for _ in 0..<events { _ = event.withUnsafeBytes { meter.read(event: $0) } }
+            guard case .counted(let buckets)? = meter.facts.usage?.buckets() else { return nil }
+            #expect(buckets.inputTotal == 5)
+            return buckets.outputTotal
+        }
+        #expect(output(1, choices: 2) == 7)
+        #expect(output(2, choices: 2) == 14)
+        #expect(output(2, choices: 1) == 7)
     }
 
     @Test(arguments: [

@@ -70,7 +70,9 @@ final class ScriptedEngine: Sendable {
 /// Answers of the OpenAI family, for scripts.
 enum Answers {
     static let usage =
-        #""usage":{"prompt_tokens":11,"completion_tokens":3,"total_tokens":14,"prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"reasoning_tokens":1}}"#
+        #""usage":{"prompt_tokens":11,"completion_tokens":3,"total_tokens":14,"#
+        + #""prompt_tokens_details":{"cached_tokens":4},"#
+        + #""completion_tokens_details":{"reasoning_tokens":1}}"#
 
     static func plainBody(usage: String = Answers.usage) -> String {
         #"{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"engine-model","service_tier":"default","#
@@ -79,7 +81,8 @@ enum Answers {
     }
 
     static func plain(status: String = "200 OK", body: String = plainBody(), headers: String = "") -> String {
-        "HTTP/1.1 \(status)\r\ncontent-type: application/json\r\n\(headers)content-length: \(body.utf8.count)\r\n\r\n\(body)"
+        "HTTP/1.1 \(status)\r\ncontent-type: application/json\r\n\(headers)"
+            + "content-length: \(body.utf8.count)\r\n\r\n\(body)"
     }
 
     static let streamHead =

@@ -56,7 +56,8 @@ final class TestGateway: Sendable {
 
     static func snapshot(
         change: Int64 = 1, port: Int, onClientAbort: ClientAbortPolicy = .drain, clockOffset: Int64 = 0,
-        key: String = TestGateway.key, isTLS: Bool = false, host: String = "127.0.0.1"
+        key: String = TestGateway.key, isTLS: Bool = false, host: String = "127.0.0.1",
+        basePath: String = "/base"
     ) -> GatewaySnapshot {
         func grant(_ number: UInt64, subscription: SubscriptionID?) -> KeyGrant {
             KeyGrant(
@@ -65,7 +66,7 @@ final class TestGateway: Sendable {
                 onClientAbort: onClientAbort, clockOffsetMilliseconds: clockOffset)
         }
         let backend = Backend(
-            name: "scripted", isTLS: isTLS, host: host, port: port, basePath: "/base", apiKey: "engine-key",
+            name: "scripted", isTLS: isTLS, host: host, port: port, basePath: basePath, apiKey: "engine-key",
             hardware: "h100x8", quantisation: "fp8")
         func model(_ name: String, aliases: [String] = [], tenants: Set<TenantID>? = nil) -> CatalogueModel {
             CatalogueModel(
