@@ -63,6 +63,15 @@ public enum IdempotencyStorage {
             """)
     }
 
+    /// Gives the key free again: the work failed and changed nothing, so it may be tried again with the same key.
+    public static func abandon(adminKey: AdminKeyID, key: String, in tx: Transaction) throws {
+        try tx.execute(
+            """
+            DELETE FROM idempotency_keys
+            WHERE admin_key_id = \(adminKey) AND idempotency_key = \(key) AND state = 'running'
+            """)
+    }
+
     /// Removes answers that nobody will ask for any more; returns how many.
     @discardableResult
     public static func removeExpired(now: Timestamp, in tx: Transaction) throws -> Int {

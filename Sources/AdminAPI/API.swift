@@ -1,0 +1,18 @@
+import Storage
+
+/// Every endpoint, in the order in which the document lists them.
+enum API {
+    static func endpoints(_ services: AdminServices) -> [Endpoint] {
+        let resources =
+            AccountEndpoints.all + TenantEndpoints.all + ProjectEndpoints.all + APIKeyEndpoints.all
+            + AdminKeyEndpoints.all + PlanEndpoints.all + PlanDocumentEndpoints.all
+            + CatalogueEndpoints.all(services) + SubscriptionEndpoints.all + UsageEndpoints.all + RecordEndpoints.all
+            + SuspenseEndpoints.all + JournalEndpoints.all + InvoiceEndpoints.all(services)
+            + InvoiceRunEndpoints.all(services) + ServiceLevelEndpoints.all(services)
+            + OperationEndpoints.all(services)
+        // The document describes itself too.
+        let document = OperationEndpoints.document { "" }
+        let text = OpenAPIDocument(endpoints: resources + [document]).json.jsonText
+        return resources + [OperationEndpoints.document { text }]
+    }
+}

@@ -1,0 +1,161 @@
+public import Accounts
+public import Engines
+public import Identity
+public import Invoicing
+public import Storage
+
+/// What the API needs from the program around it: everything that this target may not do itself.
+public struct AdminServices: Sendable {
+    public var database: Database
+    /// Real time.
+    public var now: @Sendable () -> Timestamp
+    public var documents: AdminDocuments
+    public var jobs: any AdminJobs
+    /// Reads the YAML of backends and models; throws `DocumentRejection`, or any error whose description says what is
+    /// wrong.
+    public var readCatalogue: @Sendable (String) throws -> Catalogue
+    /// Prometheus text of `/metrics`.
+    public var metrics: @Sendable () -> String
+
+    /// Everything at once.
+    public init(
+        database: Database, now: @escaping @Sendable () -> Timestamp, documents: AdminDocuments, jobs: any AdminJobs,
+        readCatalogue: @escaping @Sendable (String) throws -> Catalogue,
+        metrics: @escaping @Sendable () -> String = { "" }
+    ) {
+        self.database = database
+        self.now = now
+        self.documents = documents
+        self.jobs = jobs
+        self.readCatalogue = readCatalogue
+        self.metrics = metrics
+    }
+
+    /// What `readCatalogue` made of a document.
+    public struct Catalogue: Sendable {
+        public var backends: [Backend]
+        public var models: [CatalogueModel]
+
+        /// All backends and models that there shall be.
+        public init(backends: [Backend], models: [CatalogueModel]) {
+            self.backends = backends
+            self.models = models
+        }
+    }
+}
+
+/// How invoices become pages.
+public struct AdminDocuments: Sendable {
+    /// A whole HTML page, UTF-8.
+    public var html: @Sendable (InvoiceToRender) throws -> [UInt8]
+    /// A PDF file.
+    public var pdf: @Sendable (InvoiceToRender) throws -> [UInt8]
+
+    /// Both renderers.
+    public init(
+        html: @escaping @Sendable (InvoiceToRender) throws -> [UInt8],
+        pdf: @escaping @Sendable (InvoiceToRender) throws -> [UInt8]
+    ) {
+        self.html = html
+        self.pdf = pdf
+    }
+}
+
+/// An invoice's document and what has become of it since.
+public struct InvoiceToRender: Sendable {
+    public let document: InvoiceDocument
+    public let state: InvoiceState
+    /// The local day on which it was paid or made void, such as `2026-12-05`; nil for the other states.
+    public let since: String?
+    /// Whether the account's time is a test clock's.
+    public let usesTestClock: Bool
+}
+
+/// The jobs that callers may start. Each may throw `JobRefusal`, which becomes a 409 with its text.
+public protocol AdminJobs: Sendable {
+    /// Makes the invoices of a month, or says what it would make.
+    func runInvoices(_ request: InvoiceRunRequest) async throws -> InvoiceRunReport
+    /// Finalizes one draft; nothing happens where it is final already.
+    func finalizeInvoice(_ id: InvoiceID) async throws
+    /// Marks a final invoice as paid.
+    func payInvoice(_ id: InvoiceID) async throws
+    /// Makes a final invoice void.
+    func voidInvoice(_ id: InvoiceID) async throws
+    /// Where an account's promises stand in a month: judged now, or as the month was closed.
+    func serviceLevels(of account: AccountID, month: CivilMonth) async throws -> [StoredPromiseResult]
+}
+
+/// Which invoices to make.
+public struct InvoiceRunRequest: Hashable, Sendable {
+    public var period: CivilMonth
+    /// Nil for all.
+    public var accounts: [AccountID]?
+    /// Change nothing, only say what would come out.
+    public var isDryRun: Bool
+
+    /// A run over some accounts, or all.
+    public init(period: CivilMonth, accounts: [AccountID]? = nil, isDryRun: Bool = false) {
+        self.period = period
+        self.accounts = accounts
+        self.isDryRun = isDryRun
+    }
+}
+
+/// What a run did.
+public struct InvoiceRunReport: Hashable, Sendable {
+    /// One account's part.
+    public struct Item: Hashable, Sendable {
+        public var accountID: AccountID
+        /// A stable word: `finalized`, `draft`, `unchanged`, `nothing_to_invoice`, `waiting`, `parked` …
+        public var outcome: String
+        public var invoiceID: InvoiceID?
+        public var number: String?
+        /// Decimal text.
+        public var total: String?
+        public var currency: String?
+        /// Why there is no final invoice; empty where there is one.
+        public var reason: String
+
+        /// One account's part.
+        public init(
+            accountID: AccountID, outcome: String, invoiceID: InvoiceID? = nil, number: String? = nil,
+            total: String? = nil, currency: String? = nil, reason: String = ""
+        ) {
+            self.accountID = accountID
+            self.outcome = outcome
+            self.invoiceID = invoiceID
+            self.number = number
+            self.total = total
+            self.currency = currency
+            self.reason = reason
+        }
+    }
+
+    /// In the order of account ids.
+    public var items: [Item]
+
+    /// What became of each account.
+    public init(items: [Item]) {
+        self.items = items
+    }
+}
+
+/// A job that cannot be done as things stand; the caller is told why.
+public struct JobRefusal: Error, Hashable, Sendable, CustomStringConvertible {
+    public let description: String
+
+    /// A reason in words for the caller.
+    public init(_ description: String) {
+        self.description = description
+    }
+}
+
+/// A document that cannot be used; the caller is told why.
+public struct DocumentRejection: Error, Hashable, Sendable, CustomStringConvertible {
+    public let description: String
+
+    /// A reason in words for the caller.
+    public init(_ description: String) {
+        self.description = description
+    }
+}

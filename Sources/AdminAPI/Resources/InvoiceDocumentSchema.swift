@@ -1,0 +1,80 @@
+import Identity
+
+/// The stored document of an invoice, as `Invoicing.InvoiceDocument` writes it. Members that are not known are left out.
+enum InvoiceDocumentSchema {
+    static let schema: Schema = .object(
+        [
+            .required("schema", .text("The shape of this document: `tollgate.invoice/1`.")),
+            .required("invoice_id", .id(InvoiceID.self)),
+            .optional("number", .text("Left out on a draft.")),
+            .optional("issued_on", .formatted(.day)), .optional("due_on", .formatted(.day)),
+            .required("currency", .text("ISO 4217.", lengths: 3...3)),
+            .required("seller", party), .required("customer", party),
+            .required("payment_instructions", .text(lengths: 0...10_000)),
+            .required("period", period), .required("lines", .list(line, countMax: 1_000_000)),
+            .required("totals", totals), .required("service_levels", .list(serviceLevel, countMax: 10_000)),
+        ], named: "InvoiceDocument", "Everything that an invoice shows, frozen with it.")
+
+    private static let party: Schema = .object(
+        [
+            .optional("account_id", .id(AccountID.self, "Of the customer.")),
+            .required("name", .text(lengths: 0...255)), .required("address", .list(.text(lengths: 0...255))),
+            .required("tax_id", .text(lengths: 0...64)), .required("email", .text(lengths: 0...254)),
+        ], named: "InvoiceParty")
+
+    private static let period: Schema = .object(
+        [
+            .required("from", .formatted(.day, "Local day, inside.")),
+            .required("through", .formatted(.day, "Local day, inside.")),
+            .required("start", .instant()), .required("end", .instant("No longer inside.")),
+            .required("time_zone", .text()),
+        ], named: "InvoicePeriod")
+
+    private static let line: Schema = .object(
+        [
+            .required("id", .id(InvoiceLineID.self)),
+            .required("kind", .choice(["base_fee", "usage", "adjustment", "sla_credit"])),
+            .required("description", .text(lengths: 0...10_000)),
+            .required("subscription_id", .id(SubscriptionID.self)),
+            .required("tenant", .text(lengths: 0...255)), .required("plan", .text()),
+            .required("plan_version", .integer()),
+            .optional("model", .text()), .optional("meter", .text()), .optional("tier", .text()),
+            .required("from", .formatted(.day)), .required("through", .formatted(.day)),
+            .optional("quantity", .money("Base units, such as tokens.")), .optional("unit", .text()),
+            .optional("unit_price_per_million", .money()),
+            .required("exact_amount", .money()), .required("amount", .money("Rounded to the minor unit.")),
+        ], named: "InvoiceLine")
+
+    private static let totals: Schema = .object(
+        [
+            .required("charges", .money("All lines but the credits.")),
+            .required("credits", .money("Zero or negative.")),
+            .required("total", .money("What is to be paid.")),
+            .required("exact_total", .money("Before rounding.")),
+            .required("credits_carried_over", .money("Granted, and waiting for the next invoice.")),
+        ], named: "InvoiceTotals")
+
+    private static let serviceLevel: Schema = .object(
+        [
+            .required("result_id", .id(ServiceLevelResultID.self)), .required("line_id", .id(InvoiceLineID.self)),
+            .required("month", .formatted(.month)), .required("tier", .text()), .required("objective", .text()),
+            .optional("threshold_ms", .integer()),
+            .required("promised_percent", .money()), .required("attained_percent", .text()),
+            .required("evidence", evidence), .required("credit_percent", .money()),
+            .required("base", .money()), .required("exact_credit", .money()), .required("credit", .money()),
+            .required("applied_before", .money()), .required("applied", .money()),
+        ], named: "InvoiceServiceLevel", "Why a credit is given.")
+
+    private static let evidence: Schema = .object(
+        [
+            .required("counted", .integer()), .required("good", .integer()),
+            .required("bad", .map(.integer(), "By reason.")), .required("excluded", .map(.integer(), "By reason.")),
+            .required(
+                "worst",
+                .list(
+                    .object([
+                        .required("request_id", .id(RequestID.self)), .required("accepted_at", .instant()),
+                        .required("measured", .text()),
+                    ]))),
+        ], named: "PromiseEvidence")
+}

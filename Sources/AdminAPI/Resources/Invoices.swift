@@ -1,0 +1,196 @@
+import Accounts
+import HTTPTypes
+import Identity
+import Invoicing
+import Monetary
+import Storage
+
+/// Invoices: lists, documents, and what can be done to one.
+enum InvoiceEndpoints {
+    private static let shape = Shape<StoredInvoice>(
+        "Invoice", "An invoice. Once finalized it never changes but for its state.",
+        [
+            .init("id", .id(InvoiceID.self)) { .string("\($0.id)") },
+            .init("account", .id(AccountID.self)) { .string("\($0.accountID)") },
+            .init("number", .text("Such as INV-2026-000001; null on a draft.").nullable) { .optional($0.number) },
+            .init("state", .choice(InvoiceState.self)) { .string($0.state.rawValue) },
+            .init("period_start", .instant("Billing time, inside.")) { .string("\($0.period.start)") },
+            .init("period_end", .instant("Billing time, no longer inside.")) { .string("\($0.period.end)") },
+            .init("currency", .text("ISO 4217.", lengths: 3...3)) { .string($0.currency.code) },
+            .init("total", .money("What is to be paid.")) { .string("\($0.total)") },
+            .init("exact_total", .money("Before rounding.")) { .string("\($0.exactTotal)") },
+            .init("created_at", .instant("Billing time, as all times here.")) { .string("\($0.createdAt)") },
+            .init("issued_at", .instant().nullable) { .optional($0.issuedAt) },
+            .init("issued_on", .formatted(.day, "Local day of the account's zone.").nullable) {
+                .optional($0.issuedOn)
+            },
+            .init("due_on", .formatted(.day).nullable) { .optional($0.dueOn) },
+            .init("paid_at", .instant().nullable) { .optional($0.paidAt) },
+            .init("voided_at", .instant().nullable) { .optional($0.voidedAt) },
+            .init("journal_positions", .map(.text(), "How far each journal was ingested: what is in it.")) { invoice in
+                .object(
+                    invoice.positions.marks.sorted { $0.key < $1.key }.map {
+                        .init(name: "\($0.key)", value: .string("\($0.value)"))
+                    })
+            },
+        ])
+
+    private static let one = Parameter.path("invoice", .id(InvoiceID.self))
+
+    static func all(_ services: AdminServices) -> [Endpoint] {
+        [list, get, document, page("html", services), page("pdf", services)]
+            + InvoiceAction.allCases.map { action($0, services) }
+    }
+
+    private static let list = Endpoint(
+        .get, "/v1/invoices", "listInvoices", tag: "Invoices", "List invoices", access: .role(.viewer),
+        parameters: [
+            .query("account", .id(AccountID.self, "Only of this account.")),
+            .query("state", .choice(InvoiceState.self)),
+            .query("period", .formatted(.month, "Only of this month; needs `account`, whose zone it is local to.")),
+        ] + Parameter.page,
+        successes: [.json(200, "A page, in the order of their ids.", shape.pageSchema)], problems: [404],
+        work: .read { call, tx in
+            var filter = InvoiceFilter(account: call.queryID("account"), state: call.queryChoice("state"))
+            if let month = call.queryText("period").flatMap({ CivilMonth($0) }) {
+                guard let account = filter.account else {
+                    throw Problem.invalid(
+                        "period", "needs the parameter account: months are local to an account's zone")
+                }
+                let calendar = try AccountStorage.require(account, in: tx).calendar
+                filter.periodStart = calendar.period(of: month).start
+            }
+            let page = try InvoiceStorage.list(filter, try call.page(InvoiceID.self), in: tx)
+            return .page(page, as: shape) { "\($0.id)" }
+        })
+
+    private static let get = Endpoint(
+        .get, "/v1/invoices/{invoice}", "getInvoice", tag: "Invoices", "Show an invoice", access: .role(.viewer),
+        parameters: [one], successes: [.json(200, "The invoice.", shape.schema)],
+        work: .read { call, tx in .ok(shape.json(try InvoiceStorage.require(try call.id("invoice"), in: tx))) })
+
+    private static let document = Endpoint(
+        .get, "/v1/invoices/{invoice}/document", "getInvoiceDocument", tag: "Invoices",
+        "Everything that an invoice shows, as JSON",
+        description: "The stored bytes: keys sorted, money as strings. Equal invoices are equal bytes.",
+        access: .role(.viewer), parameters: [one],
+        successes: [.json(200, "The document.", InvoiceDocumentSchema.schema)],
+        work: .read { call, tx in
+            let invoice = try InvoiceStorage.require(try call.id("invoice"), in: tx)
+            return Answer(status: 200, body: .jsonText(invoice.documentJSON))
+        })
+
+    /// The invoice as a page that one would send to a customer.
+    private static func page(_ form: String, _ services: AdminServices) -> Endpoint {
+        let mediaType = form == "pdf" ? "application/pdf" : "text/html"
+        let render = form == "pdf" ? services.documents.pdf : services.documents.html
+        return Endpoint(
+            .get, "/v1/invoices/{invoice}.\(form)", "getInvoice\(form.uppercased())", tag: "Invoices",
+            "An invoice as \(form.uppercased())", access: .role(.viewer), parameters: [one],
+            successes: [.other(mediaType, "The page.")],
+            work: .job { call in
+                let id: InvoiceID = try call.id("invoice")
+                let toRender = try await services.database.read { tx -> InvoiceToRender in
+                    try InvoiceEndpoints.toRender(try InvoiceStorage.require(id, in: tx), in: tx)
+                }
+                // Outside the transaction: drawing takes longer than reading.
+                return Answer(
+                    status: 200,
+                    body: .bytes(
+                        try render(toRender), mediaType: form == "pdf" ? mediaType : mediaType + "; charset=utf-8"),
+                    headers: [
+                        .contentDisposition: "inline; filename=\"\(toRender.document.number ?? "draft").\(form)\""
+                    ])
+            })
+    }
+
+    private static func toRender(_ invoice: StoredInvoice, in tx: DatabaseTransaction) throws -> InvoiceToRender {
+        let account = try AccountStorage.require(invoice.accountID, in: tx)
+        let since = invoice.voidedAt ?? invoice.paidAt
+        return InvoiceToRender(
+            document: try invoice.document(), state: invoice.state,
+            since: since.map { "\(account.calendar.day(of: $0))" }, usesTestClock: account.clockOffsetMilliseconds != 0)
+    }
+
+    private static func action(_ action: InvoiceAction, _ services: AdminServices) -> Endpoint {
+        let summary =
+            switch action {
+            case .finalize: "Give a draft its number; it never changes after that"
+            case .pay: "Mark a finalized invoice as paid"
+            case .void: "Declare a finalized invoice not to be owed"
+            }
+        return Endpoint(
+            .post, "/v1/invoices/{invoice}/\(action.rawValue)", "\(action.rawValue)Invoice", tag: "Invoices", summary,
+            description: "Doing it twice changes nothing.", access: .role(.billing), parameters: [one],
+            successes: [.json(200, "The invoice.", shape.schema)],
+            work: .job { call in
+                let id: InvoiceID = try call.id("invoice")
+                _ = try await services.database.read { try InvoiceStorage.require(id, in: $0) }
+                switch action {
+                case .finalize: try await services.jobs.finalizeInvoice(id)
+                case .pay: try await services.jobs.payInvoice(id)
+                case .void: try await services.jobs.voidInvoice(id)
+                }
+                return .ok(shape.json(try await services.database.read { try InvoiceStorage.require(id, in: $0) }))
+            })
+    }
+}
+
+/// The monthly run.
+enum InvoiceRunEndpoints {
+    private static let item = Shape<InvoiceRunReport.Item>(
+        "InvoiceRunItem", "What a run did for one account.",
+        [
+            .init("account", .id(AccountID.self)) { .string("\($0.accountID)") },
+            .init("outcome", .text("Such as finalized, unchanged, waiting, parked.")) { .string($0.outcome) },
+            .init("invoice", .id(InvoiceID.self).nullable) { .optional($0.invoiceID) },
+            .init("number", .text().nullable) { .optional($0.number) },
+            .init("total", .money().nullable) { .optional($0.total) },
+            .init("currency", .text(lengths: 3...3).nullable) { .optional($0.currency) },
+            .init("reason", .text("Why there is no final invoice.", lengths: 0...100_000)) { .string($0.reason) },
+        ])
+
+    static func all(_ services: AdminServices) -> [Endpoint] { [run(services)] }
+
+    private static func run(_ services: AdminServices) -> Endpoint {
+        Endpoint(
+            .post, "/v1/invoice_runs", "runInvoices", tag: "Invoices", "Make the invoices of a month",
+            description:
+                "Running twice changes nothing. An account whose books do not balance is parked with a reason, "
+                + "and the others go on.",
+            access: .role(.billing),
+            body: .json(
+                [
+                    .required("period", .formatted(.month, "The month to invoice.")),
+                    .optional("accounts", .list(.id(AccountID.self), "All when not said.", countMax: 10_000)),
+                    .optional("dry_run", .boolean("Change nothing, only say what would come out.")),
+                ], named: "InvoiceRunInput"),
+            successes: [
+                .json(
+                    200, "What became of each account.",
+                    .object(
+                        [
+                            .required("period", .formatted(.month)), .required("dry_run", .boolean()),
+                            .required("data", .list(item.schema, countMax: 1_000_000)),
+                        ], named: "InvoiceRun"))
+            ], problems: [404],
+            work: .job { call in
+                guard let period = CivilMonth(try call.body.required("period")) else {
+                    throw Problem.invalid("period", "is missing")
+                }
+                let accounts = call.body["accounts"]?.elements?.compactMap { $0.text.flatMap { AccountID($0) } }
+                let isDryRun = call.body["dry_run"]?.truth ?? false
+                if let accounts {
+                    try await services.database.read { tx in
+                        for account in accounts { _ = try AccountStorage.require(account, in: tx) }
+                    }
+                }
+                let report = try await services.jobs.runInvoices(
+                    InvoiceRunRequest(period: period, accounts: accounts, isDryRun: isDryRun))
+                return .ok([
+                    "period": .string("\(period)"), "dry_run": .boolean(isDryRun),
+                    "data": .array(report.items.map(item.json)),
+                ])
+            })
+    }
+}

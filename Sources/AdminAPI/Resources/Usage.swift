@@ -1,0 +1,94 @@
+import Accounts
+import Identity
+import Metering
+import Monetary
+import Storage
+
+/// Sums of usage.
+enum UsageEndpoints {
+    private static let groupFields: [Shape<UsageTotal>.Field] = UsageQuery.Dimension.allCases.map { dimension in
+        .init(dimension.rawValue, .text("Only where asked for; else null.").nullable) {
+            .optional($0.group[dimension])
+        }
+    }
+
+    private static let shape = Shape<UsageTotal>(
+        "UsageTotal", "What was billed and what was waived of one meter.",
+        groupFields + [
+            .init("meter", .choice(Meter.self)) { .string($0.meter.rawValue) },
+            .init("quantity", .integer("Billed base units, such as tokens.")) { .integer($0.quantity) },
+            .init("amount", .money("Billed, exact.")) { .string("\($0.amount)") },
+            .init("currency", .text("ISO 4217.", lengths: 3...3)) { .string($0.amount.currency.code) },
+            .init("waived_quantity", .integer("Counted and, by the plan's rule, not billed.")) {
+                .integer($0.waivedQuantity)
+            },
+            .init("waived_amount", .money("What was waived.")) { .string("\($0.waivedAmount)") },
+            .init("records", .integer("Attempts that added to the billed quantity.")) { .integer(Int128($0.records)) },
+        ])
+
+    /// Filters that sums and single records have in common.
+    static let filters: [Parameter] = [
+        .query("account", .id(AccountID.self)), .query("tenant", .id(TenantID.self)),
+        .query("project", .id(ProjectID.self)), .query("key", .id(KeyID.self)),
+        .query("model", .text("The public name.")),
+    ]
+
+    static let all: [Endpoint] = [usage]
+
+    private static let usage = Endpoint(
+        .get, "/v1/usage", "getUsage", tag: "Usage", "Sums of usage",
+        description:
+            "A row for each meter, currency and combination of what `group_by` names. Hours and days are local "
+            + "to the account. Sums are kept by local hour, so `from` and `to` should be whole hours of its zone. With "
+            + "tags the sums are made from single records, which is slower.",
+        access: .role(.viewer),
+        parameters: [
+            .query("from", .instant("Billing time, inside."), isRequired: true),
+            .query("to", .instant("Billing time, no longer inside."), isRequired: true),
+        ] + filters + [
+            .query("tier", .text("The tier that was billed.")), .query("meter", .choice(Meter.self)),
+            .list(
+                "group_by", .choice(UsageQuery.Dimension.self),
+                "Any of \(UsageQuery.Dimension.allCases.map(\.rawValue).joined(separator: ", ")), with commas."),
+            .tags,
+        ],
+        successes: [
+            .json(
+                200, "The sums.",
+                .object(
+                    [
+                        .required("from", .instant()), .required("to", .instant()),
+                        .required("data", .list(shape.schema, countMax: UsageQuery.rowsMax)),
+                        .required(
+                            "has_more",
+                            .boolean("True where there are more than \(UsageQuery.rowsMax) rows: ask for less.")),
+                    ], named: "Usage"))
+        ],
+        work: .read { call, tx in
+            let query = try query(call)
+            let totals = try UsageStorage.totals(query, in: tx)
+            return .ok([
+                "from": .string("\(query.from)"), "to": .string("\(query.to)"),
+                "data": .array(totals.map(shape.json)), "has_more": .boolean(totals.count >= UsageQuery.rowsMax),
+            ])
+        })
+
+    private static func query(_ call: Call) throws(Problem) -> UsageQuery {
+        guard let from = call.queryInstant("from"), let to = call.queryInstant("to") else {
+            throw .invalid("from", "is missing")
+        }
+        guard from < to else { throw .invalid("to", "must lie after from") }
+        var query = UsageQuery(from: from, to: to)
+        query.account = call.queryID("account")
+        query.tenant = call.queryID("tenant")
+        query.project = call.queryID("project")
+        query.key = call.queryID("key")
+        query.model = call.queryText("model")
+        query.tier = call.queryText("tier")
+        query.meter = call.queryChoice("meter")
+        query.tags = call.tags
+        let names = call.query["group_by"]?.elements?.compactMap(\.text) ?? []
+        query.groupBy = Set(names.compactMap { UsageQuery.Dimension(rawValue: $0) })
+        return query
+    }
+}

@@ -1,0 +1,107 @@
+import Accounts
+import Engines
+import Identity
+import Storage
+import Synchronization
+
+@testable import AdminAPI
+
+/// Jobs that remember how they were called and answer what the test set.
+final class RecordingJobs: AdminJobs {
+    struct Calls {
+        var runs: [InvoiceRunRequest] = []
+        var finalized: [InvoiceID] = []
+        var paid: [InvoiceID] = []
+        var voided: [InvoiceID] = []
+        var months: [CivilMonth] = []
+        var refusal: String?
+        var results: [StoredPromiseResult] = []
+    }
+
+    let calls = Mutex(Calls())
+    /// How long a run takes.
+    let runMilliseconds: Int
+
+    init(runMilliseconds: Int = 0) {
+        self.runMilliseconds = runMilliseconds
+    }
+
+    private func refuse() throws {
+        if let refusal = calls.withLock({ $0.refusal }) { throw JobRefusal(refusal) }
+    }
+
+    func runInvoices(_ request: InvoiceRunRequest) async throws -> InvoiceRunReport {
+        calls.withLock { $0.runs.append(request) }
+        try await Task.sleep(for: .milliseconds(runMilliseconds))
+        try refuse()
+        return InvoiceRunReport(
+            items: (request.accounts ?? []).map {
+                .init(accountID: $0, outcome: "waiting", reason: "journal gateway-1 is behind")
+            })
+    }
+
+    func finalizeInvoice(_ id: InvoiceID) async throws {
+        try refuse()
+        calls.withLock { $0.finalized.append(id) }
+    }
+
+    func payInvoice(_ id: InvoiceID) async throws {
+        try refuse()
+        calls.withLock { $0.paid.append(id) }
+    }
+
+    func voidInvoice(_ id: InvoiceID) async throws {
+        try refuse()
+        calls.withLock { $0.voided.append(id) }
+    }
+
+    func serviceLevels(of account: AccountID, month: CivilMonth) async throws -> [StoredPromiseResult] {
+        calls.withLock {
+            $0.months.append(month)
+            return $0.results
+        }
+    }
+}
+
+/// Stands in for the reader of catalogues, which lives in another part: one backend and model of the document's name.
+enum CatalogueFixture {
+    static func read(_ text: String) throws -> AdminServices.Catalogue {
+        guard text.hasPrefix("serve: ") else { throw DocumentRejection("line 1: only `serve: NAME` is known here") }
+        let name = String(text.dropFirst(7)).trimmingSuffix("\n")
+        let backend = try Backend(name: "engine-1", baseURL: "http://127.0.0.1:8000", apiKey: "secret-of-the-engine")
+        let model = CatalogueModel(
+            publicName: name, aliases: ["alias-of-\(name)"], backend: backend, upstreamName: "up/\(name)",
+            priceKey: name, contextTokensMax: 8192, outputTokensMax: 4096, tenantsAllowed: nil, createdAtSeconds: 0)
+        return AdminServices.Catalogue(backends: [backend], models: [model])
+    }
+}
+
+extension String {
+    fileprivate func trimmingSuffix(_ suffix: String) -> String {
+        hasSuffix(suffix) ? String(dropLast(suffix.count)) : self
+    }
+}
+
+/// Plan documents.
+enum PlanFixture {
+    static func text(version: Int = 1, effectiveFrom: String = "2026-01-01T00:00:00Z", input: String = "0.15") -> String
+    {
+        """
+        plan: pay-as-you-go
+        version: \(version)
+        title: Pay as you go
+        currency: USD
+        effective_from: \(effectiveFrom)
+        models:
+          sim-small:
+            input: "\(input)"
+            output: "0.60"
+        tiers:
+          priority:
+            multiplier: "1.75"
+        """
+    }
+}
+
+/// The API's own, of all the types of that name that a test can see.
+typealias JSONValue = AdminAPI.JSONValue

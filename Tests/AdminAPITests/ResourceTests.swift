@@ -1,0 +1,134 @@
+import Accounts
+import Identity
+import Storage
+import TestSupport
+import Testing
+
+@testable import AdminAPI
+
+@Suite(.database, .timeLimit(.minutes(2)))
+struct ResourceTests {
+    @Test func `an account is opened, shown, changed and listed`() async throws {
+        try await RunningAPI.run { api in
+            let made = try await api.call(
+                "POST", "/v1/accounts",
+                [
+                    "name": "Example", "currency": "EUR", "time_zone": "Europe/Berlin",
+                    "billing": ["legal_name": "Example GmbH", "address": ["Street 1", "Town"]],
+                ])
+            #expect(made.status == 201, "\(made)")
+            let id = try #require(made["id"])
+            #expect(id.hasPrefix("acc_") && made["currency"] == "EUR" && made["billing", "email"] == "")
+            let changed = try await api.call(
+                "PATCH", "/v1/accounts/\(id)", ["billing": ["email": "bills@example.com"]])
+            #expect(changed["billing", "email"] == "bills@example.com")
+            #expect(changed["billing", "legal_name"] == "Example GmbH" && changed["name"] == "Example")
+            let shown = try await api.call("GET", "/v1/accounts/\(id)", as: .viewer)
+            #expect(shown.json == changed.json)
+            let listed = try await api.call("GET", "/v1/accounts", as: .viewer)
+            #expect(listed.data == [shown.json] && listed.json["has_more"] == false && listed.json["next"] == .null)
+        }
+    }
+
+    @Test func `a test clock moves forward, and never back`() async throws {
+        try await RunningAPI.run { api in
+            let id = try #require(try await api.call("POST", "/v1/accounts", ["name": "A"])["id"])
+            let moved = try await api.call("POST", "/v1/accounts/\(id)/clock", ["to": "2026-11-01T00:00:00Z"])
+            #expect(moved["billing_time"] == "2026-11-01T00:00:00.000Z", "\(moved)")
+            let back = try await api.call("POST", "/v1/accounts/\(id)/clock", ["to": "2026-10-01T00:00:00Z"])
+            #expect(back.status == 409 && back["code"] == "conflict")
+            let unparked = try await api.call("POST", "/v1/accounts/\(id)/unpark", as: .billing)
+            #expect(unparked.status == 200 && unparked.json["parked_reason"] == .null)
+        }
+    }
+
+    @Test func `a tenant comes with an account and a project`() async throws {
+        try await RunningAPI.run { api in
+            let tenant = try await api.call("POST", "/v1/tenants", ["name": "Research"])
+            #expect(tenant.status == 201 && tenant["project"]?.hasPrefix("prj_") == true, "\(tenant)")
+            let id = try #require(tenant["id"])
+            let renamed = try await api.call("PATCH", "/v1/tenants/\(id)", ["name": "Science"])
+            #expect(renamed["name"] == "Science")
+            #expect(try await api.call("GET", "/v1/tenants/\(id)").json == renamed.json)
+            #expect(try await api.call("GET", "/v1/tenants?account=\(tenant["account"] ?? "")").data == [renamed.json])
+            let second = try await api.call("POST", "/v1/projects", ["tenant": .string(id), "name": "Chat"])
+            #expect(second.status == 201)
+            let project = try await api.call("GET", "/v1/projects/\(second["id"] ?? "")")
+            #expect(project.json == second.json)
+            #expect(try await api.call("GET", "/v1/projects?tenant=\(id)").data.count == 2)
+        }
+    }
+
+    @Test func `the secret of a key is shown once, and rotating gives another`() async throws {
+        try await RunningAPI.run { api in
+            let project = try #require(try await api.call("POST", "/v1/tenants", ["name": "T"])["project"])
+            let made = try await api.call("POST", "/v1/api_keys", ["project": .string(project), "name": "first"])
+            let (id, secret) = (try #require(made["id"]), try #require(made["secret"]))
+            #expect(made.status == 201 && secret.hasPrefix("tg_") && made["state"] == "active")
+            let shown = try await api.call("GET", "/v1/api_keys/\(id)")
+            #expect(shown.json["secret"] == nil && !shown.text.contains(secret))
+            let stored = try await api.database.read { try APIKeyStorage.require(try #require(KeyID(id)), in: $0) }
+            #expect(stored.secretDigest == Secret(text: secret).digest)
+            let rotated = try await api.call("POST", "/v1/api_keys/\(id)/rotate", ["overlap_hours": 1])
+            #expect(rotated.status == 201 && rotated["secret"] != secret, "\(rotated)")
+            let old = try await api.call("GET", "/v1/api_keys/\(id)")
+            #expect(old["state"] == "expiring" && old["replaced_by"] == rotated["id"])
+            #expect(try await api.call("POST", "/v1/api_keys/\(id)/rotate").status == 409)
+            let revoked = try await api.call("POST", "/v1/api_keys/\(id)/revoke")
+            #expect(revoked.status == 200 && revoked["state"] == "revoked")
+            #expect(try await api.call("GET", "/v1/api_keys?project=\(project)").data.count == 2)
+        }
+    }
+
+    @Test func `an admin key works until it is revoked, and the last admin stays`() async throws {
+        try await RunningAPI.run { api in
+            let made = try await api.call("POST", "/v1/admin_keys", ["name": "ops", "role": "billing"])
+            let (id, secret) = (try #require(made["id"]), try #require(made["secret"]))
+            let bearer = ["authorization": "Bearer \(secret)"]
+            #expect(try await api.call("GET", "/v1/plans", as: nil, headers: bearer).status == 200)
+            let revoked = try await api.call("POST", "/v1/admin_keys/\(id)/revoke")
+            #expect(revoked.status == 200 && revoked["revoked_at"] != nil)
+            #expect(try await api.call("GET", "/v1/plans", as: nil, headers: bearer).status == 401)
+            let own = try #require(api.keys[.admin]?.id)
+            #expect(try await api.call("POST", "/v1/admin_keys/\(own)/revoke").status == 409)
+            #expect(try await api.call("GET", "/v1/admin_keys").data.count == 4)
+        }
+    }
+
+    @Test func `a subscription begins and ends`() async throws {
+        try await RunningAPI.run { api in
+            _ = try await api.send(PlanFixture.text(), to: "/v1/plans", as: .billing)
+            let tenant = try #require(try await api.call("POST", "/v1/tenants", ["name": "T"])["id"])
+            let body: JSONValue = ["tenant": .string(tenant), "plan": "pay-as-you-go"]
+            let made = try await api.call("POST", "/v1/subscriptions", body, as: .billing)
+            #expect(made.status == 201 && made["starts_at"] == "\(RunningAPI.now)", "\(made)")
+            #expect(try await api.call("POST", "/v1/subscriptions", body).status == 409)
+            let id = try #require(made["id"])
+            #expect(try await api.call("GET", "/v1/subscriptions/\(id)", as: .viewer).json == made.json)
+            #expect(try await api.call("GET", "/v1/subscriptions?tenant=\(tenant)").data == [made.json])
+            let early = try await api.call(
+                "POST", "/v1/subscriptions/\(id)/end", ["ends_at": "2026-01-01T00:00:00Z"], as: .billing)
+            #expect(early.status == 400 && early.wrong == ["ends_at"])
+            let ended = try await api.call(
+                "POST", "/v1/subscriptions/\(id)/end", ["ends_at": "2026-12-01T00:00:00Z"], as: .billing)
+            #expect(ended["ends_at"] == "2026-12-01T00:00:00.000Z")
+            let unknown: JSONValue = ["tenant": .string(tenant), "plan": "no-such-plan"]
+            #expect(try await api.call("POST", "/v1/subscriptions", unknown).status == 404)
+        }
+    }
+
+    @Test func `the catalogue becomes what the document says, and shows no engine's key`() async throws {
+        try await RunningAPI.run { api in
+            let first = try await api.send("serve: sim-small\n", to: "/v1/catalogue", method: "PUT")
+            #expect(first.json["added"]?.elements?.count == 2, "\(first)")
+            let again = try await api.call("PUT", "/v1/catalogue", ["document": "serve: sim-small"])
+            #expect(again.status == 200 && again.json["added"] == [])
+            let backends = try await api.call("GET", "/v1/backends", as: .viewer)
+            #expect(backends.data.first?["has_api_key"] == true && !backends.text.contains("secret-of-the-engine"))
+            let models = try await api.call("GET", "/v1/models", as: .viewer)
+            #expect(models.data.first?["name"] == "sim-small" && models.data.first?["tenants_allowed"] == .null)
+            let wrong = try await api.send("nonsense", to: "/v1/catalogue", method: "PUT")
+            #expect(wrong.status == 422 && wrong["code"] == "rejected_document")
+        }
+    }
+}
