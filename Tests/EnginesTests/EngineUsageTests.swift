@@ -13,62 +13,66 @@ import Testing
 
     private func buckets(_ usage: String) -> UsageBuckets? { plain(usage).usage?.buckets() }
 
-    @Test(arguments: [
-        (
-            #"{"prompt_tokens":10,"completion_tokens":4,"total_tokens":14}"#,
-            TokenBuckets(inputUncached: 10, outputVisible: 4)
-        ),
+    private static let counted: [(String, TokenBuckets)] = [
+        (plainUsage, TokenBuckets(inputUncached: 10, outputVisible: 4)),
         (
             #"{"prompt_tokens":10,"completion_tokens":4,"total_tokens":14,"prompt_tokens_details":null}"#,
             TokenBuckets(inputUncached: 10, outputVisible: 4)
         ),
-        // DeepSeek: hit and miss make the prompt, reasoning is inside the completion.
-        (
-            #"{"prompt_tokens":18,"completion_tokens":345,"total_tokens":363,"#
-                + #""completion_tokens_details":{"reasoning_tokens":315},"#
-                + #""prompt_cache_hit_tokens":8,"prompt_cache_miss_tokens":10}"#,
-            TokenBuckets(inputUncached: 10, cacheRead: 8, outputVisible: 30, outputReasoning: 315)
-        ),
-        // xAI: reasoning comes on top, as the total shows.
-        (
-            #"{"prompt_tokens":12,"completion_tokens":2,"total_tokens":334,"#
-                + #""completion_tokens_details":{"reasoning_tokens":320}}"#,
-            TokenBuckets(inputUncached: 12, outputVisible: 2, outputReasoning: 320)
-        ),
-        // vLLM names what it wrote to its cache in its own way.
-        (
-            #"{"prompt_tokens":800,"total_tokens":816,"completion_tokens":16,"#
-                + #""prompt_tokens_details":{"cached_tokens":0,"created_cache_tokens":768,"#
-                + #""multimodal_tokens":null},"completion_tokens_details":null}"#,
-            TokenBuckets(inputUncached: 32, cacheWriteFiveMinutes: 768, outputVisible: 16)
-        ),
-        // Groq: times between the counts.
-        (
-            #"{"queue_time":0.04,"prompt_tokens":45,"prompt_time":3.9e-3,"completion_tokens":662,"total_tokens":707}"#,
-            TokenBuckets(inputUncached: 45, outputVisible: 662)
-        ),
+        (deepSeek, TokenBuckets(inputUncached: 10, cacheRead: 8, outputVisible: 30, outputReasoning: 315)),
+        (xAI, TokenBuckets(inputUncached: 12, outputVisible: 2, outputReasoning: 320)),
+        (vLLM, TokenBuckets(inputUncached: 32, cacheWriteFiveMinutes: 768, outputVisible: 16)),
+        (groq, TokenBuckets(inputUncached: 45, outputVisible: 662)),
         (
             #"{"prompt_tokens":10.0,"completion_tokens":4,"reasoning_tokens":3}"#,
             TokenBuckets(inputUncached: 10, outputVisible: 1, outputReasoning: 3)
         ),
-    ])
+    ]
+
+    private static let plainUsage = #"{"prompt_tokens":10,"completion_tokens":4,"total_tokens":14}"#
+
+    /// Hit and miss make the prompt, reasoning is inside the completion.
+    private static let deepSeek = #"""
+        {"prompt_tokens":18,"completion_tokens":345,"total_tokens":363,"prompt_cache_hit_tokens":8,
+        "prompt_cache_miss_tokens":10,"completion_tokens_details":{"reasoning_tokens":315}}
+        """#
+
+    /// Reasoning comes on top, as the total shows.
+    private static let xAI = #"""
+        {"prompt_tokens":12,"completion_tokens":2,"total_tokens":334,
+        "completion_tokens_details":{"reasoning_tokens":320}}
+        """#
+
+    /// Names what it wrote to its cache in its own way.
+    private static let vLLM = #"""
+        {"prompt_tokens":800,"total_tokens":816,"completion_tokens":16,"completion_tokens_details":null,
+        "prompt_tokens_details":{"cached_tokens":0,"created_cache_tokens":768,"multimodal_tokens":null}}
+        """#
+
+    /// Times between the counts.
+    private static let groq = #"""
+        {"queue_time":0.04,"prompt_tokens":45,"prompt_time":3.9e-3,"completion_tokens":662,"total_tokens":707}
+        """#
+
+    @Test(arguments: counted)
     func `counts are taken apart into disjoint buckets`(usage: String, expected: TokenBuckets) {
         #expect(buckets(usage) == .counted(expected))
         #expect(expected.inputTotal + expected.outputTotal > 0)
     }
 
-    @Test(arguments: [
+    private static let contradictory = [
         #"{"prompt_tokens":10,"completion_tokens":4,"total_tokens":15}"#,
         #"{"prompt_tokens":10,"completion_tokens":4,"prompt_tokens_details":{"cached_tokens":11}}"#,
-        #"{"prompt_tokens":10,"completion_tokens":4,"#
-            + #""prompt_tokens_details":{"cached_tokens":6,"cache_write_tokens":5}}"#,
+        #"{"prompt_tokens":10,"prompt_tokens_details":{"cached_tokens":6,"cache_write_tokens":5}}"#,
         #"{"prompt_tokens":10,"completion_tokens":4,"completion_tokens_details":{"reasoning_tokens":5}}"#,
         #"{"prompt_tokens":-1,"completion_tokens":4}"#,
         #"{"prompt_tokens":10.5,"completion_tokens":4}"#,
         #"{"prompt_tokens":"10","completion_tokens":4}"#,
         #"{"prompt_tokens":10,"completion_tokens":9000000000000}"#,
         #"{"prompt_tokens":10,"completion_tokens":99999999999999999999}"#,
-    ])
+    ]
+
+    @Test(arguments: contradictory)
     func `usage that contradicts itself is not counted`(usage: String) {
         guard case .contradiction? = buckets(usage) else {
             Issue.record("\(usage) was believed")
