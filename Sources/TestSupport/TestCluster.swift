@@ -5,7 +5,9 @@ import Synchronization
 /// The one private Postgres of a test process: started when a test first asks, gone when the process ends.
 public actor TestCluster {
     /// The cluster that tests share.
-    public static let shared = TestCluster()
+    public static let shared = TestCluster(durability: .fast)
+    /// One whose server keeps what it committed, for tests that stop it or look at what it promises.
+    public static let durable = TestCluster(durability: .durable)
 
     /// The template that test databases are copied from: the repository's migrations, applied once.
     static let templateName = "tollgate_template"
@@ -15,6 +17,9 @@ public actor TestCluster {
     private var starting: Task<PrivateCluster, any Error>?
     private var template: Task<Void, any Error>?
     private var databaseCount = 0
+    private let durability: PrivateCluster.Durability
+
+    private init(durability: PrivateCluster.Durability) { self.durability = durability }
 
     /// The running cluster.
     /// - Throws: `ClusterError`, which says what to install when Postgres is missing.
@@ -22,11 +27,11 @@ public actor TestCluster {
         if let starting { return try await starting.value }
         let task = Task {
             removeLeftovers()
-            let path = "\(temporaryDirectory)/\(directoryPrefix)\(getpid())"
-            let cluster = try PrivateCluster(directory: path, durability: .fast)
+            let path = "\(temporaryDirectory)/\(directoryPrefix)\(getpid())-\(durability)"
+            let cluster = try PrivateCluster(directory: path, durability: durability)
             try await cluster.start()
-            clusterToRemove.withLock { $0 = cluster }
-            atexit { clusterToRemove.withLock { $0 }?.removeAtExit() }
+            clustersToRemove.withLock { $0.append(cluster) }
+            atexit { clustersToRemove.withLock { $0.popLast() }?.removeAtExit() }
             return cluster
         }
         starting = task
@@ -73,7 +78,7 @@ public actor TestCluster {
 }
 
 /// What the process's end has to remove.
-private let clusterToRemove = Mutex<PrivateCluster?>(nil)
+private let clustersToRemove = Mutex<[PrivateCluster]>([])
 
 private let directoryPrefix = "tollgate-test-"
 
@@ -95,7 +100,8 @@ private func removeLeftovers() {
         let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
             String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
         }
-        guard name.hasPrefix(directoryPrefix), let id = pid_t(name.dropFirst(directoryPrefix.count)),
+        guard name.hasPrefix(directoryPrefix),
+            let id = pid_t(name.dropFirst(directoryPrefix.count).prefix { $0 != "-" }),
             kill(id, 0) != 0, errno == ESRCH,
             let cluster = try? PrivateCluster(directory: "\(temporaryDirectory)/\(name)", durability: .fast)
         else { continue }

@@ -7,6 +7,14 @@ public struct TestDatabase: Sendable {
     public let configuration: PostgresConfiguration
     /// A pool of two connections, closed after the test.
     public let pool: ConnectionPool
+    private let cluster: TestCluster
+
+    /// As libpq reads it: what the program takes as `database.url`.
+    public var url: String {
+        let keywords = configuration.keywords
+        let query = ["host", "port", "user"].map { "\($0)=\(keywords[$0] ?? "")" }.joined(separator: "&")
+        return "postgresql:///\(configuration.database ?? "")?\(query)"
+    }
 
     /// The database that `.database` or `.emptyDatabase` made for the running test. Detached tasks do not see it.
     @TaskLocal public static var current: TestDatabase?
@@ -21,17 +29,17 @@ public struct TestDatabase: Sendable {
     }
 
     /// Makes a database without the trait; whoever makes it drops it.
-    public static func create(migrated: Bool = true) async throws -> TestDatabase {
-        let configuration = try await TestCluster.shared.createDatabase(migrated: migrated)
+    public static func create(migrated: Bool = true, on cluster: TestCluster = .shared) async throws -> TestDatabase {
+        let configuration = try await cluster.createDatabase(migrated: migrated)
         return TestDatabase(
-            configuration: configuration, pool: ConnectionPool(configuration, connectionCountMax: 2),
+            configuration: configuration, pool: ConnectionPool(configuration, connectionCountMax: 2), cluster: cluster,
         )
     }
 
     /// Closes the pool and drops the database, also under connections that are still open.
     public func drop() async throws {
         await pool.close()
-        try await TestCluster.shared.dropDatabase(configuration.database ?? "")
+        try await cluster.dropDatabase(configuration.database ?? "")
     }
 
     struct MissingTrait: Error, CustomStringConvertible {
