@@ -27,7 +27,7 @@ CREATE TABLE invoices (
     currency           text NOT NULL,
     total              numeric(38, 12) NOT NULL,        -- sum of the rounded lines
     exact_total        numeric(38, 12) NOT NULL,        -- before rounding
-    journal_positions  jsonb NOT NULL,                  -- what the run had read of each journal: rating again reads just that
+    journal_positions  jsonb NOT NULL,                  -- what the run had read of each journal: rates again so
     document           text NOT NULL,                   -- all that is shown, as canonical JSON: equal is equal bytes
     created_at         timestamptz NOT NULL,            -- billing time, as all times here
     issued_at          timestamptz,

@@ -6,7 +6,7 @@ import Monetary
 import ServiceLevels
 import Storage
 
-/// Final invoices against their own lines and documents, the ledger, the records that they were made of, and the promises.
+/// Final invoices against their own lines and documents, the ledger, their records, and the promises.
 extension Comparison {
     mutating func compareInvoices(in tx: DatabaseTransaction) throws {
         var lines = ReconciliationCheck("invoice lines = totals, documents and ledger")
@@ -112,7 +112,7 @@ extension Comparison {
         let split = try ReconcileStorage.split(invoice.period, by: invoice.positions, account: account, in: tx)
         if split.requestsOutside > 0 {
             check.note(
-                "\(label(account)) \(month): \(split.requestsOutside) requests came after it was closed; not judged again"
+                "\(label(account)) \(month): \(split.requestsOutside) requests came after its end; not judged again"
             )
             return
         }
@@ -139,8 +139,8 @@ extension Comparison {
             check.add(.count("numbers"), left: Int128(series.count), right: Int128(series.next - 1))
             if series.count != series.next - 1 || series.highest != series.count {
                 check.report(
-                    "\(series.series): \(series.count) invoices, the highest number is \(series.highest), the next would "
-                        + "be \(series.next)")
+                    "\(series.series): \(series.count) invoices, the highest number is \(series.highest), the next "
+                        + "would be \(series.next)")
             }
         }
         return check

@@ -47,13 +47,13 @@ extension Comparison {
             try compareStored(entries, &check, in: tx)
         }
         let stored = try ReconcileStorage.recordCounts(
-            of: journal.id, fromSegment: found.firstSegment ?? 1, upTo: journal.mark, in: tx)
+            of: journal.id, fromSegment: found.firstSegment ?? journal.mark.segment + 1, upTo: journal.mark, in: tx)
         check.add(.count("requests"), left: Int128(found.requests), right: Int128(stored.requests))
         check.add(.count("attempts"), left: Int128(found.attempts), right: Int128(stored.attempts))
         if reader.position < end {
             check.report(
-                "journal \(journal.id) ends at \(reader.position), but is ingested up to \(journal.mark): its files are "
-                    + "older than the database")
+                "journal \(journal.id) ends at \(reader.position), but is ingested up to \(journal.mark): its files "
+                    + "are older than the database")
         }
     }
 

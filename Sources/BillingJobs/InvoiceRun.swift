@@ -8,8 +8,8 @@ public import Storage
 /// The monthly run: closes a month, account by account, and makes its invoices final.
 ///
 /// Two stages. `prepareDrafts` works on one account at a time, in a transaction each that sees one moment: how far the
-/// journals are ingested, the rollups, what is booked. `finalizeDrafts` then gives out numbers in a fixed order. A crash
-/// between the two leaves drafts, which the next run finds and finishes. Running again changes nothing.
+/// journals are ingested, the rollups, what is booked. `finalizeDrafts` then gives out numbers in a fixed order. A
+/// crash between the two leaves drafts, which the next run finds and finishes. Running again changes nothing.
 public struct InvoiceRun: Sendable {
     /// What to run.
     public struct Options: Sendable {
@@ -42,8 +42,8 @@ public struct InvoiceRun: Sendable {
     }
 
     /// Prepares all drafts and makes them final. `progress` hears how many of how many accounts are done.
-    /// - Throws: only what concerns the whole run: no seller, no database, cancellation. What concerns one account is in
-    ///   its outcome.
+    /// - Throws: only what concerns the whole run: no seller, no database, cancellation. What concerns one account is
+    ///   in its outcome.
     public func run(
         progress: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
     ) async throws -> InvoiceRunReport {

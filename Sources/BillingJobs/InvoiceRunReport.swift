@@ -78,6 +78,14 @@ public struct InvoiceRunReport: Sendable {
         }
     }
 
+    /// True where something waits only for gateways: the same run soon after may go through.
+    public var isWaitingForGateways: Bool {
+        let obstacles = accounts.flatMap { outcome in
+            if case .notClosed(let obstacles) = outcome.result { obstacles } else { [] as [ClosingObstacle] }
+        }
+        return !obstacles.isEmpty && obstacles.allSatisfy(\.isOfGateways)
+    }
+
     /// The invoices that became final in this run, in the order of their numbers.
     public var finalized: [InvoiceSummary] {
         accounts.compactMap { outcome in

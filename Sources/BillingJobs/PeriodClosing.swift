@@ -17,6 +17,14 @@ public enum ClosingObstacle: Hashable, Sendable, CustomStringConvertible {
     /// An earlier month has something to bill and no invoice.
     case earlierMonth(CivilMonth)
 
+    /// True where it goes away by itself once the gateways' next heartbeats are ingested.
+    public var isOfGateways: Bool {
+        switch self {
+        case .journalBehind, .clockNotSeen, .requestOpen: true
+        case .notOver, .suspense, .earlierMonth: false
+        }
+    }
+
     public var description: String {
         switch self {
         case .notOver(let until, let now):

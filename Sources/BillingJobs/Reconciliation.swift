@@ -3,8 +3,8 @@ public import Identity
 import Pricing
 public import Storage
 
-/// Compares every station of a token's way: journal files, records, rollups, ledger, invoices; and an engine's own count
-/// where there is one. Reads one moment of the database and changes nothing.
+/// Compares every station of a token's way: journal files, records, rollups, ledger, invoices; and an engine's own
+/// count where there is one. Reads one moment of the database and changes nothing.
 public struct Reconciliation: Sendable {
     /// What is compared.
     public struct Options: Sendable {
@@ -16,7 +16,7 @@ public struct Reconciliation: Sendable {
         public var journalDirectories: [String] = []
         /// An engine's own book; nil where there is none.
         public var engineCounts: [EngineCount]?
-        /// Brings the ledger up to date first: where nothing posts regularly, usage of today would show as a difference.
+        /// Brings the ledger up to date first: where nothing posts regularly, usage of today would be a difference.
         public var postsLedgerFirst = false
         /// Real time; only the posting before uses it.
         public var now: Timestamp

@@ -26,7 +26,7 @@ extension InvoicingError: CustomStringConvertible {
         switch self {
         case .money(let error): error.description
         case .currency(let plan, let planCurrency, let accountCurrency):
-            "plan \(plan) is in \(planCurrency) and the account in \(accountCurrency): subscribe to a plan of its currency"
+            "plan \(plan) is in \(planCurrency), the account in \(accountCurrency): subscribe to a plan of its currency"
         case .amountContradictsPrice(let charge, let rated, let expected):
             "\(charge): the rollups sum to \(rated), quantity × price is \(expected); run `tollgate reconcile`"
         case .unknownSubscription(let id): "there is usage of \(id), which the account does not have"

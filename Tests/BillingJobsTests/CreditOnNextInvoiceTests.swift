@@ -147,4 +147,36 @@ import Testing
         #expect(open.results.map(\.exactCredit) == closed.results.map(\.exactCredit))
         #expect(open.results.map(\.evidence) == closed.results.map(\.evidence))
     }
+
+    /// docs/invoicing.md, "One month by hand".
+    @Test func `the month by hand in the documentation is what the program makes of it`() async throws {
+        let world = try await BillingWorld.make()
+        let alpha = try await world.customer(1, plan: "alpha", from: "2026-11-01T00:00:00Z")
+        var requests = [
+            try await world.request(alpha, at: "2026-11-03T10:00:00Z", input: 1_234_567, output: 100_000)
+        ]
+        for number in 0..<100 {
+            let fails = number < 5
+            requests.append(
+                try await world.request(
+                    alpha, at: "2026-11-04T10:00:00.\(100 + number)Z", input: fails ? 0 : 1_000_000, tier: "priority",
+                    outcome: fails ? .providerError : .success, firstToken: fails ? nil : 100_000))
+        }
+        try await world.ingest(requests, heartbeat: "2026-12-01T00:00:10Z")
+        let november = try await invoice(world, "2026-11", now: "2026-12-02T09:00:00Z")
+        #expect(november.lines.map(\.exactAmount) == ["30.00", "190.00", "1.234567", "0.20"])
+        #expect(november.totals.exactTotal == "221.434567")
+        #expect(november.totals.total == "221.43")
+        try await world.ingest(heartbeat: "2027-01-01T00:00:10Z")
+        let december = try await invoice(world, "2026-12", now: "2027-01-02T09:00:00Z")
+        #expect(december.lines.map(\.amount) == ["30.00", "-19.00"])
+        #expect(december.totals.total == "11.00")
+        let balances = try await world.database.read { try LedgerStorage.balances(of: alpha.account, in: $0) }
+        #expect(balances[.receivables]?.description == "232.43")
+        #expect(balances[.unbilledReceivables]?.isZero == true)
+        #expect(balances[.revenue]?.description == "-251.434567")
+        #expect(balances[.serviceLevelCredits]?.description == "19.00")
+        #expect(balances[.serviceLevelCreditsOwed]?.isZero == true)
+        #expect(balances[.rounding]?.description == "0.004567")
+    }
 }

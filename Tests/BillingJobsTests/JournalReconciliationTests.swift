@@ -89,7 +89,8 @@ import UsageJournal
         "UPDATE request_records SET outcome = 'provider_error'",
         "UPDATE attempt_records SET termination = 'client_abort'",
         """
-        INSERT INTO request_records SELECT (jsonb_populate_record(r, '{"record_id": "0198f000-0000-7000-8000-000000000001"}')).*
+        INSERT INTO request_records
+        SELECT (jsonb_populate_record(r, '{"record_id": "0198f000-0000-7000-8000-000000000001"}')).*
         FROM request_records r LIMIT 1
         """,
     ])
