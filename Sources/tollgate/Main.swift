@@ -20,9 +20,10 @@ struct RootCommand: AsyncParsableCommand {
             """,
         subcommands: [
             DevCommand.self, ServeCommand.self, SimulatorCommand.self, MigrateCommand.self, PlansCommand.self,
-            AccountsCommand.self, TenantsCommand.self, KeysCommand.self, AdminKeysCommand.self,
-            SubscriptionsCommand.self, SellerCommand.self, UsageCommand.self, 
-            JournalsCommand.self, ConfigCommand.self, DoctorCommand.self,
+            BackendsCommand.self, AccountsCommand.self, TenantsCommand.self, KeysCommand.self, AdminKeysCommand.self,
+            SubscriptionsCommand.self, SellerCommand.self, UsageCommand.self, InvoicesCommand.self,
+            ServiceLevelsCommand.self,
+            ReconcileCommand.self, JournalsCommand.self, ConfigCommand.self, DoctorCommand.self,
         ]
     )
 }

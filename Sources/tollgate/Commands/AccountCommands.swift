@@ -51,7 +51,8 @@ struct AccountsCommand: AsyncParsableCommand {
 
         func run() async throws {
             let account = Account(
-                id: fresh(), name: name, currency: try Currency(code: currency), calendar: try BillingCalendar(zoneName: timeZone),
+                id: fresh(), name: name, currency: try Currency(code: currency),
+                calendar: try BillingCalendar(zoneName: timeZone),
                 billing: BillingDetails(legalName: legalName, address: address, taxID: taxID, email: email),
                 createdAt: now())
             try await options.withDatabase { database in

@@ -49,7 +49,8 @@ struct DevCommand: AsyncParsableCommand {
             "admin.port": "\(adminPort)", "jobs.interval_seconds": "5", "billing.grace_minutes": "0",
             "log.level": "warning",
         ])
-        let simulator = engine == "simulator"
+        let simulator =
+            engine == "simulator"
             ? try await SimulatedEngine.start(SimulatedEngine.Configuration(models: DemoCatalogue.models)) : nil
         let source = DevelopmentEngine(url: simulator?.url ?? engine, apiKey: engineKey, model: engineModel)
         let pool = ConnectionPool(cluster.configuration(), connectionCountMax: 2)

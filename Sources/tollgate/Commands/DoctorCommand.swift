@@ -4,7 +4,8 @@ import Postgres
 
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "doctor", abstract: "Say what is wrong with this machine and this configuration; exit 1 if anything.")
+        commandName: "doctor",
+        abstract: "Say what is wrong with this machine and this configuration; exit 1 if anything.")
 
     @OptionGroup var options: ConfigurationOptions
 
@@ -53,7 +54,8 @@ struct DoctorCommand: AsyncParsableCommand {
         guard let directory = configuration.text("journal.directory") else {
             return Finding(subject: "journal", trouble: "journal.directory is not set; a gateway cannot run without it")
         }
-        let parent = FileManager.default.fileExists(atPath: directory)
+        let parent =
+            FileManager.default.fileExists(atPath: directory)
             ? directory : (directory as NSString).deletingLastPathComponent
         guard access(parent, W_OK) == 0 else {
             return Finding(subject: "journal \(directory)", trouble: "this user cannot write to \(parent)")

@@ -1,8 +1,8 @@
 import ArgumentParser
 import Foundation
 import Metering
-import Pricing
 import Monetary
+import Pricing
 import Storage
 
 struct PlansCommand: AsyncParsableCommand {

@@ -70,15 +70,19 @@ struct Setting: Sendable {
         Setting(
             "gateway.drain_seconds_max", .integer(0...3600), fallback: "60",
             "how long running answers may go on after SIGTERM"),
-        Setting("gateway.upstream_ca", .text, "PEM file of authorities to trust for engines over TLS, beside the system's"),
+        Setting(
+            "gateway.upstream_ca", .text, "PEM file of authorities to trust for engines over TLS, beside the system's"),
         Setting("admin.host", .text, fallback: "127.0.0.1", "address that the admin API listens on"),
         Setting("admin.port", .integer(0...65_535), fallback: "8081", "its port; 0 takes a free one"),
         Setting(
-            "jobs.interval_seconds", .integer(1...86_400), fallback: "60", "how often the ledger is posted from the rollups"),
+            "jobs.interval_seconds", .integer(1...86_400), fallback: "60",
+            "how often the ledger is posted from the rollups"),
         Setting(
             "billing.grace_minutes", .integer(0...10_080), fallback: "60",
             "how long after a period's end its invoice waits for stragglers"),
-        Setting("log.level", .choice(["debug", "info", "notice", "warning", "error"]), fallback: "info", "least level logged"),
+        Setting(
+            "log.level", .choice(["debug", "info", "notice", "warning", "error"]), fallback: "info",
+            "least level logged"),
     ]
 
     static let byKey = Dictionary(uniqueKeysWithValues: all.map { ($0.key, $0) })

@@ -40,7 +40,8 @@ final class GatewayRuntime: Sendable {
         var settings = JournalConfiguration(directory: directory)
         settings.segmentBytes = try configuration.integer("journal.segment_bytes")
         settings.onFailure = { error in
-            log.error("the journal failed; this gateway ends so that nothing is served unmetered", ["error": "\(error)"])
+            log.error(
+                "the journal failed; this gateway ends so that nothing is served unmetered", ["error": "\(error)"])
             exit(EXIT_FAILURE)
         }
         let (journal, report) = try Journal.open(settings)

@@ -1,3 +1,6 @@
+import AdminAPI
+import ControlPlane
+import Foundation
 import Gateway
 import Identity
 import Postgres
@@ -11,34 +14,88 @@ final class ProgramRuntime: Sendable {
     }
 
     private let gateway: GatewayRuntime?
+    private let admin: AdminServer?
     private let jobs: Task<Void, Never>?
     private let pool: ConnectionPool
+    let adminPort: Int?
 
-    private init(gateway: GatewayRuntime?, jobs: Task<Void, Never>?, pool: ConnectionPool) {
+    private init(
+        gateway: GatewayRuntime?, admin: AdminServer?, adminPort: Int?, jobs: Task<Void, Never>?, pool: ConnectionPool
+    ) {
         self.gateway = gateway
+        self.admin = admin
+        self.adminPort = adminPort
         self.jobs = jobs
         self.pool = pool
     }
 
     var gatewayPort: Int? { gateway?.server.port }
-    var adminPort: Int? { nil }
 
+    /// Starts the parts; when one cannot start, none is left running.
     static func start(_ configuration: Configuration, parts: Set<Part>) async throws -> ProgramRuntime {
         let instruments = Instruments(level: try configuration.required("log.level"))
         let postgres = try PostgresConfiguration(url: configuration.required("database.url"))
         let pool = ConnectionPool(postgres, connectionCountMax: 8)
         let database = Database(pool)
         var gateway: GatewayRuntime?
-        if parts.contains(.gateway) {
-            gateway = try await GatewayRuntime.start(configuration, database: database, instruments: instruments)
+        var admin: AdminServer?
+        do {
+            if parts.contains(.gateway) {
+                gateway = try await GatewayRuntime.start(configuration, database: database, instruments: instruments)
+            }
+            var adminPort: Int?
+            if parts.contains(.admin) {
+                let server = try adminServer(configuration, database: database, instruments: instruments)
+                adminPort = try await server.start()
+                admin = server
+            }
+            var jobs: Task<Void, Never>?
+            if parts.contains(.jobs) {
+                let runtime = JobsRuntime(
+                    database: database, intervalSeconds: try configuration.integer("jobs.interval_seconds"),
+                    logger: instruments.logger("jobs"))
+                jobs = Task { await runtime.run() }
+            }
+            return ProgramRuntime(gateway: gateway, admin: admin, adminPort: adminPort, jobs: jobs, pool: pool)
+        } catch {
+            await admin?.stop()
+            await gateway?.stop()
+            await pool.close()
+            throw error
         }
-        return ProgramRuntime(gateway: gateway, jobs: nil, pool: pool)
     }
 
+    /// Stops the parts: the gateway lets running answers end and hands its journal on before the rest goes.
     func stop() async {
+        await admin?.stop()
         jobs?.cancel()
         await jobs?.value
         await gateway?.stop()
         await pool.close()
+    }
+
+    private static func adminServer(
+        _ configuration: Configuration, database: Database, instruments: Instruments
+    ) throws -> AdminServer {
+        let metrics = instruments.metrics
+        let grace = Int64(try configuration.integer("billing.grace_minutes")) * 60_000
+        let render: @Sendable (InvoiceToRender) -> InvoiceRendering = { InvoiceRendering($0) }
+        let services = AdminServices(
+            database: database, now: { now() },
+            documents: AdminDocuments(html: { render($0).html() }, pdf: { try render($0).pdf() }),
+            jobs: AdminJobsAdapter(database: database, graceMilliseconds: grace),
+            readCatalogue: { yaml in
+                do {
+                    let document = try CatalogueDocument(
+                        yaml: yaml, environment: ProcessInfo.processInfo.environment)
+                    return AdminServices.Catalogue(backends: document.backends, models: document.models)
+                } catch {
+                    throw DocumentRejection("\(error)")
+                }
+            },
+            metrics: { metrics.text() })
+        let address = AdminConfiguration(
+            host: try configuration.required("admin.host"), port: try configuration.integer("admin.port"))
+        return AdminServer(configuration: address, services: services, log: instruments.log)
     }
 }

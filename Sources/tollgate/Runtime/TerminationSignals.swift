@@ -9,7 +9,9 @@ final class TerminationSignals: Sendable {
 
     init() {
         var ends: [Int32] = [-1, -1]
-        precondition(pipe(&ends) == 0 && ends.allSatisfy { fcntl($0, F_SETFD, FD_CLOEXEC) == 0 }, "a pipe for signals: \(String(cString: strerror(errno)))")
+        precondition(
+            pipe(&ends) == 0 && ends.allSatisfy { fcntl($0, F_SETFD, FD_CLOEXEC) == 0 },
+            "a pipe for signals: \(String(cString: strerror(errno)))")
         let reading = ends[0]
         signalPipe = ends[1]
         let (stream, continuation) = AsyncStream.makeStream(of: Int32.self, bufferingPolicy: .bufferingOldest(2))

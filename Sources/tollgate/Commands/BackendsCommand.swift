@@ -1,0 +1,67 @@
+import ArgumentParser
+import ControlPlane
+import Engines
+import Foundation
+import Storage
+
+struct BackendsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "backends", abstract: "Engines, and the models that they serve.",
+        subcommands: [List.self, Apply.self], defaultSubcommand: List.self)
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the models and where they are served.")
+
+        @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var output: OutputOptions
+
+        func run() async throws {
+            let models = try await options.withDatabase { database in
+                try await database.read { try CatalogueStorage.models(in: $0) }
+            }
+            output.print(
+                columns: ["model", "aliases", "backend", "at", "upstream name", "price key", "context", "output"],
+                rows: models.map {
+                    [
+                        $0.publicName, $0.aliases.joined(separator: ","), $0.backend.name,
+                        "\($0.backend.host):\($0.backend.port)", $0.upstreamName, $0.priceKey,
+                        "\($0.contextTokensMax)", "\($0.outputTokensMax)",
+                    ]
+                })
+        }
+    }
+
+    struct Apply: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make the catalogue what a file says; what is missing from the file goes.")
+
+        @OptionGroup var options: ConfigurationOptions
+        @Argument(help: "The file.") var file: String
+        @Flag(help: "Only check the file.") var dryRun = false
+
+        func run() async throws {
+            let document: CatalogueDocument
+            do {
+                document = try CatalogueDocument(
+                    yaml: String(contentsOfFile: file, encoding: .utf8),
+                    environment: ProcessInfo.processInfo.environment)
+            } catch let rejection as CatalogueRejection {
+                for finding in rejection.findings { say("\(file): \(finding)") }
+                throw ExitCode.failure
+            }
+            if dryRun {
+                return print("\(document.backends.count) backends, \(document.models.count) models: fine")
+            }
+            let changes = try await options.withDatabase { database in
+                try await database.write {
+                    try CatalogueStorage.apply(
+                        backends: document.backends, models: document.models, now: now(), in: $0)
+                }
+            }
+            if changes.isEmpty { print("nothing changed") }
+            for name in changes.added { print("added    \(name)") }
+            for name in changes.changed { print("changed  \(name)") }
+            for name in changes.removed { print("removed  \(name)") }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+import Accounts
+import ArgumentParser
+import BillingJobs
+import Foundation
+import Identity
+import Invoicing
+import Monetary
+import Storage
+
+struct InvoicesCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "invoices", abstract: "The monthly job and its results.",
+        subcommands: [
+            List.self, Run.self, Preview.self, Finalize.self, Show.self, Export.self, Pay.self, Void.self,
+        ],
+        defaultSubcommand: List.self)
+
+    /// A calendar month of an argument.
+    static func month(_ text: String) throws -> CivilMonth {
+        guard let month = CivilMonth(text) else {
+            throw ValidationError("'\(text)' is not a month such as 2026-11")
+        }
+        return month
+    }
+
+    /// An invoice by id or number.
+    static func find(_ text: String, options: ConfigurationOptions) async throws -> (StoredInvoice, Account) {
+        let id = InvoiceID(text)
+        return try await options.withDatabase { database in
+            try await database.read { tx in
+                let invoice =
+                    try id.map { try InvoiceStorage.find($0, in: tx) } ?? InvoiceStorage.find(number: text, in: tx)
+                guard let invoice else { throw ValidationError("there is no invoice '\(text)' (an id or a number)") }
+                return (invoice, try AccountStorage.require(invoice.accountID, in: tx))
+            }
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the invoices.")
+
+        @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var output: OutputOptions
+        @OptionGroup var page: PageOptions
+        @Option(help: "Only this account.") var account: String?
+
+        func run() async throws {
+            let request = try page.request(IDKinds.Invoice.self)
+            let filter = InvoiceFilter(account: try account.map { try readID($0) })
+            let invoices = try await options.withDatabase { database in
+                try await database.read { try InvoiceStorage.list(filter, request, in: $0) }
+            }
+            output.print(
+                columns: ["invoice", "number", "account", "from", "to", "state", "total", "currency"],
+                rows: invoices.items.map {
+                    [
+                        "\($0.id)", $0.number ?? "", "\($0.accountID)", "\($0.period.start)", "\($0.period.end)",
+                        $0.state.rawValue, "\($0.total)", $0.currency.code,
+                    ]
+                })
+            page.sayMore(invoices.hasMore, after: invoices.items.last?.id)
+        }
+    }
+
+    struct Run: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Close a month and make its invoices final; running it again changes nothing.",
+            discussion: "Exit 1 when an account is not done: each says why.")
+
+        @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var output: OutputOptions
+        @Option(help: "The calendar month, such as 2026-11.") var period: String
+        @Option(help: "Only this account; repeat for more.") var account: [String] = []
+        @Flag(help: "Compute and show, store nothing.") var dryRun = false
+
+        func run() async throws {
+            let grace = try options.load().integer("billing.grace_minutes")
+            var settings = InvoiceRun.Options(month: try InvoicesCommand.month(period), now: now())
+            settings.accounts = account.isEmpty ? nil : try account.map { try readID($0) }
+            settings.isDryRun = dryRun
+            settings.graceMilliseconds = Int64(grace) * 60_000
+            let isWatched = isatty(STDERR_FILENO) == 1
+            let report = try await options.withDatabase { [settings] database in
+                try await InvoiceRun(database: database, options: settings).run { done, total in
+                    if isWatched { say("\(done) of \(total) accounts") }
+                }
+            }
+            for journal in report.retiredJournals {
+                say("journal \(journal.id) was retired (\(journal.retiredReason ?? "")): its usage is on no invoice")
+            }
+            output.print(
+                columns: ["account", "name", "result", "number", "total", "detail"],
+                rows: report.accounts.map { outcome in
+                    let words = outcome.result.words
+                    return [
+                        "\(outcome.accountID)", outcome.name, words.result, words.number, words.total, words.detail,
+                    ]
+                })
+            if !report.isComplete { throw ExitCode.failure }
+        }
+    }
+
+    struct Preview: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "What an account's invoice of a month would say now; stores nothing.")
+
+        @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var output: OutputOptions
+        @Option(help: "The account.") var account: String
+        @Option(help: "The calendar month, such as 2026-11.") var period: String
+
+        func run() async throws {
+            let (id, month) = (try readID(account, as: AccountID.self), try InvoicesCommand.month(period))
+            let document = try await options.withDatabase { database in
+                try await InvoiceActions(database: database).preview(account: id, month: month)
+            }
+            guard let document else { return print("nothing to bill") }
+            print(output.json ? try document.canonicalJSON() : InvoiceText(document: document).text)
+        }
+    }
+
+    struct Finalize: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Make one draft final.")
+
+        @OptionGroup var options: ConfigurationOptions
+        @Argument(help: "The invoice.") var invoice: String
+
+        func run() async throws {
+            let id: InvoiceID = try readID(invoice)
+            let outcome = try await options.withDatabase { database in
+                try await InvoiceActions(database: database).finalize(id, now: now())
+            }
+            print("\(outcome.invoice.number ?? "\(id)") is \(outcome.changed ? "" : "already ")final")
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show an invoice by id or number.")
+
+        @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var output: OutputOptions
+        @Argument(help: "The invoice.") var invoice: String
+
+        func run() async throws {
+            let (found, _) = try await InvoicesCommand.find(invoice, options: options)
+            print(output.json ? found.documentJSON : InvoiceText(document: try found.document()).text)
+        }
+    }
+
+    struct Export: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Write invoices as PDF, HTML and JSON files into a directory.")
+
+        @OptionGroup var options: ConfigurationOptions
+        @Argument(help: "Invoices, by id or number.") var invoices: [String]
+        @Option(help: "The directory; made when it is missing.") var to = "."
+
+        func run() async throws {
+            try FileManager.default.createDirectory(atPath: to, withIntermediateDirectories: true)
+            for text in invoices {
+                let (invoice, account) = try await InvoicesCommand.find(text, options: options)
+                let rendering = try InvoiceRendering(invoice, account)
+                let base = "\(to)/\(invoice.number ?? "\(invoice.id)")"
+                try Data(rendering.pdf()).write(to: URL(fileURLWithPath: base + ".pdf"))
+                try Data(rendering.html()).write(to: URL(fileURLWithPath: base + ".html"))
+                try Data(invoice.documentJSON.utf8).write(to: URL(fileURLWithPath: base + ".json"))
+                print("\(base).pdf")
+            }
+        }
+    }
+
+    struct Pay: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Say that an invoice was paid in full.")
+
+        @OptionGroup var options: ConfigurationOptions
+        @Argument(help: "The invoice.") var invoice: String
+
+        func run() async throws {
+            let id: InvoiceID = try readID(invoice)
+            let outcome = try await options.withDatabase { database in
+                try await InvoiceActions(database: database).markPaid(id, now: now())
+            }
+            print("\(outcome.invoice.number ?? "\(id)") is \(outcome.changed ? "" : "already ")paid")
+        }
+    }
+
+    struct Void: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Declare a final invoice not to be owed; its number stays.")
+
+        @OptionGroup var options: ConfigurationOptions
+        @Argument(help: "The invoice.") var invoice: String
+
+        func run() async throws {
+            let id: InvoiceID = try readID(invoice)
+            let outcome = try await options.withDatabase { database in
+                try await InvoiceActions(database: database).void(id, now: now())
+            }
+            print("\(outcome.invoice.number ?? "\(id)") is \(outcome.changed ? "" : "already ")void")
+        }
+    }
+}
+
+extension InvoiceRunReport.AccountResult {
+    /// One row of a run's table; `result` is the stable word that the admin API uses, too.
+    var words: (result: String, number: String, total: String, detail: String) {
+        switch self {
+        case .finalized(let invoice): ("finalized", invoice.number ?? "", "\(invoice.total)", "\(invoice.id)")
+        case .drafted(let invoice): ("draft", "", "\(invoice.total)", "\(invoice.id)")
+        case .already(let invoice): ("unchanged", invoice.number ?? "", "\(invoice.total)", "\(invoice.id)")
+        case .wouldInvoice(let document): ("would_invoice", "", document.totals.total, "")
+        case .nothingToBill: ("nothing_to_bill", "", "", "no usage and no base fee")
+        case .notClosed(let obstacles): ("waiting", "", "", obstacles.map(\.description).joined(separator: "; "))
+        case .parked(let reason): ("parked", "", "", reason)
+        case .failed(let reason): ("failed", "", "", reason)
+        }
+    }
+}

@@ -1,0 +1,103 @@
+import Accounts
+import ArgumentParser
+import BillingJobs
+import Foundation
+import Identity
+import Storage
+
+struct ReconcileCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reconcile",
+        abstract: "Prove that usage = rated = ledger = invoices, or show where not and exit 1.",
+        discussion: """
+            The journal of the configuration is compared, too, when it can be read from here. With --simulator the
+            engine's own count is compared; what it made and the gateway never received stands apart as unreceived.
+            """)
+
+    @OptionGroup var options: ConfigurationOptions
+    @OptionGroup var output: OutputOptions
+    @Option(help: "Only usage of this month, such as 2026-11; default: all.") var period: String?
+    @Option(help: "Only this account; repeat for more.") var account: [String] = []
+    @Option(help: "A gateway's journal directory, beside the configuration's; repeat for more.")
+    var journal: [String] = []
+    @Option(help: "URL of an engine simulator whose own count to compare.") var simulator: String?
+
+    func run() async throws {
+        let configuration = try options.load()
+        var settings = Reconciliation.Options(now: now())
+        settings.month = try period.map(InvoicesCommand.month)
+        settings.accounts = account.isEmpty ? nil : try account.map { try readID($0) }
+        settings.journalDirectories = journal
+        if let directory = configuration.text("journal.directory"), FileManager.default.fileExists(atPath: directory) {
+            settings.journalDirectories.append(directory)
+        }
+        settings.engineCounts = try await simulator.map { try EngineBook(url: $0) }?.counts()
+        settings.postsLedgerFirst = true
+        let report = try await options.withDatabase { [settings] database in
+            try await Reconciliation(database: database, options: settings).run()
+        }
+        output.print(
+            columns: ["", "check", "left", "right", "difference"],
+            rows: report.checks.map {
+                [$0.isEqual ? "ok" : "DIFFERS", $0.name, $0.leftText, $0.rightText, $0.differenceText]
+            })
+        if !output.json { details(report) }
+        if !report.isEqual { throw ExitCode.failure }
+    }
+
+    private func details(_ report: ReconciliationReport) {
+        for check in report.checks {
+            for difference in check.differences { print("\(check.name): \(difference)") }
+            if check.differenceCount > check.differences.count {
+                print("\(check.name): \(check.differenceCount - check.differences.count) more differences")
+            }
+            for note in check.notes { print("note: \(note)") }
+        }
+        print(report.isEqual ? "all equal" : "not equal: see the lines above")
+    }
+}
+
+/// The book of an engine simulator, page by page.
+private struct EngineBook {
+    let url: URL
+
+    init(url text: String) throws {
+        guard let url = URL(string: text), url.scheme != nil else {
+            throw ValidationError("--simulator: '\(text)' is no URL such as http://127.0.0.1:9100")
+        }
+        self.url = url
+    }
+
+    private struct Page: Decodable {
+        let data: [Line]
+        let next_after: Int64?
+        let has_more: Bool
+    }
+
+    private struct Line: Decodable {
+        let request_id: String?
+        let outcome: String
+        let prompt_tokens: Int64
+        let completion_tokens_produced: Int64
+    }
+
+    func counts() async throws -> [EngineCount] {
+        var result: [EngineCount] = []
+        var after: Int64 = 0
+        while true {
+            let page = try JSONDecoder().decode(Page.self, from: try await fetch(after: after))
+            result += page.data.compactMap { line in
+                guard let id = line.request_id.flatMap({ RequestID($0) }) else { return nil }
+                return EngineCount(
+                    requestID: id, promptTokens: line.prompt_tokens,
+                    completionTokensProduced: line.completion_tokens_produced, isComplete: line.outcome == "complete")
+            }
+            guard page.has_more, let next = page.next_after, next > after else { return result }
+            after = next
+        }
+    }
+
+    private func fetch(after: Int64) async throws -> Data {
+        try await PlainHTTP.get(url.appendingPathComponent("simulator/requests"), query: "after=\(after)&limit=1000")
+    }
+}

@@ -1,0 +1,64 @@
+import Accounts
+import AdminAPI
+import BillingJobs
+import Identity
+import Invoicing
+import Monetary
+import Storage
+
+/// Lets the admin API start the jobs.
+struct AdminJobsAdapter: AdminJobs {
+    let database: Database
+    let graceMilliseconds: Int64
+
+    func runInvoices(_ request: InvoiceRunRequest) async throws -> AdminAPI.InvoiceRunReport {
+        var options = InvoiceRun.Options(month: request.period, now: now(), accounts: request.accounts)
+        options.isDryRun = request.isDryRun
+        options.graceMilliseconds = graceMilliseconds
+        let report = try await InvoiceRun(database: database, options: options).run()
+        return AdminAPI.InvoiceRunReport(items: report.accounts.map(item))
+    }
+
+    func finalizeInvoice(_ id: InvoiceID) async throws {
+        try await refusing { _ = try await InvoiceActions(database: database).finalize(id, now: now()) }
+    }
+
+    func payInvoice(_ id: InvoiceID) async throws {
+        try await refusing { _ = try await InvoiceActions(database: database).markPaid(id, now: now()) }
+    }
+
+    func voidInvoice(_ id: InvoiceID) async throws {
+        try await refusing { _ = try await InvoiceActions(database: database).void(id, now: now()) }
+    }
+
+    func serviceLevels(of account: AccountID, month: CivilMonth) async throws -> [StoredPromiseResult] {
+        try await ServiceLevelReport.make(account: account, month: month, now: now(), database: database).results
+    }
+
+    private func item(_ outcome: BillingJobs.InvoiceRunReport.AccountOutcome) -> AdminAPI.InvoiceRunReport.Item {
+        let words = outcome.result.words
+        var item = AdminAPI.InvoiceRunReport.Item(accountID: outcome.accountID, outcome: words.result)
+        switch outcome.result {
+        case .finalized(let invoice), .drafted(let invoice), .already(let invoice):
+            item.invoiceID = invoice.id
+            item.number = invoice.number
+            item.total = "\(invoice.total)"
+            item.currency = invoice.total.currency.code
+        case .wouldInvoice(let document):
+            item.total = document.totals.total
+            item.currency = document.currency
+        case .nothingToBill, .notClosed, .parked, .failed:
+            item.reason = words.detail
+        }
+        return item
+    }
+
+    /// What the invoice's rules forbid is the caller's affair, not a failure of the server.
+    private func refusing(_ body: () async throws -> Void) async throws {
+        do {
+            try await body()
+        } catch let error as InvoicingError {
+            throw JobRefusal("\(error)")
+        }
+    }
+}

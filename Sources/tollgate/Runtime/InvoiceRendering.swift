@@ -1,0 +1,66 @@
+import Accounts
+import AdminAPI
+import Documents
+import Identity
+import Invoicing
+import ServiceLevels
+import Storage
+
+/// A stored invoice as pages.
+struct InvoiceRendering {
+    private let document: InvoiceDocument
+    private let standing: InvoiceStanding
+
+    init(_ invoice: StoredInvoice, _ account: Account) throws {
+        document = try invoice.document()
+        let instant: Timestamp? =
+            switch invoice.state {
+            case .paid: invoice.paidAt
+            case .void: invoice.voidedAt
+            case .draft, .finalized: nil
+            }
+        standing = InvoiceStanding(
+            invoice.state, since: instant.map { account.calendar.day(of: $0).description },
+            usesTestClock: account.clockOffsetMilliseconds > 0)
+    }
+
+    init(_ invoice: InvoiceToRender) {
+        document = invoice.document
+        standing = InvoiceStanding(invoice.state, since: invoice.since, usesTestClock: invoice.usesTestClock)
+    }
+
+    func html() -> [UInt8] { Array(InvoiceHTML.render(document, standing: standing).utf8) }
+
+    func pdf() throws -> [UInt8] { try InvoicePDF.render(document, standing: standing) }
+}
+
+/// An invoice as text for a terminal.
+struct InvoiceText {
+    let document: InvoiceDocument
+
+    var text: String {
+        var parts = [
+            "Invoice \(document.number ?? "(draft)") to \(document.customer.name), "
+                + "\(document.period.from) through \(document.period.through) (\(document.period.timeZone))",
+            Table(
+                columns: ["description", "tier", "quantity", "per million", "exact", "amount"],
+                rows: document.lines.map {
+                    [
+                        $0.description, $0.tier ?? "", $0.quantity ?? "", $0.unitPricePerMillion ?? "", $0.exactAmount,
+                        $0.amount,
+                    ]
+                }
+            ).text,
+            "total \(document.totals.total) \(document.currency)   (exactly \(document.totals.exactTotal))",
+        ]
+        for level in document.serviceLevels {
+            parts.append(
+                "service credit for \(level.month), tier \(level.tier), \(level.objective): promised "
+                    + "\(level.promisedPercent) %, kept for \(level.attainedPercent) % "
+                    + "(\(level.evidence.good) of \(level.evidence.counted) requests); "
+                    + "\(level.creditPercent) % of \(level.base) = \(level.credit) \(document.currency)")
+            parts += level.evidence.worst.prefix(3).map { "    \($0.requestID)  \($0.acceptedAt)  \($0.measured)" }
+        }
+        return parts.joined(separator: "\n")
+    }
+}

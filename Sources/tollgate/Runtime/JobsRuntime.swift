@@ -1,0 +1,29 @@
+import BillingJobs
+import Logging
+import Storage
+
+/// Posts the ledger from the rollups, again and again.
+struct JobsRuntime {
+    let database: Database
+    let intervalSeconds: Int
+    let logger: Logger
+
+    /// Runs until the task is cancelled. A pass that fails is logged and tried again at the next turn.
+    func run() async {
+        var wasAway = false
+        repeat {
+            do {
+                let report = try await LedgerPoster(database: database).postAll(now: now())
+                for failure in report.failures {
+                    logger.error(
+                        "the ledger of an account was not posted",
+                        metadata: ["account": "\(failure.account)", "reason": "\(failure.reason)"])
+                }
+                wasAway = false
+            } catch {
+                if !wasAway { logger.warning("the ledger was not posted", metadata: ["error": "\(error)"]) }
+                wasAway = true
+            }
+        } while (try? await Task.sleep(for: .seconds(intervalSeconds))) != nil
+    }
+}
