@@ -40,6 +40,8 @@ CREATE TABLE invoices (
     CHECK ((state = 'draft') = (number IS NULL)),
     CHECK (state = 'draft' OR (issued_at IS NOT NULL AND issued_on IS NOT NULL AND due_on IS NOT NULL))
 );
+CREATE INDEX invoices_by_id ON invoices (invoice_id);
+CREATE INDEX invoices_by_number ON invoices (number);
 CREATE UNIQUE INDEX invoices_one_a_period ON invoices (account_id, period_start) WHERE state <> 'void';
 
 CREATE TABLE invoice_lines (

@@ -42,8 +42,8 @@ public struct InvoiceRun: Sendable {
     }
 
     /// Prepares all drafts and makes them final. `progress` hears how many of how many accounts are done.
-    /// - Throws: only what concerns the whole run: no seller, no database, cancellation. What concerns one account is
-    ///   in its outcome.
+    /// - Throws: only what concerns the whole run: no seller, an unknown account, no database, cancellation. What
+    ///   concerns one account is in its outcome.
     public func run(
         progress: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
     ) async throws -> InvoiceRunReport {
@@ -79,7 +79,9 @@ public struct InvoiceRun: Sendable {
 
     func readContext() async throws -> Context {
         try await database.read { [options] tx in
-            let accounts = try options.accounts?.sorted() ?? AccountStorage.ids(in: tx)
+            let accounts =
+                try options.accounts?.sorted().map { try AccountStorage.require($0, in: tx).id }
+                ?? AccountStorage.ids(in: tx)
             return Context(
                 seller: try SellerStorage.require(in: tx), histories: try PlanStorage.histories(in: tx),
                 accounts: accounts,

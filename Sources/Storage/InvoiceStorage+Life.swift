@@ -35,7 +35,7 @@ extension InvoiceStorage {
                 WHERE account_id = \(draft.accountID) AND invoice_id = \(draft.id)
                 """)
         } else {
-            try tx.execute(
+            let inserted = try tx.execute(
                 """
                 INSERT INTO invoices (
                     account_id, invoice_id, period_start, period_end, state, currency, total, exact_total,
@@ -44,7 +44,13 @@ extension InvoiceStorage {
                     \(draft.accountID), \(draft.id), \(draft.period.start), \(draft.period.end), 'draft',
                     \(draft.currency), \(draft.total), \(draft.exactTotal), \(vector), \(documentJSON), \(now)
                 )
+                ON CONFLICT DO NOTHING
                 """)
+            // At REPEATABLE READ a row of another run that this one cannot see fails the statement and the whole
+            // transaction is run again; at a weaker level it would end here.
+            guard inserted == 1 else {
+                throw StorageError.conflict("another run is preparing the invoice of this month: run again")
+            }
         }
         try insertLines(of: draft, in: tx)
         return .stored

@@ -122,6 +122,7 @@ public enum ServiceLevelStorage {
                 \(result.excluded), \(result.creditPercent.description), \(result.base), \(result.exactCredit),
                 \(result.credit), \(result.base.currency), \(try result.evidence.json()), \(result.evaluatedAt)
             )
+            ON CONFLICT DO NOTHING
             """)
         return true
     }

@@ -118,6 +118,29 @@ import Testing
         #expect(try await world.ledgerImbalance() == "0.00 0")
     }
 
+    @Test func `two runs at the same time agree on accounts that owe only a base fee`() async throws {
+        let world = try await BillingWorld.make()
+        for number in 1...5 {
+            _ = try await world.customer(UInt64(number), plan: "alpha", from: "2026-11-01T00:00:00Z")
+        }
+        try await world.ingest(heartbeat: "2026-12-01T00:00:10Z")
+        async let one = world.run("2026-11", now: "2026-12-02T09:00:00Z").run()
+        async let two = world.run("2026-11", now: "2026-12-02T09:00:00Z").run()
+        let reports = try await [one, two]
+        for report in reports { #expect(report.isComplete, "\(report.accounts.map(\.result))") }
+        let numbers = reports.flatMap { $0.finalized.compactMap(\.number) }.sorted()
+        #expect(numbers == (1...5).map { "INV-2026-00000\($0)" })
+        let results = try await world.pool.query("SELECT count(*) FROM service_level_results").onlyValue(as: Int.self)
+        #expect(results == 10)
+    }
+
+    @Test func `an unknown account is said at once`() async throws {
+        let world = try await BillingWorld.make()
+        await #expect(throws: StorageError.notFound("account \(BillingWorld.id(5, as: IDKinds.Account.self))")) {
+            try await world.run("2026-11", now: "2026-12-02T09:00:00Z", accounts: [BillingWorld.id(5)]).run()
+        }
+    }
+
     @Test func `an account without usage and fee gets no invoice`() async throws {
         let world = try await BillingWorld.make()
         let beta = try await world.customer(2, plan: "beta")
