@@ -22,7 +22,7 @@ extension EndToEndTests {
             #expect(audit.twice == [], "seed \(seed)")
             #expect(audit.firstFindings == [], "seed \(seed)")
             #expect(try await installation.rollupDifferences() == [], "seed \(seed)")
-            let reconcile = try await installation.tollgate("reconcile")
+            let reconcile = try await installation.reconcile()
             #expect(reconcile.isSuccess, "seed \(seed): \(reconcile.output) \(reconcile.errors)")
             try report(round, audit)
             try await installation.remove()

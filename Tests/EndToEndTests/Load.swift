@@ -60,6 +60,8 @@ struct Observation: Sendable {
     let isStreamed: Bool
     let client: String
     let kind: String
+    /// As it was asked for; nil when it was not.
+    let tier: String?
     let textChunks: Int64
     let promptTokens: Int64?
     let completionTokens: Int64?
@@ -71,6 +73,7 @@ struct Observation: Sendable {
         isComplete = json.complete.bool == true
         client = json.client.string ?? ""
         kind = json.kind.string ?? ""
+        tier = json.tier.string
         isStreamed = json.streamed.bool ?? (kind.contains("stream") || kind == "leaves" || kind == "fails_midway")
         textChunks = try json.number("text_chunks")
         promptTokens = json.usage.prompt_tokens.integer

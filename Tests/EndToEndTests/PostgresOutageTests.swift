@@ -30,7 +30,7 @@ extension EndToEndTests {
             #expect(audit.twice == [])
             #expect(audit.firstFindings == [])
             #expect(try await installation.rollupDifferences() == [])
-            let reconcile = try await installation.tollgate("reconcile")
+            let reconcile = try await installation.reconcile()
             #expect(reconcile.isSuccess, "\(reconcile.output) \(reconcile.errors)")
             try await installation.remove()
         }
