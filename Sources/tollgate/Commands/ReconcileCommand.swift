@@ -20,6 +20,8 @@ struct ReconcileCommand: AsyncParsableCommand {
     @Option(help: "Only this account; repeat for more.") var account: [String] = []
     @Option(help: "A gateway's journal directory, beside the configuration's; repeat for more.")
     var journal: [String] = []
+    @Flag(help: "Book first what the jobs have not booked yet; without them running, usage of today differs.")
+    var postFirst = false
     @Option(help: "URL of an engine simulator whose own count to compare.") var simulator: String?
 
     func run() async throws {
@@ -32,7 +34,7 @@ struct ReconcileCommand: AsyncParsableCommand {
             settings.journalDirectories.append(directory)
         }
         settings.engineCounts = try await simulator.map { try EngineBook(url: $0) }?.counts()
-        settings.postsLedgerFirst = true
+        settings.postsLedgerFirst = postFirst
         let report = try await options.withDatabase { [settings] database in
             try await Reconciliation(database: database, options: settings).run()
         }
