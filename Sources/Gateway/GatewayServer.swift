@@ -6,6 +6,16 @@ internal import NIOSSL
 internal import Synchronization
 public import Telemetry
 
+/// Nobody can listen where the gateway was told to: the port is taken, or the address is not this machine's.
+public struct CannotListen: Error, Equatable, Sendable, CustomStringConvertible {
+    public let host: String
+    public let port: Int
+    /// What the operating system says.
+    public let reason: String
+
+    public var description: String { "the inference API cannot listen on \(host):\(port): \(reason)" }
+}
+
 /// The data plane: authenticates, admits, forwards and meters inference requests.
 ///
 /// The journal belongs to the caller, who closes it after `stop()` has returned.
@@ -147,7 +157,7 @@ public final class GatewayServer: Sendable {
     ) async throws -> any Channel {
         let limits = configuration.limits
         let decoderLimits = NIOHTTPDecoderLimitConfiguration(limits)
-        return try await ServerBootstrap(group: group)
+        let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -163,7 +173,12 @@ public final class GatewayServer: Sendable {
                     try context.accept(channel, tls: tls, decoderLimits: decoderLimits)
                 }
             }
-            .bind(host: configuration.host, port: configuration.port).get()
+        do {
+            return try await bootstrap.bind(host: configuration.host, port: configuration.port).get()
+        } catch let error as IOError {
+            throw CannotListen(
+                host: configuration.host, port: configuration.port, reason: String(cString: strerror(error.errnoCode)))
+        }
     }
 }
 
