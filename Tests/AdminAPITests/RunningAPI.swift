@@ -20,11 +20,16 @@ struct RunningAPI {
     let secrets: [AdminRole: String]
     let keys: [AdminRole: AdminKey]
 
+    /// The running test's database.
+    static var databaseOfTest: Database {
+        get throws { Database(try TestDatabase.required.pool) }
+    }
+
     /// Runs the API for the time of the closure.
     static func run(
         jobs: RecordingJobs = RecordingJobs(), _ body: (RunningAPI) async throws -> Void
     ) async throws {
-        let database = Database(try TestDatabase.required.pool)
+        let database = try databaseOfTest
         var secrets: [AdminRole: String] = [:]
         var keys: [AdminRole: AdminKey] = [:]
         for (index, role) in AdminRole.allCases.enumerated() {

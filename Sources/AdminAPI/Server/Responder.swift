@@ -34,6 +34,10 @@ struct Responder: HTTPResponder {
         for (name, value) in Responder.securityHeaders where response.headers[name] == nil {
             response.headers[name] = value
         }
+        if request.method == .head {
+            // The headers are those of GET; the length too, which is why the body is taken away at the end.
+            response = Response(status: response.status, headers: response.headers)
+        }
         let elapsed = (ContinuousClock.now - began).components
         log.info(
             "admin call",
@@ -47,7 +51,6 @@ struct Responder: HTTPResponder {
 
     private func answer(_ request: Request) async throws -> Answer {
         let path = request.uri.path
-        // HEAD is GET without the body, which Hummingbird's HTTP layer leaves out.
         let method = request.method == .head ? "GET" : request.method.rawValue
         switch routes.match(method: method, path: path) {
         case .notFound: throw Problem(404, .notFound, "there is nothing at this path; /openapi.json lists all paths")
