@@ -36,6 +36,7 @@ class Demo:
         self.is_simulator = options.engine is None
         self.environment = dict(os.environ)
         self.process = None
+        self.cut_short = 0
 
     # MARK: the program
 
@@ -124,6 +125,7 @@ class Demo:
         summary = json.loads(result.stdout)
         outcomes = ", ".join(f"{count} {name}" for name, count in summary["by_outcome"].items())
         say(f"  {summary['requests']} requests in {summary['seconds']} s: {outcomes}")
+        self.cut_short += summary["requests"] - summary["by_outcome"].get("complete", 0)
         return summary
 
     def curl(self, customer):
@@ -152,6 +154,29 @@ class Demo:
                 return json.loads(result.stdout)
             time.sleep(0.05)
         sys.exit(f"no record of {request_id} came up")
+
+    # MARK: a real engine
+
+    def real_engine(self, command, *arguments):
+        """The command line of `scripts/engine-vllm` for the engine behind the gateway."""
+        return [ROOT / "scripts/engine-vllm", command, self.options.engine_directory, *map(str, arguments)]
+
+    def engine_counts(self):
+        """What the real engine has counted since its start, as JSON."""
+        return subprocess.run(self.real_engine("counts"), capture_output=True, text=True, check=True).stdout
+
+    def compare_with_engine(self, before):
+        """Holds the real engine's own count of tokens against all that was recorded."""
+        sums = self.tollgate(
+            "usage", "sums", "--from", "2000-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z", "--by", "price_key",
+            "--json").stdout
+        result = subprocess.run(
+            [sys.executable, ROOT / "scripts/engine/own_count.py", before, self.engine_counts(), sums, "--cut-short",
+             str(self.cut_short)], capture_output=True, text=True,
+        )
+        say(result.stdout.rstrip())
+        if result.returncode != 0:
+            sys.exit("the engine's own count and the records differ without a reason")
 
     # MARK: time
 
@@ -200,6 +225,7 @@ def main():
     parser.add_argument("--engine", help="URL of a real engine; default: the simulator")
     parser.add_argument("--engine-key")
     parser.add_argument("--engine-model")
+    parser.add_argument("--engine-directory", help="where scripts/engine-vllm set up the engine at that URL")
     demo = Demo(parser.parse_args())
     began = time.monotonic()
     try:
@@ -215,6 +241,7 @@ def play(demo):
     say(f"  inference API {demo.ready['gateway']}   admin API {demo.ready['admin']}   engine {demo.ready['engine']}")
     if demo.is_simulator:
         engine_settings(demo)
+    engine_before = demo.engine_counts() if demo.options.engine_directory else None
 
     heading("Two customers on two plans")
     acme = demo.customer(
@@ -242,6 +269,11 @@ def play(demo):
         slow = dict(globex, tiers=["priority"])
         demo.traffic([slow], requests=60, phase="slow", simulator=demo.ready["engine"], slow_ms=900, concurrency=30,
                      seed=2)
+    elif demo.options.engine_directory:
+        heading("The engine stands still for some seconds: the promise of a first token within 500 ms breaks")
+        pause = subprocess.Popen(demo.real_engine("pause", 6))  # long enough for the client to start and to wait
+        demo.traffic([dict(globex, tiers=["priority"])], requests=40, phase="slow", concurrency=40, seed=2)
+        pause.wait()
 
     month = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m")
     second, third = month_after(month), month_after(month_after(month))
@@ -277,6 +309,9 @@ def play(demo):
     heading("Reconcile: journal, records, rollups, ledger, invoices and the engine's own count")
     arguments = ["reconcile"] + (["--simulator", demo.ready["engine"]] if demo.is_simulator else [])
     demo.tollgate(*arguments, show=True)
+    if engine_before:
+        say("\nThe engine's own count of tokens beside what was recorded:")
+        demo.compare_with_engine(engine_before)
 
 
 if __name__ == "__main__":
