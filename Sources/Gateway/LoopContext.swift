@@ -71,6 +71,7 @@ final class LoopContext {
     private var clients: [ObjectIdentifier: ClientHandler] = [:]
     private var exchanges: [Int: Exchange] = [:]
     private var lastNumber = 0
+    private var closing: [(exchange: Exchange, request: any OpenRequest, since: NIODeadline)] = []
     private let completions: CompletionQueue
     private var ticker: RepeatedTask?
 
@@ -139,11 +140,23 @@ final class LoopContext {
 
     func opened(_ exchange: Exchange) { exchanges[exchange.number] = exchange }
 
-    /// Hands the record to the journal, whose answer comes back to this event loop.
+    /// Hands the record to the journal at the end of this turn of the event loop, together with all others that end
+    /// in it: one sync for many. The journal's answer comes back to this event loop.
     func close(_ exchange: Exchange, _ request: (any OpenRequest)?, at now: NIODeadline) {
-        let number = exchange.number
+        guard let request else { return }
+        closing.append((exchange, request, now))
+        guard closing.count == 1 else { return }
+        eventLoop.assumeIsolated().execute { self.appendCloses() }
+    }
+
+    private func appendCloses() {
+        let closes = closing
+        closing.removeAll(keepingCapacity: true)
         let completions = completions
-        request?.close(exchange.entry) { isDurable in completions.add((number, isDurable, now)) }
+        for (exchange, request, since) in closes {
+            let number = exchange.number
+            request.close(exchange.entry) { isDurable in completions.add((number, isDurable, since)) }
+        }
     }
 
     func finished(_ exchange: Exchange) {
