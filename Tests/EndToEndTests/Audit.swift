@@ -29,6 +29,7 @@ struct Audit {
         findUncounted(byID)
         findDuplicates(byID)
         findAnswersThatDiffer(byID)
+        findMoreThanSent(byID)
     }
 
     /// Reads everything that is needed from an installation whose gateway has been drained.
@@ -84,6 +85,23 @@ struct Audit {
                 continue
             }
             findings += Self.differences(observation, record, attempt, line).map { "\(id): \($0)" }
+        }
+    }
+
+    /// An answer cut short costs what the gateway received: at least what its client saw, at most what the engine sent.
+    private mutating func findMoreThanSent(_ byID: [String: [StoredRecord]]) {
+        for line in book {
+            guard let attempt = byID[line.requestID]?.first?.attempts.first, attempt.termination != "complete",
+                attempt.outputTokens > line.tokensSent
+            else { continue }
+            findings.append(
+                "\(line.requestID): \(attempt.outputTokens) tokens of a cut answer, the engine sent \(line.tokensSent)")
+        }
+        for observation in observations where observation.outcome == "left" {
+            guard let id = observation.requestID, let record = byID[id]?.first, let attempt = record.attempts.first,
+                record.outcome == "client_abort", attempt.outputTokens < observation.textChunks
+            else { continue }
+            findings.append("\(id): \(attempt.outputTokens) tokens, the client that left saw \(observation.textChunks)")
         }
     }
 

@@ -115,7 +115,9 @@ final class Installation: Sendable {
     }
 
     /// Holds the books against each other, the journal and the simulator's own count.
-    func reconcile() async throws -> ProgramRun { try await tollgate("reconcile", "--simulator", engine.url) }
+    func reconcile() async throws -> ProgramRun {
+        try await tollgate("reconcile", "--post-first", "--simulator", engine.url)
+    }
 
     /// Starts parts of the program; returns at once.
     func serve(_ part: String = "gateway", environment extra: [String: String] = [:]) throws -> RunningProgram {

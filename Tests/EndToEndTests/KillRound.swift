@@ -1,7 +1,9 @@
 import Glibc
+import Postgres
 import TestSupport
 
-/// One life of an installation under load, in which its gateway is killed at every named point and at random times.
+/// One life of an installation under load, in which its gateway is killed at every named point, at random times, and
+/// once beside a Postgres that crashed.
 struct KillRound {
     /// The places in the program where it can be made to die (docs/journal.md), and how often each is passed before.
     static let points: [(name: String, passagesMax: Int)] = [
@@ -14,6 +16,8 @@ struct KillRound {
     enum Kill {
         case at(point: String, passage: Int)
         case after(milliseconds: Int)
+        /// Postgres crashes under it and comes back, then it is killed as well.
+        case afterDatabaseCrash(milliseconds: Int)
     }
 
     let seed: UInt64
@@ -49,7 +53,8 @@ struct KillRound {
         let atTimes = (0..<Self.randomKills).map { _ in
             Kill.after(milliseconds: Int.random(in: 100...1500, using: &random))
         }
-        return (atPoints + atTimes).shuffled(using: &random)
+        let crash = Kill.afterDatabaseCrash(milliseconds: Int.random(in: 100...800, using: &random))
+        return (atPoints + atTimes + [crash]).shuffled(using: &random)
     }
 
     private mutating func live(until kill: Kill) async throws {
@@ -63,6 +68,15 @@ struct KillRound {
             try await killed(gateway)
         case .after(let milliseconds):
             let gateway = try installation.serve()
+            try await Task.sleep(for: .milliseconds(milliseconds))
+            try await killed(gateway)
+        case .afterDatabaseCrash(let milliseconds):
+            let cluster = try await TestCluster.durable.cluster()
+            let gateway = try await installation.served()
+            try await Task.sleep(for: .milliseconds(milliseconds))
+            await cluster.crash()
+            try await Task.sleep(for: .milliseconds(200))
+            try await cluster.start()
             try await Task.sleep(for: .milliseconds(milliseconds))
             try await killed(gateway)
         }

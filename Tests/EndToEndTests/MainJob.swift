@@ -45,7 +45,7 @@ struct MainJob {
         try planWithThreshold().write(toFile: teamFile, atomically: true, encoding: .utf8)
         let singleFile = "\(repositoryRoot)/pricing-plans/pay-as-you-go.yaml"
         let installation = try await Installation.make(plans: [teamFile, singleFile])
-        try installation.engine.configure(#"{"cached_tokens": 2}"#)
+        try installation.engine.configure(#"{"prompt_tokens": 40000, "cached_tokens": 1234}"#)
         let first = Month.present.next
         let team = try await installation.customer("team", plan: "team-priority", from: first.day(6, hour: 12))
         let single = try await installation.customer("single", from: first.day(1))
