@@ -2,6 +2,7 @@ import Engines
 import Metering
 import NIOCore
 import NIOHTTP1
+import Telemetry
 import UsageJournal
 
 /// The client's side of an exchange, and its end.
@@ -97,6 +98,7 @@ extension Exchange {
     /// The journal has answered: the end may go out, or must not.
     func recorded(isDurable: Bool) {
         loop.metrics.finished(entry)
+        log()
         switch machine.recorded(isDurable: isDurable) {
         case .rest: deliverRest()
         case .error(let error):
@@ -110,6 +112,26 @@ extension Exchange {
         case .cut: cutClient()
         case .nothing: finishDelivery()
         }
+    }
+
+    /// One line for each request that failed on our side; for every request when faults are looked for.
+    private func log() {
+        let log = loop.shared.log
+        let isFailure = entry.request.outcome == .providerError || entry.request.outcome == .gatewayLost
+        let level = isFailure ? StructuredLog.Level.warning : .debug
+        guard level >= log.minimumLevel else { return }
+        let attempt = entry.attempts[0]
+        log.log(
+            level, isFailure ? "request failed" : "request ended",
+            [
+                "request_id": "\(requestID)", "tenant": "\(entry.request.tenantID)",
+                "model": "\(entry.request.modelRequested)", "backend": "\(attempt.backend)",
+                "outcome": "\(entry.request.outcome.rawValue)", "reason": "\(entry.request.reason)",
+                "status": .integer(Int64(entry.request.httpStatus)),
+                "upstream_status": .integer(Int64(attempt.upstreamStatus)),
+                "termination": "\(attempt.termination.rawValue)",
+                "duration_microseconds": .integer(entry.request.marks.end ?? 0),
+            ])
     }
 
     private func deliverRest() {

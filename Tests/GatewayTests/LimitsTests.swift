@@ -1,5 +1,6 @@
 import Identity
 import Metering
+import TestSupport
 import Testing
 
 @testable import Gateway
@@ -67,6 +68,28 @@ import Testing
         #expect(idle.readMessage()?.status == 200)
         #expect(idle.isClosedByPeer(within: 3000))
         #expect(try gateway.records(1).count == 1)
+        await gateway.stop()
+    }
+
+    @Test func `garbage on the wire harms nobody`() async throws {
+        let gateway = try await TestGateway(engine: ScriptedEngine())
+        let valid = Array(TestGateway.request(TestGateway.chat()).utf8)
+        for seed in propertySeeds {
+            var generator = SeededGenerator(seed: seed)
+            var bytes = valid
+            for _ in 0..<Int.random(in: 1...20, using: &generator) {
+                bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+            }
+            let socket = try gateway.connect()
+            socket.send(bytes.prefix(Int.random(in: 1...bytes.count, using: &generator)))
+            socket.closeOutput()
+            while socket.receive(milliseconds: 2000) {}
+            socket.close()
+        }
+        #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 200)
+        for _ in 0..<500 where gateway.server.openRequestCount > 0 { pause(milliseconds: 10) }
+        #expect(gateway.server.openRequestCount == 0)
+        #expect(try gateway.opens.count == gateway.closes.count)
         await gateway.stop()
     }
 
