@@ -145,7 +145,7 @@ let package = Package(
         .testTarget(
             name: "AdminAPITests",
             dependencies: [
-                "AdminAPI", "Accounts", "Engines", "Identity", "Invoicing", "Metering", "Monetary", "Pricing",
+                "AdminAPI", "Accounts", "Engines", "Identity", "Invoicing", "Metering", "Monetary", "Postgres", "Pricing",
                 "ServiceLevels", "Storage", "Telemetry", "TestSupport",
             ],
             swiftSettings: settings),

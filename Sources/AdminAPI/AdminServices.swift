@@ -74,15 +74,17 @@ public struct InvoiceToRender: Sendable {
 /// The jobs that callers may start. Each may throw `JobRefusal`, which becomes a 409 with its text.
 public protocol AdminJobs: Sendable {
     /// Makes the invoices of a month, or says what it would make.
-    func runInvoices(_ request: InvoiceRunRequest) async throws -> InvoiceRunReport
+    func runInvoices(_ request: InvoiceRunRequest) async throws -> InvoiceRunAnswer
     /// Finalizes one draft; nothing happens where it is final already.
     func finalizeInvoice(_ id: InvoiceID) async throws
     /// Marks a final invoice as paid.
     func payInvoice(_ id: InvoiceID) async throws
     /// Makes a final invoice void.
     func voidInvoice(_ id: InvoiceID) async throws
+    /// What an account's invoice of a month would say now; nil where there is nothing to bill. Changes nothing.
+    func previewInvoice(of account: AccountID, month: CivilMonth) async throws -> InvoiceDocument?
     /// Where an account's promises stand in a month: judged now, or as the month was closed.
-    func serviceLevels(of account: AccountID, month: CivilMonth) async throws -> [StoredPromiseResult]
+    func serviceLevels(of account: AccountID, month: CivilMonth) async throws -> ServiceLevelStanding
 }
 
 /// Which invoices to make.
@@ -102,11 +104,12 @@ public struct InvoiceRunRequest: Hashable, Sendable {
 }
 
 /// What a run did.
-public struct InvoiceRunReport: Hashable, Sendable {
+public struct InvoiceRunAnswer: Hashable, Sendable {
     /// One account's part.
     public struct Item: Hashable, Sendable {
         public var accountID: AccountID
-        /// A stable word: `finalized`, `draft`, `unchanged`, `nothing_to_invoice`, `waiting`, `parked` …
+        /// A stable word: `finalized`, `drafted`, `already`, `would_invoice`, `nothing_to_bill`, `not_closed`, `parked`,
+        /// `failed`.
         public var outcome: String
         public var invoiceID: InvoiceID?
         public var number: String?
@@ -137,6 +140,20 @@ public struct InvoiceRunReport: Hashable, Sendable {
     /// What became of each account.
     public init(items: [Item]) {
         self.items = items
+    }
+}
+
+/// Where the promises of an account stand in a month.
+public struct ServiceLevelStanding: Sendable {
+    /// Whether the month is invoiced, so that nothing of this changes any more.
+    public var isFinal: Bool
+    /// By subscription, tier and objective.
+    public var results: [StoredPromiseResult]
+
+    /// Results, final or in progress.
+    public init(isFinal: Bool, results: [StoredPromiseResult]) {
+        self.isFinal = isFinal
+        self.results = results
     }
 }
 

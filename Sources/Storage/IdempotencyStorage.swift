@@ -3,8 +3,8 @@ public import Postgres
 
 /// Answers kept so that a call repeated with the same `Idempotency-Key` changes nothing.
 ///
-/// `begin`, the work and `finish` belong into one transaction: then a call that died left nothing behind, and a second
-/// call with the same key waits for the first one's commit.
+/// `begin`, the work and `finish` belong into one transaction: then a call that died left nothing behind. A second call
+/// with the same key meanwhile is told that the first is under way.
 public enum IdempotencyStorage {
     /// How long an answer is kept: 24 hours, the custom of the field.
     public static let keptMilliseconds: Int64 = 86_400_000
@@ -31,6 +31,13 @@ public enum IdempotencyStorage {
             DELETE FROM idempotency_keys WHERE admin_key_id = \(adminKey) AND idempotency_key = \(key)
                 AND created_at < \(now.advanced(byMilliseconds: -keptMilliseconds))
             """)
+        let call = (methodAndPath: methodAndPath, digest: requestDigest)
+        if let kept = try kept(adminKey: adminKey, key: key, call, in: tx) { return kept }
+        // The first call holds this until its transaction ends. Waiting for it would hold a connection for each repeat.
+        let isFree = try tx.query(
+            "SELECT pg_try_advisory_xact_lock(hashtextextended(\(adminKey.description) || ' ' || \(key), 0))"
+        ).onlyValue(as: Bool.self)
+        guard isFree else { return .running }
         let inserted = try tx.execute(
             """
             INSERT INTO idempotency_keys (
@@ -39,14 +46,21 @@ public enum IdempotencyStorage {
             ON CONFLICT DO NOTHING
             """)
         if inserted == 1 { return .first }
-        let row = try tx.query(
+        return try kept(adminKey: adminKey, key: key, call, in: tx) ?? .running
+    }
+
+    /// What is kept under the key; nil where nothing is.
+    private static func kept(
+        adminKey: AdminKeyID, key: String, _ call: (methodAndPath: String, digest: SHA256Digest), in tx: Transaction
+    ) throws -> Beginning? {
+        let rows = try tx.query(
             """
             SELECT method_and_path, request_sha256, state, status, body FROM idempotency_keys
             WHERE admin_key_id = \(adminKey) AND idempotency_key = \(key)
-            """
-        ).only()
-        guard try row.decode("method_and_path", as: String.self) == methodAndPath,
-            try row.decode("request_sha256", as: String.self) == requestDigest.hexadecimal
+            """)
+        guard let row = rows.first else { return nil }
+        guard try row.decode("method_and_path", as: String.self) == call.methodAndPath,
+            try row.decode("request_sha256", as: String.self) == call.digest.hexadecimal
         else { return .mismatch }
         guard try row.decode("state", as: String.self) == "done" else { return .running }
         return .done(status: try row.decode("status"), body: try row.decode("body"))

@@ -1,6 +1,7 @@
 import Accounts
 import Engines
 import Identity
+import Invoicing
 import Storage
 import Synchronization
 
@@ -15,28 +16,24 @@ final class RecordingJobs: AdminJobs {
         var voided: [InvoiceID] = []
         var months: [CivilMonth] = []
         var refusal: String?
+        var preview: InvoiceDocument?
         var results: [StoredPromiseResult] = []
+        /// Runs wait as long as this is set.
+        var isHeld = false
     }
 
     let calls = Mutex(Calls())
-    /// How long a run takes.
-    let runMilliseconds: Int
-
-    init(runMilliseconds: Int = 0) {
-        self.runMilliseconds = runMilliseconds
-    }
-
     private func refuse() throws {
         if let refusal = calls.withLock({ $0.refusal }) { throw JobRefusal(refusal) }
     }
 
-    func runInvoices(_ request: InvoiceRunRequest) async throws -> InvoiceRunReport {
+    func runInvoices(_ request: InvoiceRunRequest) async throws -> InvoiceRunAnswer {
         calls.withLock { $0.runs.append(request) }
-        try await Task.sleep(for: .milliseconds(runMilliseconds))
+        while calls.withLock({ $0.isHeld }) { try await Task.sleep(for: .milliseconds(10)) }
         try refuse()
-        return InvoiceRunReport(
+        return InvoiceRunAnswer(
             items: (request.accounts ?? []).map {
-                .init(accountID: $0, outcome: "waiting", reason: "journal gateway-1 is behind")
+                .init(accountID: $0, outcome: "not_closed", reason: "journal gateway-1 is behind")
             })
     }
 
@@ -55,10 +52,14 @@ final class RecordingJobs: AdminJobs {
         calls.withLock { $0.voided.append(id) }
     }
 
-    func serviceLevels(of account: AccountID, month: CivilMonth) async throws -> [StoredPromiseResult] {
+    func previewInvoice(of account: AccountID, month: CivilMonth) async throws -> InvoiceDocument? {
+        calls.withLock { $0.preview }
+    }
+
+    func serviceLevels(of account: AccountID, month: CivilMonth) async throws -> ServiceLevelStanding {
         calls.withLock {
             $0.months.append(month)
-            return $0.results
+            return ServiceLevelStanding(isFinal: true, results: $0.results)
         }
     }
 }

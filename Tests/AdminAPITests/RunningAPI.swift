@@ -19,6 +19,7 @@ struct RunningAPI {
     let jobs: RecordingJobs
     let secrets: [AdminRole: String]
     let keys: [AdminRole: AdminKey]
+    private let conformance: Conformance
 
     /// The running test's database.
     static var databaseOfTest: Database {
@@ -48,7 +49,8 @@ struct RunningAPI {
             log: StructuredLog(minimumLevel: .error))
         let port = try await server.start()
         let api = RunningAPI(
-            client: RawClient(port: port), database: database, jobs: jobs, secrets: secrets, keys: keys)
+            client: RawClient(port: port), database: database, jobs: jobs, secrets: secrets, keys: keys,
+            conformance: Conformance(API.endpoints(services(database, jobs))))
         do {
             try await body(api)
         } catch {
@@ -76,6 +78,7 @@ struct RunningAPI {
         if let role, let secret = secrets[role] { all["authorization"] = "Bearer \(secret)" }
         if body != nil { all["content-type"] = all["content-type"] ?? "application/json" }
         let answer = try await client.call(method, target, headers: all, body: body.map { Array($0.jsonText.utf8) })
+        conformance.check(answer, to: method, target)
         return JSONAnswer(answer)
     }
 
@@ -85,8 +88,9 @@ struct RunningAPI {
         mediaType: String = "application/yaml"
     ) async throws -> JSONAnswer {
         let headers = ["authorization": "Bearer \(secrets[role] ?? "")", "content-type": mediaType]
-        return JSONAnswer(
-            try await client.call(method, target, headers: headers, body: Array(document.utf8)))
+        let answer = try await client.call(method, target, headers: headers, body: Array(document.utf8))
+        conformance.check(answer, to: method, target)
+        return JSONAnswer(answer)
     }
 }
 

@@ -138,11 +138,11 @@ enum InvoiceEndpoints {
 
 /// The monthly run.
 enum InvoiceRunEndpoints {
-    private static let item = Shape<InvoiceRunReport.Item>(
+    private static let item = Shape<InvoiceRunAnswer.Item>(
         "InvoiceRunItem", "What a run did for one account.",
         [
             .init("account", .id(AccountID.self)) { .string("\($0.accountID)") },
-            .init("outcome", .text("Such as finalized, unchanged, waiting, parked.")) { .string($0.outcome) },
+            .init("outcome", .choice(outcomes)) { .string($0.outcome) },
             .init("invoice", .id(InvoiceID.self).nullable) { .optional($0.invoiceID) },
             .init("number", .text().nullable) { .optional($0.number) },
             .init("total", .money().nullable) { .optional($0.total) },
@@ -150,7 +150,33 @@ enum InvoiceRunEndpoints {
             .init("reason", .text("Why there is no final invoice.", lengths: 0...100_000)) { .string($0.reason) },
         ])
 
-    static func all(_ services: AdminServices) -> [Endpoint] { [run(services)] }
+    private static let outcomes = [
+        "finalized", "drafted", "already", "would_invoice", "nothing_to_bill", "not_closed", "parked", "failed",
+    ]
+
+    static func all(_ services: AdminServices) -> [Endpoint] { [run(services), preview(services)] }
+
+    private static func preview(_ services: AdminServices) -> Endpoint {
+        Endpoint(
+            .get, "/v1/invoice_previews", "previewInvoice", tag: "Invoices",
+            "What an account's invoice of a month would say now",
+            description: "Changes nothing, and needs no end of the "
+                + "month. The stored document where the invoice is final.",
+            access: .role(.viewer),
+            parameters: [
+                .query("account", .id(AccountID.self), isRequired: true),
+                .query("period", .formatted(.month, "Local to the account's zone."), isRequired: true),
+            ], successes: [.json(200, "The document.", InvoiceDocumentSchema.schema)], problems: [404],
+            work: .job { call in
+                guard let account: AccountID = call.queryID("account"),
+                    let month = call.queryText("period").flatMap({ CivilMonth($0) })
+                else { throw Problem.invalid("period", "is missing") }
+                guard let document = try await services.jobs.previewInvoice(of: account, month: month) else {
+                    throw Problem.notFound("invoice to preview: nothing is to be billed for \(month)")
+                }
+                return Answer(status: 200, body: .jsonText(try document.canonicalJSON()))
+            })
+    }
 
     private static func run(_ services: AdminServices) -> Endpoint {
         Endpoint(

@@ -51,6 +51,13 @@ enum ServiceLevelEndpoints {
             .init("evaluated_at", .instant("Billing time.")) { .string("\($0.evaluatedAt)") },
         ])
 
+    private static let standing: Schema = .object(
+        [
+            .required("account", .id(AccountID.self)), .required("period", .formatted(.month)),
+            .required("final", .boolean("Whether the month is invoiced: nothing of this changes any more.")),
+            .required("data", .list(shape.schema)),
+        ], named: "ServiceLevels")
+
     private static func counts(_ counts: [String: Int64]) -> JSONValue {
         .object(counts.sorted { $0.key < $1.key }.map { .init(name: $0.key, value: .integer(Int128($0.value))) })
     }
@@ -67,7 +74,7 @@ enum ServiceLevelEndpoints {
                     .query("account", .id(AccountID.self), isRequired: true),
                     .query(
                         "period", .formatted(.month, "The month; the account's current one when not said.")),
-                ], successes: [.json(200, "By subscription, tier and objective.", shape.listSchema)], problems: [404],
+                ], successes: [.json(200, "By subscription, tier and objective.", standing)], problems: [404],
                 work: .job { call in
                     guard let id: AccountID = call.queryID("account") else {
                         throw Problem.invalid("account", "is missing")
@@ -75,8 +82,11 @@ enum ServiceLevelEndpoints {
                     let account = try await services.database.read { try AccountStorage.require(id, in: $0) }
                     let current = CivilMonth(of: account.calendar.day(of: account.billingTime(at: call.now)))
                     let month = call.queryText("period").flatMap { CivilMonth($0) } ?? current
-                    let results = try await services.jobs.serviceLevels(of: id, month: month)
-                    return .ok(["data": .array(results.map(shape.json))])
+                    let standing = try await services.jobs.serviceLevels(of: id, month: month)
+                    return .ok([
+                        "account": .string("\(id)"), "period": .string("\(month)"),
+                        "final": .boolean(standing.isFinal), "data": .array(standing.results.map(shape.json)),
+                    ])
                 })
         ]
     }

@@ -81,7 +81,12 @@ extension CallReader {
             guard bytes.isEmpty else { throw .invalid("", "must be empty: this call takes no body") }
             return .object([])
         }
-        if bytes.isEmpty && rule.mayBeEmpty { return .object([]) }
+        if bytes.isEmpty {
+            // No body is an empty object; what it lacks is named like any other member.
+            let complaints = rule.schema.complaints(about: .object([]), at: "")
+            guard complaints.isEmpty else { throw .invalid(complaints) }
+            return .object([])
+        }
         let essence = mediaType.map {
             $0.prefix { $0 != ";" }.lowercased().filter { $0 != " " }
         }

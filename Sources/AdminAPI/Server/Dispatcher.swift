@@ -69,9 +69,9 @@ struct Dispatcher: Sendable {
 
 /// A call with an idempotency key: done the first time, and answered the same ever after.
 ///
-/// A write and its key are one transaction: a call that died left neither, and a second one that comes meanwhile waits
-/// for the first one's end. A job claims its key beforehand, so that a second call is told that the first is under way.
-/// Problems are not kept: what was refused may be tried again.
+/// A write and its key are one transaction: a call that died left neither. A job claims its key beforehand and gives it
+/// free when it fails. Either way a second call that comes meanwhile is told that the first is under way. Problems are
+/// not kept: what was refused may be tried again.
 private struct Once: Sendable {
     let call: Call
     let head: Dispatcher.Head

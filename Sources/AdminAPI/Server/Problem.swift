@@ -111,7 +111,7 @@ extension Problem {
         switch DatabaseFailure(error) {
         case .unavailable:
             self.init(
-                503, .unavailable, "the database is away; nothing was changed, try again",
+                503, .unavailable, "the database is away or too busy; nothing was changed, try again",
                 headers: [.retryAfter: "1"])
         case .commitUnknown:
             self.init(

@@ -7,13 +7,11 @@ import Telemetry
 /// Hummingbird's side: takes requests apart, and puts answers and problems together. Nothing thrown passes it, so every
 /// answer has the same headers and every error the same form.
 struct Responder: HTTPResponder {
-    typealias Context = BasicRequestContext
-
     let routes: RouteTable
     let dispatcher: Dispatcher
     let log: StructuredLog
 
-    func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
+    func respond(to request: Request, context: AdminContext) async throws -> Response {
         let requestID = Responder.requestID(of: request)
         let method = request.method.rawValue
         let path = request.uri.path
@@ -29,6 +27,7 @@ struct Responder: HTTPResponder {
                     ["request_id": .text(requestID), "path": .text(path), "error": .text(String(describing: error))])
             }
             response = Responder.response(problem, path: path, requestID: requestID)
+            if Responder.leavesLargeBody(request) { context.closeSoon(&response) }
         }
         response.headers[.requestID] = requestID
         for (name, value) in Responder.securityHeaders where response.headers[name] == nil {
@@ -72,13 +71,45 @@ struct Responder: HTTPResponder {
     private func body(of request: Request, _ endpoint: Endpoint) async throws -> [UInt8] {
         let limit = endpoint.body?.bytesMax ?? BodyRule.bytesMaxDefault
         let tooLarge = Problem(
-            413, .bodyTooLarge, "the body may have at most \(limit) bytes", headers: [.connection: "close"])
+            413, .bodyTooLarge, "the body may have at most \(limit) bytes")
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit { throw tooLarge }
         do {
             return Array(try await request.body.collect(upTo: limit).readableBytesView)
         } catch is NIOTooManyBytesError {
             throw tooLarge
         }
+    }
+}
+
+extension Responder {
+    /// Whether what a refused caller goes on sending has no bound: it would be read to its end and thrown away.
+    private static func leavesLargeBody(_ request: Request) -> Bool {
+        guard let length = request.headers[.contentLength].flatMap({ Int($0) }) else {
+            return request.headers[.transferEncoding] != nil
+        }
+        return length > BodyRule.bytesMaxDefault
+    }
+}
+
+/// A request's context: Hummingbird's, and the connection.
+struct AdminContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    private let channel: any Channel
+
+    /// How long a caller whose connection is closed has to read the answer.
+    static let lingerSeconds: Int64 = 2
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = CoreRequestContextStorage(source: source)
+        channel = source.channel
+    }
+
+    /// Says that the connection is closed, and closes it a little later. At once would throw away the answer while the
+    /// caller still sends.
+    func closeSoon(_ response: inout Response) {
+        response.headers[.connection] = "close"
+        let channel = channel
+        channel.eventLoop.scheduleTask(in: .seconds(AdminContext.lingerSeconds)) { channel.close(promise: nil) }
     }
 }
 

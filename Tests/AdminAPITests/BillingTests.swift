@@ -1,0 +1,199 @@
+import Accounts
+import Identity
+import Postgres
+import Storage
+import Synchronization
+import Telemetry
+import TestSupport
+import Testing
+
+@testable import AdminAPI
+
+@Suite(.database, .timeLimit(.minutes(2)))
+struct BillingTests {
+    private static let span = "from=2026-09-01T00:00:00Z&to=2026-10-01T00:00:00Z"
+
+    @Test func `usage is summed by what is asked for, exact and as text`() async throws {
+        try await RunningAPI.run { api in
+            let made = try await UsageFixture.store(in: api.database)
+            let all = try await api.call("GET", "/v1/usage?\(Self.span)", as: .viewer)
+            let input = try #require(all.data.first { $0["meter"] == "input_tokens" }, "\(all)")
+            #expect(input["quantity"] == 1000 && input["amount"] == "0.00015" && input["currency"] == "USD")
+            #expect(input["waived_quantity"] == 1000 && input["waived_amount"] == "0.00015")
+            #expect(input["records"] == 1 && input["model"] == .null && all.json["has_more"] == false)
+            let grouped = try await api.call(
+                "GET",
+                "/v1/usage?\(Self.span)&group_by=day,model,tier,key&meter=output_tokens&account=\(made.account.id)")
+            let row = try #require(grouped.data.first)
+            #expect(grouped.data.count == 1 && row["quantity"] == 200 && row["day"] == "2026-09-21")
+            #expect(row["key"]?.text == "\(made.key.id)" && row["tier"] == "standard" && row["hour"] == .null)
+            let tagged = try await api.call(
+                "GET", "/v1/usage?\(Self.span)&tag.team=search+%26%20find&meter=input_tokens")
+            #expect(tagged.data.first?["quantity"] == 1000 && tagged.data.first?["waived_quantity"] == 0, "\(tagged)")
+            #expect(try await api.call("GET", "/v1/usage?\(Self.span)&tag.team=other").data.isEmpty)
+            #expect(try await api.call("GET", "/v1/usage?\(Self.span)&group_by=day,moon").wrong == ["group_by[1]"])
+            let backwards = "from=2026-10-01T00:00:00Z&to=2026-09-01T00:00:00Z"
+            #expect(try await api.call("GET", "/v1/usage?\(backwards)").wrong == ["to"])
+        }
+    }
+
+    @Test func `a single record shows buckets, source, termination, tiers and amount`() async throws {
+        try await RunningAPI.run { api in
+            let made = try await UsageFixture.store(in: api.database)
+            let one = try await api.call("GET", "/v1/usage/records?request_id=\(made.requests[0])", as: .viewer)
+            let record = try #require(one.data.first, "\(one)")
+            #expect(record["tier_requested"] == "priority" && record["tier"] == "standard")
+            #expect(record["tags"] == ["team": "search & find"] && record["marks"]?["first_token"] == 1000)
+            let attempt = try #require(record["attempts"]?.elements?.first)
+            #expect(attempt["usage"]?["input_uncached"] == 1000 && attempt["usage"]?["output_reasoning"] == 50)
+            #expect(attempt["usage_source"] == "engine" && attempt["termination"] == "complete")
+            #expect(attempt["tier_served"] == "standard" && attempt["tier_billed"] == "standard")
+            #expect(attempt["rating"] == "rated" && attempt["amount"] == "0.00027" && attempt["plan_version"] == 1)
+            let lost = try await api.call("GET", "/v1/usage/records?outcome=gateway_lost")
+            #expect(lost.data.first?["attempts"]?.elements?.first?["rating"] == "waived")
+            let page = try await api.call("GET", "/v1/usage/records?account=\(made.account.id)&limit=2")
+            #expect(page.data.count == 2 && page["next"] == "\(made.requests[1])")
+            let rest = try await api.call("GET", "/v1/usage/records?limit=2&after=\(page["next"] ?? "")")
+            #expect(rest.data.first?["id"]?.text == "\(made.requests[2])" && rest.json["has_more"] == false)
+            #expect(try await api.call("GET", "/v1/usage/records?tag.team=search+%26+find").data.count == 1)
+        }
+    }
+
+    @Test func `suspended usage is listed until someone says why it is not billed`() async throws {
+        try await RunningAPI.run { api in
+            let made = try await UsageFixture.store(in: api.database)
+            let waiting = try await api.call("GET", "/v1/suspense?account=\(made.account.id)", as: .viewer)
+            #expect(waiting.data.count == 1 && waiting.data.first?["reason"] == "no_price")
+            let path = "/v1/suspense/\(made.attempts[2])/resolve"
+            let body: JSONValue = ["account": .string("\(made.account.id)"), "resolution": "a test of ours"]
+            let resolved = try await api.call("POST", path, body, as: .billing)
+            #expect(resolved.status == 200 && resolved["resolution"] == "a test of ours", "\(resolved)")
+            #expect(try await api.call("POST", path, body).status == 409)
+            #expect(try await api.call("POST", "/v1/suspense/\(StrangeID.attempt)/resolve", body).status == 404)
+            #expect(try await api.call("GET", "/v1/suspense").data.isEmpty)
+            #expect(try await api.call("GET", "/v1/suspense?resolved=true").data.count == 1)
+        }
+    }
+
+    @Test func `a journal is retired by hand, once, with a reason`() async throws {
+        try await RunningAPI.run { api in
+            let made = try await UsageFixture.store(in: api.database)
+            let list = try await api.call("GET", "/v1/journals", as: .viewer)
+            #expect(list.data.first?["position"] == "1:300" && list.data.first?["gateway"] == "gw-1")
+            let path = "/v1/journals/\(made.journal)/retire"
+            #expect(try await api.call("POST", path).wrong == ["reason"])
+            let retired = try await api.call("POST", path, ["reason": "disk lost"])
+            #expect(retired.status == 200 && retired["retired_reason"] == "disk lost")
+            #expect(try await api.call("POST", path, ["reason": "again"]).status == 409)
+            #expect(
+                try await api.call("POST", "/v1/journals/\(StrangeID.journal)/retire", ["reason": "x"]).status == 404)
+            #expect(try await api.call("GET", "/v1/journals?retired=false").data.isEmpty)
+            #expect(try await api.call("GET", "/v1/journal_quarantines").data.isEmpty)
+        }
+    }
+
+    @Test func `an invoice is listed and given as JSON, HTML and PDF`() async throws {
+        try await RunningAPI.run { api in
+            let made = try await UsageFixture.store(in: api.database)
+            let id = try await made.storeDraft(in: api.database)
+            let list = try await api.call("GET", "/v1/invoices?account=\(made.account.id)&period=2026-09", as: .viewer)
+            let invoice = try #require(list.data.first, "\(list)")
+            #expect(invoice["state"] == "draft" && invoice["number"] == .null && invoice["exact_total"] == "0.00015")
+            #expect(invoice["journal_positions"]?["\(made.journal)"] == "1:300")
+            #expect(try await api.call("GET", "/v1/invoices/\(id)").json == invoice)
+            #expect(try await api.call("GET", "/v1/invoices?state=paid").data.isEmpty)
+            #expect(try await api.call("GET", "/v1/invoices?period=2026-09").wrong == ["period"])
+            let stored = try await api.database.read { try InvoiceStorage.require(id, in: $0) }
+            let document = try await api.call("GET", "/v1/invoices/\(id)/document", as: .viewer)
+            #expect(document.text == stored.documentJSON)
+            let html = try await api.call("GET", "/v1/invoices/\(id).html", as: .viewer)
+            #expect(html.headers["content-type"] == "text/html; charset=utf-8" && html.text.contains("\(id) draft"))
+            let pdf = try await api.call("GET", "/v1/invoices/\(id).pdf", as: .viewer)
+            #expect(pdf.headers["content-type"] == "application/pdf" && pdf.text == "%PDF-1.7")
+            #expect(pdf.headers["content-disposition"] == "inline; filename=\"draft.pdf\"")
+            for form in ["", ".html", ".pdf", "/document"] {
+                #expect(try await api.call("GET", "/v1/invoices/\(StrangeID.invoice)\(form)").status == 404)
+            }
+        }
+    }
+
+    @Test func `what is done to an invoice is handed to the jobs, whose refusals are conflicts`() async throws {
+        try await RunningAPI.run { api in
+            let id = try await UsageFixture.store(in: api.database).storeDraft(in: api.database)
+            for action in ["finalize", "pay", "void"] {
+                let answer = try await api.call("POST", "/v1/invoices/\(id)/\(action)", as: .billing)
+                #expect(answer.status == 200 && answer["id"] == "\(id)", "\(answer)")
+                #expect(try await api.call("POST", "/v1/invoices/\(StrangeID.invoice)/\(action)").status == 404)
+            }
+            let calls = api.jobs.calls.withLock { [$0.finalized, $0.paid, $0.voided] }
+            #expect(calls == [[id], [id], [id]])
+            api.jobs.calls.withLock { $0.refusal = "the books do not balance" }
+            let refused = try await api.call("POST", "/v1/invoices/\(id)/pay", as: .billing)
+            #expect(refused.status == 409 && refused["detail"] == "the books do not balance")
+        }
+    }
+
+    @Test func `a run is handed to the jobs and says what became of each account`() async throws {
+        try await RunningAPI.run { api in
+            let account = try #require(try await api.call("POST", "/v1/accounts", ["name": "A"])["id"])
+            let body: JSONValue = ["period": "2026-08", "accounts": [.string(account)], "dry_run": true]
+            let run = try await api.call("POST", "/v1/invoice_runs", body, as: .billing)
+            #expect(run.status == 200 && run.data.first?["outcome"] == "not_closed", "\(run)")
+            let asked = try #require(api.jobs.calls.withLock { $0.runs.first })
+            #expect("\(asked.period)" == "2026-08" && asked.isDryRun && asked.accounts?.count == 1)
+            let unknown: JSONValue = ["period": "2026-08", "accounts": [.string(StrangeID.account)]]
+            #expect(try await api.call("POST", "/v1/invoice_runs", unknown).status == 404)
+            #expect(try await api.call("POST", "/v1/invoice_runs", ["period": "2026-13"]).wrong == ["period"])
+            let preview = "/v1/invoice_previews?account=\(account)&period=2026-09"
+            #expect(try await api.call("GET", preview, as: .viewer).status == 404)
+        }
+    }
+
+    @Test func `service levels are of the account's own month unless another is asked for`() async throws {
+        try await RunningAPI.run { api in
+            let account = try #require(try await api.call("POST", "/v1/accounts", ["name": "A"])["id"])
+            let now = try await api.call("GET", "/v1/service_levels?account=\(account)", as: .viewer)
+            #expect(now.status == 200 && now["period"] == "2026-09" && now.json["final"] == true, "\(now)")
+            _ = try await api.call("GET", "/v1/service_levels?account=\(account)&period=2026-07")
+            #expect(api.jobs.calls.withLock { $0.months.map { "\($0)" } } == ["2026-09", "2026-07"])
+            #expect(try await api.call("GET", "/v1/service_levels?account=\(StrangeID.account)").status == 404)
+        }
+    }
+
+    @Test func `machines can ask for health, readiness and metrics without a key`() async throws {
+        try await RunningAPI.run { api in
+            #expect(try await api.call("GET", "/healthz", as: nil)["status"] == "ok")
+            #expect(try await api.call("GET", "/readyz", as: nil)["status"] == "ok")
+            let metrics = try await api.call("GET", "/metrics", as: nil)
+            #expect(
+                metrics.text == "tollgate_up 1\n" && metrics.headers["content-type"]?.hasPrefix("text/plain") == true)
+        }
+    }
+
+    @Test func `without the database every call says so, and health still answers`() async throws {
+        let pool = ConnectionPool(try PostgresConfiguration(url: "postgres://nobody@127.0.0.1:1/nothing"))
+        let server = AdminServer(
+            configuration: AdminConfiguration(port: 0),
+            services: RunningAPI.services(Database(pool), RecordingJobs()),
+            log: StructuredLog(minimumLevel: .error) { _ in })
+        let client = RawClient(port: try await server.start())
+        for path in ["/readyz", "/v1/accounts"] {
+            let answer = JSONAnswer(try await client.call("GET", path, headers: ["authorization": "Bearer tga_x"]))
+            #expect(answer.status == 503 && answer["code"] == "unavailable", "\(answer)")
+            #expect(answer.headers["retry-after"] == "1")
+        }
+        #expect(try await client.call("GET", "/healthz").status == 200)
+        await server.stop()
+        await pool.close()
+        await #expect(throws: RawClient.Failure.self) { try await client.call("GET", "/healthz") }
+    }
+
+    @Test func `a port that is taken is said to be taken`() async throws {
+        try await RunningAPI.run { api in
+            let second = AdminServer(
+                configuration: AdminConfiguration(port: api.client.port),
+                services: RunningAPI.services(api.database, api.jobs), log: StructuredLog(minimumLevel: .error))
+            await #expect(throws: AdminServerError.self) { try await second.start() }
+        }
+    }
+}
