@@ -108,7 +108,7 @@ public struct InvoiceRunAnswer: Hashable, Sendable {
     /// One account's part.
     public struct Item: Hashable, Sendable {
         public var accountID: AccountID
-        /// A stable word: `finalized`, `drafted`, `already`, `would_invoice`, `nothing_to_bill`, `not_closed`, `parked`,
+        /// A stable word: `finalized`, `draft`, `unchanged`, `would_invoice`, `nothing_to_bill`, `waiting`, `parked`,
         /// `failed`.
         public var outcome: String
         public var invoiceID: InvoiceID?

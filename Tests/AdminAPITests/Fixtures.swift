@@ -33,7 +33,7 @@ final class RecordingJobs: AdminJobs {
         try refuse()
         return InvoiceRunAnswer(
             items: (request.accounts ?? []).map {
-                .init(accountID: $0, outcome: "not_closed", reason: "journal gateway-1 is behind")
+                .init(accountID: $0, outcome: "waiting", reason: "journal gateway-1 is behind")
             })
     }
 

@@ -151,7 +151,7 @@ enum InvoiceRunEndpoints {
         ])
 
     private static let outcomes = [
-        "finalized", "drafted", "already", "would_invoice", "nothing_to_bill", "not_closed", "parked", "failed",
+        "finalized", "draft", "unchanged", "would_invoice", "nothing_to_bill", "waiting", "parked", "failed",
     ]
 
     static func all(_ services: AdminServices) -> [Endpoint] { [run(services), preview(services)] }

@@ -11,12 +11,12 @@ struct AdminJobsAdapter: AdminJobs {
     let database: Database
     let graceMilliseconds: Int64
 
-    func runInvoices(_ request: InvoiceRunRequest) async throws -> AdminAPI.InvoiceRunReport {
+    func runInvoices(_ request: InvoiceRunRequest) async throws -> InvoiceRunAnswer {
         var options = InvoiceRun.Options(month: request.period, now: now(), accounts: request.accounts)
         options.isDryRun = request.isDryRun
         options.graceMilliseconds = graceMilliseconds
         let report = try await InvoiceRun(database: database, options: options).run()
-        return AdminAPI.InvoiceRunReport(items: report.accounts.map(item))
+        return InvoiceRunAnswer(items: report.accounts.map(item))
     }
 
     func finalizeInvoice(_ id: InvoiceID) async throws {
@@ -31,13 +31,19 @@ struct AdminJobsAdapter: AdminJobs {
         try await refusing { _ = try await InvoiceActions(database: database).void(id, now: now()) }
     }
 
-    func serviceLevels(of account: AccountID, month: CivilMonth) async throws -> [StoredPromiseResult] {
-        try await ServiceLevelReport.make(account: account, month: month, now: now(), database: database).results
+    func previewInvoice(of account: AccountID, month: CivilMonth) async throws -> InvoiceDocument? {
+        try await InvoiceActions(database: database).preview(account: account, month: month)
     }
 
-    private func item(_ outcome: BillingJobs.InvoiceRunReport.AccountOutcome) -> AdminAPI.InvoiceRunReport.Item {
+    func serviceLevels(of account: AccountID, month: CivilMonth) async throws -> ServiceLevelStanding {
+        let report = try await ServiceLevelReport.make(
+            account: account, month: month, now: now(), database: database)
+        return ServiceLevelStanding(isFinal: report.isFinal, results: report.results)
+    }
+
+    private func item(_ outcome: InvoiceRunReport.AccountOutcome) -> InvoiceRunAnswer.Item {
         let words = outcome.result.words
-        var item = AdminAPI.InvoiceRunReport.Item(accountID: outcome.accountID, outcome: words.result)
+        var item = InvoiceRunAnswer.Item(accountID: outcome.accountID, outcome: words.result)
         switch outcome.result {
         case .finalized(let invoice), .drafted(let invoice), .already(let invoice):
             item.invoiceID = invoice.id
