@@ -1,5 +1,6 @@
 import Accounts
 import Engines
+import Identity
 import NIOCore
 import NIOHTTP1
 import Synchronization
@@ -27,18 +28,26 @@ extension ClientHandler {
         }
     }
 
+    /// Answers 503 to a request that we would have served: our fault, so it is on record and promises count it.
+    private func turnAway(_ admitted: AdmittedRequest, _ error: APIError) throws {
+        let id = try loop.recordRefusal(of: admitted, error)
+        shared.countInMetrics(error)
+        writeError(error, requestID: id.description)
+        endAnswer(closes: false)
+    }
+
     private func infer(_ incoming: Incoming) {
         guard case .inference(let operation) = incoming.route, let grant = incoming.grant else { return }
         do {
             let open = shared.openRequests.add(1, ordering: .relaxed).newValue
             var isHandedOver = false
             defer { if !isHandedOver { shared.openRequests.subtract(1, ordering: .relaxed) } }
-            guard open <= shared.configuration.limits.openRequests else { throw APIError.overloaded }
             let admission = Admission(snapshot: shared.snapshots.current)
             let tagsHeader = incoming.head.headers.first(name: TagReader.headerName)
             let admitted = try incoming.body.withUnsafeReadableBytes { bytes in
                 try admission.admit(bytes, operation: operation, grant: grant, tagsHeader: tagsHeader)
             }
+            if let error = shared.unavailability(openRequests: open) { return try turnAway(admitted, error) }
             let head = ForwardedHead(headers: incoming.head.headers, query: incoming.query)
             let exchange = try loop.begin(admitted, client: self, head: head, body: incoming.body)
             isHandedOver = true
@@ -47,7 +56,7 @@ extension ClientHandler {
         } catch let error as APIError {
             refuse(error, incoming, closes: false)
         } catch {
-            shared.log.warning("a request was not accepted by the journal", ["error": "\(error)"])
+            loop.warnOfJournal(error)
             refuse(.journalUnavailable, incoming, closes: false)
         }
     }

@@ -216,7 +216,6 @@ final class ClientHandler: ChannelInboundHandler {
         if route.needsKey, head.method != .OPTIONS { grant = try authenticate(head) }
         let incoming = Incoming(head: head, route: route, query: head.uri[mark...], grant: grant)
         guard case .inference = route, head.method == .POST else { return incoming }
-        if shared.isDraining { throw .draining }
         if !shared.journal.isAccepting { throw .journalUnavailable }
         if grant?.subscriptionID == nil { throw .noSubscription }
         if let declared, declared > limits.bodyBytes { throw .bodyTooLarge(limits.bodyBytes) }

@@ -42,6 +42,16 @@ final class GatewayShared: Sendable {
     func refuse(_ error: APIError, grant: KeyGrant?) {
         let milliseconds = clock.milliseconds(offset: grant?.clockOffsetMilliseconds ?? 0)
         refusals.count(error.code, grant: grant, milliseconds: milliseconds)
+        countInMetrics(error)
+    }
+
+    /// Why a request cannot be served now; nil when it can.
+    func unavailability(openRequests: Int) -> APIError? {
+        if isDraining { return .draining }
+        return openRequests > configuration.limits.openRequests ? .overloaded : nil
+    }
+
+    func countInMetrics(_ error: APIError) {
         registry.counter(
             "tollgate_refusals_total", help: "Requests refused by the gateway itself, by reason.",
             labels: ["reason": error.code]
@@ -71,6 +81,7 @@ final class LoopContext {
     private var clients: [ObjectIdentifier: ClientHandler] = [:]
     private var exchanges: [Int: Exchange] = [:]
     private var lastNumber = 0
+    private var nextJournalWarning = NIODeadline.uptimeNanoseconds(0)
     private var closing: [(exchange: Exchange, request: any OpenRequest, since: NIODeadline)] = []
     private let completions: CompletionQueue
     private var ticker: RepeatedTask?
@@ -115,6 +126,14 @@ final class LoopContext {
         for client in clients.values { client.closeIfIdle() }
     }
 
+    /// Says that the journal takes no requests, once a second at most: every request would say it again.
+    func warnOfJournal(_ error: any Error) {
+        let now = NIODeadline.now()
+        guard now >= nextJournalWarning else { return }
+        nextJournalWarning = now + .seconds(1)
+        shared.log.warning("the journal does not accept requests", ["error": "\(error)"])
+    }
+
     // MARK: Requests
 
     /// Begins an admitted request: its records, its place in the journal, its way to the engine.
@@ -122,11 +141,8 @@ final class LoopContext {
         _ admitted: AdmittedRequest, client: ClientHandler, head: ForwardedHead, body: ByteBuffer
     ) throws -> Exchange {
         let now = NIODeadline.now()
-        let offset = admitted.grant.clockOffsetMilliseconds
-        let milliseconds = shared.clock.milliseconds(offset: offset)
-        let id = RequestID(UUIDv7(milliseconds: milliseconds, randomness: (random.next(), random.next())))
-        let attemptID = AttemptID(UUIDv7(milliseconds: milliseconds, randomness: (random.next(), random.next())))
-        let entry = admitted.entry(id: id, attemptID: attemptID)
+        let entry = accept(admitted)
+        let id = entry.request.id
         lastNumber += 1
         let exchange = Exchange(
             number: lastNumber, loop: self, client: client, admitted: admitted, entry: entry,
@@ -137,6 +153,26 @@ final class LoopContext {
 
     /// Requests that have not ended, or whose end is still going out.
     var running: [Exchange] { Array(exchanges.values) }
+
+    /// Writes the record of a request that never went to an engine. The answer need not wait for it.
+    func recordRefusal(of admitted: AdmittedRequest, _ error: APIError) throws -> RequestID {
+        var entry = accept(admitted)
+        entry.attempts = []
+        entry.request.outcome = .providerError
+        entry.request.httpStatus = Int32(error.status)
+        entry.request.reason = error.code
+        entry.request.marks.end = 0
+        try shared.journal.open(entry).close(entry) { _ in }
+        return entry.request.id
+    }
+
+    /// Stamps a request with billing time.
+    private func accept(_ admitted: AdmittedRequest) -> UsageEntry {
+        let milliseconds = shared.clock.milliseconds(offset: admitted.grant.clockOffsetMilliseconds)
+        let id = RequestID(UUIDv7(milliseconds: milliseconds, randomness: (random.next(), random.next())))
+        let attemptID = AttemptID(UUIDv7(milliseconds: milliseconds, randomness: (random.next(), random.next())))
+        return admitted.entry(id: id, attemptID: attemptID)
+    }
 
     func opened(_ exchange: Exchange) { exchanges[exchange.number] = exchange }
 

@@ -105,6 +105,11 @@ import Testing
         let refused = try gateway.ask(TestGateway.request(TestGateway.chat()))
         #expect(refused.status == 503)
         #expect(refused.text.contains("overloaded"))
+        let record = try gateway.record()
+        #expect(record.request.outcome == .providerError)
+        #expect(record.request.reason == "overloaded")
+        #expect(record.request.id.description == refused.header("x-request-id"))
+        #expect(record.attempts.isEmpty)
         for socket in sockets { #expect(socket.readMessage()?.status == 200) }
         #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 200)
         await gateway.stop()
