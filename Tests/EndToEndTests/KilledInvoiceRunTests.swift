@@ -7,6 +7,8 @@ extension EndToEndTests {
     @Suite struct KilledInvoiceRunTests {
         /// Accounts to invoice: enough for a run to be caught at work.
         static let accounts = 8
+        /// Runs killed, each a little later in its life than the one before.
+        static let kills = 12
 
         @Test func `an invoice run killed at any moment leaves no gap and nothing twice`() async throws {
             let plan = "\(repositoryRoot)/pricing-plans/team-priority.yaml"
@@ -20,13 +22,16 @@ extension EndToEndTests {
                 ).successful("accounts clock")
             }
 
-            var random = SeededGenerator(seed: 1)
+            let started = ContinuousClock.now
+            _ = try await installation.tollgate("invoices", "run", "--period", month.text, "--dry-run")
+                .successful("invoices run --dry-run")
+            let whole = ContinuousClock.now - started
             var killed = 0
-            for _ in 0..<12 {
+            for share in 1...Self.kills {
                 let run = try RunningProgram.start(
                     [ProgramFiles.tollgate, "invoices", "run", "--period", month.text],
                     environment: installation.environment, directory: installation.files.path, name: "killed-run")
-                try await Task.sleep(for: .milliseconds(Int.random(in: 10...400, using: &random)))
+                try await Task.sleep(for: whole * share / Self.kills)
                 run.send(SIGKILL)
                 if try await run.ended() == .killed(signal: SIGKILL) { killed += 1 }
             }
