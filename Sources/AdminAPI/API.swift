@@ -4,7 +4,8 @@ import Storage
 enum API {
     static func endpoints(_ services: AdminServices) -> [Endpoint] {
         let resources =
-            AccountEndpoints.all + TenantEndpoints.all + ProjectEndpoints.all + APIKeyEndpoints.all
+            SellerEndpoints.all + AccountEndpoints.all + TenantEndpoints.all + ProjectEndpoints.all
+            + APIKeyEndpoints.all
             + AdminKeyEndpoints.all + PlanEndpoints.all + PlanDocumentEndpoints.all
             + CatalogueEndpoints.all(services) + SubscriptionEndpoints.all + UsageEndpoints.all + RecordEndpoints.all
             + SuspenseEndpoints.all + JournalEndpoints.all + InvoiceEndpoints.all(services)

@@ -30,6 +30,17 @@ struct ResourceTests {
         }
     }
 
+    @Test func `the seller is nobody until someone says who it is`() async throws {
+        try await RunningAPI.run { api in
+            #expect(try await api.call("GET", "/v1/seller", as: .viewer).status == 404)
+            let set = try await api.call("PUT", "/v1/seller", ["name": "Tokens Ltd", "address": ["1 Quay"]])
+            #expect(set.status == 200 && set.json["payment_terms_days"] == 14, "\(set)")
+            #expect(try await api.call("GET", "/v1/seller", as: .viewer).json == set.json)
+            let wrong: JSONValue = ["name": "", "payment_terms_days": 400]
+            #expect(Set(try await api.call("PUT", "/v1/seller", wrong).wrong) == ["name", "payment_terms_days"])
+        }
+    }
+
     @Test func `a test clock moves forward, and never back`() async throws {
         try await RunningAPI.run { api in
             let id = try #require(try await api.call("POST", "/v1/accounts", ["name": "A"])["id"])
