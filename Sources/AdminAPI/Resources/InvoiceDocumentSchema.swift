@@ -1,6 +1,6 @@
 import Identity
 
-/// The stored document of an invoice, as `Invoicing.InvoiceDocument` writes it. Members that are not known are left out.
+/// The stored document of an invoice, as `Invoicing.InvoiceDocument` writes it. Unknown members are left out.
 enum InvoiceDocumentSchema {
     static let schema: Schema = .object(
         [

@@ -83,8 +83,8 @@ enum PlanEndpoints {
     private static let apply = Endpoint(
         .post, "/v1/plans", "applyPlan", tag: "Plans", "Publish a version of a plan",
         description: "Send the YAML as it is (`application/yaml`) or as `{\"document\": \"…\"}`. Publishing the same "
-            + "version with the same content again changes nothing. Any version but the first must take effect at least "
-            + "60 s after the billing time of every account on the plan.",
+            + "version with the same content again changes nothing. Any version but the first must take effect at "
+            + "least 60 s after the billing time of every account on the plan.",
         access: .role(.billing), body: .document("The plan's YAML.", named: "PlanDocumentInput"),
         successes: [
             .json(200, "The version was there already.", applied), .json(201, "The version is published.", applied),

@@ -116,7 +116,7 @@ extension Problem {
         case .commitUnknown:
             self.init(
                 503, .outcomeUnknown,
-                "the connection to the database broke while the change was made: look, or repeat the call with the same "
+                "the connection to the database broke during the change: look, or repeat the call with the same "
                     + "Idempotency-Key", headers: [.retryAfter: "1"])
         case .refused, nil:
             self.init(500, .internalError, "the log has more under this request id")
