@@ -29,8 +29,10 @@ test: build ## all tests, a few minutes after the build; leaves nothing running
 	@scripts/leaving-nothing-running swift test --skip-build --disable-xctest --filter EndToEndTests
 
 test-long: build ## the kill tests a hundred times and the property tests with many more seeds; hours
-	@TOLLGATE_KILL_ROUNDS=$${TOLLGATE_KILL_ROUNDS:-100} TOLLGATE_SEEDS=$${TOLLGATE_SEEDS:-20000} \
-	    scripts/leaving-nothing-running swift test --skip-build --disable-xctest
+	@TOLLGATE_SEEDS=$${TOLLGATE_SEEDS:-20000} \
+	    scripts/leaving-nothing-running swift test --skip-build --disable-xctest --skip EndToEndTests
+	@TOLLGATE_KILL_ROUNDS=$${TOLLGATE_KILL_ROUNDS:-100} \
+	    scripts/leaving-nothing-running swift test --skip-build --disable-xctest --filter EndToEndTests
 
 lint: ## formatting, the image, scripts, compose file; changes nothing
 	@scripts/setup-machine --lint
