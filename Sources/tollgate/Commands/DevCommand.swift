@@ -29,7 +29,7 @@ struct DevCommand: AsyncParsableCommand {
         let directory = URL(fileURLWithPath: data).standardizedFileURL.path
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         if !json { say("starting a private Postgres in \(directory)") }
-        let cluster = try PrivateCluster(directory: ClusterDirectory.path(for: directory), durability: .durable)
+        let cluster = try ClusterDirectory.cluster(for: directory)
         try await cluster.start()
         do {
             try await serve(cluster, directory, until: signals)
@@ -42,7 +42,7 @@ struct DevCommand: AsyncParsableCommand {
 
     private func serve(_ cluster: PrivateCluster, _ directory: String, until signals: TerminationSignals) async throws {
         let migrations = try ResourceDirectory.path("migrations")
-        try await Migrator(directory: migrations, configuration: cluster.configuration()).migrate()
+        _ = try await Migrator(directory: migrations, configuration: cluster.configuration()).migrate()
         let configuration = try Configuration.load(file: nil, environment: [:]).setting([
             "database.url": ClusterDirectory.url(of: cluster), "database.migrations": migrations,
             "journal.directory": "\(directory)/journal", "gateway.port": "\(gatewayPort)", "gateway.name": "dev",
@@ -106,8 +106,13 @@ struct DevCommand: AsyncParsableCommand {
 
 /// Where the cluster of a data directory stands.
 enum ClusterDirectory {
+    /// The cluster.
+    static func cluster(for directory: String) throws -> PrivateCluster {
+        try PrivateCluster(directory: path(for: directory), durability: .durable)
+    }
+
     /// Inside it; elsewhere when the account that Postgres runs under could not enter there (a root user's home).
-    static func path(for directory: String) throws -> String {
+    private static func path(for directory: String) -> String {
         guard geteuid() == 0, !isEnterableByAll(directory) else { return "\(directory)/postgres" }
         let digest = SHA256Digest(of: directory).hexadecimal.prefix(16)
         return "/var/tmp/tollgate-\(digest)"

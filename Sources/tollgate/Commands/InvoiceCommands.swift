@@ -11,7 +11,7 @@ struct InvoicesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "invoices", abstract: "The monthly job and its results.",
         subcommands: [
-            List.self, Run.self, Preview.self, Finalize.self, Show.self, Export.self, Pay.self, Void.self,
+            List.self, Run.self, Preview.self, Finalize.self, Show.self, Export.self, Pay.self, VoidInvoice.self,
         ],
         defaultSubcommand: List.self)
 
@@ -184,8 +184,9 @@ struct InvoicesCommand: AsyncParsableCommand {
         }
     }
 
-    struct Void: AsyncParsableCommand {
+    struct VoidInvoice: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "void",
             abstract: "Declare a final invoice not to be owed; its number stays.")
 
         @OptionGroup var options: ConfigurationOptions

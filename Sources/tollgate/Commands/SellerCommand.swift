@@ -4,7 +4,7 @@ import Storage
 
 struct SellerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "seller", abstract: "Who sends the invoices.", subcommands: [Show.self, Set.self],
+        commandName: "seller", abstract: "Who sends the invoices.", subcommands: [Show.self, Change.self],
         defaultSubcommand: Show.self)
 
     struct Show: AsyncParsableCommand {
@@ -25,8 +25,9 @@ struct SellerCommand: AsyncParsableCommand {
         }
     }
 
-    struct Set: AsyncParsableCommand {
+    struct Change: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "set",
             abstract: "Say who the seller is; finalized invoices keep what they show.")
 
         @OptionGroup var options: ConfigurationOptions

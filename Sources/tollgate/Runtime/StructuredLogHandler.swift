@@ -3,13 +3,13 @@ import Telemetry
 
 /// Lets everything that logs through swift-log write into the program's one structured log.
 struct StructuredLogHandler: LogHandler {
-    let log: StructuredLog
+    let output: StructuredLog
     let label: String
     var metadata: Logger.Metadata = [:]
     var logLevel: Logger.Level
 
     init(log: StructuredLog, label: String) {
-        self.log = log
+        output = log
         self.label = label
         logLevel = Logger.Level(rawValue: log.minimumLevel.name) ?? .info
     }
@@ -19,14 +19,12 @@ struct StructuredLogHandler: LogHandler {
         set { metadata[key] = newValue }
     }
 
-    func log(
-        level: Logger.Level, message: Logger.Message, metadata explicit: Logger.Metadata?, source: String,
-        file: String, function: String, line: UInt
-    ) {
-        let merged = metadata.merging(explicit ?? [:]) { _, newer in newer }
+    func log(event: LogEvent) {
+        let merged = metadata.merging(event.metadata ?? [:]) { _, newer in newer }
         let details = merged.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
-        log.log(
-            StructuredLog.Level(level), "\(message)", ["component": .text(label), "details": .text(details)])
+        output.log(
+            StructuredLog.Level(event.level), "\(event.message)",
+            ["component": .text(label), "details": .text(details)])
     }
 }
 
