@@ -1,5 +1,5 @@
 -- wrk: POST one chat completion again and again. WRK_KEY and WRK_MODEL name the key and the model, WRK_STREAM=1 streams,
--- WRK_TOKENS says how many tokens to ask for.
+-- WRK_TOKENS says how many tokens the simulator makes: the marker in the prompt tells it.
 local stream = ""
 if os.getenv("WRK_STREAM") == "1" then
     stream = ',"stream":true,"stream_options":{"include_usage":true}'
@@ -8,8 +8,8 @@ wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Authorization"] = "Bearer " .. os.getenv("WRK_KEY")
 wrk.body = string.format(
-    '{"model":"%s","messages":[{"role":"user","content":"How many tokens does a toll booth take?"}],"max_tokens":%s%s}',
-    os.getenv("WRK_MODEL"), os.getenv("WRK_TOKENS"), stream)
+    '{"model":"%s","messages":[{"role":"user","content":"A toll, please. [[simulator completion_tokens=%s]]"}],"max_tokens":%s%s}',
+    os.getenv("WRK_MODEL"), os.getenv("WRK_TOKENS"), os.getenv("WRK_TOKENS"), stream)
 
 function done(summary, latency, requests)
     local failures = summary.errors.status + summary.errors.connect + summary.errors.read
