@@ -136,7 +136,8 @@ let package = Package(
         ),
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["NaiveArithmetic", "Postgres", "TestSupport"], swiftSettings: settings),
+            name: "EndToEndTests", dependencies: ["NaiveArithmetic", "Postgres", "TestSupport"], swiftSettings: settings
+        ),
         .testTarget(
             name: "UsageJournalTests", dependencies: ["UsageJournal", "Identity", "Metering"], swiftSettings: settings),
         .testTarget(
@@ -149,7 +150,8 @@ let package = Package(
         .testTarget(
             name: "AdminAPITests",
             dependencies: [
-                "AdminAPI", "Accounts", "Engines", "Identity", "Invoicing", "Metering", "Monetary", "Postgres", "Pricing",
+                "AdminAPI", "Accounts", "Engines", "Identity", "Invoicing", "Metering", "Monetary", "Postgres",
+                "Pricing",
                 "ServiceLevels", "Storage", "Telemetry", "TestSupport",
             ],
             swiftSettings: settings),
@@ -174,7 +176,8 @@ let package = Package(
         .testTarget(
             name: "StorageTests",
             dependencies: [
-                "Storage", "Accounts", "Engines", "Identity", "Metering", "Monetary", "Postgres", "Pricing", "TestSupport",
+                "Storage", "Accounts", "Engines", "Identity", "Metering", "Monetary", "Postgres", "Pricing",
+                "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(
