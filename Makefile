@@ -48,7 +48,7 @@ bench: bench-gateway ## every benchmark, release build
 bench-gateway: ## CPU per request beside nginx; the last line is `ratio X.XX`
 	@scripts/setup-machine --bench
 	swift build --configuration release --product tollgate
-	@python3 Benchmarks/bench_gateway.py
+	@python3 Benchmarks/bench_gateway.py --out docs/performance.md
 
 clean: ## remove what building, demo and tests made
 	rm -rf .build .tollgate Benchmarks/.build
