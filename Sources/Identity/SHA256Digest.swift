@@ -7,6 +7,7 @@ public struct SHA256Digest: Hashable, Sendable {
 
     /// Digests `bytes`.
     public init(of bytes: UnsafeRawBufferPointer) {
+        CryptographyLibrary.prepare()
         var digest: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
         withUnsafeMutableBytes(of: &digest) { output in
             _ = SHA256(
