@@ -135,6 +135,8 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),
+        .testTarget(name: "IdentityTests", dependencies: ["Identity", "NaiveArithmetic"], swiftSettings: settings),
+        .testTarget(name: "MeteringTests", dependencies: ["Metering", "Identity"], swiftSettings: settings),
         .testTarget(
             name: "EndToEndTests", dependencies: ["NaiveArithmetic", "Postgres", "TestSupport"], swiftSettings: settings
         ),

@@ -1,6 +1,9 @@
 /// A day of the proleptic Gregorian calendar, without a time zone. Text is `2026-11-23`.
+///
+/// Text has years 0000 to 9999. Days outside print with a sign (`+10000-01-01`, `-0001-12-31`: ISO 8601's expanded
+/// form), which nothing here reads.
 public struct CivilDate: Hashable, Comparable, Sendable {
-    /// The year, 1 or later when made from text.
+    /// The year, 0 to 9999 when made from text; year 0 is the one before year 1.
     public let year: Int64
     /// 1 to 12.
     public let month: Int64
@@ -59,8 +62,9 @@ public struct CivilDate: Hashable, Comparable, Sendable {
 extension CivilDate: CustomStringConvertible {
     public var description: String {
         func two(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
-        let years = String(year)
-        return String(repeating: "0", count: max(0, 4 - years.count)) + years + "-\(two(month))-\(two(day))"
+        let years = String(year.magnitude)
+        let sign = year < 0 ? "-" : year > 9999 ? "+" : ""
+        return sign + String(repeating: "0", count: max(0, 4 - years.count)) + years + "-\(two(month))-\(two(day))"
     }
 
     /// Reads `YYYY-MM-DD`; nil for anything else.

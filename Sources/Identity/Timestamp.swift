@@ -1,5 +1,8 @@
 /// An instant: milliseconds since 1970-01-01T00:00:00Z, without leap seconds. Text is RFC 3339, always UTC when
 /// printed.
+///
+/// RFC 3339 knows the years 0000 to 9999. Instants outside print with a signed year, as `CivilDate` does, and are not
+/// read back.
 public struct Timestamp: Hashable, Comparable, Sendable {
     /// Milliseconds since 1970.
     public let milliseconds: Int64
@@ -18,7 +21,11 @@ public struct Timestamp: Hashable, Comparable, Sendable {
 }
 
 extension Timestamp: CustomStringConvertible {
-    /// `2026-11-23T06:03:27.000Z`: always three fraction digits and `Z`, so that text sorts as time does.
+    /// From 0000-01-01T00:00:00.000Z to 9999-12-31T23:59:59.999Z.
+    private static let readable: Range<Int64> = -62_167_219_200_000..<253_402_300_800_000
+
+    /// `2026-11-23T06:03:27.000Z`: always three fraction digits and `Z`, so that text sorts as time does (within RFC
+    /// 3339's years).
     public var description: String {
         let days = milliseconds.floorDivided(by: 86_400_000)
         let rest = milliseconds - days * 86_400_000
@@ -30,7 +37,8 @@ extension Timestamp: CustomStringConvertible {
     }
 
     /// Reads RFC 3339 text strictly: date, `T`, time, up to nine fraction digits (cut to milliseconds), then `Z` or
-    /// an offset. Nil for anything else; a leap second (`:60`) is refused.
+    /// an offset. Nil for anything else; a leap second (`:60`) is refused, and so is an offset that leads out of the
+    /// years 0000 to 9999 in UTC. So whatever was read prints as text that can be read.
     public init?(_ text: some StringProtocol) {
         var reader = DigitReader(text)
         guard let year = reader.number(4), reader.take("-"), let month = reader.number(2), reader.take("-"),
@@ -47,6 +55,7 @@ extension Timestamp: CustomStringConvertible {
         guard let offset = reader.offsetMinutes(), reader.isAtEnd else { return nil }
         let minutes = (date.daysSince1970 * 24 + hour) * 60 + minute - offset
         self.init(milliseconds: (minutes * 60 + second) * 1000 + fraction)
+        guard Timestamp.readable.contains(milliseconds) else { return nil }
     }
 }
 

@@ -14,7 +14,8 @@ public struct UUIDv7: Hashable, Sendable {
         self.low = low
     }
 
-    /// Makes an id of `milliseconds` since 1970 (UTC, without leap seconds) from 74 of the 128 random bits.
+    /// Makes an id of `milliseconds` since 1970 (UTC, without leap seconds) from 74 of the 128 random bits. The time
+    /// keeps 48 bits: the years 1970 to 10889.
     public init(milliseconds: Int64, randomness: (UInt64, UInt64)) {
         let time = UInt64(truncatingIfNeeded: milliseconds) & 0xFFFF_FFFF_FFFF
         high = time << 16 | 0x7000 | randomness.0 & 0x0FFF
@@ -66,7 +67,7 @@ extension UUIDv7 {
         return result
     }
 
-    /// Reads 32 hexadecimal digits, with or without the four dashes; nil for anything else.
+    /// Reads 32 hexadecimal digits of either case, with all four dashes or none; nil for anything else.
     public init?(_ text: some StringProtocol) {
         var halves: (UInt64, UInt64) = (0, 0)
         var digits = 0
@@ -83,7 +84,7 @@ extension UUIDv7 {
             }
             digits += 1
         }
-        guard digits == 32 else { return nil }
+        guard digits == 32, [32, 36].contains(text.utf8.count) else { return nil }
         self.init(high: halves.0, low: halves.1)
     }
 }
