@@ -1,5 +1,5 @@
-/// Decimal text for people: `1234567.5` becomes `1,234,567.5`, a minus becomes `−`. Digits are moved, never computed, so
-/// nothing is rounded here. Text that is no plain decimal stays as it is.
+/// Decimal text for people: `1234567.5` becomes `1,234,567.5`, a minus becomes `−`. Digits are moved, never computed,
+/// so nothing is rounded here. Text that is no plain decimal stays as it is.
 enum NumberText {
     /// The typographical minus, as wide as a digit.
     static let minus = "\u{2212}"

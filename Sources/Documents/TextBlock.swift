@@ -16,8 +16,8 @@ struct TextStyle {
 /// The fonts of the process, made when they are first needed and kept.
 ///
 /// Cairo shares the font files that it has opened among threads and does not guard every use of them: two threads that
-/// draw at once can crash (seen with Cairo 1.16). Pango's own default, a font map for each thread, is no help. So whoever
-/// draws holds this lock from the first measured word to the last page.
+/// draw at once can crash (seen with Cairo 1.16). Pango's own default, a font map for each thread, is no help. So
+/// whoever draws holds this lock from the first measured word to the last page.
 enum Fonts {
     private static let map = Mutex<UnsafeMutablePointer<PangoFontMap>?>(nil)
 
