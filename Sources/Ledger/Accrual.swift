@@ -32,19 +32,11 @@ public struct Accrual: Hashable, Sendable {
 
     /// The next revision: books what is missing. Nil where rated and booked are equal.
     public func posting(bookedAt: Timestamp) throws(LedgerError) -> LedgerTransaction? {
-        let difference: Money
-        let opposite: Money
-        do throws(MonetaryError) {
-            difference = try rated.subtracting(booked)
-            opposite = try difference.negated()
-        } catch {
-            throw .money(error)
-        }
-        guard !difference.isZero else { return nil }
+        guard let missing = try Revision(of: rated, booked: booked) else { return nil }
         return try LedgerTransaction(
             TransactionIdentity(
                 accountID: accountID, kind: .accrual, product: product, day: day, revision: revisions + 1),
             currency: rated.currency, bookedAt: bookedAt, description: "\(product) on \(day)",
-            postings: [Posting(.unbilledReceivables, difference), Posting(.revenue, opposite)])
+            postings: [Posting(.unbilledReceivables, missing.amount), Posting(.revenue, missing.opposite)])
     }
 }

@@ -30,20 +30,14 @@ public struct GrantedCredit: Hashable, Sendable {
 
     /// The next revision: books what is missing. Nil where granted and booked are equal.
     public func posting(bookedAt: Timestamp) throws(LedgerError) -> LedgerTransaction? {
-        let difference: Money
-        let opposite: Money
-        do throws(MonetaryError) {
-            difference = try granted.subtracting(booked)
-            opposite = try difference.negated()
-        } catch {
-            throw .money(error)
-        }
-        guard !difference.isZero else { return nil }
+        guard let missing = try Revision(of: granted, booked: booked) else { return nil }
         return try LedgerTransaction(
             TransactionIdentity(
                 accountID: accountID, kind: .serviceLevelCredit, product: "\(resultID)", day: day,
                 revision: revisions + 1),
             currency: granted.currency, bookedAt: bookedAt, description: "credit \(resultID)",
-            postings: [Posting(.serviceLevelCredits, difference), Posting(.serviceLevelCreditsOwed, opposite)])
+            postings: [
+                Posting(.serviceLevelCredits, missing.amount), Posting(.serviceLevelCreditsOwed, missing.opposite),
+            ])
     }
 }
