@@ -184,12 +184,7 @@ private struct RequestReader {
         guard kind == .array else { throw wrongType(.messages, "an array") }
         var bytes: Int64 = 0
         try scanner.beginArray()
-        while try scanner.nextElement() {
-            guard try scanner.kind() == .object else {
-                try scanner.skip()
-                continue
-            }
-            try scanner.beginObject()
+        while try beginNextObject() {
             while let key = try scanner.nextKey() {
                 if key.equals("content", in: body) {
                     bytes += try contentBytes()
@@ -207,12 +202,7 @@ private struct RequestReader {
         case .array:
             var bytes: Int64 = 0
             try scanner.beginArray()
-            while try scanner.nextElement() {
-                guard try scanner.kind() == .object else {
-                    try scanner.skip()
-                    continue
-                }
-                try scanner.beginObject()
+            while try beginNextObject() {
                 while let key = try scanner.nextKey() {
                     if key.equals("text", in: body), try scanner.kind() == .string {
                         bytes += Int64(try scanner.string().valueByteCount(in: body))
@@ -226,6 +216,18 @@ private struct RequestReader {
             try scanner.skip()
             return 0
         }
+    }
+
+    /// Enters the next object of the array that the scanner is in, past elements of other kinds; false at its end.
+    private mutating func beginNextObject() throws -> Bool {
+        while try scanner.nextElement() {
+            if try scanner.kind() == .object {
+                try scanner.beginObject()
+                return true
+            }
+            try scanner.skip()
+        }
+        return false
     }
 
     /// A prompt is a text, a list of tokens, or a list of either; lists of prompts multiply the choices.
