@@ -87,27 +87,12 @@ import Testing
     }
 }
 
-/// A directory that goes away with the value's owner.
-final class TemporaryDirectory {
-    struct Failure: Error {}
-    let path: String
-
-    init() throws {
-        var template = Array("/tmp/tollgate-files-XXXXXX".utf8CString)
-        guard let made = mkdtemp(&template) else { throw Failure() }
-        path = String(cString: made)
-    }
-
-    deinit {
-        for name in directoryEntries(path) ?? [] { remove(name) }
-        rmdir(path)
-    }
-
-    func write(_ name: String, _ text: String) throws {
-        guard let file = fopen("\(path)/\(name)", "w") else { throw Failure() }
+extension TemporaryDirectory {
+    fileprivate func write(_ name: String, _ text: String) throws {
+        let file = try #require(fopen("\(path)/\(name)", "w"))
         defer { fclose(file) }
-        guard fputs(text, file) >= 0 else { throw Failure() }
+        try #require(fputs(text, file) >= 0)
     }
 
-    func remove(_ name: String) { unlink("\(path)/\(name)") }
+    fileprivate func remove(_ name: String) { unlink("\(path)/\(name)") }
 }
