@@ -42,7 +42,7 @@ struct BookTests {
 
     @Test(arguments: [false, true])
     func `a plain answer whose client left goes on only when told to`(finishes: Bool) async throws {
-        try await withSimulator("decode_ms=10,completion_tokens=150,finish_abandoned=\(finishes)") { simulator in
+        try await withSimulator("decode_ms=10,completion_tokens=600,finish_abandoned=\(finishes)") { simulator in
             let body = #"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#
             let text = RawClient.request("POST", "/v1/chat/completions", body: body)
             let waiting = Task {
@@ -55,7 +55,7 @@ struct BookTests {
             #expect(line.outcome == .clientGone)
             #expect(line.completionTokensSent == 0)
             #expect(line.completionTokensProduced > 0)
-            #expect((line.completionTokensProduced == 150) == finishes)
+            #expect((line.completionTokensProduced == 600) == finishes)
         }
     }
 
