@@ -62,6 +62,16 @@ struct InvoicesCommand: AsyncParsableCommand {
         }
     }
 
+    /// Brings an invoice into a state, and says whether it was there already.
+    private static func change(
+        _ invoice: String, to state: String, options: ConfigurationOptions,
+        _ action: @Sendable (InvoiceActions, InvoiceID) async throws -> InvoiceActions.Outcome
+    ) async throws {
+        let id: InvoiceID = try readID(invoice)
+        let outcome = try await options.withDatabase { try await action(InvoiceActions(database: $0), id) }
+        print("\(outcome.invoice.number ?? "\(id)") is \(outcome.changed ? "" : "already ")\(state)")
+    }
+
     struct Run: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Close a month and make its invoices final; running it again changes nothing.",
@@ -126,11 +136,9 @@ struct InvoicesCommand: AsyncParsableCommand {
         @Argument(help: "The invoice.") var invoice: String
 
         func run() async throws {
-            let id: InvoiceID = try readID(invoice)
-            let outcome = try await options.withDatabase { database in
-                try await InvoiceActions(database: database).finalize(id, now: now())
+            try await InvoicesCommand.change(invoice, to: "final", options: options) { actions, id in
+                try await actions.finalize(id, now: now())
             }
-            print("\(outcome.invoice.number ?? "\(id)") is \(outcome.changed ? "" : "already ")final")
         }
     }
 
@@ -176,11 +184,9 @@ struct InvoicesCommand: AsyncParsableCommand {
         @Argument(help: "The invoice.") var invoice: String
 
         func run() async throws {
-            let id: InvoiceID = try readID(invoice)
-            let outcome = try await options.withDatabase { database in
-                try await InvoiceActions(database: database).markPaid(id, now: now())
+            try await InvoicesCommand.change(invoice, to: "paid", options: options) { actions, id in
+                try await actions.markPaid(id, now: now())
             }
-            print("\(outcome.invoice.number ?? "\(id)") is \(outcome.changed ? "" : "already ")paid")
         }
     }
 
@@ -193,11 +199,9 @@ struct InvoicesCommand: AsyncParsableCommand {
         @Argument(help: "The invoice.") var invoice: String
 
         func run() async throws {
-            let id: InvoiceID = try readID(invoice)
-            let outcome = try await options.withDatabase { database in
-                try await InvoiceActions(database: database).void(id, now: now())
+            try await InvoicesCommand.change(invoice, to: "void", options: options) { actions, id in
+                try await actions.void(id, now: now())
             }
-            print("\(outcome.invoice.number ?? "\(id)") is \(outcome.changed ? "" : "already ")void")
         }
     }
 }
