@@ -1,3 +1,4 @@
+import Identity
 import Metering
 
 /// What a path of the inference API leads to.
@@ -22,7 +23,7 @@ enum Route: Hashable {
         default:
             let prefix = "/v1/models/"
             guard path.hasPrefix(prefix), path.utf8.count > prefix.utf8.count,
-                let name = Route.percentDecoded(path.dropFirst(prefix.count))
+                let name = PercentEncoding.decoded(path.dropFirst(prefix.count))
             else { return nil }
             self = .model(name)
         }
@@ -37,34 +38,6 @@ enum Route: Hashable {
         switch self {
         case .inference, .models, .model: true
         case .health, .readiness, .metrics: false
-        }
-    }
-
-    private static func percentDecoded(_ text: Substring) -> String? {
-        guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
-        var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            guard let high = rest.popFirst()?.hexadecimalValue, let low = rest.popFirst()?.hexadecimalValue else {
-                return nil
-            }
-            bytes.append(high << 4 | low)
-        }
-        return String(validating: bytes, as: UTF8.self)
-    }
-}
-
-extension UInt8 {
-    fileprivate var hexadecimalValue: UInt8? {
-        switch self {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): self - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): self - UInt8(ascii: "A") + 10
-        default: nil
         }
     }
 }

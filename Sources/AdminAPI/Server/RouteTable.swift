@@ -1,3 +1,5 @@
+import Identity
+
 /// Finds the endpoint of a method and path.
 struct RouteTable: Sendable {
     private enum Segment: Sendable {
@@ -68,27 +70,5 @@ struct RouteTable: Sendable {
             }
         }
         return values
-    }
-}
-
-/// Text of URLs.
-enum PercentEncoding {
-    /// The decoded text; nil where an escape is broken or the bytes are no UTF-8.
-    static func decoded(_ text: some StringProtocol, plusIsSpace: Bool = false) -> String? {
-        var bytes: [UInt8] = []
-        var rest = Array(text.utf8)[...]
-        while let byte = rest.popFirst() {
-            switch byte {
-            case UInt8(ascii: "%"):
-                guard rest.count >= 2,
-                    let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
-                else { return nil }
-                bytes.append(value)
-                rest = rest.dropFirst(2)
-            case UInt8(ascii: "+") where plusIsSpace: bytes.append(UInt8(ascii: " "))
-            default: bytes.append(byte)
-            }
-        }
-        return String(validating: bytes, as: UTF8.self)
     }
 }
