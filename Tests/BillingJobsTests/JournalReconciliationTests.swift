@@ -13,15 +13,19 @@ import UsageJournal
 @Suite(.database, .timeLimit(.minutes(2))) struct JournalReconciliationTests {
     private struct Setting {
         let world: BillingWorld
-        let directory: String
+        /// Goes away with the setting.
+        let files: TemporaryDirectory
+
+        var directory: String { files.path + "/journal" }
     }
 
     /// Three requests written by a journal and ingested from its files.
     private func setting() async throws -> Setting {
         let world = try await BillingWorld.make()
         let beta = try await world.customer(2, plan: "beta", from: "2026-11-01T00:00:00Z")
-        let directory = NSTemporaryDirectory() + "tollgate-journal-\(UUID().uuidString)"
-        let journal = try Journal.open(JournalConfiguration(directory: directory, segmentBytes: 64 * 1024)).journal
+        let setting = Setting(world: world, files: try TemporaryDirectory())
+        let configuration = JournalConfiguration(directory: setting.directory, segmentBytes: 64 * 1024)
+        let journal = try Journal.open(configuration).journal
         var requests: [RequestID: IngestRequest] = [:]
         for second in 10..<13 {
             let request = try await world.request(beta, at: "2026-11-03T10:00:\(second)Z", input: 1000, output: 50)
@@ -29,8 +33,8 @@ import UsageJournal
             try await write(request, to: journal)
         }
         journal.close()
-        try await ingest(requests, from: directory, epoch: journal.epoch, world)
-        return Setting(world: world, directory: directory)
+        try await ingest(requests, from: setting.directory, epoch: journal.epoch, world)
+        return setting
     }
 
     private func write(_ request: IngestRequest, to journal: Journal) async throws {
@@ -70,13 +74,8 @@ import UsageJournal
         return try #require(report.checks.first)
     }
 
-    private func remove(_ setting: Setting) {
-        try? FileManager.default.removeItem(atPath: setting.directory)
-    }
-
     @Test func `what was written is what is stored`() async throws {
         let setting = try await setting()
-        defer { remove(setting) }
         let found = try await check(setting)
         #expect(found.isEqual, "\(found.differences)")
         #expect(found.leftText == "3 attempts, 3 requests")
@@ -96,14 +95,12 @@ import UsageJournal
     ])
     func `a record that was changed, lost or invented is found`(statement: String) async throws {
         let setting = try await setting()
-        defer { remove(setting) }
         try await setting.world.pool.withConnection { try await $0.script(statement) }
         #expect(try await !check(setting).isEqual, "\(statement)")
     }
 
     @Test func `a journal with damaged bytes is found`() async throws {
         let setting = try await setting()
-        defer { remove(setting) }
         let path = setting.directory + "/0000000001.seg"
         var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
         let text = try #require(bytes.range(of: Data("sim-model".utf8), options: .backwards))
@@ -114,7 +111,7 @@ import UsageJournal
 
     @Test func `a directory that is not there is a difference and not a crash`() async throws {
         let setting = try await setting()
-        remove(setting)
+        try FileManager.default.removeItem(atPath: setting.directory)
         let found = try await check(setting)
         #expect(!found.isEqual)
         #expect(found.differences.first?.contains("cannot be read") == true)
