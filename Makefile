@@ -24,15 +24,18 @@ dev: setup ## gateway, admin API and a private database on loopback, until Ctrl-
 	swift build --product tollgate
 	.build/debug/tollgate dev --data .tollgate/dev --engine "$(ENGINE)"
 
+# A few tests at a time: all of them at once on a small machine would only wait for one another.
+run-tests = swift test --skip-build --disable-xctest --experimental-maximum-parallelization-width 8
+
 test: build ## all tests, a few minutes after the build; leaves nothing running
-	@scripts/leaving-nothing-running swift test --skip-build --disable-xctest --skip EndToEndTests
-	@scripts/leaving-nothing-running swift test --skip-build --disable-xctest --filter EndToEndTests
+	@scripts/leaving-nothing-running $(run-tests) --skip EndToEndTests
+	@scripts/leaving-nothing-running $(run-tests) --filter EndToEndTests
 
 test-long: build ## the kill tests a hundred times and the property tests with many more seeds; hours
 	@TOLLGATE_SEEDS=$${TOLLGATE_SEEDS:-20000} \
-	    scripts/leaving-nothing-running swift test --skip-build --disable-xctest --skip EndToEndTests
+	    scripts/leaving-nothing-running $(run-tests) --skip EndToEndTests
 	@TOLLGATE_KILL_ROUNDS=$${TOLLGATE_KILL_ROUNDS:-100} \
-	    scripts/leaving-nothing-running swift test --skip-build --disable-xctest --filter EndToEndTests
+	    scripts/leaving-nothing-running $(run-tests) --filter EndToEndTests
 
 lint: ## formatting, the image, scripts, compose file; changes nothing
 	@scripts/setup-machine --lint

@@ -40,7 +40,10 @@ public actor TestCluster {
 
     /// How to connect to a database of that name.
     func configuration(database: String) async throws -> PostgresConfiguration {
-        try await cluster().configuration(database: database)
+        var configuration = try await cluster().configuration(database: database)
+        // A busy machine is no failure of a test.
+        configuration.connectTimeoutSeconds = 60
+        return configuration
     }
 
     /// Makes a database, from the migrated template or empty, and returns how to connect to it.

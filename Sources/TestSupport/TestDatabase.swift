@@ -31,9 +31,10 @@ public struct TestDatabase: Sendable {
     /// Makes a database without the trait; whoever makes it drops it.
     public static func create(migrated: Bool = true, on cluster: TestCluster = .shared) async throws -> TestDatabase {
         let configuration = try await cluster.createDatabase(migrated: migrated)
+        var limits = PoolLimits(connectionCountMax: 2)
+        limits.acquireTimeout = .seconds(60)
         return TestDatabase(
-            configuration: configuration, pool: ConnectionPool(configuration, connectionCountMax: 2), cluster: cluster,
-        )
+            configuration: configuration, pool: ConnectionPool(configuration, limits: limits), cluster: cluster)
     }
 
     /// Closes the pool and drops the database, also under connections that are still open.
