@@ -73,12 +73,12 @@ extension Comparison {
 
     // MARK: usage
 
-    /// The newest invoice's positions say which records the account's invoices hold, late ones as adjustments.
+    /// Of the invoices that can hold a month's usage (its own, and later ones as adjustments) the positions of the last
+    /// one made say which records they hold together. That can be the month's own, where its usage came very late.
     private func compareUsage(
         of invoices: [StoredInvoice], _ account: Account, _ check: inout ReconciliationCheck,
         in tx: DatabaseTransaction
     ) throws {
-        guard let newest = invoices.max(by: { $0.period.start < $1.period.start }) else { return }
         var invoiced: [Timestamp: Money] = [:]
         for line in try invoices.flatMap({ try ReconcileStorage.lines(of: $0, in: tx) })
         where line.kind == .usage || line.kind == .adjustment {
@@ -86,8 +86,9 @@ extension Comparison {
             invoiced[line.periodStart] = try before.adding(line.exactAmount)
         }
         for invoice in invoices where period(of: account).map({ $0 == invoice.period }) ?? true {
-            let split = try ReconcileStorage.split(
-                invoice.period, by: newest.positions, account: account, in: tx)
+            let holders = invoices.filter { $0.period.start >= invoice.period.start }
+            let last = holders.max { ($0.issuedAt ?? $0.createdAt) < ($1.issuedAt ?? $1.createdAt) } ?? invoice
+            let split = try ReconcileStorage.split(invoice.period, by: last.positions, account: account, in: tx)
             let lines = invoiced[invoice.period.start] ?? .zero(account.currency)
             check.add(left: lines, right: split.inside)
             let month = CivilMonth(of: account.calendar.day(of: invoice.period.start))

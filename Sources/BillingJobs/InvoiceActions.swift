@@ -73,6 +73,7 @@ public struct InvoiceActions: Sendable {
             -> LedgerTransaction?
     ) async throws -> Outcome {
         try await database.write { tx in
+            try AccountStorage.hold(try InvoiceStorage.require(id, in: tx).accountID, in: tx)
             let invoice = try InvoiceStorage.locked(id, in: tx)
             guard let state = try invoice.state.applying(action) else {
                 return Outcome(invoice: invoice, changed: false)

@@ -9,6 +9,8 @@ extension InvoiceRun {
     /// The most invoices that become final in one transaction.
     public static let invoicesPerTransactionMax = 500
 
+    static let draftIsGone = "the draft was taken back meanwhile, because an earlier invoice changed: run again"
+
     /// Gives the drafts their numbers, in the order of invoice date and account, and makes them final. Drafts that
     /// another run finished first keep what that run gave them. Returns what became of each account.
     public func finalizeDrafts(_ ids: [InvoiceID]) async throws -> [AccountID: InvoiceRunReport.AccountResult] {
@@ -55,7 +57,7 @@ extension InvoiceRun {
 
     private func finalizeAlone(_ entry: QueueEntry) async throws -> InvoiceRunReport.AccountResult {
         do {
-            return try await finalize([entry])[entry.accountID] ?? .failed(reason: "the draft is gone")
+            return try await finalize([entry])[entry.accountID] ?? .failed(reason: Self.draftIsGone)
         } catch {
             return try await failed(entry.accountID, error).result
         }
@@ -70,6 +72,12 @@ extension InvoiceRun {
             let terms = try SellerStorage.require(in: tx).paymentTermsDays
             var results: [AccountID: InvoiceRunReport.AccountResult] = [:]
             for entry in group {
+                try AccountStorage.hold(entry.accountID, in: tx)
+                // Whoever made the invoice before it void took the draft, which was computed from it, too.
+                guard try InvoiceStorage.find(entry.invoiceID, in: tx) != nil else {
+                    results[entry.accountID] = .failed(reason: Self.draftIsGone)
+                    continue
+                }
                 let wasFinal = try finalize(entry, paymentTermsDays: terms, in: tx)
                 let summary = InvoiceSummary(try InvoiceStorage.require(entry.invoiceID, in: tx))
                 results[entry.accountID] = wasFinal ? .already(summary) : .finalized(summary)

@@ -94,7 +94,10 @@ public struct InvoiceRun: Sendable {
             if options.isDryRun {
                 return try await database.read { tx in try self.prepare(id, context, in: tx) }
             }
-            return try await database.writeAtOneMoment { tx in try self.prepare(id, context, in: tx) }
+            return try await database.writeAtOneMoment { tx in
+                try AccountStorage.hold(id, in: tx)
+                return try self.prepare(id, context, in: tx)
+            }
         } catch {
             return try await failed(id, error)
         }

@@ -52,9 +52,10 @@ enum PeriodClosing {
         graceMilliseconds: Int64
     ) -> [ClosingObstacle] {
         let needed = period.end.advanced(byMilliseconds: graceMilliseconds)
-        var obstacles: [ClosingObstacle] = []
         let billingNow = account.billingTime(at: now)
-        if billingNow < needed { obstacles.append(.notOver(until: needed, billingTime: billingNow)) }
+        // Until then gateways have nothing to confirm, and advice about them would mislead.
+        guard billingNow >= needed else { return [.notOver(until: needed, billingTime: billingNow)] }
+        var obstacles: [ClosingObstacle] = []
         for journal in journals where journal.retiredAt == nil {
             // What the heartbeat says is real time; the account's own clock makes it billing time.
             let through = journal.ingestedThrough.map { account.billingTime(at: $0) }

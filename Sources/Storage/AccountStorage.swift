@@ -61,6 +61,14 @@ public enum AccountStorage {
         guard count == 1 else { throw StorageError.notFound("account \(id)") }
     }
 
+    /// Holds the account until the transaction ends: whoever else changes its invoices waits. A transaction that began
+    /// to read before the other one ended is told so and, at one moment (`Database.writeAtOneMoment`), runs again; a
+    /// mere lock would let it go on with what it had read.
+    public static func hold(_ id: AccountID, in tx: Transaction) throws {
+        let count = try tx.execute("UPDATE accounts SET parked_reason = parked_reason WHERE account_id = \(id)")
+        guard count == 1 else { throw StorageError.notFound("account \(id)") }
+    }
+
     private static let select: SQL = """
         SELECT account_id, name, currency, time_zone, legal_name, address, tax_id, email, clock_offset_ms, clock_change,
             parked_reason, created_at

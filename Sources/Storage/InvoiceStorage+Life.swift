@@ -80,11 +80,14 @@ extension InvoiceStorage {
         if !batch.isEmpty { try tx.execute(batch.insert(into: "invoice_lines")) }
     }
 
-    /// Removes an account's drafts: of one period, or all.
+    /// Removes an account's drafts: of one period, those of periods that end after an instant, or all. The caller holds
+    /// the account, or sees one moment: a draft that becomes final meanwhile would lose its lines.
     public static func deleteDrafts(
-        of account: AccountID, periodStart: Timestamp? = nil, in tx: Transaction
+        of account: AccountID, periodStart: Timestamp? = nil, endingAfter instant: Timestamp? = nil,
+        in tx: Transaction
     ) throws {
-        let period: SQL = periodStart.map { "AND period_start = \($0)" } ?? ""
+        var period: SQL = periodStart.map { "AND period_start = \($0)" } ?? ""
+        if let instant { period += " AND period_end > \(instant)" }
         try tx.execute(
             """
             DELETE FROM invoice_lines WHERE account_id = \(account) AND invoice_id IN (

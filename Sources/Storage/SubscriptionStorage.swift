@@ -6,7 +6,7 @@ public import Postgres
 /// Subscriptions: which plan prices a tenant's requests, over which span of billing time.
 public enum SubscriptionStorage {
     /// Stores a new subscription. The plan must be in the account's currency and have a version in force at the start;
-    /// no other subscription of the tenant may cover a common instant.
+    /// no other subscription of the tenant may cover a common instant, and the start lies in no month that is invoiced.
     public static func insert(_ subscription: Subscription, in tx: Transaction) throws {
         let account = try AccountStorage.require(subscription.accountID, in: tx)
         // The tenant's row is the lock under which overlaps are looked for.
@@ -19,6 +19,7 @@ public enum SubscriptionStorage {
             throw StorageError.notFound("tenant \(subscription.tenantID) of account \(account.id)")
         }
         try requirePlan(subscription, account, in: tx)
+        try requireOpenMonth(subscription, in: tx)
         if let other = try overlapping(subscription, in: tx) {
             throw StorageError.conflict(
                 "subscription \(other.id) (plan \(other.plan)) covers part of that time: end it first")
@@ -125,6 +126,24 @@ public enum SubscriptionStorage {
                 message: "plan \(subscription.plan) has no version in force at \(subscription.startsAt): "
                     + "start later, or requests would have no price")
         }
+    }
+
+    /// A month that is invoiced stays as it is: its base fee would never be charged, its promises never judged.
+    private static func requireOpenMonth(_ subscription: Subscription, in tx: Transaction) throws {
+        try AccountStorage.hold(subscription.accountID, in: tx)
+        let invoicedUntil = try tx.query(
+            """
+            SELECT max(period_end) FROM invoices
+            WHERE account_id = \(subscription.accountID) AND state IN ('finalized', 'paid')
+            """
+        ).onlyValue(as: Timestamp?.self)
+        if let invoicedUntil, subscription.startsAt < invoicedUntil {
+            throw StorageError.invalid(
+                parameter: "starts_at",
+                message: "the account is invoiced up to \(invoicedUntil): start then or later")
+        }
+        // A draft of a month that it reaches into lacks it; the next run makes that draft again.
+        try InvoiceStorage.deleteDrafts(of: subscription.accountID, endingAfter: subscription.startsAt, in: tx)
     }
 
     private static func overlapping(_ candidate: Subscription, in tx: Transaction) throws -> Subscription? {
