@@ -14,6 +14,8 @@ public struct AnswerFacts: Hashable, Sendable {
     public internal(set) var finishedChoices: Int64 = 0
     /// Events with content; zero for a plain answer.
     public internal(set) var contentEvents: Int64 = 0
+    /// Those among them that came after the engine's last count of its output.
+    public internal(set) var uncountedEvents: Int64 = 0
     /// Bytes of text in the choices of a plain answer.
     public internal(set) var textBytes: Int64 = 0
     /// The engine's usage; nil when it said nothing.
@@ -34,7 +36,8 @@ public struct AnswerFacts: Hashable, Sendable {
     /// Buckets, source, completeness and contradiction as a record of a delivered answer carries them.
     ///
     /// Where the engine left something out, output is the events with content (for a plain answer its text bytes
-    /// divided as the prompt's are) and input is the prompt's text bytes divided by `UsageEstimate.bytesPerToken`.
+    /// divided as the prompt's are) and input is the prompt's text bytes divided by `UsageEstimate.bytesPerToken`. Of a
+    /// cut answer (`isCut`) the events that came after the engine's last count are added to it.
     public func fill(_ attempt: inout AttemptRecord, operation: Operation, promptTextBytes: Int64, isCut: Bool) {
         if let model { attempt.modelServed = model }
         attempt.tierServed = serviceTier
@@ -52,10 +55,15 @@ public struct AnswerFacts: Hashable, Sendable {
         let isComplete = usage.isComplete(for: operation)
         attempt.usageSource = isComplete ? .engine : .estimated
         attempt.usageComplete = isComplete && !isCut
+        if isCut, uncountedEvents > 0, let counted = usage.completionTokens, counted >= 0 {
+            usage.completionTokens = sum(counted, uncountedEvents)
+            usage.totalTokens = nil
+            attempt.usageSource = .estimated
+        }
         if usage.promptTokens == nil {
             usage.promptTokens = max(
                 UsageEstimate.tokens(inTextBytes: promptTextBytes),
-                (usage.cachedTokens ?? 0) + (usage.cacheWriteTokens ?? 0))
+                sum(usage.cachedTokens ?? 0, usage.cacheWriteTokens ?? 0))
             usage.totalTokens = nil
         }
         if usage.completionTokens == nil, operation != .embeddings {
@@ -66,6 +74,12 @@ public struct AnswerFacts: Hashable, Sendable {
         case .counted(let buckets): attempt.buckets = buckets
         case .contradiction(let text): attempt.contradiction = text
         }
+    }
+
+    /// What does not fit becomes a count that contradicts itself.
+    private func sum(_ left: Int64, _ right: Int64) -> Int64 {
+        let (sum, overflows) = left.addingReportingOverflow(right)
+        return overflows ? .max : sum
     }
 
     private var estimatedOutput: Int64 {

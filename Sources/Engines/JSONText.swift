@@ -29,7 +29,8 @@ extension JSONText {
         isEscaped ? value(in: bytes).utf8.count : range.count
     }
 
-    /// Decodes the escape at `index`, which the scanner has checked, and returns where the text goes on.
+    /// Decodes the escape at `index` and returns where the text goes on. The scanner has checked escapes; those of a
+    /// plain answer, which is not scanned, may stop too early, and become U+FFFD.
     private static func appendEscape(at index: Int, in bytes: UnsafeRawBufferPointer, to units: inout [UInt8]) -> Int {
         switch bytes[index + 1] {
         case UInt8(ascii: "b"): units.append(0x08)
@@ -38,6 +39,10 @@ extension JSONText {
         case UInt8(ascii: "r"): units.append(0x0D)
         case UInt8(ascii: "t"): units.append(0x09)
         case UInt8(ascii: "u"):
+            guard index + 6 <= bytes.count else {
+                append(0xFFFD, to: &units)
+                return bytes.count
+            }
             let first = codeUnit(at: index + 2, in: bytes)
             if first & 0xFC00 == 0xD800, index + 12 <= bytes.count, bytes.hasBytes("\\u", at: index + 6) {
                 let second = codeUnit(at: index + 8, in: bytes)

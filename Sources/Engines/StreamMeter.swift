@@ -86,8 +86,10 @@ public struct StreamMeter: Sendable {
         }
         if chunk.hasContent {
             facts.contentEvents += 1
-            return .content
+            facts.uncountedEvents += 1
         }
+        if chunk.usage?.completionTokens != nil { facts.uncountedEvents = 0 }
+        if chunk.hasContent { return .content }
         return chunk.usage != nil && chunk.hasEmptyChoices ? .usageChunk : .other
     }
 }
