@@ -77,14 +77,14 @@ public actor Ingester {
         let row = try await retrying("register the journal") { try await self.register() }
         var mark = row.mark
         var open = OpenRequests(inherited: row.oldestOpenAt, until: JournalMark(journal.durablePosition))
-        var reader = try JournalReader(directory: journal.directory, from: JournalPosition(mark))
+        var reader: JournalReader?
         var retentionLooked: ContinuousClock.Instant?
         status.update { $0.ingestedThrough = row.ingestedThrough }
         while true {
             try Task.checkCancellation()
             let isLast = isFinishing.load(ordering: .acquiring)
             let durable = journal.durablePosition
-            if let stretch = try read(&reader, from: mark, upTo: durable, open: &open) {
+            if let stretch = try await readPatiently(&reader, from: mark, upTo: durable, open: &open) {
                 let oldest = open.oldest(at: stretch.to)
                 try await retrying("store a batch") { [mark] in
                     try await self.store(stretch, expecting: mark, oldestOpenAt: oldest)
@@ -106,6 +106,33 @@ public actor Ingester {
     }
 
     // MARK: reading
+
+    /// Reads on, and begins anew at `mark` where the process had no file descriptor or memory left: that passes, and the
+    /// running requests must not end for it. What was noted in `open` before is only noted again.
+    private func readPatiently(
+        _ reader: inout JournalReader?, from mark: JournalMark, upTo durable: JournalPosition,
+        open: inout OpenRequests
+    ) async throws -> JournalStretch? {
+        var pause = configuration.retryMillisecondsMin
+        while true {
+            do throws(JournalError) {
+                var current =
+                    if let reader { reader } else {
+                        try JournalReader(directory: journal.directory, from: JournalPosition(mark))
+                    }
+                let stretch = try read(&current, from: mark, upTo: durable, open: &open)
+                reader = current
+                return stretch
+            } catch {
+                guard error.isPassing else { throw error }
+                reader = nil
+                logger.warning("ingest waits", metadata: ["step": "read the journal", "error": "\(error)"])
+                status.update { $0.trouble = "\(error)" }
+            }
+            try await Task.sleep(for: .milliseconds(pause))
+            pause = min(pause * 2, configuration.retryMillisecondsMax)
+        }
+    }
 
     /// The next stretch, bounded in entries and bytes; nil when there is nothing new.
     private func read(
@@ -162,15 +189,27 @@ public actor Ingester {
     /// at all.
     private func commit(_ batch: IngestBatch) async throws -> IngestStorage.Outcome {
         do {
-            let outcome = try await database.write { tx in
-                try IngestStorage.store(batch, afterRecords: { KillPoint.reach(.midBatch) }, in: tx)
-            }
+            let outcome = try await write(batch)
             // The commit that was given up for lost may have come through in the meantime.
             guard outcome == .fenced, unknownCommit == batch.to, try await isInPlace(batch) else { return outcome }
             return .stored(requests: 0, attempts: 0)
         } catch  where DatabaseFailure(error) == .commitUnknown {
             unknownCommit = batch.to
             throw error
+        }
+    }
+
+    private func write(_ batch: IngestBatch) async throws -> IngestStorage.Outcome {
+        do {
+            return try await database.write { tx in
+                try IngestStorage.store(batch, afterRecords: { KillPoint.reach(.midBatch) }, in: tx)
+            }
+        } catch  where IngestStorage.isRefusalOfValues(error) {
+            logger.error(
+                "the database refuses a record; it is set aside, in suspense, and the others are stored",
+                metadata: ["from": "\(batch.from)", "to": "\(batch.to)", "error": "\(error)"])
+            let time = now()
+            return try await database.write { try IngestStorage.storeSingly(batch, now: time, in: $0) }
         }
     }
 

@@ -18,23 +18,30 @@ public enum IngestStorage {
         _ batch: IngestBatch, afterRecords: () -> Void = {}, in tx: Transaction
     ) throws -> Outcome {
         guard try moveMark(batch, in: tx) else { return .fenced }
-        try ensurePartitions(for: batch.requests, in: tx)
-        let requests = try insertRequests(batch, in: tx)
-        let attempts = try insertAttempts(batch, in: tx)
-        afterRecords()
-        let newRequests = batch.requests.filter { requests.contains($0.request.id) }
-        let newAttempts = batch.requests.flatMap { request in
-            request.attempts.filter { attempts.contains($0.record.id) }.map { (request, $0) }
-        }
-        try RollupStorage.add(requests: newRequests, in: tx)
-        try RollupStorage.add(attempts: newAttempts, in: tx)
-        try suspend(newAttempts, in: tx)
+        let stored = try storeRecords(batch.requests, of: batch, afterRecords: afterRecords, in: tx)
         try RefusalStorage.add(batch.refusals, in: tx)
         try insertQuarantines(batch.quarantines, in: tx)
-        return .stored(requests: requests.count, attempts: attempts.count)
+        return .stored(requests: stored.requests, attempts: stored.attempts)
     }
 
-    private static func moveMark(_ batch: IngestBatch, in tx: Transaction) throws -> Bool {
+    /// Records, rollups and suspense of these requests; how many requests and attempts were new.
+    static func storeRecords(
+        _ entries: [IngestRequest], of batch: IngestBatch, afterRecords: () -> Void = {}, in tx: Transaction
+    ) throws -> (requests: Int, attempts: Int) {
+        try ensurePartitions(for: entries, in: tx)
+        let requests = try insertRequests(entries, journal: batch.journalID, in: tx)
+        let attempts = try insertAttempts(entries, journal: batch.journalID, in: tx)
+        afterRecords()
+        let newAttempts = entries.flatMap { entry in
+            entry.attempts.filter { attempts.contains($0.record.id) }.map { (entry, $0) }
+        }
+        try RollupStorage.add(requests: entries.filter { requests.contains($0.request.id) }, in: tx)
+        try RollupStorage.add(attempts: newAttempts, in: tx)
+        try suspend(newAttempts, in: tx)
+        return (requests.count, attempts.count)
+    }
+
+    static func moveMark(_ batch: IngestBatch, in tx: Transaction) throws -> Bool {
         let moved = try tx.execute(
             """
             UPDATE journals SET segment = \(batch.to.segment), byte_offset = \(batch.to.offset),
@@ -59,21 +66,23 @@ public enum IngestStorage {
         }
     }
 
-    private static func insertRequests(_ batch: IngestBatch, in tx: Transaction) throws -> Set<RequestID> {
+    private static func insertRequests(
+        _ entries: [IngestRequest], journal: JournalID, in tx: Transaction
+    ) throws -> Set<RequestID> {
         var rows = InsertBatch(columns: RecordColumns.request)
-        for entry in batch.requests {
-            try rows.append(RecordColumns.values(of: entry, journal: batch.journalID))
-        }
+        for entry in entries { try rows.append(RecordColumns.values(of: entry, journal: journal)) }
         guard !rows.isEmpty else { return [] }
         let sql = rows.insert(into: "request_records", "ON CONFLICT DO NOTHING RETURNING record_id")
         return Set(try tx.query(sql).decodeAll(as: RequestID.self))
     }
 
-    private static func insertAttempts(_ batch: IngestBatch, in tx: Transaction) throws -> Set<AttemptID> {
+    private static func insertAttempts(
+        _ entries: [IngestRequest], journal: JournalID, in tx: Transaction
+    ) throws -> Set<AttemptID> {
         var rows = InsertBatch(columns: RecordColumns.attempt)
-        for entry in batch.requests {
+        for entry in entries {
             for attempt in entry.attempts {
-                try rows.append(RecordColumns.values(of: attempt, in: entry, journal: batch.journalID))
+                try rows.append(RecordColumns.values(of: attempt, in: entry, journal: journal))
             }
         }
         guard !rows.isEmpty else { return [] }
@@ -81,7 +90,7 @@ public enum IngestStorage {
         return Set(try tx.query(sql).decodeAll(as: AttemptID.self))
     }
 
-    private static func suspend(_ attempts: [(IngestRequest, IngestAttempt)], in tx: Transaction) throws {
+    static func suspend(_ attempts: [(IngestRequest, IngestAttempt)], in tx: Transaction) throws {
         var rows = InsertBatch(columns: [
             .init("account_id", "uuid"), .init("record_id", "uuid"), .init("accepted_at", "timestamptz"),
             .init("period_start", "timestamptz"), .init("reason", "text"), .init("detail", "text"),
@@ -96,7 +105,7 @@ public enum IngestStorage {
         if !rows.isEmpty { try tx.execute(rows.insert(into: "suspense", "ON CONFLICT DO NOTHING")) }
     }
 
-    private static func insertQuarantines(_ quarantines: [StoredQuarantine], in tx: Transaction) throws {
+    static func insertQuarantines(_ quarantines: [StoredQuarantine], in tx: Transaction) throws {
         for range in quarantines {
             try tx.execute(
                 """

@@ -1,3 +1,5 @@
+import Glibc
+
 /// What can go wrong with a journal, in words that say what to do.
 public enum JournalError: Error, Hashable, Sendable {
     /// Another process has the directory open.
@@ -25,6 +27,14 @@ extension JournalError {
     /// A failed call outside the writer, where it is not final for the process.
     init(_ fault: FileFault) {
         self = .system(call: fault.call, path: fault.path, code: fault.code)
+    }
+}
+
+extension JournalError {
+    /// Whether the same may succeed a little later: the process, or the machine, had no descriptor or memory left.
+    public var isPassing: Bool {
+        guard case .system(_, _, let code) = self else { return false }
+        return [EMFILE, ENFILE, ENOMEM, EAGAIN, EINTR].contains(code)
     }
 }
 

@@ -1,0 +1,65 @@
+public import Identity
+import Metering
+import Monetary
+public import Postgres
+
+/// What happens when the database does not take a record's values: it must not stop those behind it.
+extension IngestStorage {
+    /// The code under which such a record stands in suspense, and its place among the journal's unread ones.
+    static let refusedReason = "refused_by_database"
+
+    /// Whether the values themselves were refused: the same again would be refused again, and other records may not be.
+    public static func isRefusalOfValues(_ error: any Error) -> Bool {
+        if error is MonetaryError { return true }
+        guard let error = error as? PostgresError else { return false }
+        switch error.kind {
+        case .invalidParameter: return true
+        // SQLSTATE classes: data exception, constraint violation, program limit exceeded.
+        case .server: return ["22", "23", "54"].contains(error.sqlState?.prefix(2))
+        case .unavailable, .connectionLost, .commitUnknown, .acquireTimedOut, .tooManyWaiters, .closed, .decoding:
+            return false
+        }
+    }
+
+    /// Stores a batch that was refused as a whole, request by request. What is refused again is set aside in sight: as a
+    /// place of the journal that was not read, and in suspense, which blocks its account's invoice until someone has
+    /// looked.
+    public static func storeSingly(_ batch: IngestBatch, now: Timestamp, in tx: Transaction) throws -> Outcome {
+        guard try moveMark(batch, in: tx) else { return .fenced }
+        var stored = (requests: 0, attempts: 0)
+        for entry in batch.requests {
+            do {
+                let one = try tx.savepoint { try storeRecords([entry], of: batch, in: $0) }
+                stored.requests += one.requests
+                stored.attempts += one.attempts
+            } catch  where isRefusalOfValues(error) {
+                try setAside(entry, of: batch, because: error, now: now, in: tx)
+            }
+        }
+        try RefusalStorage.add(batch.refusals, in: tx)
+        try insertQuarantines(batch.quarantines, in: tx)
+        return .stored(requests: stored.requests, attempts: stored.attempts)
+    }
+
+    private static func setAside(
+        _ entry: IngestRequest, of batch: IngestBatch, because error: any Error, now: Timestamp, in tx: Transaction
+    ) throws {
+        try insertQuarantines(
+            [
+                StoredQuarantine(
+                    journalID: batch.journalID, mark: entry.mark, length: 0, reason: refusedReason, foundAt: now)
+            ], in: tx)
+        let suspended = entry.attempts.map { attempt in
+            var attempt = attempt
+            attempt.suspense = IngestAttempt.Suspense(
+                reason: refusedReason, detail: "request \(entry.request.id) was not stored: \(error)")
+            return (entry, attempt)
+        }
+        do {
+            try tx.savepoint { try suspend(suspended, in: $0) }
+        } catch  where isRefusalOfValues(error) {
+            // Not even its ids and times can be stored: its place in the journal is what is left to show.
+            return
+        }
+    }
+}
