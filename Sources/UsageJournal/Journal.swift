@@ -66,6 +66,14 @@ public final class Journal: Sendable {
     /// False after a failed write or sync (final for the process) and after `close()`.
     public var isAccepting: Bool { state.withLock { $0.failure == nil && !$0.isClosing } }
 
+    /// False while there is no room for another request: the disk is full, or as many run as segments can keep room
+    /// for. Asking has the journal's thread look for room, so that it shows when there is some again.
+    public var hasRoom: Bool {
+        let (hasRoom, wakes) = state.withLock { ($0.writer.hasRoom, $0.writer.wantsPreparation) }
+        if !hasRoom, wakes { wakeUp.signal() }
+        return hasRoom
+    }
+
     /// The end of what survives a loss of power: how far an ingester may read.
     public var durablePosition: JournalPosition { state.withLock { $0.durable } }
 

@@ -99,6 +99,12 @@ extension SegmentWriter {
             && (prepared.isEmpty || freeBytes(largest: 0) < segmentBytes / 2)
     }
 
+    /// Whether a request like the largest one yet, or at least an ordinary one, would be admitted as things are.
+    var hasRoom: Bool {
+        let reserve = max(largestReservation, SegmentWriter.closeGrowthBytes + 1024)
+        return freeBytes(largest: reserve) >= 2 * reserve
+    }
+
     /// Makes room for `bytes` now and `reserve` later, or throws `.full`.
     private mutating func makeRoom(bytes: Int, reserve: Int, largest: Int) throws(JournalError) {
         guard largest <= frameBytesMax else { throw .recordTooLarge(bytes: largest) }

@@ -184,12 +184,15 @@ import Testing
         #expect(refused)
         #expect(!running.isEmpty)
         #expect(journal.isAccepting, "a full disk is not a failure")
+        #expect(!journal.hasRoom)
         let progress = UsageProgress(requestID: running[0].0.request.id, contentEvents: 1, buckets: TokenBuckets())
         for _ in 0..<1000 { try? journal.appendProgress(progress) }
         for (entry, reservation) in running { try journal.closeAndWait(entry, reservation).get() }
         #expect(failures.all.isEmpty)
 
         files.set { $0.isFull = false }
+        for _ in 0..<500 where !journal.hasRoom { usleep(10_000) }
+        #expect(journal.hasRoom)
         let late = generator.entry(attempts: 1...1)
         try journal.closeAndWait(late, try journal.appendOpen(late)).get()
         journal.close()
