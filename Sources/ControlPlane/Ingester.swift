@@ -107,8 +107,8 @@ public actor Ingester {
 
     // MARK: reading
 
-    /// Reads on, and begins anew at `mark` where the process had no file descriptor or memory left: that passes, and the
-    /// running requests must not end for it. What was noted in `open` before is only noted again.
+    /// Reads on, and begins anew at `mark` where the process had no file descriptor or memory left: that passes, and
+    /// the running requests must not end for it. What was noted in `open` before is only noted again.
     private func readPatiently(
         _ reader: inout JournalReader?, from mark: JournalMark, upTo durable: JournalPosition,
         open: inout OpenRequests

@@ -21,8 +21,8 @@ extension IngestStorage {
         }
     }
 
-    /// Stores a batch that was refused as a whole, request by request. What is refused again is set aside in sight: as a
-    /// place of the journal that was not read, and in suspense, which blocks its account's invoice until someone has
+    /// Stores a batch that was refused as a whole, request by request. What is refused again is set aside in sight: as
+    /// a place of the journal that was not read, and in suspense, which blocks its account's invoice until someone has
     /// looked.
     public static func storeSingly(_ batch: IngestBatch, now: Timestamp, in tx: Transaction) throws -> Outcome {
         guard try moveMark(batch, in: tx) else { return .fenced }
