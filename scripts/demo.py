@@ -261,7 +261,8 @@ def play(demo):
         if value:
             say(f"    {name:24} {value}")
 
-    heading("Requests of every kind through the official OpenAI client; some clients leave midway, the engine fails twice")
+    failing = ", the engine fails twice" if demo.is_simulator else ""
+    heading(f"Requests of every kind through the official OpenAI client; some clients leave midway{failing}")
     size = {"requests": 240, "failures": 2} if demo.is_simulator else {"requests": 40, "failures": 0, "concurrency": 4}
     demo.traffic(customers, seed=1, **size)
     if demo.is_simulator:
