@@ -4,6 +4,7 @@ import Glibc
 import Identity
 import Metering
 import Telemetry
+import TestSupport
 import Testing
 
 @testable import Gateway
@@ -64,12 +65,12 @@ extension TestGateway {
 private struct PEMFiles {
     let certificate: String
     let key: String
+    private let directory: TemporaryDirectory
 
     init() throws {
-        var template = Array("/tmp/tollgate-pem-XXXXXX".utf8CString)
-        let directory = String(cString: mkdtemp(&template))
-        certificate = directory + "/certificate.pem"
-        key = directory + "/key.pem"
+        directory = try TemporaryDirectory()
+        certificate = directory.path + "/certificate.pem"
+        key = directory.path + "/key.pem"
         for (path, text) in [(certificate, PEMFiles.certificateText), (key, PEMFiles.keyText)] {
             let file = try #require(fopen(path, "w"))
             fputs(text + "\n", file)

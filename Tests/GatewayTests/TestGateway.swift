@@ -5,6 +5,7 @@ import Identity
 import Metering
 import Synchronization
 import Telemetry
+import TestSupport
 import Testing
 import UsageJournal
 
@@ -15,7 +16,7 @@ final class TestGateway: Sendable {
     let server: GatewayServer
     let engine: ScriptedEngine
     let journal: Journal
-    let directory: String
+    private let files: TemporaryDirectory
     let metrics: MetricsRegistry
     let logLines: LogLines
 
@@ -33,9 +34,8 @@ final class TestGateway: Sendable {
         wrap: (Journal) -> any RequestJournal = { $0 }
     ) async throws {
         self.engine = engine
-        var template = Array("/tmp/tollgate-gateway-XXXXXX".utf8CString)
-        directory = String(cString: mkdtemp(&template))
-        journal = try Journal.open(JournalConfiguration(directory: directory + "/journal", segmentBytes: 1 << 20))
+        files = try TemporaryDirectory()
+        journal = try Journal.open(JournalConfiguration(directory: files.path + "/journal", segmentBytes: 1 << 20))
             .journal
         metrics = MetricsRegistry()
         let lines = LogLines()
@@ -117,9 +117,11 @@ final class TestGateway: Sendable {
 
     // MARK: Reading the journal
 
+    private var journalDirectory: String { files.path + "/journal" }
+
     var items: [JournalEntry] {
         get throws {
-            var reader = try JournalReader(directory: directory + "/journal")
+            var reader = try JournalReader(directory: journalDirectory)
             return try reader.next(limit: 100_000).compactMap { item in
                 if case .entry(let entry) = item.content { entry } else { nil }
             }
@@ -163,13 +165,13 @@ final class TestGateway: Sendable {
     /// Every byte that the journal has on disk.
     var journalBytes: [UInt8] {
         var bytes: [UInt8] = []
-        guard let stream = opendir(directory + "/journal") else { return [] }
+        guard let stream = opendir(journalDirectory) else { return [] }
         defer { closedir(stream) }
         while let entry = readdir(stream) {
             let name = withUnsafeBytes(of: entry.pointee.d_name) { raw in
                 String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
             }
-            let descriptor = open("\(directory)/journal/\(name)", O_RDONLY)
+            let descriptor = open("\(journalDirectory)/\(name)", O_RDONLY)
             guard descriptor >= 0 else { continue }
             var buffer = [UInt8](repeating: 0, count: 1 << 20)
             while case let count = read(descriptor, &buffer, buffer.count), count > 0 { bytes += buffer[..<count] }
