@@ -34,7 +34,7 @@ extension RunningSimulator {
 
     /// The book's only line, once it is closed.
     func onlyLine() async throws -> ServedRequest {
-        let deadline = ContinuousClock.now + .seconds(5)
+        let deadline = ContinuousClock.now + .seconds(60)
         while true {
             let lines = requests()
             if lines.count == 1, lines[0].outcome != .running { return lines[0] }
