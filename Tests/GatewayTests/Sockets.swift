@@ -57,7 +57,7 @@ final class Socket: @unchecked Sendable {
     func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
     /// Receives more into `received`; false at the end, on an error, or when nothing came for `milliseconds`.
-    func receive(milliseconds: Int32 = 10_000, bytesMax: Int = 65_536) -> Bool {
+    func receive(milliseconds: Int32 = 60_000, bytesMax: Int = 65_536) -> Bool {
         var descriptors = [pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)]
         guard poll(&descriptors, 1, milliseconds) > 0 else { return false }
         var buffer = [UInt8](repeating: 0, count: bytesMax)
