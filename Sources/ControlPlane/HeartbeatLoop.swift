@@ -14,15 +14,19 @@ public struct HeartbeatLoop: Sendable {
     private let appliedChange: AppliedChange
     private let logger: Logger
     private let now: @Sendable () -> Timestamp
+    private let settle: @Sendable () async -> Void
 
-    /// Beats for this journal; `now` is real time.
+    /// Beats for this journal; `now` is real time. `settle` returns once every request accepted before it was called
+    /// has its open record in the journal: a sign of life must not stand before a request that it speaks for.
     public init(
-        journal: Journal, appliedChange: AppliedChange, logger: Logger, now: @escaping @Sendable () -> Timestamp
+        journal: Journal, appliedChange: AppliedChange, logger: Logger, now: @escaping @Sendable () -> Timestamp,
+        settle: @escaping @Sendable () async -> Void = {}
     ) {
         self.journal = journal
         self.appliedChange = appliedChange
         self.logger = logger
         self.now = now
+        self.settle = settle
     }
 
     /// Runs until the task is cancelled or the journal ends.
@@ -36,8 +40,10 @@ public struct HeartbeatLoop: Sendable {
             let isDue = ContinuousClock.now - last >= .milliseconds(Self.intervalMilliseconds)
             // A change is reported one turn after it was seen first.
             if isDue || (seen != reported && seen == change) {
+                let time = now()
+                await settle()
                 do throws(JournalError) {
-                    try journal.appendHeartbeat(JournalHeartbeat(realTime: now(), snapshotChange: min(seen, change)))
+                    try journal.appendHeartbeat(JournalHeartbeat(realTime: time, snapshotChange: min(seen, change)))
                     reported = min(seen, change)
                     last = .now
                     isFull = false

@@ -37,8 +37,9 @@ extension ClientHandler {
     }
 
     private func infer(_ incoming: Incoming) {
-        guard case .inference(let operation) = incoming.route, let grant = incoming.grant else { return }
+        guard case .inference(let operation) = incoming.route else { return }
         do {
+            guard let grant = try currentGrant(of: incoming) else { throw APIError.missingKey }
             let open = shared.openRequests.add(1, ordering: .relaxed).newValue
             var isHandedOver = false
             defer { if !isHandedOver { shared.openRequests.subtract(1, ordering: .relaxed) } }

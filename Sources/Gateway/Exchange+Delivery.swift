@@ -81,7 +81,8 @@ extension Exchange {
         var attempt = entry.attempts[0]
         attempt.termination = ending.termination
         attempt.marks.end = mark
-        if (200..<300).contains(machine.upstreamStatus), let facts = stream?.facts ?? plain?.facts {
+        let isAnswer = (200..<300).contains(machine.upstreamStatus) && !isErrorInPlaceOfAnswer
+        if isAnswer, let facts = stream?.facts ?? plain?.facts {
             facts.fill(
                 &attempt, operation: entry.request.operation, promptTextBytes: admitted.request.promptTextBytes,
                 isCut: ending.isCut)
@@ -181,6 +182,9 @@ extension Exchange {
     }
 
     private func cutClient() {
+        // After an error and the terminator the engine may go on for ever, and nobody would look at the time any more.
+        if !hasUpstreamEnded { connection?.cut() }
+        connection = nil
         let client = client
         self.client = nil
         machine.delivered()

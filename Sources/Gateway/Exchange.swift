@@ -166,6 +166,11 @@ final class Exchange {
         if client != nil { entry.request.marks.lastToken = mark }
     }
 
+    var isErrorInPlaceOfAnswer: Bool {
+        guard let facts = plain?.facts else { return false }
+        return facts.hasError && facts.usage == nil && facts.finishedChoices == 0 && facts.textBytes == 0
+    }
+
     private var isStreamFinished: Bool {
         guard let facts = stream?.facts else { return false }
         return facts.finishedChoices >= admitted.request.choiceCount
@@ -182,7 +187,7 @@ final class Exchange {
             perform(machine.streamed(sightings, isFinished: isStreamFinished))
         }
         flushOutput()
-        perform(machine.upstreamEnded())
+        perform(machine.upstreamEnded(isError: isErrorInPlaceOfAnswer))
         if machine.state == .delivering { finishDelivery() }
     }
 

@@ -116,10 +116,12 @@ struct ExchangeStateMachine {
         return sightings.contains(.terminator) ? end(endingOfWholeAnswer) : nil
     }
 
-    /// The engine's response ended properly.
-    mutating func upstreamEnded() -> Ending? {
+    /// The engine's response ended properly. `isError`: in place of an answer it held an error, whatever its status.
+    mutating func upstreamEnded(isError: Bool = false) -> Ending? {
         switch state {
-        case .relaying(.plain): return end(endingOfWholeAnswer)
+        case .relaying(.plain):
+            if isError, (200..<300).contains(upstreamStatus) { return end(errorInPlaceOfAnswer) }
+            return end(endingOfWholeAnswer)
         case .relaying(.stream):
             if isStreamFinished || sawStreamError { return end(endingOfWholeAnswer) }
             return end(brokenStream("stream_incomplete", "The engine ended the stream before the answer was finished."))
@@ -212,6 +214,14 @@ struct ExchangeStateMachine {
         return Ending(
             termination: .complete, outcome: isMissed ? .clientAbort : .success,
             httpStatus: isMissed ? 499 : upstreamStatus, reason: isMissed ? "client_closed" : "", delivery: .rest,
+            cutsUpstream: false)
+    }
+
+    /// A status of success over a body that says it was none: the client gets it as it is, and pays nothing.
+    private var errorInPlaceOfAnswer: Ending {
+        Ending(
+            termination: .upstreamError, outcome: isClientGone ? .clientAbort : .providerError,
+            httpStatus: isClientGone ? 499 : upstreamStatus, reason: "engine_error", delivery: .rest,
             cutsUpstream: false)
     }
 

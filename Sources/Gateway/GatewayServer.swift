@@ -27,6 +27,7 @@ public final class GatewayServer: Sendable {
     private let listener: any Channel
     private let contexts: [NIOLoopBound<LoopContext>]
     private let refusalsTask: RepeatedTask
+    private let isStopping = Atomic<Bool>(false)
 
     private init(
         port: Int, shared: GatewayShared, group: MultiThreadedEventLoopGroup, listener: any Channel,
@@ -47,6 +48,7 @@ public final class GatewayServer: Sendable {
     ) async throws -> GatewayServer {
         // A client that closes while it is written to must not end the process.
         signal(SIGPIPE, SIG_IGN)
+        raiseDescriptorLimit()
         let shared = GatewayShared(
             configuration: configuration, journal: journal, snapshot: snapshot, log: log, registry: metrics,
             upstreamTLS: try TLSContexts.upstream(configuration))
@@ -71,8 +73,24 @@ public final class GatewayServer: Sendable {
         }
     }
 
+    /// A connection takes a descriptor on either side; the usual soft limit of 1024 is for programs that use `select`.
+    private static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < limit.rlim_max
+        else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
     /// Takes a newer snapshot into use: requests that arrive from now on are judged by it. An older one is ignored.
     public func update(_ snapshot: GatewaySnapshot) { shared.snapshots.update(snapshot) }
+
+    /// Returns once no event loop is in the middle of accepting a request: what was accepted before the call, by an
+    /// earlier snapshot or at an earlier time, has its open record in the journal then.
+    public func settle() async {
+        guard !isStopping.load(ordering: .acquiring) else { return }
+        for context in contexts { await GatewayServer.onLoop(of: context) { _ in } }
+    }
 
     /// The number of the last snapshot change in use.
     public var snapshotChange: Int64 { shared.snapshots.current.change }
@@ -98,6 +116,7 @@ public final class GatewayServer: Sendable {
     /// once their records are in the journal, or `recordsDeadline` has passed.
     public func stop(recordsDeadline: Duration = .seconds(5)) async {
         shared.beginDraining()
+        isStopping.store(true, ordering: .releasing)
         refusalsTask.cancel()
         try? await listener.close()
         for context in contexts { await GatewayServer.onLoop(of: context) { $0.abandonExchanges() } }
@@ -160,6 +179,12 @@ public final class GatewayServer: Sendable {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                // Without a free descriptor, accepting would be tried again without a pause.
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler())
+                }
+            }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(

@@ -20,13 +20,21 @@ public struct GatewaySnapshot: Sendable {
 /// Holds the current snapshot for all event loops.
 final class SnapshotHolder: Sendable {
     private let snapshot: Mutex<GatewaySnapshot>
+    private let updateCount = Atomic<Int>(0)
 
     init(_ snapshot: GatewaySnapshot) { self.snapshot = Mutex(snapshot) }
 
     var current: GatewaySnapshot { snapshot.withLock { $0 } }
 
+    /// How often there was a newer one. Ask for it before `current`: then what was read is not older than it says.
+    var updates: Int { updateCount.load(ordering: .acquiring) }
+
     /// Older snapshots than the current one are ignored, so that two updates may overtake one another.
     func update(_ newer: GatewaySnapshot) {
-        snapshot.withLock { if newer.change >= $0.change { $0 = newer } }
+        snapshot.withLock {
+            guard newer.change >= $0.change else { return }
+            $0 = newer
+            updateCount.add(1, ordering: .releasing)
+        }
     }
 }

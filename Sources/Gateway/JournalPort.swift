@@ -7,11 +7,18 @@ public protocol RequestJournal: Sendable {
     /// False when no request may be accepted: the disk is full, or a write has failed.
     var isAccepting: Bool { get }
 
+    /// False while a full disk leaves no room for another request. Only `/readyz` asks: whoever comes is tried.
+    var hasRoom: Bool { get }
+
     /// Writes that a request was accepted and reserves room for its end. Not synced.
     func open(_ entry: UsageEntry) throws -> any OpenRequest
 
     /// Writes refusal counts. Not synced.
     func append(_ refusals: [RefusalCount]) throws
+}
+
+extension RequestJournal {
+    public var hasRoom: Bool { true }
 }
 
 /// A request that the journal knows to be running, and must be told the end of.

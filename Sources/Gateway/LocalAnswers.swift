@@ -17,7 +17,7 @@ struct LocalAnswers {
         case .health: return .body(status: .ok, type: "application/json", bytes: Array(#"{"status":"ok"}"#.utf8))
         case .readiness:
             if shared.isDraining { return .refusal(.draining) }
-            if !shared.journal.isAccepting { return .refusal(.journalUnavailable) }
+            if !shared.journal.isAccepting || !shared.journal.hasRoom { return .refusal(.journalUnavailable) }
             return .body(status: .ok, type: "application/json", bytes: Array(#"{"status":"ready"}"#.utf8))
         case .metrics:
             return .body(

@@ -65,7 +65,8 @@ final class GatewayRuntime: Sendable {
             journal: journal, database: database, configuration: ingestion,
             logger: instruments.logger("ingest"), now: now)
         let heartbeat = HeartbeatLoop(
-            journal: journal, appliedChange: supplier.appliedChange, logger: instruments.logger("heartbeat"), now: now)
+            journal: journal, appliedChange: supplier.appliedChange, logger: instruments.logger("heartbeat"), now: now,
+            settle: { await server.settle() })
         registerGauges(ingester.status, in: instruments.metrics)
         let background = Task {
             do {
