@@ -6,6 +6,7 @@ public import Postgres
 public enum APIKeyStorage {
     /// Stores a new key of a project.
     public static func insert(_ key: APIKey, in tx: Transaction) throws {
+        try StorageError.requireName(key.name)
         let project = try ProjectStorage.require(key.projectID, in: tx)
         guard project.accountID == key.accountID, project.tenantID == key.tenantID else {
             throw StorageError.invalid(parameter: "project", message: "\(project.id) belongs to another tenant")

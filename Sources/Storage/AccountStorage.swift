@@ -7,6 +7,11 @@ public import Postgres
 public enum AccountStorage {
     /// Stores a new account.
     public static func insert(_ account: Account, in tx: Transaction) throws {
+        try StorageError.requireName(account.name)
+        guard account.billing.address.count <= BillingDetails.addressLinesMax else {
+            throw StorageError.invalid(
+                parameter: "address", message: "it has at most \(BillingDetails.addressLinesMax) lines")
+        }
         try tx.execute(
             """
             INSERT INTO accounts (account_id, name, currency, time_zone, legal_name, address, tax_id, email, created_at)

@@ -6,6 +6,7 @@ public import Postgres
 public enum AdminKeyStorage {
     /// Stores a new key.
     public static func insert(_ key: AdminKey, in tx: Transaction) throws {
+        try StorageError.requireName(key.name)
         try tx.execute(
             """
             INSERT INTO admin_keys (admin_key_id, name, role, secret_sha256, secret_hint, created_at)

@@ -22,6 +22,12 @@ public enum ClockStorage {
         _ id: AccountID, to instant: Timestamp, now: Timestamp, in tx: Transaction
     ) throws -> Account {
         let account = try locked(id, in: tx)
+        let billingNow = account.billingTime(at: now)
+        guard instant >= billingNow else {
+            throw StorageError.conflict(
+                "billing time of account \(account.id) is \(billingNow) already and never goes back: "
+                    + "choose a later instant")
+        }
         return try move(account, to: instant.milliseconds - now.milliseconds, in: tx)
     }
 

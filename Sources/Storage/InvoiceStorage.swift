@@ -39,12 +39,17 @@ public struct InvoiceFilter: Hashable, Sendable {
     public var state: InvoiceState?
     /// The first instant of the period.
     public var periodStart: Timestamp?
+    /// `INV-2026-000001`
+    public var number: String?
 
     /// Every invoice.
-    public init(account: AccountID? = nil, state: InvoiceState? = nil, periodStart: Timestamp? = nil) {
+    public init(
+        account: AccountID? = nil, state: InvoiceState? = nil, periodStart: Timestamp? = nil, number: String? = nil
+    ) {
         self.account = account
         self.state = state
         self.periodStart = periodStart
+        self.number = number
     }
 }
 
@@ -98,6 +103,7 @@ public enum InvoiceStorage {
         if let account = filter.account { sql += "AND account_id = \(account) " }
         if let state = filter.state { sql += "AND state = \(state.rawValue) " }
         if let start = filter.periodStart { sql += "AND period_start = \(start) " }
+        if let number = filter.number { sql += "AND number = \(number) " }
         return sql
     }
 

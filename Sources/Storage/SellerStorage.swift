@@ -20,7 +20,8 @@ public enum SellerStorage {
     /// The seller; `.conflict` until someone said who it is.
     public static func require(in tx: Transaction) throws -> Seller {
         guard let seller = try find(in: tx) else {
-            throw StorageError.conflict("there is no seller yet: an invoice must say who sends it")
+            throw StorageError.conflict(
+                "there is no seller yet: say with `tollgate seller set` (or PUT /v1/seller) who sends the invoices")
         }
         return seller
     }

@@ -9,6 +9,13 @@ public enum StorageError: Error, Equatable, Sendable, CustomStringConvertible {
     /// What is stored cannot be read back: someone changed the database by hand, or an older program reads it.
     case corrupt(String)
 
+    /// Refuses a name that says nothing.
+    static func requireName(_ name: String) throws(StorageError) {
+        guard name.contains(where: { !$0.isWhitespace }) else {
+            throw .invalid(parameter: "name", message: "it must not be empty")
+        }
+    }
+
     public var description: String {
         switch self {
         case .notFound(let what): "there is no \(what)"

@@ -6,6 +6,7 @@ public import Postgres
 public enum TenantStorage {
     /// Stores a new tenant; its account must exist.
     public static func insert(_ tenant: Tenant, in tx: Transaction) throws {
+        try StorageError.requireName(tenant.name)
         _ = try AccountStorage.require(tenant.accountID, in: tx)
         try tx.execute(
             """
@@ -58,6 +59,7 @@ public enum TenantStorage {
 public enum ProjectStorage {
     /// Stores a new project of a tenant of the same account.
     public static func insert(_ project: Project, in tx: Transaction) throws {
+        try StorageError.requireName(project.name)
         let tenant = try TenantStorage.require(project.tenantID, in: tx)
         guard tenant.accountID == project.accountID else {
             throw StorageError.invalid(parameter: "tenant", message: "\(tenant.id) belongs to another account")

@@ -22,6 +22,30 @@ struct AccountStorageTests {
         }
     }
 
+    @Test(arguments: ["", " "]) func `what nobody could recognise is refused in words`(name: String) async throws {
+        let made = try await StorageFixture.make()
+        let now = StorageFixture.now
+        let project = Project(
+            id: StorageFixture.id(41), accountID: made.account.id, tenantID: made.tenant.id, name: name, createdAt: now)
+        let refused = StorageError.invalid(parameter: "name", message: "it must not be empty")
+        await #expect(throws: refused) {
+            try await made.database.write { tx in
+                let tenant = Tenant(
+                    id: StorageFixture.id(40), accountID: made.account.id, name: name, createdAt: now)
+                try TenantStorage.insert(tenant, in: tx)
+            }
+        }
+        await #expect(throws: refused) { try await made.database.write { try ProjectStorage.insert(project, in: $0) } }
+        await #expect(throws: refused) {
+            try await made.database.write { tx in
+                let key = APIKey(
+                    id: StorageFixture.id(42), project: made.project, name: name, secret: Secret(text: "tg_2"),
+                    createdAt: now)
+                try APIKeyStorage.insert(key, in: tx)
+            }
+        }
+    }
+
     @Test func `a list is cut into pages without gap or overlap`() async throws {
         let made = try await StorageFixture.make()
         let tenants = (10..<17).map { number in

@@ -47,11 +47,13 @@ enum InvoiceEndpoints {
         parameters: [
             .query("account", .id(AccountID.self, "Only of this account.")),
             .query("state", .choice(InvoiceState.self)),
+            .query("number", .text("The one of this number, such as INV-2026-000001.")),
             .query("period", .formatted(.month, "Only of this month; needs `account`, whose zone it is local to.")),
         ] + Parameter.page,
         successes: [.json(200, "A page, in the order of their ids.", shape.pageSchema)], problems: [404],
         work: .read { call, tx in
-            var filter = InvoiceFilter(account: call.queryID("account"), state: call.queryChoice("state"))
+            var filter = InvoiceFilter(
+                account: call.queryID("account"), state: call.queryChoice("state"), number: call.queryText("number"))
             if let month = call.queryText("period").flatMap({ CivilMonth($0) }) {
                 guard let account = filter.account else {
                     throw Problem.invalid(
