@@ -78,12 +78,12 @@ public struct InvoiceRunReport: Sendable {
         }
     }
 
-    /// True where something waits only for gateways: the same run soon after may go through.
-    public var isWaitingForGateways: Bool {
-        let obstacles = accounts.flatMap { outcome in
-            if case .notClosed(let obstacles) = outcome.result { obstacles } else { [] as [ClosingObstacle] }
-        }
-        return !obstacles.isEmpty && obstacles.allSatisfy(\.isOfGateways)
+    /// Accounts that wait for gateways and for nothing else: the same run soon after may finish them.
+    public var waitingForGateways: [AccountID] {
+        accounts.filter { outcome in
+            guard case .notClosed(let obstacles) = outcome.result else { return false }
+            return obstacles.allSatisfy(\.isOfGateways)
+        }.map(\.accountID)
     }
 
     /// The invoices that became final in this run, in the order of their numbers.
@@ -98,6 +98,11 @@ public struct InvoiceRunReport: Sendable {
         accounts.compactMap { outcome in
             if case .drafted(let invoice) = outcome.result { invoice.id } else { nil }
         }
+    }
+
+    /// Takes over what a later try of the run made of some of its accounts.
+    public mutating func update(with later: InvoiceRunReport) {
+        merge(Dictionary(later.accounts.map { ($0.accountID, $0.result) }) { first, _ in first })
     }
 
     mutating func merge(_ outcomes: [AccountID: AccountResult]) {

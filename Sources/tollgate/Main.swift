@@ -8,7 +8,22 @@ enum Main {
         // A closed pipe is an error of one write, never the end of the process.
         signal(SIGPIPE, SIG_IGN)
         CryptographyLibrary.prepare()
-        await RootCommand.main()
+        do {
+            var command = try RootCommand.parseAsRoot()
+            do {
+                if var command = command as? any AsyncParsableCommand {
+                    try await command.run()
+                } else {
+                    try command.run()
+                }
+            } catch let error as ValidationError {
+                // Thrown while running: the usage that the parser would add is that of the program as a whole.
+                say("Error: \(error)")
+                throw ExitCode.validationFailure
+            }
+        } catch {
+            RootCommand.exit(withError: error)
+        }
     }
 }
 

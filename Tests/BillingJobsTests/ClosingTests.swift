@@ -99,7 +99,7 @@ import Testing
             usage(world, beta, at: "2026-11-03T10:00:00Z") + usage(world, other, at: "2026-11-03T10:00:00Z") + [stuck],
             heartbeat: "2026-12-01T00:00:10Z")
         let report = try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run()
-        #expect(report.word(beta.id) == "not closed: 1 usage records wait in suspense: resolve them first")
+        #expect(report.word(beta.id).hasPrefix("not closed: 1 usage records wait in suspense"))
         #expect(report.word(other.id) == "finalized INV-2026-000001 0.15")
         let attempt = stuck.attempts[0].record.id
         try await world.database.write {

@@ -105,8 +105,14 @@ struct AccountsCommand: AsyncParsableCommand {
 
 /// A page of a listing.
 struct PageOptions: ParsableArguments {
-    @Option(help: "Items at most.") var limit = PageRequest.limitDefault
+    @Option(help: "Items at most, up to 1000.") var limit = PageRequest.limitDefault
     @Option(help: "Begin after this id.") var after: String?
+
+    func validate() throws {
+        guard (1...PageRequest.limitMax).contains(limit) else {
+            throw ValidationError("--limit is 1 to \(PageRequest.limitMax)")
+        }
+    }
 
     func request<Kind: IDKind>(_ kind: Kind.Type) throws -> PageRequest {
         PageRequest(limit: limit, after: try after.map { try readID($0, as: TypedID<Kind>.self).uuid })

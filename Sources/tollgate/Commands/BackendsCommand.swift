@@ -43,7 +43,7 @@ struct BackendsCommand: AsyncParsableCommand {
             let document: CatalogueDocument
             do {
                 document = try CatalogueDocument(
-                    yaml: String(contentsOfFile: file, encoding: .utf8),
+                    yaml: readText(file),
                     environment: ProcessInfo.processInfo.environment)
             } catch let rejection as CatalogueRejection {
                 for finding in rejection.findings { say("\(file): \(finding)") }

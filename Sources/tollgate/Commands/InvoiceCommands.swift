@@ -11,7 +11,8 @@ struct InvoicesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "invoices", abstract: "The monthly job and its results.",
         subcommands: [
-            List.self, Run.self, Preview.self, Finalize.self, Show.self, Export.self, Pay.self, VoidInvoice.self,
+            List.self, InvoiceRunCommand.self, Preview.self, Finalize.self, Show.self, Export.self, Pay.self,
+            VoidInvoice.self,
         ],
         defaultSubcommand: List.self)
 
@@ -30,7 +31,7 @@ struct InvoicesCommand: AsyncParsableCommand {
             try await database.read { tx in
                 let invoice =
                     try id.map { try InvoiceStorage.find($0, in: tx) } ?? InvoiceStorage.find(number: text, in: tx)
-                guard let invoice else { throw ValidationError("there is no invoice '\(text)' (an id or a number)") }
+                guard let invoice else { throw StorageError.notFound("invoice '\(text)' (by id or by number)") }
                 return (invoice, try AccountStorage.require(invoice.accountID, in: tx))
             }
         }
@@ -67,47 +68,9 @@ struct InvoicesCommand: AsyncParsableCommand {
         _ invoice: String, to state: String, options: ConfigurationOptions,
         _ action: @Sendable (InvoiceActions, InvoiceID) async throws -> InvoiceActions.Outcome
     ) async throws {
-        let id: InvoiceID = try readID(invoice)
+        let id = try await find(invoice, options: options).0.id
         let outcome = try await options.withDatabase { try await action(InvoiceActions(database: $0), id) }
         print("\(outcome.invoice.number ?? "\(id)") is \(outcome.changed ? "" : "already ")\(state)")
-    }
-
-    struct Run: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Close a month and make its invoices final; running it again changes nothing.",
-            discussion: "Exit 1 when an account is not done: each says why.")
-
-        @OptionGroup var options: ConfigurationOptions
-        @OptionGroup var output: OutputOptions
-        @Option(help: "The calendar month, such as 2026-11.") var period: String
-        @Option(help: "Only this account; repeat for more.") var account: [String] = []
-        @Flag(help: "Compute and show, store nothing.") var dryRun = false
-
-        func run() async throws {
-            let grace = try options.load().integer("billing.grace_minutes")
-            var settings = InvoiceRun.Options(month: try InvoicesCommand.month(period), now: now())
-            settings.accounts = account.isEmpty ? nil : try account.map { try readID($0) }
-            settings.isDryRun = dryRun
-            settings.graceMilliseconds = Int64(grace) * 60_000
-            let isWatched = isatty(STDERR_FILENO) == 1
-            let report = try await options.withDatabase { [settings] database in
-                try await InvoiceRun(database: database, options: settings).run { done, total in
-                    if isWatched { say("\(done) of \(total) accounts") }
-                }
-            }
-            for journal in report.retiredJournals {
-                say("journal \(journal.id) was retired (\(journal.retiredReason ?? "")): its usage is on no invoice")
-            }
-            output.print(
-                columns: ["account", "name", "result", "number", "total", "detail"],
-                rows: report.accounts.map { outcome in
-                    let words = outcome.result.words
-                    return [
-                        "\(outcome.accountID)", outcome.name, words.result, words.number, words.total, words.detail,
-                    ]
-                })
-            if !report.isComplete { throw ExitCode.failure }
-        }
     }
 
     struct Preview: AsyncParsableCommand {
@@ -133,7 +96,7 @@ struct InvoicesCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Make one draft final.")
 
         @OptionGroup var options: ConfigurationOptions
-        @Argument(help: "The invoice.") var invoice: String
+        @Argument(help: "The invoice, by id or number.") var invoice: String
 
         func run() async throws {
             try await InvoicesCommand.change(invoice, to: "final", options: options) { actions, id in
@@ -147,7 +110,7 @@ struct InvoicesCommand: AsyncParsableCommand {
 
         @OptionGroup var options: ConfigurationOptions
         @OptionGroup var output: OutputOptions
-        @Argument(help: "The invoice.") var invoice: String
+        @Argument(help: "The invoice, by id or number.") var invoice: String
 
         func run() async throws {
             let (found, _) = try await InvoicesCommand.find(invoice, options: options)
@@ -181,7 +144,7 @@ struct InvoicesCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Say that an invoice was paid in full.")
 
         @OptionGroup var options: ConfigurationOptions
-        @Argument(help: "The invoice.") var invoice: String
+        @Argument(help: "The invoice, by id or number.") var invoice: String
 
         func run() async throws {
             try await InvoicesCommand.change(invoice, to: "paid", options: options) { actions, id in
@@ -196,28 +159,12 @@ struct InvoicesCommand: AsyncParsableCommand {
             abstract: "Declare a final invoice not to be owed; its number stays.")
 
         @OptionGroup var options: ConfigurationOptions
-        @Argument(help: "The invoice.") var invoice: String
+        @Argument(help: "The invoice, by id or number.") var invoice: String
 
         func run() async throws {
             try await InvoicesCommand.change(invoice, to: "void", options: options) { actions, id in
                 try await actions.void(id, now: now())
             }
-        }
-    }
-}
-
-extension InvoiceRunReport.AccountResult {
-    /// One row of a run's table; `result` is the stable word that the admin API uses, too.
-    var words: (result: String, number: String, total: String, detail: String) {
-        switch self {
-        case .finalized(let invoice): ("finalized", invoice.number ?? "", "\(invoice.total)", "\(invoice.id)")
-        case .drafted(let invoice): ("draft", "", "\(invoice.total)", "\(invoice.id)")
-        case .already(let invoice): ("unchanged", invoice.number ?? "", "\(invoice.total)", "\(invoice.id)")
-        case .wouldInvoice(let document): ("would_invoice", "", document.totals.total, "")
-        case .nothingToBill: ("nothing_to_bill", "", "", "no usage and no base fee")
-        case .notClosed(let obstacles): ("waiting", "", "", obstacles.map(\.description).joined(separator: "; "))
-        case .parked(let reason): ("parked", "", "", reason)
-        case .failed(let reason): ("failed", "", "", reason)
         }
     }
 }

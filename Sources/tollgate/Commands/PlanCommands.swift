@@ -12,7 +12,7 @@ struct PlansCommand: AsyncParsableCommand {
 
     /// The version in a file, or every finding on standard error and a failure.
     static func version(inFile path: String) throws -> (version: PlanVersion, text: String) {
-        let text = try String(contentsOfFile: path, encoding: .utf8)
+        let text = try readText(path)
         let lint = PlanLint(yaml: text)
         for finding in lint.findings { say("\(path): \(finding)") }
         guard let version = lint.version else { throw ExitCode.failure }
@@ -46,7 +46,7 @@ struct PlansCommand: AsyncParsableCommand {
         func run() async throws {
             var failed = 0
             for path in files {
-                let lint = PlanLint(yaml: try String(contentsOfFile: path, encoding: .utf8))
+                let lint = PlanLint(yaml: try readText(path))
                 for finding in lint.findings { print("\(path): \(finding)") }
                 if let version = lint.version {
                     print("\(path): \(version.planID) version \(version.version), \(version.prices.count) prices")
@@ -94,7 +94,7 @@ struct PlansCommand: AsyncParsableCommand {
                 try await database.read { try PlanStorage.versions(of: plan, in: $0) }
             }
             guard let shown = versions.last(where: { version == nil || $0.version.version == version }) else {
-                throw ValidationError("there is no plan '\(plan)'\(version.map { " version \($0)" } ?? "")")
+                throw StorageError.notFound("plan '\(plan)'\(version.map { " version \($0)" } ?? "")")
             }
             if document { return print(shown.text, terminator: "") }
             if !output.json {

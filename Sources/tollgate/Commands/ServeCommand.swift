@@ -6,7 +6,7 @@ struct ServeCommand: AsyncParsableCommand {
         discussion: """
             gateway  the inference API with its journal; keeps itself supplied from Postgres and ingests the journal
             admin    the admin API
-            jobs     posts the ledger; invoice runs are started by `tollgate invoices run`
+            jobs     posts the ledger and tidies up; invoice runs are started by `tollgate invoices run`
             all      the three in one process
             SIGTERM lets running answers end (gateway.drain_seconds_max) and then stops.
             """)

@@ -42,6 +42,7 @@ struct UsageCommand: AsyncParsableCommand {
             guard let from = Timestamp(from), let to = Timestamp(to) else {
                 throw ValidationError("--from and --to are instants such as 2026-11-01T00:00:00Z")
             }
+            guard from < to else { throw ValidationError("--to must lie after --from") }
             var query = UsageQuery(from: from, to: to)
             query.groupBy = Set(
                 try by.map { name in
@@ -74,7 +75,7 @@ struct UsageCommand: AsyncParsableCommand {
             let found = try await options.withDatabase { database in
                 try await database.read { try RecordStorage.find(id, in: $0) }
             }
-            guard let found else { throw ValidationError("there is no record of \(id) (yet: ingest may be behind)") }
+            guard let found else { throw StorageError.notFound("record of \(id) (yet: ingest may be behind)") }
             let record = found.request
             var fields: [(String, String)] = [
                 ("request", "\(record.id)"), ("accepted at", "\(record.acceptedAt)"),
@@ -135,7 +136,7 @@ struct JournalsCommand: AsyncParsableCommand {
 
         @OptionGroup var options: ConfigurationOptions
         @Argument(help: "The journal.") var journal: String
-        @Option(help: "Why; invoices of the period show it.") var reason: String
+        @Option(help: "Why; invoice runs repeat it from then on.") var reason: String
 
         func run() async throws {
             let id: JournalID = try readID(journal)

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import Yams
 
@@ -107,7 +108,9 @@ extension Configuration.Source: CustomStringConvertible {
 private func flattened(file: String) throws(ConfigurationError) -> [(key: String, value: String)] {
     let node: Node?
     do {
-        node = try Yams.compose(yaml: String(contentsOfFile: file, encoding: .utf8))
+        node = try Yams.compose(yaml: readText(file))
+    } catch let error as ValidationError {
+        throw ConfigurationError(complaints: ["\(error)"])
     } catch {
         throw ConfigurationError(complaints: ["\(file): cannot be read as YAML: \(error)"])
     }

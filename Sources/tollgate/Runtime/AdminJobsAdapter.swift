@@ -65,6 +65,8 @@ struct AdminJobsAdapter: AdminJobs {
             try await body()
         } catch let error as InvoicingError {
             throw JobRefusal("\(error)")
+        } catch let error as BooksError {
+            throw JobRefusal("\(error); `tollgate reconcile` shows where the books differ")
         }
     }
 }

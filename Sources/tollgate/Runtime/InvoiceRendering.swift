@@ -41,12 +41,12 @@ struct InvoiceText {
     var text: String {
         var parts = [
             "Invoice \(document.number ?? "(draft)") to \(document.customer.name), "
-                + "\(document.period.from) through \(document.period.through) (\(document.period.timeZone))",
+                + "\(document.period.from) through \(document.period.through) (\(document.period.timeZone))" + dates,
             Table(
                 columns: ["description", "tier", "quantity", "per million", "exact", "amount"],
                 rows: document.lines.map {
                     [
-                        $0.description, $0.tier ?? "", $0.quantity ?? "", $0.unitPricePerMillion ?? "", $0.exactAmount,
+                        Self.short($0), $0.tier ?? "", $0.quantity ?? "", $0.unitPricePerMillion ?? "", $0.exactAmount,
                         $0.amount,
                     ]
                 }
@@ -55,12 +55,25 @@ struct InvoiceText {
         ]
         for level in document.serviceLevels {
             parts.append(
-                "service credit for \(level.month), tier \(level.tier), \(level.objective): promised "
-                    + "\(level.promisedPercent) %, kept for \(level.attainedPercent) % "
-                    + "(\(level.evidence.good) of \(level.evidence.counted) requests); "
-                    + "\(level.creditPercent) % of \(level.base) = \(level.credit) \(document.currency)")
+                """
+                service credit for \(level.month), tier \(level.tier), \(level.objective): promised \
+                \(level.promisedPercent) %, kept for \(level.attainedPercent) %
+                    \(level.evidence.good) of \(level.evidence.counted) requests; \(level.creditPercent) % of \
+                \(level.base) = \(level.credit) \(document.currency)
+                """)
             parts += level.evidence.worst.prefix(3).map { "    \($0.requestID)  \($0.acceptedAt)  \($0.measured)" }
         }
         return parts.joined(separator: "\n")
+    }
+
+    private var dates: String {
+        guard let issued = document.issuedOn, let due = document.dueOn else { return "" }
+        return "\ndated \(issued), due \(due)"
+    }
+
+    /// A credit says below what it is for; its whole description would make every line of the table as long.
+    private static func short(_ line: InvoiceDocument.Line) -> String {
+        guard line.kind == InvoiceLineKind.serviceLevelCredit.rawValue else { return line.description }
+        return String(line.description.prefix { $0 != "," && $0 != ":" })
     }
 }

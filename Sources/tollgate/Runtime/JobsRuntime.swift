@@ -2,7 +2,7 @@ import BillingJobs
 import Logging
 import Storage
 
-/// Posts the ledger from the rollups, again and again.
+/// Posts the ledger from the rollups, and forgets expired idempotency keys, again and again.
 struct JobsRuntime {
     let database: Database
     let intervalSeconds: Int
@@ -19,9 +19,10 @@ struct JobsRuntime {
                         "the ledger of an account was not posted",
                         metadata: ["account": "\(failure.account)", "reason": "\(failure.reason)"])
                 }
+                try await database.write { _ = try IdempotencyStorage.removeExpired(now: now(), in: $0) }
                 wasAway = false
             } catch {
-                if !wasAway { logger.warning("the ledger was not posted", metadata: ["error": "\(error)"]) }
+                if !wasAway { logger.warning("the jobs' pass was cut short", metadata: ["error": "\(error)"]) }
                 wasAway = true
             }
         } while (try? await Task.sleep(for: .seconds(intervalSeconds))) != nil
