@@ -84,6 +84,7 @@ private struct RequestReader {
             var seen: UInt16 = 0
             while let key = try scanner.nextKey() {
                 guard let field = Field.allCases.first(where: { key.equals($0.name, in: body) }) else {
+                    try refuseOtherCase(of: key)
                     try scanner.skip()
                     continue
                 }
@@ -105,6 +106,18 @@ private struct RequestReader {
         } catch {
             throw .refused(RequestError(message: "The body cannot be read.", code: "invalid_json"))
         }
+    }
+
+    /// Some engines match names without regard to case, Go's JSON among them: `Model` beside `model` would be served
+    /// as one model and billed as the other.
+    private func refuseOtherCase(of key: JSONText) throws(ReadingError) {
+        guard key.isEscaped || body[key.range].contains(where: { (65...90).contains($0) }) else { return }
+        let name = key.value(in: body).lowercased()
+        guard let field = Field.allCases.first(where: { $0.name.description == name }) else { return }
+        throw .refused(
+            RequestError(
+                message: "Field names are lowercase: write '\(field.name)'.", parameter: field.name.description,
+                code: "unknown_field"))
     }
 
     private mutating func read(_ field: Field, into request: inout InferenceRequest) throws {

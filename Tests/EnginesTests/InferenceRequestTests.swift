@@ -86,6 +86,7 @@ import Testing
         (#"{"model":1}"#, "invalid_type"), (#"{"model":"m","stream":"yes"}"#, "invalid_type"),
         (#"{"model":"m","stream_options":[]}"#, "invalid_type"), (#"{"model":"m","max_tokens":1.5}"#, "invalid_type"),
         (#"{"model":"m","messages":"hi"}"#, "invalid_type"), (#"{"model":"m","user":7}"#, "invalid_type"),
+        (#"{"model":"m","Model":"n"}"#, "unknown_field"), (#"{"model":"m","m\u004fdel":"n"}"#, "unknown_field"),
         (#"{"model":"m","model":"n"}"#, "duplicate_field"), (#"{"model":"m","mode\u006c":"n"}"#, "duplicate_field"),
         (
             #"{"model":"m","stream":true,"stream_options":{"include_usage":true,"include_usage":false}}"#,
