@@ -136,14 +136,24 @@ extension JournalDirectory {
 
 /// Holds the directory for one process; the kernel lets go when the process dies.
 struct DirectoryLock: Sendable {
+    /// How long a lock may still be held by a process that is just ending, or by one between its fork and its exec.
+    private static let attemptsMax = 40
+    private static let pauseMicroseconds: UInt32 = 25_000
+
     private let descriptor: Int32
 
     init(_ directory: JournalDirectory) throws(JournalError) {
         let path = directory.path + "/lock"
         descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .system(call: "open", path: path, code: errno) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        var attempts = 1
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
             let code = errno
+            if code == EWOULDBLOCK, attempts < Self.attemptsMax {
+                attempts += 1
+                usleep(Self.pauseMicroseconds)
+                continue
+            }
             Glibc.close(descriptor)
             guard code == EWOULDBLOCK else { throw .system(call: "flock", path: path, code: code) }
             let holder = try directory.text("lock").flatMap { $0.isEmpty ? nil : "process \($0)" }
