@@ -30,6 +30,7 @@ struct DevCommand: AsyncParsableCommand {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         if !json { say("starting a private Postgres in \(directory)") }
         let cluster = try ClusterDirectory.cluster(for: directory)
+        if ClusterDirectory.isLeftOver(cluster, from: directory) { try await cluster.remove() }
         try await cluster.start()
         do {
             try await serve(cluster, directory, until: signals)
@@ -116,6 +117,12 @@ enum ClusterDirectory {
         guard geteuid() == 0, !isEnterableByAll(directory) else { return "\(directory)/postgres" }
         let digest = SHA256Digest(of: directory).hexadecimal.prefix(16)
         return "/var/tmp/tollgate-\(digest)"
+    }
+
+    /// Whether the cluster stands elsewhere and belongs to a data directory that was removed since.
+    static func isLeftOver(_ cluster: PrivateCluster, from directory: String) -> Bool {
+        !cluster.directory.hasPrefix(directory + "/")
+            && ["keys.json", "journal"].allSatisfy { !FileManager.default.fileExists(atPath: "\(directory)/\($0)") }
     }
 
     /// How other commands reach the cluster, through its socket.
