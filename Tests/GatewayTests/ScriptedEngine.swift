@@ -11,6 +11,7 @@ final class ScriptedEngine: Sendable {
 
     private struct State {
         var script: Script
+        var isListening = true
         var requests: [HTTPMessage] = []
         var connectionCount = 0
     }
@@ -34,10 +35,12 @@ final class ScriptedEngine: Sendable {
         onThread { self.accept() }
     }
 
-    deinit { close() }
-
+    /// Ends the listening, once: the number of a descriptor that was closed may be another test's socket by then.
     func close() {
-        shutdown(listener, Int32(SHUT_RDWR))
+        state.withLock { state in
+            if state.isListening { shutdown(listener, Int32(SHUT_RDWR)) }
+            state.isListening = false
+        }
     }
 
     var requests: [HTTPMessage] { state.withLock { $0.requests } }
@@ -63,7 +66,10 @@ final class ScriptedEngine: Sendable {
                 socket.close()
             }
         }
-        Glibc.close(listener)
+        state.withLock { state in
+            state.isListening = false
+            Glibc.close(listener)
+        }
     }
 }
 
