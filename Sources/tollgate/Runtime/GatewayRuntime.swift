@@ -59,10 +59,9 @@ final class GatewayRuntime: Sendable {
             log: log, metrics: instruments.metrics)
         holder.serve(server)
 
-        var ingestion = Ingester.Configuration(gateway: try configuration.required("gateway.name"))
-        ingestion.retentionMilliseconds = 3_600_000
         let ingester = Ingester(
-            journal: journal, database: database, configuration: ingestion,
+            journal: journal, database: database,
+            configuration: Ingester.Configuration(gateway: try configuration.required("gateway.name")),
             logger: instruments.logger("ingest"), now: now)
         let heartbeat = HeartbeatLoop(
             journal: journal, appliedChange: supplier.appliedChange, logger: instruments.logger("heartbeat"), now: now,

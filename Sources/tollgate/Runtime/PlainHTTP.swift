@@ -20,8 +20,8 @@ enum PlainHTTP {
         return try await channel.executeThenClose { inbound, outbound in
             let headers = HTTPHeaders([("host", "\(host):\(port)"), ("connection", "close")])
             let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "\(url.path)?\(query)", headers: headers)
-            try await outbound.write(.head(head))
-            try await outbound.write(.end(nil))
+            // Together: the head is a whole request already, and who answers it may close before a second write.
+            try await outbound.write(contentsOf: [.head(head), .end(nil)])
             var data = Data()
             for try await part in inbound {
                 switch part {

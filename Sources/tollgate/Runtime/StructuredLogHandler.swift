@@ -20,7 +20,8 @@ struct StructuredLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        let merged = metadata.merging(event.metadata ?? [:]) { _, newer in newer }
+        var merged = metadata.merging(event.metadata ?? [:]) { _, newer in newer }
+        if let error = event.error { merged["error"] = "\(error)" }
         let details = merged.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
         output.log(
             StructuredLog.Level(event.level), "\(event.message)",
