@@ -5,8 +5,8 @@ extension InferenceRequest {
     ///
     /// The body must be one JSON object in UTF-8, with each field that the gateway reads written at most once: if the
     /// gateway read one `model` and the engine another, the bill would be for the wrong one.
-    public init(reading body: UnsafeRawBufferPointer, operation: Operation) throws(RequestError) {
-        self.init(operation: operation)
+    public init(reading body: UnsafeRawBufferPointer, surface: Surface) throws(RequestError) {
+        self.init(surface: surface)
         guard UTF8Check.isValid(body) else {
             throw RequestError(
                 message: "The body is not valid UTF-8. Send JSON encoded as UTF-8.", code: "invalid_json")

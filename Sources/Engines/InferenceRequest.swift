@@ -2,7 +2,7 @@ public import Metering
 
 /// What the gateway reads out of a request body: enough to admit, route, bill and mend it, and no text of the prompt.
 public struct InferenceRequest: Sendable {
-    public let operation: Operation
+    public let surface: Surface
     /// The model as the client wrote it.
     public internal(set) var model = ""
     public internal(set) var isStream = false
@@ -25,7 +25,10 @@ public struct InferenceRequest: Sendable {
     var insideStart = 0
     var streamOptions = StreamOptions.absent
 
-    init(operation: Operation) { self.operation = operation }
+    init(surface: Surface) { self.surface = surface }
+
+    /// What is asked for.
+    public var operation: Operation { surface.operation }
 
     /// Where `include_usage` has to be written.
     enum StreamOptions: Sendable {

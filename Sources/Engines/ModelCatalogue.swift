@@ -1,37 +1,53 @@
 public import Identity
 
-/// An inference engine behind the gateway, as `tollgate backends apply` stored it.
-public struct Backend: Hashable, Sendable {
-    /// Unique, lowercase, as records and metrics show it.
-    public let name: String
-    /// `http` or `https`.
-    public let isTLS: Bool
-    /// Host name or address, without brackets.
-    public let host: String
-    public let port: Int
-    /// The path in front of `/v1/…`, empty or beginning with a slash and not ending with one.
-    public let basePath: String
-    /// Sent as `Authorization: Bearer …`; nil when the engine asks for none.
-    public let apiKey: String?
-    /// Such as `h100x8`; empty when unknown.
-    public let hardware: String
-    /// Such as `fp8`; empty when unknown.
-    public let quantisation: String
+/// One backend that serves a model.
+public struct ModelRoute: Hashable, Sendable {
+    public let backend: Backend
+    /// What the backend calls the model.
+    public let upstreamName: String
+    /// Its share among routes that are otherwise equal; zero takes it only when no other is left.
+    public let weight: Int64
+    /// What a token of input, and of output, costs us there, in 10⁻¹² US dollars; nil when unknown.
+    public let inputCostPicounits: Int64?
+    public let outputCostPicounits: Int64?
 
-    /// A backend as the catalogue holds it.
+    /// A way to serve a model.
     public init(
-        name: String, isTLS: Bool, host: String, port: Int, basePath: String, apiKey: String?, hardware: String = "",
-        quantisation: String = ""
+        backend: Backend, upstreamName: String, weight: Int64 = 1, inputCostPicounits: Int64? = nil,
+        outputCostPicounits: Int64? = nil
     ) {
-        self.name = name
-        self.isTLS = isTLS
-        self.host = host
-        self.port = port
-        self.basePath = basePath
-        self.apiKey = apiKey
-        self.hardware = hardware
-        self.quantisation = quantisation
+        self.backend = backend
+        self.upstreamName = upstreamName
+        self.weight = weight
+        self.inputCostPicounits = inputCostPicounits
+        self.outputCostPicounits = outputCostPicounits
     }
+}
+
+/// How one of a model's routes is chosen.
+public struct RoutingRules: Hashable, Sendable {
+    /// What comes first among routes that may serve.
+    public enum Preference: String, CaseIterable, Hashable, Sendable {
+        /// Chance, by weight.
+        case weight
+        /// What it costs us.
+        case price
+        /// Time to the first token.
+        case latency
+        /// Tokens a second.
+        case throughput
+    }
+
+    public var preference = Preference.weight
+    /// Only backends in these regions; empty for all.
+    public var regionsAllowed: [String] = []
+    /// Only backends of these quantisations; empty for all.
+    public var quantisationsAllowed: [String] = []
+    /// Tries of one request, the first among them.
+    public var triesMax = 3
+
+    /// By weight, anywhere.
+    public init() {}
 }
 
 /// A model that clients may name.
@@ -39,9 +55,9 @@ public struct CatalogueModel: Hashable, Sendable {
     /// What clients write, and `/v1/models` lists.
     public let publicName: String
     public let aliases: [String]
-    public let backend: Backend
-    /// What the backend calls it.
-    public let upstreamName: String
+    /// What may serve it, at least one.
+    public let routes: [ModelRoute]
+    public let routing: RoutingRules
     /// The key under which plans price it.
     public let priceKey: String
     /// Tokens of prompt and answer together.
@@ -55,19 +71,38 @@ public struct CatalogueModel: Hashable, Sendable {
 
     /// A model as the catalogue holds it.
     public init(
-        publicName: String, aliases: [String], backend: Backend, upstreamName: String, priceKey: String,
-        contextTokensMax: Int64, outputTokensMax: Int64, tenantsAllowed: Set<TenantID>?, createdAtSeconds: Int64
+        publicName: String, aliases: [String], routes: [ModelRoute], routing: RoutingRules = RoutingRules(),
+        priceKey: String, contextTokensMax: Int64, outputTokensMax: Int64, tenantsAllowed: Set<TenantID>?,
+        createdAtSeconds: Int64
     ) {
+        precondition(!routes.isEmpty, "a model needs a route")
         self.publicName = publicName
         self.aliases = aliases
-        self.backend = backend
-        self.upstreamName = upstreamName
+        self.routes = routes
+        self.routing = routing
         self.priceKey = priceKey
         self.contextTokensMax = contextTokensMax
         self.outputTokensMax = outputTokensMax
         self.tenantsAllowed = tenantsAllowed
         self.createdAtSeconds = createdAtSeconds
     }
+
+    /// A model that one backend serves.
+    public init(
+        publicName: String, aliases: [String], backend: Backend, upstreamName: String, priceKey: String,
+        contextTokensMax: Int64, outputTokensMax: Int64, tenantsAllowed: Set<TenantID>?, createdAtSeconds: Int64
+    ) {
+        self.init(
+            publicName: publicName, aliases: aliases,
+            routes: [ModelRoute(backend: backend, upstreamName: upstreamName)], priceKey: priceKey,
+            contextTokensMax: contextTokensMax, outputTokensMax: outputTokensMax, tenantsAllowed: tenantsAllowed,
+            createdAtSeconds: createdAtSeconds)
+    }
+
+    /// The first route's.
+    public var backend: Backend { routes[0].backend }
+    /// The first route's.
+    public var upstreamName: String { routes[0].upstreamName }
 
     /// Whether `tenant` may use this model.
     public func isAllowed(for tenant: TenantID) -> Bool {

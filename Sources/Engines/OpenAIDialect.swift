@@ -4,11 +4,12 @@ public import Metering
 /// it.
 public enum OpenAIDialect {
     /// Where an operation is posted, below a backend's base path.
-    public static func path(of operation: Operation) -> String {
-        switch operation {
-        case .chat: "/v1/chat/completions"
-        case .textCompletion: "/v1/completions"
+    public static func path(of surface: Surface) -> String {
+        switch surface {
+        case .chatCompletions: "/v1/chat/completions"
+        case .completions: "/v1/completions"
         case .embeddings: "/v1/embeddings"
+        default: "/v1/\(surface.rawValue)"
         }
     }
 

@@ -16,12 +16,12 @@ struct Admission {
 
     /// What an inference request comes to, once its whole body is there.
     func admit(
-        _ body: UnsafeRawBufferPointer, operation: Operation, grant: KeyGrant, tagsHeader: String?
+        _ body: UnsafeRawBufferPointer, surface: Surface, grant: KeyGrant, tagsHeader: String?
     ) throws(APIError) -> AdmittedRequest {
         guard let subscriptionID = grant.subscriptionID else { throw .noSubscription }
         let request: InferenceRequest
         do throws(RequestError) {
-            request = try InferenceRequest(reading: body, operation: operation)
+            request = try InferenceRequest(reading: body, surface: surface)
         } catch {
             throw .badRequest(error)
         }

@@ -37,7 +37,7 @@ extension ClientHandler {
     }
 
     private func infer(_ incoming: Incoming) {
-        guard case .inference(let operation) = incoming.route else { return }
+        guard case .inference(let surface) = incoming.route else { return }
         do {
             guard let grant = try currentGrant(of: incoming) else { throw APIError.missingKey }
             let open = shared.openRequests.add(1, ordering: .relaxed).newValue
@@ -46,7 +46,7 @@ extension ClientHandler {
             let admission = Admission(snapshot: shared.snapshots.current)
             let tagsHeader = incoming.head.headers.first(name: TagReader.headerName)
             let admitted = try incoming.body.withUnsafeReadableBytes { bytes in
-                try admission.admit(bytes, operation: operation, grant: grant, tagsHeader: tagsHeader)
+                try admission.admit(bytes, surface: surface, grant: grant, tagsHeader: tagsHeader)
             }
             if let error = shared.unavailability(openRequests: open) { return try turnAway(admitted, error) }
             let head = ForwardedHead(headers: incoming.head.headers, query: incoming.query)

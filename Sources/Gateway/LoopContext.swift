@@ -226,7 +226,7 @@ final class LoopContext {
         let bytes = edits.reduce(body.readableBytes) { $0 + $1.replacement.count - $1.range.count }
         var buffer = self.buffer(1024 + bytes)
         HeaderForwarding.writeRequestHead(
-            path: OpenAIDialect.path(of: admitted.request.operation), query: head.query,
+            path: OpenAIDialect.path(of: admitted.request.surface), query: head.query,
             backend: admitted.model.backend, clientHeaders: head.headers, bodyBytes: bytes, requestID: requestID,
             into: &buffer)
         body.withUnsafeReadableBytes { source in
@@ -247,7 +247,7 @@ extension AdmittedRequest {
     fileprivate func entry(id: RequestID, attemptID: AttemptID) -> UsageEntry {
         let record = RequestRecord(
             id: id, accountID: grant.accountID, tenantID: grant.tenantID, projectID: grant.projectID,
-            keyID: grant.keyID, subscriptionID: subscriptionID, operation: request.operation,
+            keyID: grant.keyID, subscriptionID: subscriptionID, surface: request.surface,
             modelRequested: request.model, tierRequested: tier, isStream: request.isStream, tags: tags,
             clockOffsetMilliseconds: grant.clockOffsetMilliseconds)
         let attempt = AttemptRecord(

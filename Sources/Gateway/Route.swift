@@ -3,7 +3,7 @@ import Metering
 
 /// What a path of the inference API leads to.
 enum Route: Hashable {
-    case inference(Operation)
+    case inference(Surface)
     case models
     /// One model, by its public name, percent-decoded.
     case model(String)
@@ -13,8 +13,8 @@ enum Route: Hashable {
 
     init?(path: Substring) {
         switch path {
-        case "/v1/chat/completions": self = .inference(.chat)
-        case "/v1/completions": self = .inference(.textCompletion)
+        case "/v1/chat/completions": self = .inference(.chatCompletions)
+        case "/v1/completions": self = .inference(.completions)
         case "/v1/embeddings": self = .inference(.embeddings)
         case "/v1/models": self = .models
         case "/healthz": self = .health

@@ -42,6 +42,19 @@ public struct AttemptRecord: Hashable, Sendable {
     /// The engine's usage object as it came, at most `rawUsageBytesMax` bytes of JSON.
     public var rawUsage: [UInt8]
 
+    /// What this inference was for.
+    public var kind: InferenceKind
+    /// What it came to beside tokens.
+    public var units: UsageUnits
+    /// The engine's own clock.
+    public var timings: EngineTimings
+    /// Whether it is billed at the price of batches.
+    public var isBatch: Bool
+    /// Where the backend stands, such as `eu-central-1`; empty when the catalogue does not say.
+    public var region: String
+    /// What the engine says it costs us, as decimal text in US dollars (OpenRouter's `cost`); nil when it is silent.
+    public var engineCost: String?
+
     /// The most raw usage that a record keeps.
     public static let rawUsageBytesMax = 4096
 
@@ -71,6 +84,12 @@ public struct AttemptRecord: Hashable, Sendable {
         self.hardware = hardware
         self.quantisation = quantisation
         self.rawUsage = []
+        self.kind = .primary
+        self.units = UsageUnits()
+        self.timings = EngineTimings()
+        self.isBatch = false
+        self.region = ""
+        self.engineCost = nil
     }
 }
 

@@ -3,6 +3,84 @@ public enum Operation: String, CaseIterable, Hashable, Sendable {
     case chat
     case textCompletion = "text_completion"
     case embeddings
+    /// Gemini and Vertex.
+    case generateContent = "generate_content"
+    case imageGeneration = "image_generation"
+    case transcription
+    case speech
+    case rerank
+    /// Replicate.
+    case prediction
+    /// Counting a prompt, which makes nothing.
+    case countTokens = "count_tokens"
+    /// Handing in, looking after and fetching the files and jobs of batches.
+    case batch
+}
+
+/// The form in which the client asked: which API, and so whose dialect it speaks.
+public enum Surface: String, CaseIterable, Hashable, Sendable {
+    case chatCompletions = "chat_completions"
+    case completions
+    case embeddings
+    case responses
+    case imageGenerations = "image_generations"
+    case audioTranscriptions = "audio_transcriptions"
+    case audioSpeech = "audio_speech"
+    case rerank
+    case messages
+    case countTokens = "count_tokens"
+    case tgiGenerate = "tgi_generate"
+    case tritonGenerate = "triton_generate"
+    case replicatePredictions = "replicate_predictions"
+    case geminiGenerate = "gemini_generate"
+    case bedrockConverse = "bedrock_converse"
+    case bedrockInvoke = "bedrock_invoke"
+    case sageMakerInvocations = "sagemaker_invocations"
+    case files
+    case batches
+
+    /// The form that an operation had before records named it.
+    public init?(firstVersionOperation operation: Operation) {
+        switch operation {
+        case .chat: self = .chatCompletions
+        case .textCompletion: self = .completions
+        case .embeddings: self = .embeddings
+        default: return nil
+        }
+    }
+
+    /// What is asked for in this form.
+    public var operation: Operation {
+        switch self {
+        case .chatCompletions, .responses, .messages, .bedrockConverse: .chat
+        case .completions, .tgiGenerate, .tritonGenerate, .bedrockInvoke, .sageMakerInvocations: .textCompletion
+        case .embeddings: .embeddings
+        case .imageGenerations: .imageGeneration
+        case .audioTranscriptions: .transcription
+        case .audioSpeech: .speech
+        case .rerank: .rerank
+        case .countTokens: .countTokens
+        case .replicatePredictions: .prediction
+        case .geminiGenerate: .generateContent
+        case .files, .batches: .batch
+        }
+    }
+}
+
+/// What an attempt was for. One answer may hold several inferences, each with a price of its own.
+public enum InferenceKind: String, CaseIterable, Hashable, Sendable {
+    /// The answer itself, or a try at it.
+    case primary
+    /// Another model's answer after the first declined (Anthropic's `fallback_message`).
+    case fallback
+    /// Summarising a conversation grown too long (Anthropic's `compaction`).
+    case compaction
+    /// A second model that the first one asked (Anthropic's `advisor_message`).
+    case advisor
+    /// A model inside a compound system (Groq's `usage_breakdown`).
+    case component
+    /// One line of a batch.
+    case batchItem = "batch_item"
 }
 
 /// Where the counts of an attempt come from.

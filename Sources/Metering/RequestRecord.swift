@@ -31,7 +31,10 @@ public struct RequestRecord: Hashable, Sendable {
     public var keyID: KeyID
     /// The subscription whose plan prices this request, as the snapshot had it at acceptance.
     public var subscriptionID: SubscriptionID
-    public var operation: Operation
+    /// The form in which the client asked.
+    public var surface: Surface
+    /// The first 16 bytes of SHA-256 over key id and `Idempotency-Key`; empty when the client sent none.
+    public var idempotencyDigest: [UInt8]
     /// The public model name, as the client wrote it.
     public var modelRequested: String
     /// A tier of the plan; `standard` when the client named none.
@@ -51,7 +54,7 @@ public struct RequestRecord: Hashable, Sendable {
     /// A record of a request just accepted; the rest is filled in as things happen.
     public init(
         id: RequestID, accountID: AccountID, tenantID: TenantID, projectID: ProjectID, keyID: KeyID,
-        subscriptionID: SubscriptionID, operation: Operation, modelRequested: String,
+        subscriptionID: SubscriptionID, surface: Surface, modelRequested: String, idempotencyDigest: [UInt8] = [],
         tierRequested: String = "standard", isStream: Bool = false, outcome: RequestOutcome = .success,
         httpStatus: Int32 = 200, reason: String = "", marks: TimeMarks = TimeMarks(), tags: [Tag] = [],
         clockOffsetMilliseconds: Int64 = 0
@@ -62,7 +65,8 @@ public struct RequestRecord: Hashable, Sendable {
         self.projectID = projectID
         self.keyID = keyID
         self.subscriptionID = subscriptionID
-        self.operation = operation
+        self.surface = surface
+        self.idempotencyDigest = idempotencyDigest
         self.modelRequested = modelRequested
         self.tierRequested = tierRequested
         self.isStream = isStream
@@ -73,6 +77,9 @@ public struct RequestRecord: Hashable, Sendable {
         self.tags = tags
         self.clockOffsetMilliseconds = clockOffsetMilliseconds
     }
+
+    /// What was asked for.
+    public var operation: Operation { surface.operation }
 
     /// Acceptance in billing time: prices and periods go by it.
     public var acceptedAt: Timestamp { id.uuid.timestamp }

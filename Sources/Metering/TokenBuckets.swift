@@ -2,18 +2,34 @@
 ///
 /// Engines disagree about what "input" and "output" include; a dialect in `Engines` takes their counts apart.
 public struct TokenBuckets: Hashable, Sendable {
-    /// Input neither read from nor written to a cache.
+    /// Input neither read from nor written to a cache: text, and all whose kind the engine did not say.
     public var inputUncached: Int64 = 0
-    /// Input read from a cache.
+    /// Sound among the input that no cache served.
+    public var inputAudio: Int64 = 0
+    /// Pictures among the input that no cache served.
+    public var inputImage: Int64 = 0
+    /// Moving pictures among the input that no cache served.
+    public var inputVideo: Int64 = 0
+    /// Input read from a cache: text, and all whose kind the engine did not say.
     public var cacheRead: Int64 = 0
+    /// Sound read from a cache.
+    public var cacheReadAudio: Int64 = 0
+    /// Pictures read from a cache.
+    public var cacheReadImage: Int64 = 0
+    /// Moving pictures read from a cache.
+    public var cacheReadVideo: Int64 = 0
     /// Input written to a cache for five minutes, or for a lifetime not said.
     public var cacheWriteFiveMinutes: Int64 = 0
     /// Input written to a cache for an hour.
     public var cacheWriteHour: Int64 = 0
     /// Input written to a cache for twelve hours or longer.
     public var cacheWriteLong: Int64 = 0
-    /// Output that the client sees.
+    /// Output that the client sees: text, and all whose kind the engine did not say.
     public var outputVisible: Int64 = 0
+    /// Sound among the output.
+    public var outputAudio: Int64 = 0
+    /// Pictures among the output.
+    public var outputImage: Int64 = 0
     /// Output spent on reasoning.
     public var outputReasoning: Int64 = 0
 
@@ -22,9 +38,19 @@ public struct TokenBuckets: Hashable, Sendable {
 
     /// All buckets at once, the ones not named empty.
     public init(
-        inputUncached: Int64 = 0, cacheRead: Int64 = 0, cacheWriteFiveMinutes: Int64 = 0, cacheWriteHour: Int64 = 0,
-        cacheWriteLong: Int64 = 0, outputVisible: Int64 = 0, outputReasoning: Int64 = 0
+        inputUncached: Int64 = 0, inputAudio: Int64 = 0, inputImage: Int64 = 0, inputVideo: Int64 = 0,
+        cacheRead: Int64 = 0, cacheReadAudio: Int64 = 0, cacheReadImage: Int64 = 0, cacheReadVideo: Int64 = 0,
+        cacheWriteFiveMinutes: Int64 = 0, cacheWriteHour: Int64 = 0, cacheWriteLong: Int64 = 0,
+        outputVisible: Int64 = 0, outputAudio: Int64 = 0, outputImage: Int64 = 0, outputReasoning: Int64 = 0
     ) {
+        self.inputAudio = inputAudio
+        self.inputImage = inputImage
+        self.inputVideo = inputVideo
+        self.cacheReadAudio = cacheReadAudio
+        self.cacheReadImage = cacheReadImage
+        self.cacheReadVideo = cacheReadVideo
+        self.outputAudio = outputAudio
+        self.outputImage = outputImage
         self.inputUncached = inputUncached
         self.cacheRead = cacheRead
         self.cacheWriteFiveMinutes = cacheWriteFiveMinutes
@@ -46,17 +72,22 @@ public struct TokenBuckets: Hashable, Sendable {
 
     /// All input, cached or not (OpenTelemetry's `gen_ai.usage.input_tokens`).
     public var inputTotal: Int64 {
-        saturatingSum(inputUncached, cacheRead, cacheWriteFiveMinutes, cacheWriteHour, cacheWriteLong)
+        saturatingSum(
+            inputUncached, inputAudio, inputImage, inputVideo, cacheRead, cacheReadAudio, cacheReadImage,
+            cacheReadVideo, cacheWriteFiveMinutes, cacheWriteHour, cacheWriteLong)
     }
 
     /// All output (OpenTelemetry's `gen_ai.usage.output_tokens`).
-    public var outputTotal: Int64 { saturatingSum(outputVisible, outputReasoning) }
+    public var outputTotal: Int64 {
+        saturatingSum(outputVisible, outputAudio, outputImage, outputReasoning)
+    }
 
     /// Every bucket lies between zero and a trillion; anything else contradicts itself and goes to suspense.
     public var isPlausible: Bool {
         [
-            inputUncached, cacheRead, cacheWriteFiveMinutes, cacheWriteHour, cacheWriteLong, outputVisible,
-            outputReasoning,
+            inputUncached, inputAudio, inputImage, inputVideo, cacheRead, cacheReadAudio, cacheReadImage,
+            cacheReadVideo, cacheWriteFiveMinutes, cacheWriteHour, cacheWriteLong, outputVisible, outputAudio,
+            outputImage, outputReasoning,
         ].allSatisfy { (0...TokenBuckets.bucketMax).contains($0) }
     }
 

@@ -101,7 +101,9 @@ extension ByteReader {
     private mutating func request() throws(DecodingFault) -> RequestRecord {
         var record = RequestRecord(
             id: try id(), accountID: try id(), tenantID: try id(), projectID: try id(), keyID: try id(),
-            subscriptionID: try id(), operation: try code(Operation.init(code:)), modelRequested: try text())
+            subscriptionID: try id(),
+            surface: try code { Operation(code: $0).flatMap(Surface.init(firstVersionOperation:)) },
+            modelRequested: try text())
         record.tierRequested = try text()
         record.isStream = try flag()
         record.outcome = try code(RequestOutcome.init(code:))

@@ -19,6 +19,7 @@ extension Metering.Operation: CodedCase {
         case .chat: 1
         case .textCompletion: 2
         case .embeddings: 3
+        default: 0
         }
     }
 }

@@ -77,7 +77,7 @@ struct UsageFixture {
     ) throws -> IngestRequest {
         let request = RequestRecord(
             id: requests[index], accountID: account.id, tenantID: tenant.id, projectID: project.id, keyID: key.id,
-            subscriptionID: subscription.id, operation: .chat, modelRequested: "sim-small",
+            subscriptionID: subscription.id, surface: .chatCompletions, modelRequested: "sim-small",
             tierRequested: "priority", isStream: true, outcome: outcome, httpStatus: 200,
             marks: TimeMarks(firstByte: 900, firstToken: 1000, lastToken: 5000, end: 6000), tags: tags)
         var record = AttemptRecord(

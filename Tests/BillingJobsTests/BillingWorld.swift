@@ -133,7 +133,7 @@ actor BillingWorld {
         var record = RequestRecord(
             id: RequestID(uuid), accountID: customer.account.id, tenantID: customer.subscription.tenantID,
             projectID: ProjectID(customer.subscription.tenantID.uuid), keyID: KeyID(customer.account.id.uuid),
-            subscriptionID: customer.subscription.id, operation: .chat, modelRequested: model, tierRequested: tier,
+            subscriptionID: customer.subscription.id, surface: .chatCompletions, modelRequested: model, tierRequested: tier,
             isStream: true, outcome: outcome)
         record.marks = TimeMarks(firstByte: 90_000, firstToken: firstToken, end: 900_000)
         if outcome == .providerError { record.httpStatus = 503 }

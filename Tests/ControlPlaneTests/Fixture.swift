@@ -164,7 +164,7 @@ struct Fixture {
         let request = RequestRecord(
             id: RequestID(UUIDv7(milliseconds: accepted.milliseconds, randomness: (number, number))),
             accountID: account.id, tenantID: tenant.id, projectID: project.id, keyID: key.id,
-            subscriptionID: subscription.id, operation: .chat, modelRequested: "sim-small",
+            subscriptionID: subscription.id, surface: .chatCompletions, modelRequested: "sim-small",
             marks: TimeMarks(firstByte: 1000, firstToken: 2000, lastToken: 9000, end: 10_000))
         var attempt = AttemptRecord(
             id: AttemptID(UUIDv7(milliseconds: accepted.milliseconds, randomness: (number, number &+ 1 << 40))),

@@ -3,12 +3,12 @@ import Metering
 import Testing
 
 @Suite struct InferenceRequestTests {
-    private func read(_ text: String, _ operation: Metering.Operation = .chat) throws -> InferenceRequest {
-        try read(Array(text.utf8), operation)
+    private func read(_ text: String, _ surface: Surface = .chatCompletions) throws -> InferenceRequest {
+        try read(Array(text.utf8), surface)
     }
 
-    private func read(_ bytes: [UInt8], _ operation: Metering.Operation = .chat) throws -> InferenceRequest {
-        try bytes.withUnsafeBytes { try InferenceRequest(reading: $0, operation: operation) }
+    private func read(_ bytes: [UInt8], _ surface: Surface = .chatCompletions) throws -> InferenceRequest {
+        try bytes.withUnsafeBytes { try InferenceRequest(reading: $0, surface: surface) }
     }
 
     private func edited(_ text: String, model: String) throws -> String {
@@ -46,7 +46,7 @@ import Testing
         (#"{"model":"m","prompt":[1,2,3]}"#, 12, 1), (#"{"model":"m","prompt":[[1,2],[3]]}"#, 12, 2),
     ])
     func `prompts of any shape are counted`(body: String, bytes: Int64, choices: Int64) throws {
-        let request = try read(body, .textCompletion)
+        let request = try read(body, .completions)
         #expect(request.promptTextBytes == bytes)
         #expect(request.choiceCount == choices)
     }

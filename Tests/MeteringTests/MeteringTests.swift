@@ -88,7 +88,7 @@ struct RequestRecordTests {
         }
         let record = RequestRecord(
             id: id(), accountID: id(), tenantID: id(), projectID: id(), keyID: id(), subscriptionID: id(),
-            operation: .chat, modelRequested: "small")
+            surface: .chatCompletions, modelRequested: "small")
         #expect(record.acceptedAt == accepted)
     }
 

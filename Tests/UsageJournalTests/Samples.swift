@@ -87,7 +87,8 @@ extension SeededGenerator {
         let request = RequestRecord(
             id: RequestID(uuid()), accountID: AccountID(uuid()), tenantID: TenantID(uuid()),
             projectID: ProjectID(uuid()), keyID: KeyID(uuid()), subscriptionID: SubscriptionID(uuid()),
-            operation: one(of: Metering.Operation.self) ?? .chat, modelRequested: text(atMost: 40),
+            surface: [.chatCompletions, .completions, .embeddings][Int.random(in: 0..<3, using: &self)],
+            modelRequested: text(atMost: 40),
             tierRequested: text(atMost: 10), isStream: .random(using: &self),
             outcome: one(of: RequestOutcome.self) ?? .success, httpStatus: .random(in: .min ... .max, using: &self),
             reason: text(atMost: 20), marks: marks(),

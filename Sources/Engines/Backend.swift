@@ -1,0 +1,91 @@
+/// An inference engine behind the gateway, as `tollgate backends apply` stored it.
+public struct Backend: Hashable, Sendable {
+    /// Unique, lowercase, as records and metrics show it.
+    public let name: String
+    /// `http` or `https`.
+    public let isTLS: Bool
+    /// Host name or address, without brackets.
+    public let host: String
+    public let port: Int
+    /// The path in front of `/v1/…`, empty or beginning with a slash and not ending with one.
+    public let basePath: String
+    /// The engine's key, sent as its kind wants it; nil when it asks for none.
+    public let apiKey: String?
+    /// Such as `h100x8`; empty when unknown.
+    public let hardware: String
+    /// Such as `fp8`; empty when unknown.
+    public let quantisation: String
+    /// Which system it is.
+    public var kind: EngineKind
+    /// What else is known of it.
+    public var settings: BackendSettings
+
+    /// A backend as the catalogue holds it.
+    public init(
+        name: String, isTLS: Bool, host: String, port: Int, basePath: String, apiKey: String?, hardware: String = "",
+        quantisation: String = "", kind: EngineKind = .openAICompatible, settings: BackendSettings = BackendSettings()
+    ) {
+        self.name = name
+        self.isTLS = isTLS
+        self.host = host
+        self.port = port
+        self.basePath = basePath
+        self.apiKey = apiKey
+        self.hardware = hardware
+        self.quantisation = quantisation
+        self.kind = kind
+        self.settings = settings
+    }
+}
+
+/// What is known of a backend beside its address; each has a default that does nothing.
+public struct BackendSettings: Hashable, Sendable {
+    /// Where the usage of a stream comes from.
+    public enum UsageCounting: String, CaseIterable, Hashable, Sendable {
+        /// The engine's last word.
+        case final
+        /// A count in each chunk (vLLM's `continuous_usage_stats`), cut out before the client sees it.
+        case continuous
+    }
+
+    /// Credentials for requests signed with AWS Signature Version 4.
+    public struct AWSCredentials: Hashable, Sendable {
+        public let accessKeyID: String
+        public let secretAccessKey: String
+        /// Of temporary credentials.
+        public let sessionToken: String?
+        /// Such as `eu-central-1`.
+        public let region: String
+
+        /// Credentials for one region.
+        public init(accessKeyID: String, secretAccessKey: String, sessionToken: String? = nil, region: String) {
+            self.accessKeyID = accessKeyID
+            self.secretAccessKey = secretAccessKey
+            self.sessionToken = sessionToken
+            self.region = region
+        }
+    }
+
+    /// Where it stands, such as `eu-central-1`; empty when unknown.
+    public var region = ""
+    /// Azure's `api-version`; nil sends none.
+    public var apiVersion: String?
+    /// For Bedrock and SageMaker; nil sends `apiKey` as a bearer token.
+    public var aws: AWSCredentials?
+    public var counting = UsageCounting.final
+    /// The model's `tokenizer.json` on the gateway's disk, for usage that the engine leaves out; nil for none.
+    public var tokenizerPath: String?
+    /// Whether the engine's usage is compared with the gateway's own count, and the drift shown.
+    public var auditsUsage = false
+    /// Whether the engine is asked to count prompts that it did not report.
+    public var asksForCounts = false
+    /// Requests that it takes at once; nil for as many as come.
+    public var concurrentRequestsMax: Int?
+    /// Whether its own metrics are read for routing.
+    public var readsMetrics = false
+    /// Where its metrics stand, in place of its kind's usual path.
+    public var metricsPath: String?
+
+    /// Nothing known.
+    public init() {}
+}
