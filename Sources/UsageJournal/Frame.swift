@@ -10,7 +10,8 @@ enum Frame {
     static let headerBytes = 10
     /// The longest payload.
     static let payloadBytesMax = 1 << 20
-    static let version: UInt8 = 1
+    /// What is written; all versions before it are read too.
+    static let version: UInt8 = 2
 
     /// What a frame holds.
     enum Kind: UInt8 {
@@ -70,11 +71,7 @@ struct FrameSalt: Sendable {
     }
 
     func progress(_ progress: UsageProgress) -> [UInt8] {
-        frame(.progress, reserving: 64) {
-            $0.id(progress.requestID)
-            $0.signed(progress.contentEvents)
-            $0.buckets(progress.buckets)
-        }
+        frame(.progress, reserving: 64) { $0.progress(progress) }
     }
 
     func heartbeat(_ heartbeat: JournalHeartbeat) -> [UInt8] {
@@ -109,19 +106,16 @@ enum DecodedFrame: Equatable {
 
     /// Decodes the payload of a frame whose checksum was right.
     init(kind: UInt8, version: UInt8, payload: [UInt8]) throws(DecodingFault) {
-        guard version == Frame.version, let kind = Frame.Kind(rawValue: kind) else {
-            self = .newer("record kind \(kind), version \(version); known are kinds 1 to 7, version \(Frame.version)")
+        guard (1...Frame.version).contains(version), let kind = Frame.Kind(rawValue: kind) else {
+            self = .newer(
+                "record kind \(kind), version \(version); known are kinds 1 to 7, versions 1 to \(Frame.version)")
             return
         }
         var reader = ByteReader(payload)
         switch kind {
-        case .open: self = .entry(.open(try reader.entry()))
-        case .close: self = .entry(.close(try reader.entry()))
-        case .progress:
-            let id: RequestID = try reader.id()
-            let events = try reader.signed()
-            self = .entry(
-                .progress(UsageProgress(requestID: id, contentEvents: events, buckets: try reader.buckets())))
+        case .open: self = .entry(.open(try reader.entry(version: version)))
+        case .close: self = .entry(.close(try reader.entry(version: version)))
+        case .progress: self = .entry(.progress(try reader.progress(version: version)))
         case .heartbeat:
             let time = Timestamp(milliseconds: try reader.signed())
             self = .entry(.heartbeat(JournalHeartbeat(realTime: time, snapshotChange: try reader.signed())))

@@ -6,14 +6,23 @@ public struct UsageProgress: Hashable, Sendable {
     public var requestID: RequestID
     /// Events with content that the gateway received from the engine so far.
     public var contentEvents: Int64
-    /// The buckets as far as they are known.
+    /// The buckets as far as they are known, of the last attempt.
     public var buckets: TokenBuckets
+    /// The units as far as they are known, of the last attempt.
+    public var units: UsageUnits
+    /// All attempts so far, written once when another one begins, so that a lost request says who was tried; else none.
+    public var attempts: [AttemptRecord]
 
     /// So much of one request so far.
-    public init(requestID: RequestID, contentEvents: Int64, buckets: TokenBuckets) {
+    public init(
+        requestID: RequestID, contentEvents: Int64, buckets: TokenBuckets, units: UsageUnits = UsageUnits(),
+        attempts: [AttemptRecord] = []
+    ) {
         self.requestID = requestID
         self.contentEvents = contentEvents
         self.buckets = buckets
+        self.units = units
+        self.attempts = attempts
     }
 }
 

@@ -1,7 +1,8 @@
 import Identity
 import Metering
 
-/// The binary form, version 1, of requests and attempts: fields in the order written here, none left out.
+/// The binary form, version 2, of requests and attempts: fields in the order written here, none left out. Numbers that
+/// are mostly zero or absent stand behind a mask that says which of them follow.
 ///
 /// A new field means a new version; a reader knows all versions up to its own.
 extension ByteWriter {
@@ -18,7 +19,8 @@ extension ByteWriter {
         id(record.projectID)
         id(record.keyID)
         id(record.subscriptionID)
-        byte(record.operation.code)
+        byte(record.surface.code)
+        blob(record.idempotencyDigest)
         text(record.modelRequested)
         text(record.tierRequested)
         flag(record.isStream)
@@ -56,24 +58,60 @@ extension ByteWriter {
         text(record.hardware)
         text(record.quantisation)
         blob(record.rawUsage)
+        byte(record.kind.code)
+        units(record.units)
+        timings(record.timings)
+        flag(record.isBatch)
+        text(record.region)
+        text(record.engineCost)
     }
 
-    mutating func buckets(_ buckets: TokenBuckets) {
-        signed(buckets.inputUncached)
-        signed(buckets.cacheRead)
-        signed(buckets.cacheWriteFiveMinutes)
-        signed(buckets.cacheWriteHour)
-        signed(buckets.cacheWriteLong)
-        signed(buckets.outputVisible)
-        signed(buckets.outputReasoning)
+    /// What a running request has received so far.
+    mutating func progress(_ progress: borrowing UsageProgress) {
+        id(progress.requestID)
+        signed(progress.contentEvents)
+        buckets(progress.buckets)
+        units(progress.units)
+        unsigned(UInt64(progress.attempts.count))
+        for attempt in progress.attempts { self.attempt(attempt) }
+    }
+
+    /// The most common first, so that an ordinary mask is one byte.
+    private mutating func buckets(_ buckets: TokenBuckets) {
+        nonzero([
+            buckets.inputUncached, buckets.outputVisible, buckets.cacheRead, buckets.outputReasoning,
+            buckets.cacheWriteFiveMinutes, buckets.cacheWriteHour, buckets.inputImage, buckets.inputAudio,
+            buckets.outputAudio, buckets.cacheWriteLong, buckets.inputVideo, buckets.cacheReadAudio,
+            buckets.cacheReadImage, buckets.cacheReadVideo, buckets.outputImage,
+        ])
+    }
+
+    private mutating func units(_ units: UsageUnits) {
+        nonzero([units.images, units.audioMilliseconds, units.characters, units.searches, units.computeMilliseconds])
     }
 
     private mutating func marks(_ marks: TimeMarks) {
-        signed(marks.upstreamSent)
-        signed(marks.firstByte)
-        signed(marks.firstToken)
-        signed(marks.lastToken)
-        signed(marks.end)
+        present([marks.upstreamSent, marks.firstByte, marks.firstToken, marks.lastToken, marks.end])
+    }
+
+    private mutating func timings(_ timings: EngineTimings) {
+        present([timings.queue, timings.prefill, timings.decode, timings.firstToken, timings.total])
+    }
+
+    /// A mask of those that are not zero, and these.
+    private mutating func nonzero<let count: Int>(_ values: [count of Int64]) {
+        var mask: UInt64 = 0
+        for index in 0..<count where values[index] != 0 { mask |= 1 << UInt64(index) }
+        unsigned(mask)
+        for index in 0..<count where values[index] != 0 { signed(values[index]) }
+    }
+
+    /// A mask of those that are there, and these.
+    private mutating func present<let count: Int>(_ values: [count of Int64?]) {
+        var mask: UInt64 = 0
+        for index in 0..<count where values[index] != nil { mask |= 1 << UInt64(index) }
+        unsigned(mask)
+        for index in 0..<count { if let value = values[index] { signed(value) } }
     }
 
     mutating func refusals(_ counts: [RefusalCount]) {
@@ -88,28 +126,42 @@ extension ByteWriter {
     }
 }
 
+/// Reads the forms of all versions; what a version did not have yet is as a record just begun has it.
 extension ByteReader {
-    mutating func entry() throws(DecodingFault) -> UsageEntry {
-        let request = try request()
+    mutating func entry(version: UInt8) throws(DecodingFault) -> UsageEntry {
+        UsageEntry(request: try request(version: version), attempts: try attempts(version: version))
+    }
+
+    mutating func progress(version: UInt8) throws(DecodingFault) -> UsageProgress {
+        var progress = UsageProgress(
+            requestID: try id(), contentEvents: try signed(), buckets: try buckets(version: version))
+        guard version > 1 else { return progress }
+        progress.units = try units()
+        progress.attempts = try attempts(version: version)
+        return progress
+    }
+
+    private mutating func attempts(version: UInt8) throws(DecodingFault) -> [AttemptRecord] {
         let number = try count(atMost: UsageEntry.attemptsMax)
         var attempts: [AttemptRecord] = []
         attempts.reserveCapacity(number)
-        for _ in 0..<number { attempts.append(try attempt()) }
-        return UsageEntry(request: request, attempts: attempts)
+        for _ in 0..<number { attempts.append(try attempt(version: version)) }
+        return attempts
     }
 
-    private mutating func request() throws(DecodingFault) -> RequestRecord {
+    private mutating func request(version: UInt8) throws(DecodingFault) -> RequestRecord {
         var record = RequestRecord(
             id: try id(), accountID: try id(), tenantID: try id(), projectID: try id(), keyID: try id(),
-            subscriptionID: try id(),
-            surface: try code { Operation(code: $0).flatMap(Surface.init(firstVersionOperation:)) },
-            modelRequested: try text())
+            subscriptionID: try id(), surface: try version > 1 ? code(Surface.init(code:)) : firstVersionSurface(),
+            modelRequested: "")
+        if version > 1 { record.idempotencyDigest = try blob() }
+        record.modelRequested = try text()
         record.tierRequested = try text()
         record.isStream = try flag()
         record.outcome = try code(RequestOutcome.init(code:))
         record.httpStatus = try int32()
         record.reason = try text()
-        record.marks = try marks()
+        record.marks = try marks(version: version)
         for _ in 0..<(try count(atMost: Tag.countMax)) {
             let name = try text()
             record.tags.append(Tag(name: name, value: try text()))
@@ -118,7 +170,7 @@ extension ByteReader {
         return record
     }
 
-    private mutating func attempt() throws(DecodingFault) -> AttemptRecord {
+    private mutating func attempt(version: UInt8) throws(DecodingFault) -> AttemptRecord {
         let id: AttemptID = try id()
         let number = try int32()
         let backend = try text()
@@ -128,7 +180,7 @@ extension ByteReader {
             id: id, number: number, backend: backend, upstreamModel: upstreamModel, priceKey: try text())
         record.modelServed = modelServed
         record.tierServed = try optionalText()
-        record.buckets = try buckets()
+        record.buckets = try buckets(version: version)
         record.usageSource = try code(UsageSource.init(code:))
         record.usageComplete = try flag()
         record.contradiction = try optionalText()
@@ -137,25 +189,69 @@ extension ByteReader {
         record.upstreamStatus = try int32()
         record.upstreamID = try optionalText()
         record.contentEvents = try signed()
-        record.marks = try marks()
+        record.marks = try marks(version: version)
         record.isDelivered = try flag()
         record.hardware = try text()
         record.quantisation = try text()
         record.rawUsage = try blob()
+        guard version > 1 else { return record }
+        record.kind = try code(InferenceKind.init(code:))
+        record.units = try units()
+        record.timings = try timings()
+        record.isBatch = try flag()
+        record.region = try text()
+        record.engineCost = try optionalText()
         return record
     }
 
-    mutating func buckets() throws(DecodingFault) -> TokenBuckets {
-        TokenBuckets(
-            inputUncached: try signed(), cacheRead: try signed(), cacheWriteFiveMinutes: try signed(),
-            cacheWriteHour: try signed(), cacheWriteLong: try signed(), outputVisible: try signed(),
-            outputReasoning: try signed())
+    private mutating func buckets(version: UInt8) throws(DecodingFault) -> TokenBuckets {
+        guard version > 1 else { return try firstVersionBuckets() }
+        let values: [15 of Int64] = try nonzero()
+        return TokenBuckets(
+            inputUncached: values[0], inputAudio: values[7], inputImage: values[6], inputVideo: values[10],
+            cacheRead: values[2], cacheReadAudio: values[11], cacheReadImage: values[12], cacheReadVideo: values[13],
+            cacheWriteFiveMinutes: values[4], cacheWriteHour: values[5], cacheWriteLong: values[9],
+            outputVisible: values[1], outputAudio: values[8], outputImage: values[14], outputReasoning: values[3])
     }
 
-    private mutating func marks() throws(DecodingFault) -> TimeMarks {
-        TimeMarks(
-            upstreamSent: try optionalSigned(), firstByte: try optionalSigned(), firstToken: try optionalSigned(),
-            lastToken: try optionalSigned(), end: try optionalSigned())
+    private mutating func units() throws(DecodingFault) -> UsageUnits {
+        let values: [5 of Int64] = try nonzero()
+        return UsageUnits(
+            images: values[0], audioMilliseconds: values[1], characters: values[2], searches: values[3],
+            computeMilliseconds: values[4])
+    }
+
+    private mutating func marks(version: UInt8) throws(DecodingFault) -> TimeMarks {
+        guard version > 1 else { return try firstVersionMarks() }
+        let values: [5 of Int64?] = try present()
+        return TimeMarks(
+            upstreamSent: values[0], firstByte: values[1], firstToken: values[2], lastToken: values[3], end: values[4])
+    }
+
+    private mutating func timings() throws(DecodingFault) -> EngineTimings {
+        let values: [5 of Int64?] = try present()
+        return EngineTimings(
+            queue: values[0], prefill: values[1], decode: values[2], firstToken: values[3], total: values[4])
+    }
+
+    private mutating func nonzero<let count: Int>() throws(DecodingFault) -> [count of Int64] {
+        let mask = try mask(of: count)
+        var values = [count of Int64](repeating: 0)
+        for index in 0..<count where mask & 1 << UInt64(index) != 0 { values[index] = try signed() }
+        return values
+    }
+
+    private mutating func present<let count: Int>() throws(DecodingFault) -> [count of Int64?] {
+        let mask = try mask(of: count)
+        var values = [count of Int64?](repeating: nil)
+        for index in 0..<count where mask & 1 << UInt64(index) != 0 { values[index] = try signed() }
+        return values
+    }
+
+    private mutating func mask(of count: Int) throws(DecodingFault) -> UInt64 {
+        let mask = try unsigned()
+        guard mask < 1 << UInt64(count) else { throw DecodingFault(reason: "a mask names fields that are unknown") }
+        return mask
     }
 
     mutating func refusals() throws(DecodingFault) -> [RefusalCount] {
@@ -169,7 +265,7 @@ extension ByteReader {
         return counts
     }
 
-    private mutating func code<Value>(_ make: (UInt8) -> Value?) throws(DecodingFault) -> Value {
+    mutating func code<Value>(_ make: (UInt8) -> Value?) throws(DecodingFault) -> Value {
         let code = try byte()
         guard let value = make(code) else { throw DecodingFault(reason: "code \(code) of \(Value.self) is unknown") }
         return value

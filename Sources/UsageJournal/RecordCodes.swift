@@ -13,13 +13,41 @@ extension CodedCase {
     }
 }
 
-extension Metering.Operation: CodedCase {
+extension Surface: CodedCase {
     var code: UInt8 {
         switch self {
-        case .chat: 1
-        case .textCompletion: 2
+        case .chatCompletions: 1
+        case .completions: 2
         case .embeddings: 3
-        default: 0
+        case .responses: 4
+        case .imageGenerations: 5
+        case .audioTranscriptions: 6
+        case .audioSpeech: 7
+        case .rerank: 8
+        case .messages: 9
+        case .countTokens: 10
+        case .tgiGenerate: 11
+        case .tritonGenerate: 12
+        case .replicatePredictions: 13
+        case .geminiGenerate: 14
+        case .bedrockConverse: 15
+        case .bedrockInvoke: 16
+        case .sageMakerInvocations: 17
+        case .files: 18
+        case .batches: 19
+        }
+    }
+}
+
+extension InferenceKind: CodedCase {
+    var code: UInt8 {
+        switch self {
+        case .primary: 1
+        case .fallback: 2
+        case .compaction: 3
+        case .advisor: 4
+        case .component: 5
+        case .batchItem: 6
         }
     }
 }

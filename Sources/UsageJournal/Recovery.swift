@@ -72,7 +72,9 @@ struct Recovery {
         switch entry {
         case .open(let entry):
             running[entry.request.id] = Running(entry: entry, progress: nil, order: report.recordsRead)
-        case .progress(let progress): running[progress.requestID]?.progress = progress
+        case .progress(let progress):
+            if !progress.attempts.isEmpty { running[progress.requestID]?.entry.attempts = progress.attempts }
+            running[progress.requestID]?.progress = progress
         case .close(let entry): running[entry.request.id] = nil
         case .heartbeat, .refusals, .epochStart: break
         }
@@ -85,7 +87,7 @@ extension Recovery {
         report.lostRequests = lostEntries().map { entry in
             RecoveryReport.LostRequest(
                 id: entry.request.id, acceptedAt: entry.request.acceptedAt,
-                contentEvents: entry.attempts.first?.contentEvents ?? 0)
+                contentEvents: entry.attempts.last?.contentEvents ?? 0)
         }
         guard lastNumber > 0, !isFinished else { return }
         if let tail = report.tornTail { _ = try directory.quarantine(tail, suffix: "torn") }
@@ -129,17 +131,16 @@ extension Recovery {
             var entry = running.entry
             entry.request.outcome = .gatewayLost
             entry.request.reason = "gateway_lost"
-            for index in entry.attempts.indices {
-                entry.attempts[index].termination = .gatewayLost
-                entry.attempts[index].usageComplete = false
-            }
-            if let progress = running.progress, let last = entry.attempts.indices.last {
+            // Attempts before the last one had ended, and say how.
+            guard let last = entry.attempts.indices.last else { return entry }
+            entry.attempts[last].termination = .gatewayLost
+            entry.attempts[last].usageComplete = false
+            if let progress = running.progress {
                 entry.attempts[last].contentEvents = progress.contentEvents
                 entry.attempts[last].buckets = progress.buckets
+                entry.attempts[last].units = progress.units
             }
-            for index in entry.attempts.indices where entry.attempts[index].contentEvents > 0 {
-                entry.attempts[index].usageSource = .estimated
-            }
+            if entry.attempts[last].contentEvents > 0 { entry.attempts[last].usageSource = .estimated }
             return entry
         }
     }

@@ -47,7 +47,8 @@ import Testing
             #expect(try decode(salt.open(entry)) == .entry(.open(entry)), "seed \(seed)")
             #expect(try decode(salt.close(entry)) == .entry(.close(entry)), "seed \(seed)")
             let progress = UsageProgress(
-                requestID: entry.request.id, contentEvents: generator.number(), buckets: generator.buckets())
+                requestID: entry.request.id, contentEvents: generator.number(), buckets: generator.buckets(),
+                units: generator.units(), attempts: generator.maybe { $0.entry().attempts } ?? [])
             #expect(try decode(salt.progress(progress)) == .entry(.progress(progress)), "seed \(seed)")
             let refusals = (0..<5).map { _ in generator.refusal() }
             #expect(try decode(salt.refusals(refusals)) == .entry(.refusals(refusals)), "seed \(seed)")
@@ -77,12 +78,14 @@ import Testing
             let payload = (0..<Int.random(in: 0...400, using: &generator)).map { _ in
                 UInt8.random(in: 0...(Bool.random(using: &generator) ? 255 : 3), using: &generator)
             }
-            for kind in UInt8(0)...9 { _ = try? DecodedFrame(kind: kind, version: 1, payload: payload) }
+            for kind in UInt8(0)...9 {
+                for version in UInt8(1)...2 { _ = try? DecodedFrame(kind: kind, version: version, payload: payload) }
+            }
         }
     }
 
     @Test func `what a newer version wrote is recognised, not guessed at`() throws {
-        guard case .newer = try DecodedFrame(kind: 3, version: 2, payload: [1]) else {
+        guard case .newer = try DecodedFrame(kind: 3, version: 3, payload: [1]) else {
             Issue.record("a newer version was read")
             return
         }
@@ -90,6 +93,38 @@ import Testing
             Issue.record("a newer kind was read")
             return
         }
+    }
+
+    @Test func `a case keeps a number of its own`() {
+        func distinct<Value: CodedCase>(_ type: Value.Type) -> Bool {
+            let codes = type.allCases.map(\.code)
+            return Set(codes).count == codes.count && !codes.contains(0)
+        }
+        #expect(distinct(Surface.self) && distinct(InferenceKind.self) && distinct(UsageSource.self))
+        #expect(distinct(Termination.self) && distinct(RequestOutcome.self))
+    }
+
+    @Test func `what a record does not have costs a byte a group`() throws {
+        var entry = FirstVersion.entry
+        entry.attempts = [
+            AttemptRecord(id: entry.attempts[0].id, backend: "east", upstreamModel: "m", priceKey: "m")
+        ]
+        let bare = salt.close(entry).count
+        entry.attempts[0].buckets = TokenBuckets(inputUncached: 40, outputVisible: 60)
+        #expect(salt.close(entry).count == bare + 2)
+        entry.attempts[0].buckets.inputAudio = 1
+        // One byte for the count, one because the mask is longer.
+        #expect(salt.close(entry).count == bare + 4)
+        entry.attempts[0].units.images = 1
+        entry.attempts[0].timings.queue = 30
+        #expect(salt.close(entry).count == bare + 6)
+    }
+
+    @Test func `a mask that names fields which do not exist is refused`() {
+        let payload = Array(salt.progress(FirstVersion.progress)[Frame.headerBytes...])
+        // After id and count of events comes the mask of the buckets: 15 of them exist.
+        let beyond = Array(payload[..<17]) + [0x80, 0x80, 0x02] + Array(payload[18...])
+        #expect(throws: DecodingFault.self) { try DecodedFrame(kind: 2, version: 2, payload: beyond) }
     }
 
     @Test func `an ordinary close record stays below a kilobyte`() {

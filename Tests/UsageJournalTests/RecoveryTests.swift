@@ -63,6 +63,32 @@ import Testing
         recovered.close()
     }
 
+    @Test mutating func `the tries of a lost request keep their own ends, and only the running one is lost`() throws {
+        let (journal, _) = try Journal.open(configuration())
+        let opened = generator.entry(attempts: 1...1)
+        var tried = generator.entry(attempts: 2...2).attempts
+        tried[0].termination = .timeout
+        tried[1].usageSource = .nothing
+        _ = try journal.appendOpen(opened)
+        try journal.appendProgress(
+            UsageProgress(
+                requestID: opened.request.id, contentEvents: 0, buckets: TokenBuckets(), attempts: tried))
+        let units = UsageUnits(images: 2)
+        try journal.appendProgress(
+            UsageProgress(
+                requestID: opened.request.id, contentEvents: 4, buckets: TokenBuckets(outputVisible: 4), units: units))
+        journal.abandon()
+
+        let (recovered, report) = try Journal.open(configuration())
+        recovered.close()
+        #expect(report.lostRequests.map(\.contentEvents) == [4])
+        let lost = try #require(try readAll(directory.path).closed.first)
+        #expect(lost.attempts.count == 2 && lost.attempts[0] == tried[0])
+        #expect(lost.attempts[1].id == tried[1].id && lost.attempts[1].termination == .gatewayLost)
+        #expect(lost.attempts[1].buckets == TokenBuckets(outputVisible: 4) && lost.attempts[1].units == units)
+        #expect(lost.attempts[1].usageSource == .estimated)
+    }
+
     @Test mutating func `opening again adds nothing but the epoch`() throws {
         let (journal, _) = try Journal.open(configuration())
         for _ in 0..<3 { _ = try journal.appendOpen(generator.entry(attempts: 1...1)) }
@@ -250,7 +276,7 @@ import Testing
         let end = Int(journal.writtenPosition.offset)
         journal.abandon()
         var frame = FrameSalt(journal.id).frame(.heartbeat, reserving: 9) { $0.byte(1) }
-        frame[5] = 2
+        frame[5] = 3
         let checksum = frame.withUnsafeBytes { FrameSalt(journal.id).checksum(of: $0) }
         for index in 0..<4 { frame[6 + index] = UInt8(truncatingIfNeeded: checksum >> (8 * UInt32(index))) }
         var bytes = Bytes.read(segment(1))

@@ -52,8 +52,22 @@ extension SeededGenerator {
 
     mutating func buckets() -> TokenBuckets {
         TokenBuckets(
-            inputUncached: number(), cacheRead: number(), cacheWriteFiveMinutes: number(), cacheWriteHour: number(),
-            cacheWriteLong: number(), outputVisible: number(), outputReasoning: number())
+            inputUncached: number(), inputAudio: number(), inputImage: number(), inputVideo: number(),
+            cacheRead: number(), cacheReadAudio: number(), cacheReadImage: number(), cacheReadVideo: number(),
+            cacheWriteFiveMinutes: number(), cacheWriteHour: number(), cacheWriteLong: number(),
+            outputVisible: number(), outputAudio: number(), outputImage: number(), outputReasoning: number())
+    }
+
+    mutating func units() -> UsageUnits {
+        UsageUnits(
+            images: number(), audioMilliseconds: number(), characters: number(), searches: number(),
+            computeMilliseconds: number())
+    }
+
+    mutating func timings() -> EngineTimings {
+        EngineTimings(
+            queue: maybe { $0.number() }, prefill: maybe { $0.number() }, decode: maybe { $0.number() },
+            firstToken: maybe { $0.number() }, total: maybe { $0.number() })
     }
 
     mutating func marks() -> TimeMarks {
@@ -79,6 +93,12 @@ extension SeededGenerator {
         attempt.contentEvents = self.number()
         attempt.marks = marks()
         attempt.isDelivered = .random(using: &self)
+        attempt.kind = one(of: InferenceKind.self) ?? .primary
+        attempt.units = units()
+        attempt.timings = timings()
+        attempt.isBatch = .random(using: &self)
+        attempt.region = text(atMost: 12)
+        attempt.engineCost = maybe { $0.text(atMost: 12) }
         attempt.rawUsage = (0..<Int.random(in: 0...300, using: &self)).map { _ in .random(in: 0...255, using: &self) }
         return attempt
     }
@@ -87,8 +107,9 @@ extension SeededGenerator {
         let request = RequestRecord(
             id: RequestID(uuid()), accountID: AccountID(uuid()), tenantID: TenantID(uuid()),
             projectID: ProjectID(uuid()), keyID: KeyID(uuid()), subscriptionID: SubscriptionID(uuid()),
-            surface: [.chatCompletions, .completions, .embeddings][Int.random(in: 0..<3, using: &self)],
-            modelRequested: text(atMost: 40),
+            surface: one(of: Surface.self) ?? .messages, modelRequested: text(atMost: 40),
+            idempotencyDigest: maybe { generator in (0..<16).map { _ in .random(in: 0...255, using: &generator) } }
+                ?? [],
             tierRequested: text(atMost: 10), isStream: .random(using: &self),
             outcome: one(of: RequestOutcome.self) ?? .success, httpStatus: .random(in: .min ... .max, using: &self),
             reason: text(atMost: 20), marks: marks(),
