@@ -18,3 +18,25 @@ public enum PercentEncoding {
         return String(validating: bytes, as: UTF8.self)
     }
 }
+
+extension PercentEncoding {
+    /// The UTF-8 bytes of `text` with all but the unreserved characters (letters, digits, `-`, `.`, `_`, `~`) escaped in
+    /// uppercase: fit for one segment of a path, or one name or value of a query.
+    public static func encoded(_ text: some StringProtocol) -> String {
+        let digits: StaticString = "0123456789ABCDEF"
+        var bytes: [UInt8] = []
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                bytes.append(byte)
+            default:
+                bytes.append(UInt8(ascii: "%"))
+                bytes.append(digits.utf8Start[Int(byte >> 4)])
+                bytes.append(digits.utf8Start[Int(byte & 15)])
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
