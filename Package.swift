@@ -41,6 +41,7 @@ let package = Package(
             swiftSettings: settings),
         // ports
         .target(name: "Engines", dependencies: ["Identity", "Metering"], swiftSettings: settings),
+        .target(name: "HTTP1", swiftSettings: settings),
         // adapters
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(name: "Postgres", dependencies: ["CLibPQ"], swiftSettings: settings),
@@ -69,7 +70,7 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Accounts", "Engines", "Identity", "Metering", "Telemetry", "UsageJournal",
+                "Accounts", "Engines", "HTTP1", "Identity", "Metering", "Telemetry", "UsageJournal",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -186,6 +187,15 @@ let package = Package(
             name: "EnginesTests", dependencies: ["Engines", "Identity", "Metering", "TestSupport"],
             swiftSettings: settings),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"], swiftSettings: settings),
+        .testTarget(
+            name: "HTTP1Tests",
+            dependencies: [
+                "HTTP1", "NaiveArithmetic",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: settings),
         .testTarget(
             name: "GatewayTests",
             dependencies: [

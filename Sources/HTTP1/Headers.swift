@@ -1,0 +1,114 @@
+/// The fields of a message's head: one copy of the head's bytes, and where in it each name and value stands. Looking
+/// one up allocates nothing; names are compared without regard to case and kept as they came.
+public struct Headers: Sendable {
+    /// Where a field stands among the head's bytes.
+    struct Field: Sendable {
+        let nameStart: UInt32
+        let nameEnd: UInt32
+        let valueStart: UInt32
+        let valueEnd: UInt32
+
+        init(name: Range<Int>, value: Range<Int>) {
+            nameStart = UInt32(truncatingIfNeeded: name.lowerBound)
+            nameEnd = UInt32(truncatingIfNeeded: name.upperBound)
+            valueStart = UInt32(truncatingIfNeeded: value.lowerBound)
+            valueEnd = UInt32(truncatingIfNeeded: value.upperBound)
+        }
+
+        var name: Range<Int> { Int(nameStart)..<Int(nameEnd) }
+        var value: Range<Int> { Int(valueStart)..<Int(valueEnd) }
+    }
+
+    /// The whole head, its start line included.
+    let bytes: [UInt8]
+    let fields: [Field]
+
+    init(bytes: [UInt8], fields: [Field]) {
+        self.bytes = bytes
+        self.fields = fields
+    }
+
+    /// No fields.
+    public init() { self.init(bytes: [], fields: []) }
+
+    /// These fields, taken as they are: for what the program itself writes.
+    public init(_ pairs: [(name: String, value: String)]) {
+        var bytes: [UInt8] = []
+        var fields: [Field] = []
+        for (name, value) in pairs {
+            let start = bytes.count
+            bytes.append(contentsOf: name.utf8)
+            let end = bytes.count
+            bytes.append(contentsOf: value.utf8)
+            fields.append(Field(name: start..<end, value: end..<bytes.count))
+        }
+        self.init(bytes: bytes, fields: fields)
+    }
+
+    /// How many fields there are.
+    public var count: Int { fields.count }
+
+    /// Calls `body` with the name and the value of each field, as they came, in their order.
+    public func forEach(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void) {
+        bytes.withUnsafeBytes { bytes in
+            for field in fields {
+                body(
+                    UnsafeRawBufferPointer(rebasing: bytes[field.name]),
+                    UnsafeRawBufferPointer(rebasing: bytes[field.value]))
+            }
+        }
+    }
+
+    /// Whether there is a field of this name, which is written in lower case.
+    public func contains(_ name: StaticString) -> Bool { firstIndex(of: name) != nil }
+
+    /// The value of the first field of this name, which is written in lower case. Bytes that are no UTF-8 become
+    /// U+FFFD.
+    public func first(_ name: StaticString) -> String? { withFirst(name) { String(decoding: $0, as: UTF8.self) } }
+
+    /// Calls `body` with the value of the first field of this name, which is written in lower case; nil without one.
+    public func withFirst<Result>(
+        _ name: StaticString, _ body: (UnsafeRawBufferPointer) -> Result
+    ) -> Result? {
+        guard let index = firstIndex(of: name) else { return nil }
+        return bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[fields[index].value])) }
+    }
+
+    /// The values of all fields of this name, which is written in lower case, in their order.
+    public func all(_ name: StaticString) -> [String] {
+        bytes.withUnsafeBytes { bytes in
+            fields.filter { bytes.equalsIgnoringCase(name, in: $0.name) }.map { bytes.text($0.value) }
+        }
+    }
+
+    /// Whether the first field of this name has this value, both written in lower case, in any case.
+    public func first(_ name: StaticString, is value: StaticString) -> Bool {
+        guard let index = firstIndex(of: name) else { return false }
+        return bytes.withUnsafeBytes { $0.equalsIgnoringCase(value, in: fields[index].value) }
+    }
+
+    /// Whether a `connection` field names the field `name`: then it belongs to this connection alone and is not passed
+    /// on (RFC 9110, section 7.6.1).
+    public func connectionNames(_ name: UnsafeRawBufferPointer) -> Bool {
+        bytes.withUnsafeBytes { bytes in
+            var isNamed = false
+            for field in fields where bytes.equalsIgnoringCase("connection", in: field.name) {
+                bytes.forEachListMember(in: field.value) { member in
+                    if member.count == name.count,
+                        zip(bytes[member], name).allSatisfy({ $0.lowercased == $1.lowercased })
+                    {
+                        isNamed = true
+                    }
+                }
+            }
+            return isNamed
+        }
+    }
+
+    private func firstIndex(of name: StaticString) -> Int? {
+        bytes.withUnsafeBytes { bytes in
+            for index in fields.indices where bytes.equalsIgnoringCase(name, in: fields[index].name) { return index }
+            return nil
+        }
+    }
+}
