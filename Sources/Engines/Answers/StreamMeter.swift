@@ -17,56 +17,51 @@ public struct StreamMeter: Sendable {
     /// What the stream has said so far.
     public private(set) var facts = AnswerFacts()
 
+    /// Of the event read last: bytes that the client did not ask for.
+    private(set) var cutRange: Range<Int>?
+    /// Of the event read last: just inside the closing brace of its usage object.
+    private(set) var usageEnd: Int?
+
     private let choiceCount: Int64
+    private let cutsUsage: Bool
     private var choiceUsage = ChoiceUsage()
 
     /// A meter at the start of a stream that will have so many choices.
-    public init(choiceCount: Int64 = 1) { self.choiceCount = choiceCount }
+    public init(choiceCount: Int64 = 1) { self.init(choiceCount: choiceCount, cutsUsage: false) }
+
+    /// A meter that finds running counts of usage to be cut out (`cutsUsage`).
+    init(choiceCount: Int64, cutsUsage: Bool) {
+        self.choiceCount = choiceCount
+        self.cutsUsage = cutsUsage
+    }
 
     /// Notes an event that was too long to be looked at.
     public mutating func skipEvent() { facts.unreadCount += 1 }
 
     /// Reads one event: all its lines, with or without the empty line at its end.
     public mutating func read(event bytes: UnsafeRawBufferPointer) -> StreamEvent {
-        var lines = EventLines(bytes: bytes)
-        var data: Range<Int>?
-        var joined: [UInt8]?
-        var isErrorEvent = false
-        while let field = lines.next() {
-            switch field.kind {
-            case .data:
-                if let first = data {
-                    // Several data lines are one text with line feeds between: rare, so it may cost a copy.
-                    if joined == nil { joined = Array(bytes[first]) }
-                    joined?.append(0x0A)
-                    joined?.append(contentsOf: bytes[field.value])
-                } else {
-                    data = field.value
-                }
-            case .event: isErrorEvent = bytes.equals("error", in: field.value)
-            case .other: break
-            }
-        }
-        guard let data else { return .other }
-        let event = joined?.withUnsafeBytes { read(data: $0) } ?? read(data: bytes.part(data))
-        guard isErrorEvent else { return event }
-        facts.hasError = true
-        return .error
+        StreamedEvent.withServerSentEvent(bytes) { read($0) } ?? .other
     }
 
-    private mutating func read(data bytes: UnsafeRawBufferPointer) -> StreamEvent {
-        if bytes.equals("[DONE]", in: bytes.trimmedRange) {
+    /// The stream is over.
+    mutating func finish() {}
+
+    private mutating func read(_ event: StreamedEvent) -> StreamEvent {
+        if event.isDone {
             facts.isTerminated = true
             return .terminator
         }
         do throws(JSONScanError) {
-            var chunk = ChunkReader(bytes: bytes)
+            var chunk = ChunkReader(bytes: event.data)
             try chunk.read()
-            return take(chunk)
+            let meaning = take(chunk)
+            guard event.isNamed("error") else { return meaning }
         } catch {
             facts.unreadCount += 1
-            return .other
+            guard event.isNamed("error") else { return .other }
         }
+        facts.hasError = true
+        return .error
     }
 
     private mutating func take(_ chunk: ChunkReader) -> StreamEvent {
@@ -109,44 +104,6 @@ private struct ChoiceUsage: Sendable {
         total?.completionTokens = completionTokens
         if usage.reasoningTokens != nil { total?.reasoningTokens = reasoningTokens }
         total?.totalTokens = nil
-    }
-}
-
-extension UnsafeRawBufferPointer {
-    /// Everything but white space at either end.
-    fileprivate var trimmedRange: Range<Int> {
-        func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
-        var start = 0
-        var end = count
-        while start < end, isSpace(self[start]) { start += 1 }
-        while end > start, isSpace(self[end - 1]) { end -= 1 }
-        return start..<end
-    }
-}
-
-/// The lines of one event as fields.
-private struct EventLines {
-    enum Kind { case data, event, other }
-
-    let bytes: UnsafeRawBufferPointer
-    private var offset = 0
-
-    init(bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
-
-    mutating func next() -> (kind: Kind, value: Range<Int>)? {
-        guard offset < bytes.count else { return nil }
-        let end = bytes.firstIndexOfLineEnd(from: offset)
-        let line = offset..<end
-        offset = end + 1
-        if bytes.hasBytes("data:", at: line.lowerBound) { return (.data, value(of: line, after: 5)) }
-        if bytes.hasBytes("event:", at: line.lowerBound) { return (.event, value(of: line, after: 6)) }
-        return (.other, line)
-    }
-
-    private func value(of line: Range<Int>, after prefix: Int) -> Range<Int> {
-        var start = line.lowerBound + prefix
-        if start < line.upperBound, bytes[start] == 0x20 { start += 1 }
-        return start..<line.upperBound
     }
 }
 

@@ -8,6 +8,8 @@ public struct InferenceRequest: Sendable {
     public internal(set) var isStream = false
     /// Whether the client asked for the usage chunk (`stream_options.include_usage`).
     public internal(set) var wantsUsageChunk = false
+    /// Whether the client asked for a count in each chunk (`stream_options.continuous_usage_stats`).
+    public internal(set) var wantsContinuousUsage = false
     /// The smaller of `max_tokens` and `max_completion_tokens`; nil when neither is given.
     public internal(set) var outputTokensMax: Int64?
     /// How many choices the answer will have: `n` for each prompt.
@@ -19,8 +21,19 @@ public struct InferenceRequest: Sendable {
     /// Bytes of UTF-8 of all text in the prompt, plus `UsageEstimate.bytesPerToken` for each token given as a number.
     public internal(set) var promptTextBytes: Int64 = 0
 
-    /// Where the value of `model` stands, with its quotes.
+    /// The call of a system's own API that this is; nil for the surfaces that all systems share.
+    public internal(set) var native: NativeCall?
+    /// What the answer will come to beside tokens, as far as the request alone decides: characters to read out.
+    public internal(set) var units = UsageUnits()
+    /// The form of a transcription that has no room for usage (`text`, `srt`, `vtt`), else nil.
+    public internal(set) var responseFormat: String?
+
+    /// Where the model's name stands in the body, and how; empty where the path names it.
     var modelRange = 0..<0
+    /// Whether the name stands there as it is (a part of a form), or as a JSON string with its quotes.
+    var isModelPlain = false
+    /// Where members may be written into nested objects that ask for usage (`parameters` of TGI and Triton).
+    var parameters = UsageParameters.absent
     /// The offset just inside the outermost brace.
     var insideStart = 0
     var streamOptions = StreamOptions.absent
@@ -29,6 +42,15 @@ public struct InferenceRequest: Sendable {
 
     /// What is asked for.
     public var operation: Operation { surface.operation }
+
+    /// What a request has of the options by which TGI and Triton report usage.
+    enum UsageParameters: Hashable, Sendable {
+        case absent
+        /// Written as `null`.
+        case null(Range<Int>)
+        /// An object; the offset just inside its brace.
+        case object(insideStart: Int, isEmpty: Bool)
+    }
 
     /// Where `include_usage` has to be written.
     enum StreamOptions: Sendable {

@@ -25,6 +25,16 @@ extension InferenceRequest {
     }
 }
 
+extension InferenceRequest {
+    /// Reads the body of a call of a system's own API; the path may have named model and stream already.
+    public init(reading body: UnsafeRawBufferPointer, native call: NativeCall) throws(RequestError) {
+        self.init(surface: call.surface)
+        native = call
+        model = call.model ?? ""
+        isStream = call.isStream
+    }
+}
+
 private enum ReadingError: Error {
     case json(JSONScanError)
     case refused(RequestError)

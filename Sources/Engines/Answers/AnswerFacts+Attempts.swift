@@ -1,0 +1,145 @@
+public import Identity
+public import Metering
+
+extension AnswerFacts {
+    /// The records of an answer: `base` completed, and after it one for each inference inside the answer that the
+    /// engine's usage of the answer itself leaves out.
+    ///
+    /// - Parameters:
+    ///   - base: the attempt as it stands, with its termination.
+    ///   - isCut: whether the answer ended early, so that its last count is not the last word.
+    ///   - priceKey: under which key plans price a model that an inner inference names; nil for the answer's own key.
+    ///   - newID: an id for each further record.
+    public func attempts(
+        completing base: AttemptRecord, request: InferenceRequest, isCut: Bool,
+        priceKey: (_ model: String) -> String?, newID: () -> AttemptID
+    ) -> [AttemptRecord] {
+        var primary = base
+        fill(
+            &primary, operation: request.operation, promptTextBytes: request.promptTextBytes, isCut: isCut,
+            units: request.units)
+        guard !inferences.isEmpty else { return [primary] }
+        return [primary]
+            + inferences.prefix(AnswerFacts.inferencesMax).map { inner in
+                var attempt = primary
+                attempt.id = newID()
+                attempt.kind = inner.kind
+                attempt.units = UsageUnits()
+                attempt.timings = inner.usage.timings
+                attempt.engineCost = inner.usage.engineCost
+                attempt.contentEvents = 0
+                attempt.rawUsage = inner.usage.raw
+                attempt.buckets = TokenBuckets()
+                attempt.contradiction = nil
+                attempt.usageSource = .engine
+                attempt.usageComplete = !isCut
+                if let model = inner.model {
+                    attempt.modelServed = model
+                    attempt.priceKey = priceKey(model) ?? base.priceKey
+                }
+                if let tier = inner.serviceTier { attempt.tierServed = tier }
+                switch inner.usage.buckets() {
+                case .counted(let buckets): attempt.buckets = buckets
+                case .contradiction(let text): attempt.contradiction = text
+                }
+                return attempt
+            }
+    }
+
+    /// Buckets, source, completeness and contradiction as a record of a delivered answer carries them.
+    ///
+    /// Where the engine left something out, output is the events with content (for a plain answer its text bytes
+    /// divided as the prompt's are) and input is the prompt's text bytes divided by `UsageEstimate.bytesPerToken`. Of a
+    /// cut answer (`isCut`) the events that came after the engine's last count are added to it. `units` are those that
+    /// the request alone decides.
+    public func fill(
+        _ attempt: inout AttemptRecord, operation: Operation, promptTextBytes: Int64, isCut: Bool,
+        units requestUnits: UsageUnits = UsageUnits()
+    ) {
+        if let model { attempt.modelServed = model }
+        attempt.tierServed = serviceTier
+        attempt.finishReason = finishReason
+        attempt.upstreamID = id
+        attempt.contentEvents = contentEvents
+        attempt.rawUsage = usage?.raw ?? []
+        attempt.timings = timings
+        attempt.timings.update(with: usage?.timings ?? EngineTimings())
+        attempt.engineCost = usage?.engineCost
+        attempt.units = units(for: operation, request: requestUnits)
+        if !attempt.units.isPlausible { attempt.contradiction = "a unit is negative or too large" }
+        guard usage != nil || AnswerFacts.isInTokens(operation) else {
+            // Counting a prompt, or looking after a batch, makes nothing; anything else should have said something.
+            let isCounted = !attempt.units.isEmpty || operation == .countTokens || operation == .batch
+            attempt.usageSource = isCounted ? .engine : .estimated
+            attempt.usageComplete = isCounted && !isCut
+            return
+        }
+        fillTokens(&attempt, operation: operation, promptTextBytes: promptTextBytes, isCut: isCut)
+    }
+
+    /// Whether tokens are what such an answer is counted in, so that they are estimated when the engine is silent.
+    private static func isInTokens(_ operation: Operation) -> Bool {
+        switch operation {
+        case .imageGeneration, .transcription, .speech, .rerank, .batch, .prediction, .countTokens: false
+        case .chat, .textCompletion, .embeddings, .generateContent: true
+        }
+    }
+
+    private func units(for operation: Operation, request: UsageUnits) -> UsageUnits {
+        var units = self.units
+        if let inside = usage?.units, !inside.isEmpty {
+            units.audioMilliseconds = max(units.audioMilliseconds, inside.audioMilliseconds)
+            units.searches = max(units.searches, inside.searches)
+            units.computeMilliseconds = max(units.computeMilliseconds, inside.computeMilliseconds)
+        }
+        if operation == .imageGeneration { units.images = max(units.images, items) }
+        units.characters = max(units.characters, request.characters)
+        return units
+    }
+
+    private func fillTokens(
+        _ attempt: inout AttemptRecord, operation: Operation, promptTextBytes: Int64, isCut: Bool
+    ) {
+        guard var usage else {
+            attempt.usageSource = .estimated
+            attempt.usageComplete = false
+            attempt.buckets = TokenBuckets(
+                inputUncached: UsageEstimate.tokens(inTextBytes: promptTextBytes), outputVisible: estimatedOutput)
+            return
+        }
+        let hasNoOutput = operation == .embeddings || operation == .rerank || operation == .countTokens
+        if hasNoOutput { usage.promptTokens = usage.promptTokens ?? usage.totalTokens }
+        let isComplete = usage.isComplete(for: operation)
+        attempt.usageSource = isComplete ? .engine : .estimated
+        attempt.usageComplete = isComplete && !isCut
+        if isCut, uncountedEvents > 0, let counted = usage.completionTokens, counted >= 0 {
+            usage.completionTokens = sum(counted, uncountedEvents)
+            usage.totalTokens = nil
+            attempt.usageSource = .estimated
+        }
+        if usage.promptTokens == nil {
+            let estimate = UsageEstimate.tokens(inTextBytes: promptTextBytes)
+            let cached = sum(usage.cachedTokens ?? 0, usage.cacheWriteTokens ?? 0)
+            usage.promptTokens = usage.rule == .cacheApart ? estimate : max(estimate, cached)
+            usage.totalTokens = nil
+        }
+        if usage.completionTokens == nil, !hasNoOutput {
+            usage.completionTokens = max(estimatedOutput, usage.reasoningTokens ?? 0)
+            usage.totalTokens = nil
+        }
+        switch usage.buckets() {
+        case .counted(let buckets): attempt.buckets = buckets
+        case .contradiction(let text): attempt.contradiction = text
+        }
+    }
+
+    /// What does not fit becomes a count that contradicts itself.
+    private func sum(_ left: Int64, _ right: Int64) -> Int64 {
+        let (sum, overflows) = left.addingReportingOverflow(right)
+        return overflows ? .max : sum
+    }
+
+    private var estimatedOutput: Int64 {
+        contentEvents > 0 ? contentEvents : UsageEstimate.tokens(inTextBytes: textBytes)
+    }
+}

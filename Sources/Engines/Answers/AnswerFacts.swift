@@ -1,0 +1,93 @@
+public import Metering
+
+/// What is known of an answer so far, plain or streamed: usage, names and how it ended.
+public struct AnswerFacts: Hashable, Sendable {
+    /// The answer's own id, such as `chatcmpl-…`; at most `nameBytesMax` bytes.
+    public internal(set) var id: String?
+    /// The model that the engine says served it.
+    public internal(set) var model: String?
+    /// The tier that the engine says served it, in its own words.
+    public internal(set) var serviceTier: String?
+    /// The last finish reason.
+    public internal(set) var finishReason: String?
+    /// Choices that have finished.
+    public internal(set) var finishedChoices: Int64 = 0
+    /// Events with content; zero for a plain answer.
+    public internal(set) var contentEvents: Int64 = 0
+    /// Those among them that came after the engine's last count of its output.
+    public internal(set) var uncountedEvents: Int64 = 0
+    /// Bytes of text that the model wrote in a plain answer.
+    public internal(set) var textBytes: Int64 = 0
+    /// Elements of the array that the answer is about: pictures made, documents ranked.
+    public internal(set) var items: Int64 = 0
+    /// The engine's usage of the answer's own inference; nil when it said nothing.
+    public internal(set) var usage: EngineUsage?
+    /// Inferences inside the answer that `usage` does not include.
+    public internal(set) var inferences: [InnerInference] = []
+    /// What the answer came to beside tokens.
+    public internal(set) var units = UsageUnits()
+    /// The engine's own clock, as it says outside its usage.
+    public internal(set) var timings = EngineTimings()
+    /// Whether an error object came instead of, or inside, the answer.
+    public internal(set) var hasError = false
+    /// What that error said.
+    public internal(set) var error: EngineErrorText?
+    /// Whether the stream's terminator came.
+    public internal(set) var isTerminated = false
+    /// Events or values that could not be read, being malformed or too long.
+    public internal(set) var unreadCount: Int64 = 0
+
+    /// The longest id, model, tier or finish reason that is kept.
+    public static let nameBytesMax = 256
+    /// The most inferences inside one answer that are recorded.
+    public static let inferencesMax = 32
+
+    /// Nothing known yet.
+    public init() {}
+}
+
+/// One inference inside an answer that is priced by itself: a compaction, an advisor, a model of a compound system.
+public struct InnerInference: Hashable, Sendable {
+    public var kind: InferenceKind
+    /// The model that did it; nil for the answer's own.
+    public var model: String?
+    public var usage: EngineUsage
+    /// Nil for the answer's own.
+    public var serviceTier: String?
+
+    /// An inference inside an answer.
+    public init(kind: InferenceKind, model: String?, usage: EngineUsage, serviceTier: String? = nil) {
+        self.kind = kind
+        self.model = model
+        self.usage = usage
+        self.serviceTier = serviceTier
+    }
+}
+
+/// What an engine's error says, as far as its meaning depends on it. Kept in memory only.
+public struct EngineErrorText: Hashable, Sendable {
+    /// `type`, `code`, `status`, `error_type` or an exception's name: the first that was there.
+    public var type: String?
+    public var code: String?
+    /// A status inside the error, such as SageMaker's `OriginalStatusCode`.
+    public var status: Int?
+    /// At most `messageBytesMax` bytes.
+    public var message: String?
+    /// Gemini's `RetryInfo.retryDelay`.
+    public var retryMilliseconds: Int64?
+
+    /// The most of a message that is kept.
+    public static let messageBytesMax = 2048
+
+    /// An error that says so much.
+    public init(
+        type: String? = nil, code: String? = nil, status: Int? = nil, message: String? = nil,
+        retryMilliseconds: Int64? = nil
+    ) {
+        self.type = type
+        self.code = code
+        self.status = status
+        self.message = message
+        self.retryMilliseconds = retryMilliseconds
+    }
+}

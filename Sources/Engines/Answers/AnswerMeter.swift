@@ -1,0 +1,111 @@
+/// The headers of an answer, by lowercase name; whatever HTTP library holds them.
+public protocol HeaderLookup {
+    /// The first value of a header.
+    func first(_ lowercaseName: String) -> String?
+}
+
+/// How an answer's body is cut into pieces that mean something on their own.
+public enum AnswerFraming: Hashable, Sendable {
+    /// One document, read as it comes and understood at its end.
+    case plain
+    /// Server-sent events.
+    case serverSentEvents
+    /// `application/vnd.amazon.eventstream`.
+    case awsEventStream
+    /// A JSON array whose elements come one by one (Gemini without `alt=sse`).
+    case jsonArray
+}
+
+/// Reads one answer of an engine, whatever its dialect: what is usage, what is content, where it ends.
+///
+/// Made when the head of the answer has come. Plain answers are shown with `read(piece:)`, others event by event as
+/// `AnswerSplitter` cuts them; then `finish()`. What has been understood so far stands in `facts` at any time.
+public struct AnswerMeter: Sendable {
+    public let framing: AnswerFraming
+    /// Of the event read last: the bytes that the client did not ask for and must not see (a count of
+    /// `continuous_usage_stats`); nil when there are none.
+    public var cutRange: Range<Int>? { native == nil && framing != .plain ? stream.cutRange : nil }
+    /// Just inside the closing brace of a usage object, where the gateway may write members of its own; nil when there
+    /// is none. Of a stream counted in the event read last, of a plain answer in all its bytes.
+    public var usageEnd: Int? {
+        if framing == .plain { return plain.usageEnd }
+        return native?.usageEnd ?? stream.usageEnd
+    }
+
+    private var plain: PlainAnswerMeter
+    private var stream: StreamMeter
+    /// Reads events outside the OpenAI family.
+    private var native: (any AnswerReader)?
+    private var nativeFacts = AnswerFacts()
+
+    /// A meter for the answer that began with this head.
+    public init(
+        request: InferenceRequest, backend: Backend, status: Int, headers: some HeaderLookup
+    ) {
+        let type = headers.first("content-type")?.lowercased() ?? ""
+        let isSuccess = (200..<300).contains(status)
+        stream = StreamMeter(
+            choiceCount: request.choiceCount,
+            cutsUsage: backend.settings.counting == .continuous && !request.wantsContinuousUsage)
+        if case (let framing, var reader)? = NativeReaders.reader(
+            for: request, backend: backend, isSuccess: isSuccess, contentType: type)
+        {
+            self.framing = framing
+            if framing == .plain {
+                plain = PlainAnswerMeter(reader: reader, status: status, headers: headers)
+            } else {
+                plain = PlainAnswerMeter()
+                reader.begin(status: status, headers: headers, facts: &nativeFacts)
+                native = reader
+            }
+            return
+        }
+        framing = isSuccess && type.hasPrefix("text/event-stream") ? .serverSentEvents : .plain
+        plain = PlainAnswerMeter(
+            reader: OpenAIAnswerReader(), status: status, headers: headers)
+    }
+
+    /// What is known so far.
+    public var facts: AnswerFacts {
+        if framing == .plain { return plain.facts }
+        return native == nil ? stream.facts : nativeFacts
+    }
+
+    /// Reads the next piece of a plain answer.
+    public mutating func read(piece: UnsafeRawBufferPointer) { plain.read(piece) }
+
+    /// Reads one whole event, its framing included.
+    public mutating func read(event bytes: UnsafeRawBufferPointer) -> StreamEvent {
+        guard native != nil else { return stream.read(event: bytes) }
+        switch framing {
+        case .serverSentEvents:
+            return StreamedEvent.withServerSentEvent(bytes) { native?.read($0, facts: &nativeFacts) ?? .other }
+                ?? .other
+        case .jsonArray:
+            let element = JSONArraySplitter.element(in: bytes)
+            guard !element.isEmpty else { return .other }
+            let event = StreamedEvent(
+                bytes: bytes, name: nil, data: bytes.part(element), dataOffset: element.lowerBound)
+            return native?.read(event, facts: &nativeFacts) ?? .other
+        case .awsEventStream, .plain:
+            let event = StreamedEvent(bytes: bytes, name: nil, data: bytes, dataOffset: 0)
+            return native?.read(event, facts: &nativeFacts) ?? .other
+        }
+    }
+
+    /// Notes an event that was too long to be looked at.
+    public mutating func skipEvent() {
+        if native == nil { stream.skipEvent() } else { nativeFacts.unreadCount += 1 }
+    }
+
+    /// The answer is over.
+    public mutating func finish() {
+        if framing == .plain {
+            plain.finish()
+        } else if native != nil {
+            native?.finish(facts: &nativeFacts)
+        } else {
+            stream.finish()
+        }
+    }
+}

@@ -1,0 +1,263 @@
+/// Follows a plain JSON answer in whatever pieces it comes, and keeps only what a `DocumentShape` asks for.
+///
+/// It trusts the engine to send JSON: it follows strings and brackets, and what it keeps is read strictly by others.
+struct DocumentReader: Sendable {
+    /// Bytes of text that the model wrote, as the shape says what is text.
+    private(set) var textBytes: Int64 = 0
+    /// Elements of the arrays that the shape counts.
+    private(set) var items: Int64 = 0
+    /// Where the part read last stood in the answer, in bytes from its start.
+    private(set) var partRange = 0..<0
+
+    private enum Place { case between, string, escape, scalar }
+    private static let nothing = -1
+    /// Nesting beyond this is not followed.
+    private static let depthMax = 64
+
+    private let shape: DocumentShape
+    private var place = Place.between
+    private var depth = 0
+    /// One bit a level, the innermost lowest: whether it is an object.
+    private var objects: UInt64 = 0
+    /// The node of each level, outermost first.
+    private var nodes: [Int] = []
+    /// The node of the value that comes next.
+    private var nextNode = 0
+    private var isKeyNext = false
+    private var isKey = false
+    private var isCountingText = false
+    private var isLost = false
+    private var consumed = 0
+
+    /// What is being kept: a key, or the part.
+    private var captured: [UInt8] = []
+    private var isCapturing = false
+    private var captureBytesMax = 0
+    private var capturePart: Int?
+    private var captureDepth = 0
+    private var captureStart = 0
+    private var finishedPart: Int?
+    private var tooLongCount: Int64 = 0
+    /// Where the piece at hand is read on.
+    private var position = 0
+
+    init(shape: DocumentShape) { self.shape = shape }
+
+    /// Reads on in a piece until a wanted part is whole, and says which; nil when the piece is read. Ask with the same
+    /// piece until then; `withPart` shows the part.
+    mutating func nextPart(in bytes: UnsafeRawBufferPointer) -> Int? {
+        var index = position
+        while index < bytes.count, !isLost, finishedPart == nil {
+            switch place {
+            case .string: index = readString(bytes, from: index)
+            case .escape:
+                keep(bytes, index..<index + 1)
+                place = .string
+                index += 1
+            case .scalar: index = readScalar(bytes, from: index)
+            case .between:
+                readByte(bytes[index], at: index)
+                index += 1
+            }
+        }
+        if let part = finishedPart {
+            position = index
+            finishedPart = nil
+            return part
+        }
+        position = 0
+        consumed += bytes.count
+        return nil
+    }
+
+    /// The part that `nextPart` found last; empty when it was longer than wanted.
+    func withPart(_ body: (UnsafeRawBufferPointer) -> Void) { captured.withUnsafeBytes(body) }
+
+    /// How many values were too long since this was last asked.
+    mutating func takeTooLongCount() -> Int64 {
+        defer { tooLongCount = 0 }
+        return tooLongCount
+    }
+
+    // MARK: Strings and scalars
+
+    private mutating func readString(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+        let end = bytes.firstIndexOfStringDelimiter(from: start)
+        keep(bytes, start..<end)
+        if isCountingText { textBytes += Int64(end - start) }
+        guard end < bytes.count else { return end }
+        switch bytes[end] {
+        case UInt8(ascii: "\""):
+            place = .between
+            if isKey { endKey() } else { endString(at: end) }
+        case UInt8(ascii: "\\"):
+            place = .escape
+            keep(bytes, end..<end + 1)
+            if isCountingText { textBytes += 1 }
+        default: break
+        }
+        return end + 1
+    }
+
+    private mutating func beginString(at index: Int) {
+        place = .string
+        if isCapturing { return keep(UInt8(ascii: "\"")) }
+        isKey = isKeyNext
+        if isKey {
+            if nodes.last != DocumentReader.nothing { beginCapture(shape.tree.nameBytesMax * 6, part: nil, at: index) }
+        } else {
+            beginValue(at: index)
+            isCountingText = !isCapturing && isWanted(.text)
+            keep(UInt8(ascii: "\""))
+        }
+    }
+
+    private mutating func endKey() {
+        isKey = false
+        nextNode = DocumentReader.nothing
+        if isCapturing, let node = nodes.last, node != DocumentReader.nothing {
+            nextNode = shape.tree.node(after: decodedKey, from: node) ?? DocumentReader.nothing
+        }
+        isCapturing = false
+    }
+
+    private var decodedKey: [UInt8] {
+        guard captured.contains(UInt8(ascii: "\\")) else { return captured }
+        return captured.withUnsafeBytes { bytes in
+            Array(JSONText(range: 0..<bytes.count, isEscaped: true).value(in: bytes).utf8)
+        }
+    }
+
+    private mutating func endString(at index: Int) {
+        isCountingText = false
+        keep(UInt8(ascii: "\""))
+        if isCapturing || capturePart != nil, depth == captureDepth { endCapture(at: index + 1) }
+    }
+
+    private mutating func readScalar(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+        var end = start
+        while end < bytes.count, !DocumentReader.isDelimiter(bytes[end]) { end += 1 }
+        keep(bytes, start..<end)
+        if end < bytes.count {
+            place = .between
+            if isCapturing || capturePart != nil, depth == captureDepth { endCapture(at: end) }
+        }
+        return end
+    }
+
+    private static func isDelimiter(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: ","), UInt8(ascii: "}"), UInt8(ascii: "]"), UInt8(ascii: ":"), UInt8(ascii: "\""), 0x20,
+            0x09, 0x0A, 0x0D:
+            true
+        default: false
+        }
+    }
+
+    // MARK: Structure
+
+    private mutating func readByte(_ byte: UInt8, at index: Int) {
+        switch byte {
+        case UInt8(ascii: "\""): beginString(at: index)
+        case UInt8(ascii: "{"), UInt8(ascii: "["): open(byte, at: index)
+        case UInt8(ascii: "}"), UInt8(ascii: "]"): close(byte, at: index)
+        case UInt8(ascii: ","):
+            isKeyNext = objects & 1 == 1
+            if !isKeyNext { nextNode = nodes.last ?? DocumentReader.nothing }
+            keep(byte)
+        case UInt8(ascii: ":"):
+            isKeyNext = false
+            keep(byte)
+        case 0x20, 0x09, 0x0A, 0x0D: keep(byte)
+        default:
+            if !isCapturing { beginValue(at: index) }
+            keep(byte)
+            place = .scalar
+        }
+    }
+
+    private mutating func open(_ byte: UInt8, at index: Int) {
+        if !isCapturing { beginValue(at: index) }
+        guard depth < DocumentReader.depthMax else {
+            isLost = true
+            return
+        }
+        let isObject = byte == UInt8(ascii: "{")
+        depth += 1
+        objects = objects << 1 | (isObject ? 1 : 0)
+        nodes.append(capturePart == nil ? nextNode : DocumentReader.nothing)
+        isKeyNext = isObject
+        keep(byte)
+    }
+
+    private mutating func close(_ byte: UInt8, at index: Int) {
+        keep(byte)
+        guard depth > 0 else {
+            isLost = true
+            return
+        }
+        depth -= 1
+        objects >>= 1
+        nodes.removeLast()
+        isKeyNext = false
+        nextNode = DocumentReader.nothing
+        if capturePart != nil, depth == captureDepth { endCapture(at: index + 1) }
+    }
+
+    /// A value begins: it may be wanted whole, or be an element that counts.
+    private mutating func beginValue(at index: Int) {
+        guard capturePart == nil, nextNode != DocumentReader.nothing else { return }
+        if depth > 0, objects & 1 == 0, isWanted(.items) { items += 1 }
+        guard let part = shape.tree.nodes[nextNode].part, case .value(let bytesMax) = shape.parts[part].wish else {
+            return
+        }
+        beginCapture(bytesMax, part: part, at: index)
+    }
+
+    private enum Kind { case text, items }
+
+    private func isWanted(_ kind: Kind) -> Bool {
+        guard nextNode != DocumentReader.nothing, let part = shape.tree.nodes[nextNode].part else { return false }
+        switch (shape.parts[part].wish, kind) {
+        case (.text, .text), (.items, .items): return true
+        default: return false
+        }
+    }
+
+    // MARK: Keeping
+
+    private mutating func beginCapture(_ bytesMax: Int, part: Int?, at index: Int) {
+        isCapturing = true
+        captureBytesMax = bytesMax
+        capturePart = part
+        captureDepth = depth
+        captureStart = consumed + index
+        captured.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func endCapture(at end: Int) {
+        guard let part = capturePart else { return }
+        partRange = captureStart..<consumed + end
+        finishedPart = part
+        isCapturing = false
+        capturePart = nil
+    }
+
+    private mutating func keep(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) {
+        guard isCapturing, !range.isEmpty else { return }
+        guard captured.count + range.count <= captureBytesMax else { return abandonCapture() }
+        captured.append(contentsOf: bytes[range])
+    }
+
+    private mutating func keep(_ byte: UInt8) {
+        guard isCapturing else { return }
+        guard captured.count < captureBytesMax else { return abandonCapture() }
+        captured.append(byte)
+    }
+
+    private mutating func abandonCapture() {
+        isCapturing = false
+        captured.removeAll()
+        if capturePart != nil { tooLongCount += 1 }
+    }
+}

@@ -1,0 +1,90 @@
+/// Understands plain answers of the OpenAI family: completions, responses, embeddings, pictures, sound, rankings.
+struct OpenAIAnswerReader: AnswerReader {
+    private enum Part: Int, CaseIterable {
+        case usage, id, model, serviceTier, error, errorType, finishReason, status, incompleteReason, metrics, timeInfo
+        case timings, groq, breakdown, searchUnits, duration
+
+        var wish: DocumentShape.Part {
+            switch self {
+            case .usage: .value("usage", bytesMax: DocumentShape.usageBytesMax)
+            case .id: .value("id")
+            case .model: .value("model")
+            case .serviceTier: .value("service_tier")
+            case .error: .value("error", bytesMax: 4096)
+            case .errorType: .value("error_type")
+            case .finishReason: .value("choices.finish_reason")
+            case .status: .value("status")
+            case .incompleteReason: .value("incomplete_details.reason")
+            case .metrics: .value("metrics", bytesMax: 4096)
+            case .timeInfo: .value("time_info", bytesMax: 4096)
+            case .timings: .value("timings", bytesMax: 4096)
+            case .groq: .value("x_groq", bytesMax: DocumentShape.usageBytesMax)
+            case .breakdown: .value("usage_breakdown", bytesMax: DocumentShape.usageBytesMax)
+            case .searchUnits: .value("meta.billed_units.search_units")
+            case .duration: .value("duration")
+            }
+        }
+    }
+
+    private static let documentShape = DocumentShape(
+        Part.allCases.map(\.wish) + [
+            .items("data"), .text("text"), .text("choices.text"), .text("choices.message.content"),
+            .text("choices.message.content.text"), .text("choices.message.reasoning_content"),
+            .text("choices.message.reasoning"), .text("choices.message.refusal"),
+            .text("choices.message.tool_calls.function.arguments"), .text("choices.message.function_call.arguments"),
+            .text("output.content.text"), .text("output.content.refusal"), .text("output.summary.text"),
+            .text("output.arguments"),
+        ])
+
+    var shape: DocumentShape { OpenAIAnswerReader.documentShape }
+    var usagePart: Int? { Part.usage.rawValue }
+
+    mutating func take(part: Int, value: UnsafeRawBufferPointer, facts: inout AnswerFacts) {
+        guard let part = Part(rawValue: part) else { return }
+        switch part {
+        case .usage: takeUsage(value, &facts)
+        case .id: facts.id = AnswerFacts.name(value) ?? facts.id
+        case .model: facts.model = AnswerFacts.name(value) ?? facts.model
+        case .serviceTier: facts.serviceTier = AnswerFacts.name(value) ?? facts.serviceTier
+        case .error:
+            guard !value.equals("null", in: 0..<value.count) else { return }
+            facts.hasError = true
+        case .finishReason:
+            guard let reason = AnswerFacts.name(value) else { return }
+            facts.finishReason = reason
+            facts.finishedChoices += 1
+        default: break
+        }
+    }
+
+    private func takeUsage(_ value: UnsafeRawBufferPointer, _ facts: inout AnswerFacts) {
+        guard value.first == UInt8(ascii: "{") else { return }
+        do throws(JSONScanError) {
+            var scanner = JSONScanner(value)
+            var usage = try EngineUsage(scanner: &scanner, bytes: value)
+            usage.keepRaw(value, 0..<value.count)
+            facts.usage = usage
+        } catch {
+            facts.unreadCount += 1
+        }
+    }
+
+    /// Streams of this family are read by `StreamMeter`.
+    mutating func read(_ event: StreamedEvent, facts: inout AnswerFacts) -> StreamEvent { .other }
+}
+
+extension AnswerFacts {
+    /// The string that a JSON value is, when it is one that is short enough to be kept and not empty.
+    static func name(_ value: UnsafeRawBufferPointer) -> String? {
+        guard (3...nameBytesMax + 2).contains(value.count), value[0] == UInt8(ascii: "\"") else { return nil }
+        let isEscaped = value.contains(UInt8(ascii: "\\"))
+        return JSONText(range: 1..<value.count - 1, isEscaped: isEscaped).value(in: value)
+    }
+
+    /// The integer that a JSON value is.
+    static func integer(_ value: UnsafeRawBufferPointer) -> Int64? {
+        var scanner = JSONScanner(value)
+        guard let kind = try? scanner.kind(), kind == .number, let number = try? scanner.number() else { return nil }
+        return number
+    }
+}

@@ -1,0 +1,39 @@
+/// Reads the usage out of a plain answer while it passes, in whatever pieces it comes, keeping no more than names and
+/// the usage object.
+public struct PlainAnswerMeter: Sendable {
+    /// What the answer has said so far.
+    public private(set) var facts = AnswerFacts()
+    /// Just inside the closing brace of the answer's usage object, in bytes from the answer's start; nil when none came.
+    public private(set) var usageEnd: Int?
+
+    private var reader: any AnswerReader
+    private var document: DocumentReader
+
+    /// A meter at the start of an answer of the OpenAI family.
+    public init() { self.init(reader: OpenAIAnswerReader()) }
+
+    init(reader: any AnswerReader) {
+        self.reader = reader
+        document = DocumentReader(shape: reader.shape)
+    }
+
+    init(reader: any AnswerReader, status: Int, headers: some HeaderLookup) {
+        self.init(reader: reader)
+        self.reader.begin(status: status, headers: headers, facts: &facts)
+    }
+
+    /// Reads the next piece.
+    public mutating func read(_ bytes: UnsafeRawBufferPointer) {
+        while true {
+            guard let part = document.nextPart(in: bytes) else { break }
+            document.withPart { reader.take(part: part, value: $0, facts: &facts) }
+            if part == reader.usagePart, facts.usage != nil { usageEnd = document.partRange.upperBound - 1 }
+        }
+        facts.textBytes = document.textBytes
+        facts.items = document.items
+        facts.unreadCount += document.takeTooLongCount()
+    }
+
+    /// The answer is over.
+    public mutating func finish() { reader.finish(facts: &facts) }
+}

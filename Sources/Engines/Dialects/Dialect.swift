@@ -1,0 +1,103 @@
+public import Identity
+public import Metering
+
+/// How one system is spoken to: which APIs it serves, where each is, what proves who we are, and what has to be asked
+/// for so that usage comes. One file a system in this folder; `EngineKind.dialect` finds it.
+///
+/// What its answers mean stands in the readers (`AnswerReader`), what its errors mean in `EngineRefusal`.
+public protocol Dialect: Sendable {
+    /// Whether the system has this API.
+    func serves(_ surface: Surface) -> Bool
+
+    /// Where a request goes. `clientQuery` is what the client wrote after `?`, which most systems may see.
+    func target(
+        for request: InferenceRequest, upstreamModel: String, backend: Backend, clientQuery: Substring
+    ) -> UpstreamTarget
+
+    /// What the request must carry beside what the client sent: credentials, versions.
+    func headers(for target: UpstreamTarget, backend: Backend, content: SignedContent) -> [HeaderField]
+
+    /// Changes to the body, in order and apart from one another: the upstream's model name, and what makes the engine
+    /// report usage. All other bytes stay.
+    func edits(for request: InferenceRequest, upstreamModel: String, backend: Backend) -> [ByteEdit]
+}
+
+/// Where a request goes at a backend.
+public struct UpstreamTarget: Hashable, Sendable {
+    public let method: String
+    /// The whole path, the backend's own in front, percent-encoded.
+    public let path: String
+    /// After `?`, without it; empty for none.
+    public let query: String
+
+    /// A place at a backend.
+    public init(method: String = "POST", path: String, query: String = "") {
+        self.method = method
+        self.path = path
+        self.query = query
+    }
+
+    /// Path and query as the request line has them.
+    public var requestTarget: String { query.isEmpty ? path : path + "?" + query }
+}
+
+/// A header, its name in lower case.
+public struct HeaderField: Hashable, Sendable {
+    public let name: String
+    public let value: String
+
+    /// A header.
+    public init(_ name: String, _ value: String) {
+        self.name = name
+        self.value = value
+    }
+}
+
+/// What a signature covers beside the target; asked for only when `Backend.signsRequests`.
+public struct SignedContent: Sendable {
+    /// Of the body as it goes out, edits done.
+    public let bodyDigest: SHA256Digest
+    public let date: Timestamp
+    /// Headers that go out with the request and that the signature must cover (`content-type`, `x-amzn-…`).
+    public let headers: [HeaderField]
+
+    /// What is signed.
+    public init(bodyDigest: SHA256Digest, date: Timestamp, headers: [HeaderField] = []) {
+        self.bodyDigest = bodyDigest
+        self.date = date
+        self.headers = headers
+    }
+
+    /// For backends that sign nothing.
+    public static let unsigned = SignedContent(
+        bodyDigest: SHA256Digest(of: ""), date: Timestamp(milliseconds: 0))
+}
+
+extension Backend {
+    /// Whether requests to it are signed over their bodies.
+    public var signsRequests: Bool { (kind == .bedrock || kind == .sageMaker) && settings.aws != nil }
+    /// How it is spoken to.
+    public var dialect: any Dialect { kind.dialect }
+}
+
+extension Dialect {
+    func headers(for target: UpstreamTarget, backend: Backend, content: SignedContent) -> [HeaderField] {
+        backend.apiKey.map { [HeaderField("authorization", "Bearer " + $0)] } ?? []
+    }
+
+    func edits(for request: InferenceRequest, upstreamModel: String, backend: Backend) -> [ByteEdit] {
+        request.edits(upstreamModel: upstreamModel)
+    }
+
+    func target(
+        for request: InferenceRequest, upstreamModel: String, backend: Backend, clientQuery: Substring
+    ) -> UpstreamTarget {
+        if let call = request.native {
+            return UpstreamTarget(
+                method: call.method, path: backend.basePath + call.path(upstreamModel: upstreamModel),
+                query: String(clientQuery))
+        }
+        return UpstreamTarget(
+            path: backend.basePath + OpenAIDialect.path(of: request.surface), query: String(clientQuery))
+    }
+}
