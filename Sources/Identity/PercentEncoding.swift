@@ -21,8 +21,8 @@ public enum PercentEncoding {
 
 extension PercentEncoding {
     /// The UTF-8 bytes of `text` with all but the unreserved characters (letters, digits, `-`, `.`, `_`, `~`) escaped in
-    /// uppercase: fit for one segment of a path, or one name or value of a query.
-    public static func encoded(_ text: some StringProtocol) -> String {
+    /// uppercase: fit for one segment of a path, or one name or value of a query. What `kept` names stays, too.
+    public static func encoded(_ text: some StringProtocol, leaving kept: String = "") -> String {
         let digits: StaticString = "0123456789ABCDEF"
         var bytes: [UInt8] = []
         for byte in text.utf8 {
@@ -31,6 +31,7 @@ extension PercentEncoding {
                 UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
                 UInt8(ascii: "~"):
                 bytes.append(byte)
+            case let byte where kept.utf8.contains(byte): bytes.append(byte)
             default:
                 bytes.append(UInt8(ascii: "%"))
                 bytes.append(digits.utf8Start[Int(byte >> 4)])

@@ -12,13 +12,13 @@ import Testing
         let host: String
         let path: String
         var query = ""
-        var headers: [AWSSignatureV4.HeaderField] = [json]
+        var headers: [HeaderField] = [json]
         let body: String
         let signedHeaders: String
         let signature: String
     }
 
-    private static let json = AWSSignatureV4.HeaderField(name: "content-type", value: "application/json")
+    private static let json = HeaderField("content-type", "application/json")
     private static let body = #"{"messages":[{"role":"user","content":[{"text":"Grüße"}]}]}"#
 
     private static let cases = [
@@ -35,8 +35,8 @@ import Testing
             path: "/model/arn%3Aaws%3Abedrock%3Aeu-central-1%3A123456789012%3Ainference-profile%2F"
                 + "eu.amazon.nova-pro-v1%3A0/converse-stream",
             headers: [
-                AWSSignatureV4.HeaderField(name: "x-amzn-bedrock-service-tier", value: "priority"), json,
-                AWSSignatureV4.HeaderField(name: "accept", value: "application/vnd.amazon.eventstream"),
+                HeaderField("x-amzn-bedrock-service-tier", "priority"), json,
+                HeaderField("accept", "application/vnd.amazon.eventstream"),
             ], body: body,
             signedHeaders: "accept;content-type;host;x-amz-date;x-amz-security-token;x-amzn-bedrock-service-tier",
             signature: "cbb5f991d2e9f5301f04d7bb56e4bf23e7353b25f76278afb3d0cfda0ae67f9e"),
@@ -46,7 +46,7 @@ import Testing
             path: "/endpoints/llama~3_1.8b/invocations",
             headers: [
                 json,
-                AWSSignatureV4.HeaderField(name: "x-amzn-sagemaker-custom-attributes", value: "  a   b  c=%20 "),
+                HeaderField("x-amzn-sagemaker-custom-attributes", "  a   b  c=%20 "),
             ], body: body, signedHeaders: "content-type;host;x-amz-date;x-amzn-sagemaker-custom-attributes",
             signature: "3031ad16ad091665dbbdf38ea912d25b676808c9f03fea65353d0fce86997df7"),
         // A query out of order, with a repeated name, a name without a value and escapes.
@@ -76,14 +76,14 @@ import Testing
             method: expected.method, host: expected.host, path: expected.path, query: expected.query,
             headers: expected.headers, body: SHA256Digest(of: expected.body), at: time)
         let scope = "20261125/\(expected.region)/\(expected.service.rawValue)/aws4_request"
-        var all = [AWSSignatureV4.HeaderField(name: "x-amz-date", value: "20261125T080509Z")]
+        var all = [HeaderField("x-amz-date", "20261125T080509Z")]
         if let token = expected.token {
-            all.append(AWSSignatureV4.HeaderField(name: "x-amz-security-token", value: token))
+            all.append(HeaderField("x-amz-security-token", token))
         }
         all.append(
-            AWSSignatureV4.HeaderField(
-                name: "authorization",
-                value: "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE000000001/\(scope), "
+            HeaderField(
+                "authorization",
+                "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE000000001/\(scope), "
                     + "SignedHeaders=\(expected.signedHeaders), Signature=\(expected.signature)"))
         #expect(fields == all)
     }

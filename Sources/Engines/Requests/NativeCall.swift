@@ -1,3 +1,4 @@
+internal import Identity
 public import Metering
 
 /// A call of a system's own API, as it stands after `/engines/{backend}`: the path says what is asked for, and often of
@@ -34,36 +35,6 @@ public struct NativeCall: Hashable, Sendable {
 
     /// The path at the backend.
     func path(upstreamModel: String) -> String {
-        model == nil ? prefix : prefix + PercentEncoding.encode(upstreamModel, leaving: unencoded) + suffix
-    }
-}
-
-/// Percent-encoding of path segments (RFC 3986, section 2.1).
-enum PercentEncoding {
-    /// `text` with all bytes encoded but unreserved ones and those of `kept`.
-    static func encode(_ text: String, leaving kept: String = "") -> String {
-        guard !text.utf8.allSatisfy({ isUnreserved($0) || kept.utf8.contains($0) }) else { return text }
-        let digits: StaticString = "0123456789ABCDEF"
-        var bytes: [UInt8] = []
-        for byte in text.utf8 {
-            if isUnreserved(byte) || kept.utf8.contains(byte) {
-                bytes.append(byte)
-            } else {
-                bytes.append(UInt8(ascii: "%"))
-                bytes.append(digits.utf8Start[Int(byte >> 4)])
-                bytes.append(digits.utf8Start[Int(byte & 15)])
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    static func isUnreserved(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-            UInt8(ascii: "~"):
-            true
-        default: false
-        }
+        model == nil ? prefix : prefix + PercentEncoding.encoded(upstreamModel, leaving: unencoded) + suffix
     }
 }

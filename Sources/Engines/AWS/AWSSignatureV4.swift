@@ -13,18 +13,6 @@ public struct AWSSignatureV4: Sendable {
         case sageMaker = "sagemaker"
     }
 
-    /// One header field; the name in lowercase.
-    public struct HeaderField: Hashable, Sendable {
-        public let name: String
-        public let value: String
-
-        /// A field of that name.
-        public init(name: String, value: String) {
-            self.name = name
-            self.value = value
-        }
-    }
-
     private let credentials: BackendSettings.AWSCredentials
     private let service: Service
 
@@ -48,11 +36,11 @@ public struct AWSSignatureV4: Sendable {
         body: SHA256Digest, at time: Timestamp
     ) -> [HeaderField] {
         let stamp = AWSSignatureV4.stamp(time)
-        var added = [HeaderField(name: "x-amz-date", value: stamp)]
+        var added = [HeaderField("x-amz-date", stamp)]
         if let token = credentials.sessionToken {
-            added.append(HeaderField(name: "x-amz-security-token", value: token))
+            added.append(HeaderField("x-amz-security-token", token))
         }
-        let signed = (headers + added + [HeaderField(name: "host", value: host)]).sorted { $0.name < $1.name }
+        let signed = (headers + added + [HeaderField("host", host)]).sorted { $0.name < $1.name }
         let names = signed.map(\.name).joined(separator: ";")
         let request = [
             method, AWSSignatureV4.canonicalPath(path), AWSSignatureV4.canonicalQuery(query),
@@ -65,8 +53,8 @@ public struct AWSSignatureV4: Sendable {
         let signature = HMACSHA256.authenticationCode(for: Array(text.utf8), key: signingKey(day: day))
         added.append(
             HeaderField(
-                name: "authorization",
-                value: "AWS4-HMAC-SHA256 Credential=\(credentials.accessKeyID)/\(scope), SignedHeaders=\(names), "
+                "authorization",
+                "AWS4-HMAC-SHA256 Credential=\(credentials.accessKeyID)/\(scope), SignedHeaders=\(names), "
                     + "Signature=\(Hexadecimal.text(of: signature))"))
         return added
     }
