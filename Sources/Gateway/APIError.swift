@@ -1,6 +1,6 @@
 import Engines
 
-/// An error in OpenAI's envelope: what the client gets instead of an answer.
+/// What the client gets instead of an answer; `ErrorEnvelope` puts it into the client's dialect.
 struct APIError: Error, Hashable, Sendable {
     let status: Int
     /// `invalid_request_error`, `authentication_error`, `permission_error`, `server_error` …
@@ -12,23 +12,13 @@ struct APIError: Error, Hashable, Sendable {
     var parameter: String?
     /// Seconds after which trying again makes sense.
     var retryAfterSeconds: Int?
+    /// More headers, such as `x-ratelimit-*`.
+    var headers: [ErrorHeader] = []
 
-    /// `{"error":{"message":…,"type":…,"param":…,"code":…}}`
-    var body: [UInt8] {
-        var bytes = Array(#"{"error":{"message":"#.utf8)
-        JSONString.append(message, to: &bytes)
-        bytes.append(contentsOf: #","type":"#.utf8)
-        JSONString.append(type, to: &bytes)
-        bytes.append(contentsOf: #","param":"#.utf8)
-        if let parameter { JSONString.append(parameter, to: &bytes) } else { bytes.append(contentsOf: "null".utf8) }
-        bytes.append(contentsOf: #","code":"#.utf8)
-        JSONString.append(code, to: &bytes)
-        bytes.append(contentsOf: "}}".utf8)
-        return bytes
+    struct ErrorHeader: Hashable, Sendable {
+        let name: String
+        let value: String
     }
-
-    /// The error as an event of a stream that has already begun.
-    var event: [UInt8] { Array("data: ".utf8) + body + Array("\n\n".utf8) }
 }
 
 extension APIError {
@@ -93,7 +83,9 @@ extension APIError {
         APIError(
             status: 404, type: "invalid_request_error", code: "unknown_url",
             message: "Unknown request URL: \(path.prefix(200)). This gateway serves /v1/chat/completions, "
-                + "/v1/completions, /v1/embeddings and /v1/models.")
+                + "/v1/completions, /v1/responses, /v1/messages, /v1/embeddings, /v1/images/generations, "
+                + "/v1/audio/transcriptions, /v1/audio/speech, /v1/rerank, /v1/files, /v1/batches, /v1/models and, "
+                + "in an engine's own dialect, /engines/{backend}/….")
     }
 
     static func methodNotAllowed(_ method: String, allowed: String) -> APIError {

@@ -7,9 +7,9 @@ import Metering
 struct Admission {
     let snapshot: GatewaySnapshot
 
-    /// The grant of the key in an `Authorization` header.
-    func grant(authorization: String?) throws(APIError) -> KeyGrant {
-        guard let authorization, let secret = Admission.bearerToken(authorization) else { throw .missingKey }
+    /// The grant of the key that a client shows.
+    func grant(secret: String?) throws(APIError) -> KeyGrant {
+        guard let secret else { throw .missingKey }
         guard let grant = snapshot.keys.grant(forSecretDigest: SHA256Digest(of: secret)) else { throw .invalidKey }
         return grant
     }
@@ -40,15 +40,6 @@ struct Admission {
         }
         return AdmittedRequest(
             grant: grant, subscriptionID: subscriptionID, model: model, request: request, tier: tier, tags: tags)
-    }
-
-    /// The token of `Bearer TOKEN`; the scheme is read in any case (RFC 9110, section 11.1).
-    static func bearerToken(_ header: String) -> String? {
-        guard let space = header.utf8.firstIndex(of: UInt8(ascii: " ")),
-            header[..<space].lowercased() == "bearer"
-        else { return nil }
-        let token = header[header.utf8.index(after: space)...].drop { $0 == " " }
-        return token.isEmpty ? nil : String(token)
     }
 }
 

@@ -76,12 +76,15 @@ extension ClientHandler {
     func writeError(_ error: APIError, requestID: String) { respond(error, requestID: requestID, closes: false) }
 
     func respond(_ error: APIError, requestID: String?, closes: Bool) {
-        var headers = [("content-type", "application/json")]
+        var headers = [("content-type", envelope.contentType)]
+        if let header = envelope.header(of: error) { headers.append(header) }
+        for header in error.headers { headers.append((header.name, header.value)) }
         if let requestID { headers.append(("x-request-id", requestID)) }
         if let seconds = error.retryAfterSeconds { headers.append(("retry-after", String(seconds))) }
         if error.status == 401 { headers.append(("www-authenticate", "Bearer")) }
         write(
-            HTTPResponseStatus(statusCode: error.status), headers: headers, body: ByteBuffer(bytes: error.body),
+            HTTPResponseStatus(statusCode: error.status), headers: headers,
+            body: ByteBuffer(bytes: envelope.body(of: error)),
             closes: closes)
     }
 

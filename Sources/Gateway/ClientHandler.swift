@@ -48,6 +48,8 @@ final class ClientHandler: ChannelInboundHandler {
     var keepsAlive = true
     var isHTTP11 = true
     var isHeadRequest = false
+    /// How the client of the current request wants its errors.
+    var envelope = ErrorEnvelope.openAI
     var deadline: NIODeadline?
     private var unwritableSince: NIODeadline?
 
@@ -178,6 +180,7 @@ final class ClientHandler: ChannelInboundHandler {
     private func takeHead(_ head: HTTPRequestHead) {
         isHTTP11 = head.version.major > 1 || head.version.minor >= 1
         keepsAlive = head.isKeepAlive && isHTTP11
+        envelope = .openAI
         isHeadRequest = head.method == .HEAD
         deadline = .now() + .milliseconds(times.bodyReadMilliseconds)
         let declared = head.headers.first(name: "content-length").flatMap { Int($0) }
@@ -186,7 +189,7 @@ final class ClientHandler: ChannelInboundHandler {
         do throws(APIError) {
             incoming = try check(head, declared: declared)
         } catch {
-            let grant = try? authenticate(head)
+            let grant = try? authenticate(head, query: "")
             incoming = Incoming(
                 head: head, route: .health, query: "", grant: grant, snapshotUpdates: shared.snapshots.updates,
                 refusal: error)
@@ -203,16 +206,16 @@ final class ClientHandler: ChannelInboundHandler {
         state = .reading(incoming)
     }
 
-    private func authenticate(_ head: HTTPRequestHead) throws(APIError) -> KeyGrant {
+    private func authenticate(_ head: HTTPRequestHead, query: Substring) throws(APIError) -> KeyGrant {
         try Admission(snapshot: shared.snapshots.current)
-            .grant(authorization: head.headers.first(name: "authorization"))
+            .grant(secret: ClientCredential.secret(in: head.headers, query: query))
     }
 
     /// The grant as it is now. While the body arrived, which may take a minute, the key may have been revoked, or its
     /// account's clock moved: stamped by the old one, a request could fall into a month that is closed already.
     func currentGrant(of incoming: Incoming) throws(APIError) -> KeyGrant? {
         guard incoming.grant != nil, incoming.snapshotUpdates != shared.snapshots.updates else { return incoming.grant }
-        return try authenticate(incoming.head)
+        return try authenticate(incoming.head, query: incoming.query)
     }
 
     /// Everything that can be told from the head alone.
@@ -224,12 +227,13 @@ final class ClientHandler: ChannelInboundHandler {
         guard head.method == .OPTIONS || route.allows(head.method) else {
             throw .methodNotAllowed(head.method.rawValue, allowed: route.allowed)
         }
+        if let surface = route.surface { envelope = ErrorEnvelope(surface) }
         let updates = shared.snapshots.updates
+        let query = head.uri[mark...]
         var grant: KeyGrant?
-        if route.needsKey, head.method != .OPTIONS { grant = try authenticate(head) }
-        let incoming = Incoming(
-            head: head, route: route, query: head.uri[mark...], grant: grant, snapshotUpdates: updates)
-        guard case .inference = route, head.method == .POST else { return incoming }
+        if route.needsKey, head.method != .OPTIONS { grant = try authenticate(head, query: query) }
+        let incoming = Incoming(head: head, route: route, query: query, grant: grant, snapshotUpdates: updates)
+        guard route.isForwarded, head.method != .OPTIONS else { return incoming }
         if !shared.journal.isAccepting { throw .journalUnavailable }
         if grant?.subscriptionID == nil { throw .noSubscription }
         if let declared, declared > limits.bodyBytes { throw .bodyTooLarge(limits.bodyBytes) }
@@ -273,8 +277,12 @@ final class ClientHandler: ChannelInboundHandler {
 
 extension Route {
     fileprivate func allows(_ method: HTTPMethod) -> Bool {
-        if case .inference = self { return method == .POST }
-        return method == .GET || method == .HEAD
+        switch self {
+        case .inference: method == .POST
+        case .native: method == .POST || method == .GET
+        case .stored: method == .POST || method == .GET || method == .DELETE
+        case .models, .model, .health, .readiness, .metrics: method == .GET || method == .HEAD
+        }
     }
 }
 

@@ -78,22 +78,22 @@ extension Exchange {
         entry.request.reason = ending.reason
         entry.request.marks.end = mark
         if plain != nil, client != nil, !isHeadSent { entry.request.marks.firstByte = mark }
-        var attempt = entry.attempts[0]
-        attempt.termination = ending.termination
-        attempt.marks.end = mark
+        var ended = attempt
+        ended.termination = ending.termination
+        ended.marks.end = mark
         let isAnswer = (200..<300).contains(machine.upstreamStatus) && !isErrorInPlaceOfAnswer
         if isAnswer, let facts = stream?.facts ?? plain?.facts {
             facts.fill(
-                &attempt, operation: entry.request.operation, promptTextBytes: admitted.request.promptTextBytes,
+                &ended, operation: entry.request.operation, promptTextBytes: admitted.request.promptTextBytes,
                 isCut: ending.isCut)
             // A plain answer of which the client got nothing is not billed; drained ones are, by the plan's rule.
-            if plain != nil, ending.isCut, !isHeadSent { attempt.isDelivered = false }
+            if plain != nil, ending.isCut, !isHeadSent { ended.isDelivered = false }
         } else {
-            attempt.usageSource = .nothing
-            attempt.usageComplete = ending.termination != .clientAbort
-            if case .error = ending.delivery { attempt.isDelivered = false }
+            ended.usageSource = .nothing
+            ended.usageComplete = ending.termination != .clientAbort
+            if case .error = ending.delivery { ended.isDelivered = false }
         }
-        entry.attempts[0] = attempt
+        attempt = ended
     }
 
     /// The journal has answered: the end may go out, or must not.
@@ -107,7 +107,7 @@ extension Exchange {
             client?.writeError(error, requestID: requestID)
             finish(closes: false)
         case .streamError(let error):
-            writeBody(ByteBuffer(bytes: error.event))
+            writeBody(ByteBuffer(bytes: ErrorEnvelope(entry.request.surface).event(of: error)))
             client?.flush()
             finish(closes: true)
         case .cut: cutClient()
@@ -121,7 +121,7 @@ extension Exchange {
         let isFailure = entry.request.outcome == .providerError || entry.request.outcome == .gatewayLost
         let level = isFailure ? StructuredLog.Level.warning : .debug
         guard level >= log.minimumLevel else { return }
-        let attempt = entry.attempts[0]
+        let attempt = attempt
         log.log(
             level, isFailure ? "request failed" : "request ended",
             [

@@ -36,11 +36,11 @@ extension Exchange {
     func progress() -> (events: Int64, buckets: TokenBuckets)? {
         guard let facts = stream?.facts, facts.contentEvents > progressEvents else { return nil }
         progressEvents = facts.contentEvents
-        var attempt = entry.attempts[0]
+        var counted = attempt
         facts.fill(
-            &attempt, operation: entry.request.operation, promptTextBytes: admitted.request.promptTextBytes,
+            &counted, operation: entry.request.operation, promptTextBytes: admitted.request.promptTextBytes,
             isCut: true)
-        return (facts.contentEvents, attempt.buckets)
+        return (facts.contentEvents, counted.buckets)
     }
 
     func appendProgress() {

@@ -21,6 +21,12 @@ final class Exchange {
     let requestID: String
     private var request: [ByteBuffer]
     var openRequest: (any OpenRequest)?
+    /// The attempt that is running, or was the last one: the last in the entry until the answer has ended.
+    var attempt: AttemptRecord {
+        get { entry.attempts[attemptIndex] }
+        _modify { yield &entry.attempts[attemptIndex] }
+    }
+    private var attemptIndex = 0
 
     var connection: UpstreamConnection?
     var isSentUpstream = false
@@ -99,7 +105,7 @@ final class Exchange {
         sentUpstreamAt = now
         let mark = microseconds(at: now)
         entry.request.marks.upstreamSent = mark
-        entry.attempts[0].marks.upstreamSent = mark
+        attempt.marks.upstreamSent = mark
         connection.begin(self, request: request)
         if !connection.isReused { request = [] }
         if client?.isWritable == false { connection.setReading(false) }
@@ -111,22 +117,24 @@ final class Exchange {
         let now = NIODeadline.now()
         lastReceivedAt = now
         request = []
-        entry.attempts[0].marks.firstByte = microseconds(at: now)
-        entry.attempts[0].upstreamStatus = Int32(head.status.code)
+        attempt.marks.firstByte = microseconds(at: now)
+        attempt.upstreamStatus = Int32(head.status.code)
         self.head = head
         let status = Int(head.status.code)
         let limits = loop.shared.configuration.limits
-        switch machine.upstreamAnswered(status: status, isEventStream: head.isEventStream) {
+        let meter = AnswerMeter(
+            request: admitted.request, backend: admitted.model.backend, status: status,
+            headers: AnswerHeaders(headers: head.headers))
+        switch machine.upstreamAnswered(status: status, isEventStream: meter.framing != .plain) {
         case .stream:
             stream = StreamRelay(
-                keepsUsageChunk: admitted.request.wantsUsageChunk || !admitted.request.isStream,
-                choiceCount: admitted.request.choiceCount,
+                meter: meter, keepsUsageChunk: admitted.request.wantsUsageChunk || !admitted.request.isStream,
                 heldEventBytes: limits.heldEventBytes, readEventBytes: limits.readEventBytes)
             framing = client?.canReadChunks == true ? .chunked : .untilClose
             sendHead()
         case .plain:
             plain = PlainRelay(
-                length: head.contentLength, wholeAnswerBytes: limits.wholeAnswerBytes,
+                meter: meter, length: head.contentLength, wholeAnswerBytes: limits.wholeAnswerBytes,
                 isMetered: (200..<300).contains(status))
         }
     }
@@ -158,11 +166,11 @@ final class Exchange {
     private func note(_ sightings: StreamRelay.Sightings) {
         guard sightings.contains(.content) else { return }
         let mark = microseconds(at: lastReceivedAt)
-        if entry.attempts[0].marks.firstToken == nil {
-            entry.attempts[0].marks.firstToken = mark
+        if attempt.marks.firstToken == nil {
+            attempt.marks.firstToken = mark
             if client != nil { entry.request.marks.firstToken = mark }
         }
-        entry.attempts[0].marks.lastToken = mark
+        attempt.marks.lastToken = mark
         if client != nil { entry.request.marks.lastToken = mark }
     }
 
@@ -186,6 +194,7 @@ final class Exchange {
             note(sightings)
             perform(machine.streamed(sightings, isFinished: isStreamFinished))
         }
+        plain?.finish()
         flushOutput()
         perform(machine.upstreamEnded(isError: isErrorInPlaceOfAnswer))
         if machine.state == .delivering { finishDelivery() }
@@ -212,10 +221,13 @@ final class Exchange {
     func microseconds(at time: NIODeadline) -> Int64 { (time - startedAt).nanoseconds / 1000 }
 }
 
-extension HTTPResponseHead {
-    fileprivate var isEventStream: Bool {
-        headers.first(name: "content-type")?.lowercased().hasPrefix("text/event-stream") ?? false
-    }
+/// An answer's headers, as dialects look at them.
+struct AnswerHeaders: HeaderLookup {
+    let headers: HTTPHeaders
 
+    func first(_ lowercaseName: String) -> String? { headers.first(name: lowercaseName) }
+}
+
+extension HTTPResponseHead {
     fileprivate var contentLength: Int64? { headers.first(name: "content-length").flatMap { Int64($0) } }
 }

@@ -31,7 +31,7 @@ struct LocalAnswers {
             var bytes: [UInt8] = []
             append(model, named: name, to: &bytes)
             return .body(status: .ok, type: "application/json", bytes: bytes)
-        case .inference: return .refusal(.malformedRequest)
+        case .inference, .native, .stored: return .refusal(.malformedRequest)
         }
     }
 

@@ -6,7 +6,7 @@ import NIOCore
 /// A small answer is kept whole until its record is durable. A larger one flows, except that the piece which completes
 /// its `content-length` is held; without a length it is the end itself that is held.
 struct PlainRelay {
-    private(set) var meter = PlainAnswerMeter()
+    private(set) var meter: AnswerMeter
     /// What has come and may not go on yet.
     private(set) var held = ByteBuffer()
     /// Whether bytes have gone on, so that the head must go before them.
@@ -19,7 +19,8 @@ struct PlainRelay {
     /// Errors have no usage, and their text is no answer.
     private let isMetered: Bool
 
-    init(length: Int64?, wholeAnswerBytes: Int, isMetered: Bool) {
+    init(meter: AnswerMeter, length: Int64?, wholeAnswerBytes: Int, isMetered: Bool) {
+        self.meter = meter
         self.length = length
         self.wholeAnswerBytes = wholeAnswerBytes
         self.isMetered = isMetered
@@ -27,9 +28,12 @@ struct PlainRelay {
 
     var facts: AnswerFacts { meter.facts }
 
+    /// The answer is over.
+    mutating func finish() { meter.finish() }
+
     /// Takes the next piece and returns what may go on; nil for nothing.
     mutating func take(_ piece: ByteBuffer) -> ByteBuffer? {
-        if isMetered { piece.withUnsafeReadableBytes { meter.read($0) } }
+        if isMetered { piece.withUnsafeReadableBytes { meter.read(piece: $0) } }
         received += Int64(piece.readableBytes)
         if let length, received >= length {
             held.writeImmutableBuffer(piece)

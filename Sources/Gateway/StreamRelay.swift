@@ -12,8 +12,8 @@ struct StreamRelay {
         static let terminator = Sightings(rawValue: 4)
     }
 
-    private(set) var meter: StreamMeter
-    private var splitter = EventStreamSplitter()
+    private(set) var meter: AnswerMeter
+    private var splitter: EventSplitter
     /// The unfinished event. Its first `flowed` bytes went on already, because there were too many to hold.
     private var pending = ByteBuffer()
     private var flowed = 0
@@ -22,12 +22,19 @@ struct StreamRelay {
     private var isHolding = false
 
     private let keepsUsageChunk: Bool
+    /// What the gateway adds to the usage object of the last word; nil adds nothing.
+    private let usageMembers: ((AnswerFacts) -> [UInt8]?)?
     private let heldEventBytes: Int
     private let readEventBytes: Int
 
-    init(keepsUsageChunk: Bool, choiceCount: Int64 = 1, heldEventBytes: Int, readEventBytes: Int) {
-        meter = StreamMeter(choiceCount: choiceCount)
+    init(
+        meter: AnswerMeter, keepsUsageChunk: Bool, heldEventBytes: Int, readEventBytes: Int,
+        usageMembers: ((AnswerFacts) -> [UInt8]?)? = nil
+    ) {
+        self.meter = meter
+        splitter = EventSplitter(meter.framing)
         self.keepsUsageChunk = keepsUsageChunk
+        self.usageMembers = usageMembers
         self.heldEventBytes = heldEventBytes
         self.readEventBytes = readEventBytes
     }
@@ -53,6 +60,7 @@ struct StreamRelay {
 
     /// The stream is over: what is left is an event without its empty line.
     mutating func finish(output: inout ByteBuffer, held: inout ByteBuffer) -> Sightings {
+        defer { meter.finish() }
         guard pending.readableBytes > 0 || isSkipping else { return [] }
         return finishEvent(UnsafeRawBufferPointer(start: nil, count: 0), output: &output, held: &held)
     }
@@ -93,6 +101,11 @@ struct StreamRelay {
         _ event: StreamEvent, _ bytes: UnsafeRawBufferPointer, isWhole: Bool, output: inout ByteBuffer,
         held: inout ByteBuffer
     ) -> Sightings {
+        if isWhole, event != .other || meter.cutRange != nil || meter.usageEnd != nil,
+            let edited = editedEvent(event, bytes)
+        {
+            return edited.withUnsafeBytes { pass(event, $0, isWhole: false, output: &output, held: &held) }
+        }
         switch event {
         case .usageChunk where !keepsUsageChunk && isWhole: return []
         case .terminator:
@@ -109,6 +122,17 @@ struct StreamRelay {
             pass(bytes, output: &output, held: &held)
             return []
         }
+    }
+
+    /// The event with what the client did not ask for cut out and what it asked for put in; nil to pass it as it is.
+    private func editedEvent(_ event: StreamEvent, _ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
+        if let cut = meter.cutRange {
+            var kept = Array(bytes[..<cut.lowerBound])
+            kept.append(contentsOf: bytes[cut.upperBound...])
+            return kept
+        }
+        guard let end = meter.usageEnd, keepsUsageChunk, let members = usageMembers?(meter.facts) else { return nil }
+        return Array(bytes[..<end]) + members + Array(bytes[end...])
     }
 
     /// Keeps the beginning of an event until its end comes, unless it grows too long.
@@ -138,5 +162,20 @@ extension ByteBuffer {
     /// What is readable, without its first `count` bytes.
     fileprivate func unread(after count: Int) -> ByteBuffer {
         getSlice(at: readerIndex + count, length: readableBytes - count) ?? ByteBuffer()
+    }
+}
+
+/// Finds where events end, in whatever way the answer is framed.
+private enum EventSplitter {
+    case serverSentEvents(EventStreamSplitter)
+
+    init(_ framing: AnswerFraming) { self = .serverSentEvents(EventStreamSplitter()) }
+
+    mutating func nextEventEnd(in bytes: UnsafeRawBufferPointer, from offset: Int) -> Int? {
+        switch self {
+        case .serverSentEvents(var splitter):
+            defer { self = .serverSentEvents(splitter) }
+            return splitter.nextEventEnd(in: bytes, from: offset)
+        }
     }
 }

@@ -1,4 +1,5 @@
 import Engines
+import Metering
 import NIOCore
 import TestSupport
 import Testing
@@ -12,11 +13,25 @@ import Testing
         var facts = AnswerFacts()
     }
 
+    private struct StreamHead: HeaderLookup {
+        func first(_ name: String) -> String? { name == "content-type" ? "text/event-stream" : nil }
+    }
+
+    /// A meter for a chat stream.
+    private static var meter: AnswerMeter {
+        let body = Array(TestGateway.streamed.utf8)
+        let request = body.withUnsafeBytes { try? InferenceRequest(reading: $0, surface: .chatCompletions) }
+        guard let request else { preconditionFailure("the sample request cannot be read") }
+        let backend = Backend(name: "test", isTLS: false, host: "127.0.0.1", port: 1, basePath: "", apiKey: nil)
+        return AnswerMeter(request: request, backend: backend, status: 200, headers: StreamHead())
+    }
+
     private func pass(
         _ pieces: [[UInt8]], keepsUsageChunk: Bool = false, heldEventBytes: Int = 1000, readEventBytes: Int = 10_000
     ) -> Passed {
         var relay = StreamRelay(
-            keepsUsageChunk: keepsUsageChunk, heldEventBytes: heldEventBytes, readEventBytes: readEventBytes)
+            meter: Self.meter, keepsUsageChunk: keepsUsageChunk, heldEventBytes: heldEventBytes,
+            readEventBytes: readEventBytes)
         var output = ByteBuffer()
         var held = ByteBuffer()
         for piece in pieces { _ = relay.take(ByteBuffer(bytes: piece), output: &output, held: &held) }
@@ -60,7 +75,8 @@ import Testing
 
     @Test func `an event too long to hold flows and is still read`() {
         let big = Answers.event(delta: #"{"content":"\#(String(repeating: "x", count: 5000))"}"#)
-        var relay = StreamRelay(keepsUsageChunk: false, heldEventBytes: 1000, readEventBytes: 10_000)
+        var relay = StreamRelay(
+            meter: Self.meter, keepsUsageChunk: false, heldEventBytes: 1000, readEventBytes: 10_000)
         var output = ByteBuffer()
         var held = ByteBuffer()
         _ = relay.take(ByteBuffer(string: String(big.prefix(3000))), output: &output, held: &held)

@@ -1,0 +1,40 @@
+import NIOHTTP1
+
+/// The key that a client shows, wherever its dialect puts it.
+enum ClientCredential {
+    /// The headers that may hold a key, in the order in which they are looked at. None of them goes on to an engine.
+    static let headerNames = ["authorization", "x-api-key", "api-key", "x-goog-api-key"]
+
+    /// The key; nil when the client shows none.
+    static func secret(in headers: HTTPHeaders, query: Substring) -> String? {
+        if let header = headers.first(name: "authorization") { return bearerToken(header) }
+        for name in headerNames.dropFirst() {
+            if let key = headers.first(name: name), !key.isEmpty { return key }
+        }
+        return query.isEmpty ? nil : parameter("key", of: query)
+    }
+
+    /// The query without the client's key, which is no engine's business.
+    static func queryWithoutKey(_ query: Substring) -> Substring {
+        guard parameter("key", of: query) != nil else { return query }
+        let kept = query.dropFirst().split(separator: "&").filter { !$0.hasPrefix("key=") }
+        return kept.isEmpty ? "" : "?" + kept.joined(separator: "&")
+    }
+
+    /// The token of `Bearer TOKEN`; the scheme is read in any case (RFC 9110, section 11.1).
+    static func bearerToken(_ header: String) -> String? {
+        guard let space = header.utf8.firstIndex(of: UInt8(ascii: " ")),
+            header[..<space].lowercased() == "bearer"
+        else { return nil }
+        let token = header[header.utf8.index(after: space)...].drop { $0 == " " }
+        return token.isEmpty ? nil : String(token)
+    }
+
+    private static func parameter(_ name: String, of query: Substring) -> String? {
+        for part in query.dropFirst().split(separator: "&") where part.hasPrefix(name + "=") {
+            let value = part.dropFirst(name.count + 1)
+            return value.isEmpty ? nil : String(value)
+        }
+        return nil
+    }
+}
