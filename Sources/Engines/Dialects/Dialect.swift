@@ -9,6 +9,10 @@ public protocol Dialect: Sendable {
     /// Whether the system has this API.
     func serves(_ surface: Surface) -> Bool
 
+    /// What a path of the system's own API asks for, as it stands after `/engines/{backend}`; nil where the system has
+    /// no such path, or nothing that can be metered behind it.
+    func nativeCall(method: String, path: Substring) -> NativeCall?
+
     /// Where a request goes. `clientQuery` is what the client wrote after `?`, which most systems may see.
     func target(
         for request: InferenceRequest, upstreamModel: String, backend: Backend, clientQuery: Substring
@@ -81,6 +85,8 @@ extension Backend {
 }
 
 extension Dialect {
+    func nativeCall(method: String, path: Substring) -> NativeCall? { nil }
+
     func headers(for target: UpstreamTarget, backend: Backend, content: SignedContent) -> [HeaderField] {
         backend.apiKey.map { [HeaderField("authorization", "Bearer " + $0)] } ?? []
     }
