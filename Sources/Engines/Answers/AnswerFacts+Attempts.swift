@@ -14,6 +14,10 @@ extension AnswerFacts {
         completing base: AttemptRecord, request: InferenceRequest, isCut: Bool,
         priceKey: (_ model: String) -> String?, newID: () -> AttemptID
     ) -> [AttemptRecord] {
+        guard components.isEmpty else {
+            return withComponentsSettled.attempts(
+                completing: base, request: request, isCut: isCut, priceKey: priceKey, newID: newID)
+        }
         var primary = base
         fill(
             &primary, operation: request.operation, promptTextBytes: request.promptTextBytes, isCut: isCut,

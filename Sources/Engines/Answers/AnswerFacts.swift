@@ -24,6 +24,8 @@ public struct AnswerFacts: Hashable, Sendable {
     public internal(set) var usage: EngineUsage?
     /// Inferences inside the answer that `usage` does not include.
     public internal(set) var inferences: [InnerInference] = []
+    /// The models of a compound system, not yet told apart from `usage` (Groq's `usage_breakdown`).
+    var components: [InnerInference] = []
     /// What the answer came to beside tokens.
     public internal(set) var units = UsageUnits()
     /// The engine's own clock, as it says outside its usage.
@@ -61,33 +63,5 @@ public struct InnerInference: Hashable, Sendable {
         self.model = model
         self.usage = usage
         self.serviceTier = serviceTier
-    }
-}
-
-/// What an engine's error says, as far as its meaning depends on it. Kept in memory only.
-public struct EngineErrorText: Hashable, Sendable {
-    /// `type`, `code`, `status`, `error_type` or an exception's name: the first that was there.
-    public var type: String?
-    public var code: String?
-    /// A status inside the error, such as SageMaker's `OriginalStatusCode`.
-    public var status: Int?
-    /// At most `messageBytesMax` bytes.
-    public var message: String?
-    /// Gemini's `RetryInfo.retryDelay`.
-    public var retryMilliseconds: Int64?
-
-    /// The most of a message that is kept.
-    public static let messageBytesMax = 2048
-
-    /// An error that says so much.
-    public init(
-        type: String? = nil, code: String? = nil, status: Int? = nil, message: String? = nil,
-        retryMilliseconds: Int64? = nil
-    ) {
-        self.type = type
-        self.code = code
-        self.status = status
-        self.message = message
-        self.retryMilliseconds = retryMilliseconds
     }
 }

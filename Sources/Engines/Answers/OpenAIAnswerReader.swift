@@ -1,8 +1,10 @@
+internal import Metering
+
 /// Understands plain answers of the OpenAI family: completions, responses, embeddings, pictures, sound, rankings.
 struct OpenAIAnswerReader: AnswerReader {
     private enum Part: Int, CaseIterable {
         case usage, id, model, serviceTier, error, errorType, finishReason, status, incompleteReason, metrics, timeInfo
-        case timings, groq, breakdown, searchUnits, duration
+        case timings, groq, breakdown, searchUnits, billedInput, billedOutput, duration
 
         var wish: DocumentShape.Part {
             switch self {
@@ -21,6 +23,8 @@ struct OpenAIAnswerReader: AnswerReader {
             case .groq: .value("x_groq", bytesMax: DocumentShape.usageBytesMax)
             case .breakdown: .value("usage_breakdown", bytesMax: DocumentShape.usageBytesMax)
             case .searchUnits: .value("meta.billed_units.search_units")
+            case .billedInput: .value("meta.billed_units.input_tokens")
+            case .billedOutput: .value("meta.billed_units.output_tokens")
             case .duration: .value("duration")
             }
         }
@@ -42,31 +46,51 @@ struct OpenAIAnswerReader: AnswerReader {
     mutating func take(part: Int, value: UnsafeRawBufferPointer, facts: inout AnswerFacts) {
         guard let part = Part(rawValue: part) else { return }
         switch part {
-        case .usage: takeUsage(value, &facts)
+        case .usage: facts.takeUsage(value)
         case .id: facts.id = AnswerFacts.name(value) ?? facts.id
         case .model: facts.model = AnswerFacts.name(value) ?? facts.model
         case .serviceTier: facts.serviceTier = AnswerFacts.name(value) ?? facts.serviceTier
         case .error:
             guard !value.equals("null", in: 0..<value.count) else { return }
             facts.hasError = true
+            var error = EngineErrorText(error: value, in: value)
+            error.type = facts.error?.type ?? error.type
+            facts.error = error
+        case .errorType:
+            if facts.error == nil { facts.error = EngineErrorText() }
+            facts.error?.type = AnswerFacts.name(value)
         case .finishReason:
             guard let reason = AnswerFacts.name(value) else { return }
             facts.finishReason = reason
             facts.finishedChoices += 1
-        default: break
+        case .status:
+            // Of responses; other answers have no status.
+            guard let status = AnswerFacts.name(value) else { return }
+            facts.finishReason = facts.finishReason ?? status
+            if status == "failed" || status == "cancelled" { facts.hasError = true }
+        case .incompleteReason: facts.finishReason = AnswerFacts.name(value) ?? facts.finishReason
+        case .metrics, .timeInfo, .timings: facts.takeTimings(value)
+        case .groq: facts.takeGroq(value)
+        case .breakdown: facts.takeBreakdown(value)
+        case .searchUnits: facts.units.searches = max(0, AnswerFacts.integer(value) ?? 0)
+        case .billedInput, .billedOutput: takeBilled(part, value, &facts)
+        case .duration: takeDuration(value, &facts)
         }
     }
 
-    private func takeUsage(_ value: UnsafeRawBufferPointer, _ facts: inout AnswerFacts) {
-        guard value.first == UInt8(ascii: "{") else { return }
-        do throws(JSONScanError) {
-            var scanner = JSONScanner(value)
-            var usage = try EngineUsage(scanner: &scanner, bytes: value)
-            usage.keepRaw(value, 0..<value.count)
-            facts.usage = usage
-        } catch {
-            facts.unreadCount += 1
-        }
+    /// Cohere's form of usage.
+    private func takeBilled(_ part: Part, _ value: UnsafeRawBufferPointer, _ facts: inout AnswerFacts) {
+        guard let count = AnswerFacts.integer(value) else { return }
+        if facts.usage == nil { facts.usage = EngineUsage() }
+        if part == .billedInput { facts.usage?.promptTokens = count } else { facts.usage?.completionTokens = count }
+    }
+
+    /// Of transcriptions in their long form: seconds, with a fraction.
+    private func takeDuration(_ value: UnsafeRawBufferPointer, _ facts: inout AnswerFacts) {
+        let isText = value.first == UInt8(ascii: "\"")
+        let range = isText ? 1..<max(1, value.count - 1) : 0..<value.count
+        guard let milliseconds = DecimalText.scaled(value, range, exponent: 3) else { return }
+        facts.units.audioMilliseconds = max(facts.units.audioMilliseconds, milliseconds)
     }
 
     /// Streams of this family are read by `StreamMeter`.

@@ -4,7 +4,8 @@ public enum StreamEvent: Hashable, Sendable {
     case content
     /// The chunk that `include_usage` asks for: no choices, and a usage object.
     case usageChunk
-    /// The terminator, `[DONE]`.
+    /// The terminator: `[DONE]`, `response.completed`, `message_stop` and their like. After an error it may come too:
+    /// `facts.hasError` says so.
     case terminator
     /// An error object inside the stream.
     case error
@@ -16,7 +17,6 @@ public enum StreamEvent: Hashable, Sendable {
 public struct StreamMeter: Sendable {
     /// What the stream has said so far.
     public private(set) var facts = AnswerFacts()
-
     /// Of the event read last: bytes that the client did not ask for.
     private(set) var cutRange: Range<Int>?
     /// Of the event read last: just inside the closing brace of its usage object.
@@ -36,56 +36,102 @@ public struct StreamMeter: Sendable {
     }
 
     /// Notes an event that was too long to be looked at.
-    public mutating func skipEvent() { facts.unreadCount += 1 }
+    public mutating func skipEvent() {
+        facts.unreadCount += 1
+        cutRange = nil
+        usageEnd = nil
+    }
 
     /// Reads one event: all its lines, with or without the empty line at its end.
     public mutating func read(event bytes: UnsafeRawBufferPointer) -> StreamEvent {
-        StreamedEvent.withServerSentEvent(bytes) { read($0) } ?? .other
+        cutRange = nil
+        usageEnd = nil
+        return StreamedEvent.withServerSentEvent(bytes) { read($0) } ?? .other
     }
 
     /// The stream is over.
     mutating func finish() {}
 
-    private mutating func read(_ event: StreamedEvent) -> StreamEvent {
+    /// Reads a document that stands in a stream's place in another framing.
+    mutating func read(_ event: StreamedEvent) -> StreamEvent {
         if event.isDone {
             facts.isTerminated = true
             return .terminator
         }
         do throws(JSONScanError) {
-            var chunk = ChunkReader(bytes: event.data)
+            var chunk = StreamChunk(bytes: event.data)
             try chunk.read()
-            let meaning = take(chunk)
+            let meaning = take(chunk, at: event.dataOffset)
             guard event.isNamed("error") else { return meaning }
         } catch {
             facts.unreadCount += 1
             guard event.isNamed("error") else { return .other }
         }
+        return fail(EngineErrorText(document: event.data))
+    }
+
+    private mutating func fail(_ text: EngineErrorText?) -> StreamEvent {
         facts.hasError = true
+        facts.error = text ?? facts.error
         return .error
     }
 
-    private mutating func take(_ chunk: ChunkReader) -> StreamEvent {
-        if let usage = chunk.usage {
-            if facts.usage == nil { facts.usage = EngineUsage() }
-            facts.usage?.update(with: usage)
-            if choiceCount > 1, chunk.hasEmptyChoices { choiceUsage.add(usage, choiceCount, to: &facts.usage) }
-        }
+    private mutating func take(_ chunk: borrowing StreamChunk, at offset: Int?) -> StreamEvent {
+        takeUsage(chunk, at: offset)
         facts.finishedChoices += chunk.finishedChoices
         if let reason = chunk.finishReason { facts.finishReason = chunk.name(reason) ?? facts.finishReason }
         if facts.id == nil, let id = chunk.id { facts.id = chunk.name(id) }
         if facts.model == nil, let model = chunk.model { facts.model = chunk.name(model) }
         if let tier = chunk.serviceTier { facts.serviceTier = chunk.name(tier) ?? facts.serviceTier }
-        if chunk.hasError {
-            facts.hasError = true
-            return .error
-        }
+        if chunk.hasExtras { chunk.readExtras(into: &facts) }
         if chunk.hasContent {
             facts.contentEvents += 1
             facts.uncountedEvents += 1
         }
         if chunk.usage?.completionTokens != nil { facts.uncountedEvents = 0 }
+        if let kind = chunk.typed { return take(kind, chunk) }
+        if let error = chunk.error { return fail(EngineErrorText(error: chunk.bytes.part(error), in: chunk.bytes)) }
         if chunk.hasContent { return .content }
         return chunk.usage != nil && chunk.hasEmptyChoices ? .usageChunk : .other
+    }
+
+    private mutating func takeUsage(_ chunk: borrowing StreamChunk, at offset: Int?) {
+        guard let usage = chunk.usage else { return }
+        if facts.usage == nil { facts.usage = EngineUsage() }
+        facts.usage?.update(with: usage)
+        facts.usage?.keepRaw(chunk.bytes, chunk.usageRange)
+        if choiceCount > 1, chunk.hasEmptyChoices { choiceUsage.add(usage, choiceCount, to: &facts.usage) }
+        guard let offset else { return }
+        usageEnd = offset + chunk.usageRange.upperBound - 1
+        if cutsUsage, chunk.typed == nil, !chunk.hasEmptyChoices {
+            cutRange = chunk.usageMember.lowerBound + offset..<chunk.usageMember.upperBound + offset
+        }
+    }
+
+    /// Events that name their type: responses, transcriptions, speech and pictures.
+    private mutating func take(_ kind: StreamChunk.Typed, _ chunk: borrowing StreamChunk) -> StreamEvent {
+        switch kind {
+        case .delta: return chunk.hasContent ? .content : .other
+        case .error: return fail(EngineErrorText(document: chunk.bytes))
+        case .responseEnd, .responseFailed:
+            if let error = chunk.error {
+                facts.error = EngineErrorText(error: chunk.bytes.part(error), in: chunk.bytes)
+            }
+            if kind == .responseFailed { facts.hasError = true }
+            facts.finishedChoices = 1
+        case .mediaEnd:
+            facts.finishReason = facts.finishReason ?? "stop"
+            facts.finishedChoices = 1
+        case .pictureEnd:
+            // Several pictures end one by one; the last of them is not to be told from the others.
+            facts.items += 1
+            facts.finishReason = facts.finishReason ?? "stop"
+            facts.finishedChoices += 1
+            guard facts.finishedChoices >= choiceCount else { return .content }
+        case .other: return .other
+        }
+        facts.isTerminated = true
+        return .terminator
     }
 }
 
@@ -104,95 +150,5 @@ private struct ChoiceUsage: Sendable {
         total?.completionTokens = completionTokens
         if usage.reasoningTokens != nil { total?.reasoningTokens = reasoningTokens }
         total?.totalTokens = nil
-    }
-}
-
-/// Reads one chunk object.
-private struct ChunkReader {
-    let bytes: UnsafeRawBufferPointer
-    private(set) var id: JSONText?
-    private(set) var model: JSONText?
-    private(set) var serviceTier: JSONText?
-    private(set) var finishReason: JSONText?
-    private(set) var finishedChoices: Int64 = 0
-    private(set) var usage: EngineUsage?
-    private(set) var hasContent = false
-    private(set) var hasEmptyChoices = false
-    private(set) var hasError = false
-
-    init(bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
-
-    /// A name short enough to be kept, and not empty.
-    func name(_ text: JSONText) -> String? {
-        guard !text.range.isEmpty, text.range.count <= AnswerFacts.nameBytesMax else { return nil }
-        return text.value(in: bytes)
-    }
-
-    mutating func read() throws(JSONScanError) {
-        var scanner = JSONScanner(bytes)
-        try scanner.beginObject()
-        while let key = try scanner.nextKey() {
-            let kind = try scanner.kind()
-            if kind == .array, key.equals("choices", in: bytes) {
-                try readChoices(&scanner)
-            } else if kind == .object, key.equals("usage", in: bytes) {
-                usage = try EngineUsage(scanner: &scanner, bytes: bytes)
-            } else if kind == .string, key.equals("id", in: bytes) {
-                id = try scanner.string()
-            } else if kind == .string, key.equals("model", in: bytes) {
-                model = try scanner.string()
-            } else if kind == .string, key.equals("service_tier", in: bytes) {
-                serviceTier = try scanner.string()
-            } else if kind == .object || kind == .string, key.equals("error", in: bytes) {
-                hasError = true
-                try scanner.skip()
-            } else {
-                try scanner.skip()
-            }
-        }
-        try scanner.end()
-    }
-
-    private mutating func readChoices(_ scanner: inout JSONScanner) throws(JSONScanError) {
-        hasEmptyChoices = true
-        try scanner.beginArray()
-        while try scanner.nextElement() {
-            hasEmptyChoices = false
-            guard try scanner.kind() == .object else {
-                try scanner.skip()
-                continue
-            }
-            try scanner.beginObject()
-            while let key = try scanner.nextKey() {
-                let kind = try scanner.kind()
-                if kind == .string, key.equals("finish_reason", in: bytes) {
-                    finishReason = try scanner.string()
-                    finishedChoices += 1
-                } else if kind == .string, key.equals("text", in: bytes) {
-                    if try !scanner.string().range.isEmpty { hasContent = true }
-                } else if kind == .object, key.equals("delta", in: bytes) {
-                    try readDelta(&scanner)
-                } else {
-                    try scanner.skip()
-                }
-            }
-        }
-    }
-
-    /// A delta has content when the model wrote something in it: text, reasoning, a refusal, a call, sound. A role
-    /// alone, or empty text, is none.
-    private mutating func readDelta(_ scanner: inout JSONScanner) throws(JSONScanError) {
-        try scanner.beginObject()
-        while let key = try scanner.nextKey() {
-            let kind = try scanner.kind()
-            let value = try scanner.skip()
-            guard !hasContent else { continue }
-            switch kind {
-            case .string, .array, .object:
-                // Two bytes are the delimiters of something empty.
-                if value.count > 2, OpenAIDialect.isContent(key, in: bytes) { hasContent = true }
-            case .number, .bool, .null: break
-            }
-        }
     }
 }

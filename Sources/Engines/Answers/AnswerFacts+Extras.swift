@@ -1,0 +1,122 @@
+internal import Metering
+
+extension AnswerFacts {
+    /// Takes the engine's own clock from vLLM's `metrics`, Cerebras's `time_info` or llama.cpp's `timings`.
+    mutating func takeTimings(_ value: UnsafeRawBufferPointer) {
+        var newer = EngineTimings()
+        AnswerFacts.members(of: value) { key, kind, range in
+            guard kind == .number else { return }
+            func microseconds(_ exponent: Int) -> Int64? { DecimalText.scaled(value, range, exponent: exponent) }
+            if key.equals("queue_time", in: value) {
+                newer.queue = microseconds(6)
+            } else if key.equals("prompt_time", in: value) {
+                newer.prefill = microseconds(6)
+            } else if key.equals("completion_time", in: value) {
+                newer.decode = microseconds(6)
+            } else if key.equals("total_time", in: value) {
+                newer.total = microseconds(6)
+            } else if key.equals("queue_time_ms", in: value) {
+                newer.queue = microseconds(3)
+            } else if key.equals("time_to_first_token_ms", in: value) {
+                newer.firstToken = microseconds(3)
+            } else if key.equals("generation_time_ms", in: value) || key.equals("predicted_ms", in: value) {
+                newer.decode = microseconds(3)
+            } else if key.equals("prompt_ms", in: value) {
+                newer.prefill = microseconds(3)
+            }
+        }
+        timings.update(with: newer)
+    }
+
+    /// Takes what Groq says beside the answer: usage that may stand nowhere else, models, and why it stopped early.
+    mutating func takeGroq(_ value: UnsafeRawBufferPointer) {
+        AnswerFacts.members(of: value) { key, kind, range in
+            if kind == .object, key.equals("usage", in: value), usage == nil {
+                takeUsage(value.part(range), keepsNothing: true)
+            } else if kind == .object, key.equals("usage_breakdown", in: value) {
+                takeBreakdown(value.part(range))
+            } else if kind != .null, key.equals("error", in: value) {
+                hasError = true
+                error = EngineErrorText(error: value.part(range), in: value)
+            }
+        }
+    }
+
+    /// Takes the models of a compound system: `{"models":[{"model":…,"usage":{…}}]}`.
+    mutating func takeBreakdown(_ value: UnsafeRawBufferPointer) {
+        var parts: [InnerInference] = []
+        AnswerFacts.members(of: value) { key, kind, range in
+            guard kind == .array, key.equals("models", in: value) else { return }
+            AnswerFacts.elements(of: value.part(range)) { element in
+                var part = InnerInference(kind: .component, model: nil, usage: EngineUsage())
+                AnswerFacts.members(of: element) { key, kind, range in
+                    if kind == .string, key.equals("model", in: element) {
+                        part.model = AnswerFacts.name(element.part(range))
+                    } else if kind == .object, key.equals("usage", in: element) {
+                        part.usage = EngineUsage(object: element.part(range)) ?? part.usage
+                    }
+                }
+                if part.usage.promptTokens != nil || part.usage.completionTokens != nil { parts.append(part) }
+            }
+        }
+        if !parts.isEmpty { components = Array(parts.prefix(AnswerFacts.inferencesMax)) }
+    }
+
+    /// Takes a usage object that stands by itself. One without any count (`keepsNothing` false) is taken too.
+    mutating func takeUsage(_ value: UnsafeRawBufferPointer, keepsNothing: Bool = false) {
+        guard value.first == UInt8(ascii: "{") else { return }
+        guard let newer = EngineUsage(object: value) else {
+            unreadCount += 1
+            return
+        }
+        if keepsNothing, newer.promptTokens == nil, newer.completionTokens == nil { return }
+        if usage == nil { usage = EngineUsage() }
+        usage?.update(with: newer)
+    }
+
+    // MARK: Walking
+
+    /// Shows each member of an object: its key, kind and where its value stands. What is no object has none.
+    static func members(
+        of value: UnsafeRawBufferPointer, _ body: (JSONText, JSONKind, Range<Int>) -> Void
+    ) {
+        do throws(JSONScanError) {
+            var scanner = JSONScanner(value)
+            guard try scanner.kind() == .object else { return }
+            try scanner.beginObject()
+            while let key = try scanner.nextKey() {
+                let kind = try scanner.kind()
+                body(key, kind, try scanner.skip())
+            }
+        } catch {
+            // What stands before the fault was shown; these members are never the bill's only source.
+            return
+        }
+    }
+
+    /// Shows each element of an array.
+    static func elements(of value: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void) {
+        do throws(JSONScanError) {
+            var scanner = JSONScanner(value)
+            guard try scanner.kind() == .array else { return }
+            try scanner.beginArray()
+            while try scanner.nextElement() { body(value.part(try scanner.skip())) }
+        } catch {
+            return
+        }
+    }
+}
+
+extension EngineUsage {
+    /// A usage object of the OpenAI family that stands by itself; nil when it cannot be read.
+    init?(object value: UnsafeRawBufferPointer) {
+        do throws(JSONScanError) {
+            var scanner = JSONScanner(value)
+            guard try scanner.kind() == .object else { return nil }
+            try self.init(scanner: &scanner, bytes: value)
+            keepRaw(value, 0..<value.count)
+        } catch {
+            return nil
+        }
+    }
+}

@@ -1,0 +1,212 @@
+/// One event's JSON object of an OpenAI-family stream, read in place.
+struct StreamChunk {
+    /// What an event that names its `type` is.
+    enum Typed {
+        case delta
+        case error
+        /// `response.completed` and `response.incomplete`: the only ones with usage, and the last.
+        case responseEnd
+        case responseFailed
+        /// `transcript.text.done` and `speech.audio.done`.
+        case mediaEnd
+        /// `image_generation.completed` and `image_edit.completed`.
+        case pictureEnd
+        case other
+    }
+
+    let bytes: UnsafeRawBufferPointer
+    private(set) var id: JSONText?
+    private(set) var model: JSONText?
+    private(set) var serviceTier: JSONText?
+    private(set) var finishReason: JSONText?
+    private(set) var finishedChoices: Int64 = 0
+    private(set) var usage: EngineUsage?
+    /// Where the usage object stands.
+    private(set) var usageRange = 0..<0
+    /// Where the member stands, with one comma beside it.
+    private(set) var usageMember = 0..<0
+    private(set) var hasContent = false
+    private(set) var hasEmptyChoices = false
+    /// Where the error object or text stands.
+    private(set) var error: Range<Int>?
+    private(set) var typed: Typed?
+    /// Members that only some systems send, and only at the end.
+    private(set) var hasExtras = false
+    private var metrics: Range<Int>?
+    private var groq: Range<Int>?
+    private var breakdown: Range<Int>?
+    private var status: JSONText?
+
+    init(bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+
+    /// A name short enough to be kept, and not empty.
+    func name(_ text: JSONText) -> String? {
+        guard !text.range.isEmpty, text.range.count <= AnswerFacts.nameBytesMax else { return nil }
+        return text.value(in: bytes)
+    }
+
+    mutating func read() throws(JSONScanError) {
+        var scanner = JSONScanner(bytes)
+        try readMembers(&scanner, isOutermost: true)
+        try scanner.end()
+        if typed == .responseEnd || typed == .responseFailed { finishReason = finishReason ?? status }
+    }
+
+    /// The members of the chunk, or of the `response` inside an event.
+    private mutating func readMembers(_ scanner: inout JSONScanner, isOutermost: Bool) throws(JSONScanError) {
+        try scanner.beginObject()
+        var previousEnd = scanner.offset
+        var isUsageFirst = false
+        var isFirst = true
+        while let key = try scanner.nextKey() {
+            if isUsageFirst {
+                // A first member goes with the comma after it, any other with the one before.
+                usageMember = usageMember.lowerBound..<key.range.lowerBound - 1
+                isUsageFirst = false
+            }
+            switch try scanner.kind() {
+            case .number, .bool, .null: try scanner.skip()
+            case .array:
+                if isOutermost, key.equals("choices", in: bytes) {
+                    try readChoices(&scanner)
+                } else {
+                    try scanner.skip()
+                }
+            case .string: try readString(key, &scanner)
+            case .object:
+                if key.equals("usage", in: bytes) {
+                    let start = scanner.offset
+                    usage = try EngineUsage(scanner: &scanner, bytes: bytes)
+                    usageRange = start..<scanner.offset
+                    isUsageFirst = isFirst
+                    usageMember = (isFirst ? key.range.lowerBound - 1 : previousEnd)..<scanner.offset
+                } else {
+                    try readObject(key, &scanner, isOutermost: isOutermost)
+                }
+            }
+            isFirst = false
+            previousEnd = scanner.offset
+        }
+    }
+
+    private mutating func readString(_ key: JSONText, _ scanner: inout JSONScanner) throws(JSONScanError) {
+        let text = try scanner.string()
+        switch key.range.count {
+        case 2 where key.equals("id", in: bytes): id = text
+        case 4 where key.equals("type", in: bytes): typed = StreamChunk.type(named: text, in: bytes)
+        case 5 where key.equals("model", in: bytes): model = text
+        // What typed events carry: text, sound, a picture.
+        case 5 where key.equals("delta", in: bytes) || key.equals("audio", in: bytes):
+            if !text.range.isEmpty { hasContent = true }
+        case 5 where key.equals("error", in: bytes): error = text.range.lowerBound - 1..<text.range.upperBound + 1
+        case 6 where key.equals("status", in: bytes): status = text
+        case 8 where key.equals("b64_json", in: bytes): hasContent = true
+        case 12 where key.equals("service_tier", in: bytes): serviceTier = text
+        default: break
+        }
+    }
+
+    private mutating func readObject(
+        _ key: JSONText, _ scanner: inout JSONScanner, isOutermost: Bool
+    ) throws(JSONScanError) {
+        if isOutermost, key.equals("response", in: bytes) { return try readMembers(&scanner, isOutermost: false) }
+        if !isOutermost, key.equals("incomplete_details", in: bytes) { return try readIncomplete(&scanner) }
+        let range = try scanner.skip()
+        if key.equals("error", in: bytes) {
+            error = range
+        } else if key.equals("x_groq", in: bytes) {
+            groq = range
+            hasExtras = true
+        } else if key.equals("usage_breakdown", in: bytes) {
+            breakdown = range
+            hasExtras = true
+        } else if key.equals("metrics", in: bytes) || key.equals("time_info", in: bytes)
+            || key.equals("timings", in: bytes)
+        {
+            metrics = range
+            hasExtras = true
+        }
+    }
+
+    private mutating func readIncomplete(_ scanner: inout JSONScanner) throws(JSONScanError) {
+        try scanner.beginObject()
+        while let key = try scanner.nextKey() {
+            if try scanner.kind() == .string, key.equals("reason", in: bytes) {
+                finishReason = try scanner.string()
+            } else {
+                try scanner.skip()
+            }
+        }
+    }
+
+    /// Nil for a type that no such event has: the chunk is read as any other.
+    private static func type(named text: JSONText, in bytes: UnsafeRawBufferPointer) -> Typed? {
+        let range = text.range
+        if bytes.equals("error", in: range) { return .error }
+        guard prefixes.contains(where: { bytes.hasBytes($0, at: range.lowerBound) }) else { return nil }
+        if range.count > 6, bytes.hasBytes(".delta", at: range.upperBound - 6) { return .delta }
+        return ends.first { bytes.equals($0.name, in: range) }?.type ?? .other
+    }
+
+    private static let prefixes: [StaticString] = ["response.", "transcript.", "speech.", "image_"]
+    private static let ends: [(name: StaticString, type: Typed)] = [
+        ("response.completed", .responseEnd), ("response.incomplete", .responseEnd),
+        ("response.failed", .responseFailed), ("response.cancelled", .responseFailed),
+        ("transcript.text.done", .mediaEnd), ("speech.audio.done", .mediaEnd),
+        ("image_generation.completed", .pictureEnd), ("image_edit.completed", .pictureEnd),
+    ]
+
+    // MARK: Choices
+
+    private mutating func readChoices(_ scanner: inout JSONScanner) throws(JSONScanError) {
+        hasEmptyChoices = true
+        try scanner.beginArray()
+        while try scanner.nextElement() {
+            hasEmptyChoices = false
+            guard try scanner.kind() == .object else {
+                try scanner.skip()
+                continue
+            }
+            try scanner.beginObject()
+            while let key = try scanner.nextKey() {
+                let kind = try scanner.kind()
+                if kind == .string, key.equals("finish_reason", in: bytes) {
+                    finishReason = try scanner.string()
+                    finishedChoices += 1
+                } else if kind == .string, key.equals("text", in: bytes) {
+                    if try !scanner.string().range.isEmpty { hasContent = true }
+                } else if kind == .object, key.equals("delta", in: bytes) {
+                    try readDelta(&scanner)
+                } else {
+                    try scanner.skip()
+                }
+            }
+        }
+    }
+
+    /// A delta has content when the model wrote something in it: text, reasoning, a refusal, a call, sound. A role
+    /// alone, or empty text, is none.
+    private mutating func readDelta(_ scanner: inout JSONScanner) throws(JSONScanError) {
+        try scanner.beginObject()
+        while let key = try scanner.nextKey() {
+            let kind = try scanner.kind()
+            let value = try scanner.skip()
+            guard !hasContent else { continue }
+            switch kind {
+            case .string, .array, .object:
+                // Two bytes are the delimiters of something empty.
+                if value.count > 2, OpenAIDialect.isContent(key, in: bytes) { hasContent = true }
+            case .number, .bool, .null: break
+            }
+        }
+    }
+
+    // MARK: Extras
+
+    /// What only some systems send: the engine's own clock, and the models inside a compound system.
+    func readExtras(into facts: inout AnswerFacts) {
+        if let metrics { facts.takeTimings(bytes.part(metrics)) }
+        if let groq { facts.takeGroq(bytes.part(groq)) }
+        if let breakdown { facts.takeBreakdown(bytes.part(breakdown)) }
+    }
+}
