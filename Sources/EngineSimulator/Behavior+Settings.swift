@@ -34,23 +34,45 @@ extension Behavior {
         optionalNumber("completion_tokens", \.completionTokens),
         number("cached_tokens", \.cachedTokens),
         number("cache_write_tokens", \.cacheWriteTokens),
+        number("cache_write_hour_tokens", \.cacheWriteHourTokens),
+        number("prompt_audio_tokens", \.promptAudioTokens),
+        number("prompt_image_tokens", \.promptImageTokens),
+        number("image_tokens", \.imageTokens),
+        optionalNumber("audio_ms", \.audioMilliseconds),
+        choice("transcription_usage", \.transcriptionUsage),
+        choice("inner", \.innerInferences),
+        number("batch_ms", \.batchMilliseconds),
         number("reasoning_tokens", \.reasoningTokens),
         text("text", \.text),
         text("finish_reason", \.finishReason),
         text("serve_tier", \.servedTier),
         text("serve_model", \.servedModel),
-        choice("shape", \.shape),
+        choice("flavour", \.flavour),
         choice("usage", \.usage),
+        flag("tool_calls", \.callsTools),
+        flag("times", \.tellsTimes),
+        flag("thoughts_inside", \.countsThoughtsAsCandidates),
+        flag("start_twice", \.startsTwice),
         number("padding_bytes", \.paddingBytes),
         flag("comments", \.comments),
         flag("chunked", \.chunkedPlain),
         number("split_bytes", \.splitBytes),
+        number("drip_ms", \.dripMilliseconds),
+        number("part_bytes", \.partBytes),
+        flag("compress", \.compresses),
         number("status", \.errorStatus),
         text("error_message", \.errorMessage),
         text("error_body", \.errorBody),
         optionalNumber("retry_after", \.retryAfterSeconds),
+        choice("retry_hint", \.retryHint),
+        flag("hang_up", \.hangsUp),
         optionalNumber("fail_after", \.failAfterTokens),
+        number("fail_status", \.failStatus, atLeast: 400),
         optionalNumber("cut_after", \.cutAfterTokens),
+        flag("cut_inside", \.cutsInside),
+        optionalNumber("malformed_after", \.malformedAfterTokens),
+        optionalNumber("broken_checksum_after", \.brokenChecksumAfterTokens),
+        choice("content_length", \.announcedLength),
         optionalNumber("stall_after", \.stallAfterTokens),
         number("stall_ms", \.stallMilliseconds),
         choice("ending", \.ending),
@@ -59,8 +81,9 @@ extension Behavior {
 
     private static let settingsByName = Dictionary(uniqueKeysWithValues: settings.map { ($0.name, $0) })
 
-    /// Takes one setting from text. `decode_ms` is accepted beside `decode_us`.
+    /// Takes one setting from text. `decode_ms` is accepted beside `decode_us`, `shape` beside `flavour`.
     public mutating func apply(name: String, value: String) throws(SettingError) {
+        if name == "shape" { return try apply(name: "flavour", value: value) }
         if name == "decode_ms" {
             decodeMicroseconds = try Self.parse(value, name: name, atLeast: 0) * 1000
             return

@@ -4,44 +4,6 @@
 /// header `x-simulator: key=value,key=value`, and a marker in the prompt, `[[simulator key=value key=value]]`, which
 /// also passes through a gateway that drops unknown headers.
 public struct Behavior: Sendable, Equatable {
-    /// How the engine words its answers where engines differ.
-    public enum Shape: String, Sendable, CaseIterable {
-        /// As vLLM does: the finish reason rides on the last token, no `usage` key on the chunks before the last.
-        case vllm
-        /// As OpenAI does: a chunk of its own for the finish reason, `"usage":null` on all chunks before the last.
-        case openai
-    }
-
-    /// How usage is reported.
-    public enum UsageReporting: String, Sendable, CaseIterable {
-        /// What was produced.
-        case correct
-        /// Not at all: no `usage` key, no usage chunk.
-        case missing
-        /// `"usage":null` where the numbers belong.
-        case null
-        /// A total that is not the sum of its parts.
-        case wrongTotal = "wrong_total"
-        /// More cached tokens than prompt tokens.
-        case cachedOverPrompt = "cached_over_prompt"
-        /// A negative number of completion tokens.
-        case negative
-        /// More reasoning tokens than completion tokens.
-        case reasoningOverCompletion = "reasoning_over_completion"
-    }
-
-    /// How an answer ends once every token was produced.
-    public enum Ending: String, Sendable, CaseIterable {
-        /// To the last byte.
-        case complete
-        /// Cut after the finish reason, before usage and `[DONE]`.
-        case cutBeforeUsage = "cut_before_usage"
-        /// Cut after usage, before `[DONE]`.
-        case cutBeforeDone = "cut_before_done"
-        /// Cut after `[DONE]`, before the last (empty) chunk of the transfer coding.
-        case cutBeforeEnd = "cut_before_end"
-    }
-
     // Speed
     /// Milliseconds before the first byte of an answer's head.
     public var firstByteMilliseconds = 0
@@ -63,8 +25,25 @@ public struct Behavior: Sendable, Equatable {
     public var cachedTokens = 0
     /// Prompt tokens that were written to the cache.
     public var cacheWriteTokens = 0
+    /// Prompt tokens that were written to the cache for an hour, where a dialect tells them apart.
+    public var cacheWriteHourTokens = 0
+    /// Prompt tokens that are sound.
+    public var promptAudioTokens = 0
+    /// Prompt tokens that are pictures.
+    public var promptImageTokens = 0
     /// Completion tokens, from the first, that are reasoning.
     public var reasoningTokens = 0
+
+    /// Tokens of each picture made.
+    public var imageTokens = 272
+    /// Milliseconds of sound in an audio file; by default by its size.
+    public var audioMilliseconds: Int?
+    /// What the usage of a transcription counts.
+    public var transcriptionUsage = TranscriptionUsage.tokens
+    /// Inferences in one answer beside the first.
+    public var innerInferences = InnerInferences.none
+    /// Milliseconds that a batch takes, from its creation to its end.
+    public var batchMilliseconds = 0
 
     // What is said
     /// The text of every token, in place of words by seed; for looking whether a text was written anywhere.
@@ -75,10 +54,18 @@ public struct Behavior: Sendable, Equatable {
     public var servedTier: String?
     /// The model that the answer names, in place of the one asked for.
     public var servedModel: String?
-    /// How answers are worded.
-    public var shape = Shape.vllm
+    /// Whose ways answers have.
+    public var flavour = Flavour.vllm
     /// How usage is reported.
     public var usage = UsageReporting.correct
+    /// Whether the answer calls the first tool that the request offers.
+    public var callsTools = false
+    /// Whether the engine tells its own times, where that is an option (vLLM's `metrics`).
+    public var tellsTimes = false
+    /// Whether thoughts are counted among Gemini's candidates tokens.
+    public var countsThoughtsAsCandidates = false
+    /// Whether Anthropic's `message_start` is sent twice.
+    public var startsTwice = false
     /// Bytes of padding in every event of a stream and in every plain answer.
     public var paddingBytes = 0
     /// Whether comment lines stand between the events of a stream.
@@ -87,6 +74,12 @@ public struct Behavior: Sendable, Equatable {
     public var chunkedPlain = false
     /// Bytes in one write of a stream, to cut events at any point; 0 writes each event whole.
     public var splitBytes = 0
+    /// Milliseconds between two such writes.
+    public var dripMilliseconds = 0
+    /// Bytes of one of SageMaker's payload parts; 0 cuts anywhere.
+    public var partBytes = 0
+    /// Whether answers are compressed, though nobody asked.
+    public var compresses = false
 
     // Faults
     /// Answer with this status at once instead of serving; 0 serves.
@@ -95,12 +88,26 @@ public struct Behavior: Sendable, Equatable {
     public var errorMessage: String?
     /// The whole body of that error, in place of the usual JSON.
     public var errorBody: String?
-    /// `retry-after` of that error, in seconds.
+    /// After how many seconds that error says to come again.
     public var retryAfterSeconds: Int?
+    /// How it says so.
+    public var retryHint = RetryHint.header
+    /// Close the connection instead of answering.
+    public var hangsUp = false
     /// After this many tokens send an error object and end.
     public var failAfterTokens: Int?
+    /// The status that this error stands for.
+    public var failStatus = 500
     /// After this many tokens close the connection.
     public var cutAfterTokens: Int?
+    /// Whether that cut falls inside the next chunk instead of before it.
+    public var cutsInside = false
+    /// After this many tokens one chunk is no JSON; a plain answer is none from 0 on.
+    public var malformedAfterTokens: Int?
+    /// After this many tokens one event-stream frame has a wrong checksum.
+    public var brokenChecksumAfterTokens: Int?
+    /// What `content-length` says.
+    public var announcedLength = AnnouncedLength.right
     /// After this many tokens send nothing more.
     public var stallAfterTokens: Int?
     /// How long the stall lasts, in milliseconds; 0 lasts until the client leaves.

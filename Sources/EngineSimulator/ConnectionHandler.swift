@@ -84,7 +84,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private func respond(_ answer: PreparedAnswer, keepAlive: Bool, context: ChannelHandlerContext) {
         context.write(wrapOutboundOut(.head(answer.head(keepAlive: keepAlive))), promise: nil)
         if !answer.body.isEmpty {
-            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: answer.body)))), promise: nil)
+            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: answer.body)))), promise: nil)
         }
         let written = context.writeAndFlush(wrapOutboundOut(.end(nil)))
         if !keepAlive { written.assumeIsolated().whenComplete { _ in context.close(promise: nil) } }

@@ -9,17 +9,21 @@ final class Generation {
 
     private let order: GenerationOrder
     private let engine: Engine
-    private let context: ChannelHandlerContext
-    private let keepAlive: Bool
+    private let wire: GenerationWire
     private let whenOver: () -> Void
     private let startedAt = NIODeadline.now()
 
     private var entry: ServedRequest
+    private var template: (any AnswerTemplate)?
+    private var encoder: StreamEncoder?
     private var stream: StreamStateMachine?
     private var waitingStep: StreamStateMachine.Step?
     private var waitsForWritability = false
     private var timer: Scheduled<Void>?
-    private var lastWrite: EventLoopFuture<Void>?
+    private var malformedAfter: Int?
+    private var brokenChecksumAfter: Int?
+    /// Tokens whose bytes the encoder holds back.
+    private var heldTokens = 0
     private var isOver = false
 
     /// - Parameter whenOver: called once the answer was sent whole and the connection can serve the next request.
@@ -29,35 +33,39 @@ final class Generation {
     ) {
         self.order = order
         self.engine = engine
-        self.context = context
-        self.keepAlive = keepAlive
         self.whenOver = whenOver
         entry = order.entry
+        switch order.content {
+        case .refusal: break
+        case .plain(let template), .stream(let template): self.template = template
+        }
+        wire = GenerationWire(context: context, keepAlive: keepAlive, behavior: template?.behavior ?? Behavior())
     }
 
     /// Begins.
     func start() {
         switch order.content {
         case .refusal(let answer, let after):
-            wake(at: after) { generation in
-                generation.entry.status = answer.status
-                generation.sendWhole(answer, outcome: .failed)
-            }
-        case .plain(let plan, let body):
-            let course = plan.plainCourse
+            wake(at: after) { $0.refuse(answer) }
+        case .plain(let template):
+            let course = template.plan.plainCourse
             guard course.ending != .stall else { return }
-            wake(at: course.at) { $0.performPlain(course, plan: plan, body: body) }
+            wake(at: course.at) { $0.performPlain(course) }
         case .stream(let template):
             stream = StreamStateMachine(plan: template.plan)
-            advance(template)
+            encoder = StreamEncoder(
+                framing: template.stream.framing, behavior: template.behavior, seed: template.plan.text.seed)
+            malformedAfter = template.behavior.malformedAfterTokens
+            brokenChecksumAfter = template.behavior.brokenChecksumAfterTokens
+            advance()
         }
     }
 
     /// The socket takes more.
     func becameWritable() {
-        guard waitsForWritability, case .stream(let template) = order.content else { return }
+        guard waitsForWritability else { return }
         waitsForWritability = false
-        advance(template)
+        advance()
     }
 
     /// The client closed the connection. A stream stops at once; a plain answer may go on to its end, as some engines'
@@ -66,7 +74,9 @@ final class Generation {
         guard !isOver else { return }
         isOver = true
         timer?.cancel()
-        guard case .plain(let plan, _) = order.content else { return closeEntry(.clientGone) }
+        wire.stop()
+        guard case .plain(let template) = order.content else { return closeEntry(.clientGone) }
+        let plan = template.plan
         let course = plan.plainCourse
         let elapsed = Int((NIODeadline.now() - startedAt).nanoseconds / 1000)
         guard plan.behavior.finishesAbandonedPlain, course.at > elapsed, course.ending != .stall else {
@@ -79,116 +89,159 @@ final class Generation {
         }
     }
 
+    private func refuse(_ answer: PreparedAnswer?) {
+        guard let answer else {
+            isOver = true
+            closeEntry(.cut)
+            return wire.close()
+        }
+        entry.status = answer.status
+        sendWhole(answer, outcome: .failed)
+    }
+
     // MARK: Plain
 
-    private func performPlain(_ course: PlainCourse, plan: GenerationPlan, body: String) {
+    private func performPlain(_ course: PlainCourse) {
+        guard let plan = template?.plan else { return }
         produced(course.tokens, plan)
         switch course.ending {
         case .answer:
-            entry.status = 200
             entry.firstTokenMilliseconds = Engine.now()
-            if plan.behavior.usage != .missing {
-                entry.usageReported = UsageReport(plan: plan, completionTokens: plan.completionTokens)
-                    .json(in: .plainAnswer)
-            }
-            sendWhole(PreparedAnswer(body: body), outcome: .complete, chunked: plan.behavior.chunkedPlain)
+            let answer = wholeAnswer()
+            entry.status = answer.status
+            guard plan.behavior.announcedLength == .right else { return sendMislabelled(answer) }
+            sendWhole(answer, outcome: .complete, chunked: plan.behavior.chunkedPlain)
         case .error:
-            let error = EngineError(
-                status: 500, type: "InternalServerError",
-                message: plan.behavior.errorMessage ?? "the engine failed during generation"
-            )
-            entry.status = 500
-            sendWhole(PreparedAnswer(status: 500, body: error.json), outcome: .failed)
+            let message = plan.behavior.errorMessage ?? "the engine failed during generation"
+            let answer = order.envelope.answer(
+                EngineError(status: plan.behavior.failStatus, message: message), plan.behavior)
+            entry.status = answer.status
+            sendWhole(answer, outcome: .failed)
         case .cut:
-            entry.status = 200
-            write(.head(PreparedAnswer(body: body).head(keepAlive: keepAlive, chunked: plan.behavior.chunkedPlain)))
-            let half = ByteBuffer(string: body).getSlice(at: 0, length: body.utf8.count / 2)
-            write(.body(.byteBuffer(half ?? ByteBuffer())))
+            var answer = wholeAnswer()
+            entry.usageReported = nil
+            entry.status = answer.status
+            wire.head(answer.head(keepAlive: wire.keepAlive, chunked: plan.behavior.chunkedPlain))
+            answer.body.removeLast(answer.body.count - answer.body.count / 2)
+            wire.send(answer.body)
             cut()
         case .stall:
             break
         }
     }
 
+    /// The plain answer, as the settings spoil it.
+    private func wholeAnswer() -> PreparedAnswer {
+        guard var answer = template?.plain(), let behavior = template?.behavior else {
+            return PreparedAnswer(status: 500, body: "")
+        }
+        entry.usageReported = template?.usageSaid
+        answer.spoil(behavior)
+        return answer
+    }
+
+    /// A body whose length is not the one announced; nothing can follow it on the connection.
+    private func sendMislabelled(_ answer: PreparedAnswer) {
+        let excess = template?.behavior.announcedLength == .long ? 10 : -10
+        var head = answer.head(keepAlive: false)
+        head.headers.replaceOrAdd(name: "content-length", value: String(max(0, answer.body.count + excess)))
+        wire.head(head)
+        wire.send(answer.body)
+        cut()
+    }
+
     private func sendWhole(_ answer: PreparedAnswer, outcome: ServedRequest.Outcome, chunked: Bool = false) {
-        write(.head(answer.head(keepAlive: keepAlive, chunked: chunked)), flush: false)
-        if !answer.body.isEmpty { write(.body(.byteBuffer(ByteBuffer(string: answer.body))), flush: false) }
+        wire.head(answer.head(keepAlive: wire.keepAlive, chunked: chunked), flush: answer.body.isEmpty)
+        if !answer.body.isEmpty { wire.send(answer.body, flush: false) }
         end(outcome, tokensSentAtEnd: outcome == .complete ? entry.completionTokensProduced : 0)
     }
 
     // MARK: Streamed
 
-    private func advance(_ template: AnswerTemplate) {
+    private func advance() {
         var burst = 0
         while !isOver, let step = waitingStep ?? stream?.next() {
             waitingStep = step
             guard startedAt + .microseconds(Int64(step.at)) <= .now() else {
-                return wake(at: step.at) { $0.advance(template) }
+                return wake(at: step.at) { $0.advance() }
             }
-            guard context.channel.isWritable else {
+            guard wire.isIdle else {
+                wire.whenIdle { self.advance() }
+                return
+            }
+            guard wire.isWritable else {
                 waitsForWritability = true
                 return
             }
             burst += 1
-            guard burst <= Self.burstMax else { return wake(at: step.at) { $0.advance(template) } }
+            guard burst <= Self.burstMax else { return wake(at: step.at) { $0.advance() } }
             waitingStep = nil
-            perform(step.action, template)
+            perform(step.action)
         }
     }
 
-    private func perform(_ action: StreamStateMachine.Action, _ template: AnswerTemplate) {
+    private func perform(_ action: StreamStateMachine.Action) {
+        guard let plan = template?.plan else { return }
+        var flaws: StreamEncoder.Flaws = []
+        if entry.completionTokensProduced == brokenChecksumAfter { flaws.insert(.checksum) }
         switch action {
         case .head:
             entry.status = 200
-            write(.head(.eventStream(keepAlive: keepAlive)))
+            wire.head(.stream(template?.stream ?? StreamHead(), behavior: plan.behavior, keepAlive: wire.keepAlive))
         case .role(let choice):
-            send(template.roleEvent(choice: choice))
+            send(template?.opening(choice: choice), flaws: flaws)
         case .tokens(let choice, let positions, let finishes):
             if entry.firstTokenMilliseconds == 0 { entry.firstTokenMilliseconds = Engine.now() }
-            produced(entry.completionTokensProduced + positions.count, template.plan)
-            let event = template.tokensEvent(
-                choice: choice, positions: positions, finishes: finishes,
-                tokensSoFar: entry.completionTokensProduced
-            )
-            send(event, tokens: positions.count)
-            if template.plan.continuousUsage { noteUsage(template.plan, in: .runningChunk) }
+            if let after = malformedAfter, entry.completionTokensProduced >= after {
+                flaws.insert(.malformed)
+                malformedAfter = nil
+            }
+            produced(entry.completionTokensProduced + positions.count, plan)
+            let step = TokenStep(
+                choice: choice, positions: positions, finishes: finishes, tokensSoFar: entry.completionTokensProduced)
+            send(template?.tokens(step), tokens: positions.count, flaws: flaws)
         case .finish(let choice):
-            send(template.finishEvent(choice: choice))
+            send(template?.finish(choice: choice), flaws: flaws)
         case .usage:
-            send(template.usageEvent())
-            noteUsage(template.plan, in: .lastChunk)
+            send(template?.usage(), flaws: flaws)
         case .done:
-            send("data: [DONE]\n\n")
+            send(template?.terminator())
         case .end:
-            end(.complete, tokensSentAtEnd: 0)
+            wire.send(encoder?.finish() ?? [])
+            end(.complete, tokensSentAtEnd: heldTokens)
         case .error:
-            send(template.errorEvent())
-            end(.failed, tokensSentAtEnd: 0)
+            let message = plan.behavior.errorMessage ?? "the engine failed during generation"
+            send(template?.failure(EngineError(status: plan.behavior.failStatus, message: message)))
+            wire.send(encoder?.finish() ?? [])
+            end(.failed, tokensSentAtEnd: heldTokens)
         case .cut:
+            if plan.behavior.cutsInside { sendHalfOfNext(plan) }
             cut()
         case .stall:
             break
         }
     }
 
-    private func noteUsage(_ plan: GenerationPlan, in place: UsageReport.Place) {
-        guard plan.behavior.usage != .missing else { return }
-        entry.usageReported = UsageReport(plan: plan, completionTokens: entry.completionTokensProduced).json(in: place)
+    /// Half of the chunk that would come next.
+    private func sendHalfOfNext(_ plan: GenerationPlan) {
+        let position = min(entry.completionTokensProduced / plan.choices, max(0, plan.completionTokensEach - 1))
+        let step = TokenStep(
+            choice: 0, positions: position..<min(position + 1, plan.completionTokensEach), finishes: false,
+            tokensSoFar: entry.completionTokensProduced)
+        let bytes = encoder?.encode(template?.tokens(step) ?? []) ?? []
+        wire.send(Array(bytes.prefix(bytes.count / 2)))
     }
 
-    /// Sends an event; its tokens count as sent once the system took its last byte.
-    private func send(_ event: String, tokens: Int = 0) {
-        var rest = ByteBuffer(string: event)
-        if case .stream(let template) = order.content, template.plan.behavior.splitBytes > 0 {
-            while rest.readableBytes > template.plan.behavior.splitBytes,
-                let piece = rest.readSlice(length: template.plan.behavior.splitBytes)
-            {
-                write(.body(.byteBuffer(piece)))
-            }
-        }
-        write(.body(.byteBuffer(rest)))
-        guard tokens > 0 else { return }
-        lastWrite?.assumeIsolated().whenSuccess { self.entry.completionTokensSent += tokens }
+    /// Sends some pieces; their tokens count as sent once the system took their last byte.
+    private func send(_ pieces: [StreamPiece]?, tokens: Int = 0, flaws: StreamEncoder.Flaws = []) {
+        let bytes = encoder?.encode(pieces ?? [], flaws: flaws) ?? []
+        entry.usageReported = template?.usageSaid
+        if flaws.contains(.checksum), !bytes.isEmpty { brokenChecksumAfter = nil }
+        heldTokens += tokens
+        guard !bytes.isEmpty else { return }
+        let sent = encoder?.holdsBytes == true ? heldTokens - tokens : heldTokens
+        heldTokens -= sent
+        wire.send(bytes) { self.entry.completionTokensSent += sent }
     }
 
     // MARK: Shared
@@ -198,24 +251,11 @@ final class Generation {
         entry.reasoningTokens = min(tokens, plan.reasoningTokens)
     }
 
-    private func write(_ part: HTTPServerResponsePart, flush: Bool = true) {
-        let promise = context.eventLoop.makePromise(of: Void.self)
-        lastWrite = promise.futureResult
-        context.write(NIOAny(part), promise: promise)
-        if flush { context.flush() }
-    }
-
     private func end(_ outcome: ServedRequest.Outcome, tokensSentAtEnd: Int) {
         isOver = true
-        write(.end(nil))
-        lastWrite?.assumeIsolated().whenComplete { result in
-            switch result {
-            case .success:
-                self.entry.completionTokensSent += tokensSentAtEnd
-                self.closeEntry(outcome)
-            case .failure:
-                self.closeEntry(.clientGone)
-            }
+        wire.end { wasSent in
+            if wasSent { self.entry.completionTokensSent += tokensSentAtEnd }
+            self.closeEntry(wasSent ? outcome : .clientGone)
             self.whenOver()
         }
     }
@@ -223,55 +263,23 @@ final class Generation {
     /// Closes the connection once all that was written is on its way.
     private func cut() {
         isOver = true
-        let close = {
+        wire.afterLastWrite {
             self.closeEntry(.cut)
-            self.context.close(promise: nil)
+            self.wire.close()
         }
-        guard let lastWrite else { return close() }
-        lastWrite.assumeIsolated().whenComplete { _ in close() }
     }
 
     private func closeEntry(_ outcome: ServedRequest.Outcome) {
         guard entry.outcome == .running else { return }
         entry.outcome = outcome
         entry.endedMilliseconds = Engine.now()
-        engine.log.close(entry)
+        if order.isRecorded { engine.log.close(entry) }
     }
 
     private func wake(at microseconds: Int, evenIfOver: Bool = false, _ work: @escaping (Generation) -> Void) {
-        let due = startedAt + .microseconds(Int64(microseconds))
-        timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: due) {
+        timer = wire.schedule(at: startedAt + .microseconds(Int64(microseconds))) {
             guard evenIfOver || !self.isOver else { return }
             work(self)
         }
-    }
-}
-
-extension PreparedAnswer {
-    /// The answer's head.
-    func head(keepAlive: Bool, chunked: Bool = false) -> HTTPResponseHead {
-        var head = HTTPResponseHead(version: .http1_1, status: .init(statusCode: status))
-        head.headers.add(name: "server", value: "engine-simulator")
-        head.headers.add(name: "content-type", value: contentType)
-        if chunked {
-            head.headers.add(name: "transfer-encoding", value: "chunked")
-        } else {
-            head.headers.add(name: "content-length", value: String(body.utf8.count))
-        }
-        for (name, value) in headers { head.headers.add(name: name, value: value) }
-        if !keepAlive { head.headers.add(name: "connection", value: "close") }
-        return head
-    }
-}
-
-extension HTTPResponseHead {
-    /// The head of a stream of events.
-    fileprivate static func eventStream(keepAlive: Bool) -> HTTPResponseHead {
-        var head = HTTPResponseHead(version: .http1_1, status: .ok)
-        head.headers.add(name: "server", value: "engine-simulator")
-        head.headers.add(name: "content-type", value: "text/event-stream; charset=utf-8")
-        head.headers.add(name: "transfer-encoding", value: "chunked")
-        if !keepAlive { head.headers.add(name: "connection", value: "close") }
-        return head
     }
 }

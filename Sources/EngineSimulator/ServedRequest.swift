@@ -28,12 +28,30 @@ public struct ServedRequest: Sendable, Equatable {
     public let tierServed: String?
     /// Whether a stream was asked for.
     public let streamed: Bool
+    /// Whether it was a line of a batch.
+    public let isBatch: Bool
     /// Tokens of the prompt, cached ones included.
     public let promptTokens: Int
     /// Prompt tokens read from the cache.
     public let cachedTokens: Int
-    /// Prompt tokens written to the cache.
+    /// Prompt tokens written to the cache, for five minutes or for a time not said.
     public let cacheWriteTokens: Int
+    /// Prompt tokens written to the cache for an hour.
+    public let cacheWriteHourTokens: Int
+    /// Prompt tokens, neither read from nor written to the cache, that are sound.
+    public let promptAudioTokens: Int
+    /// Prompt tokens, neither read from nor written to the cache, that are pictures.
+    public let promptImageTokens: Int
+    /// Pictures asked for.
+    public let images: Int
+    /// Sound heard, or asked to be said, in milliseconds.
+    public let audioMilliseconds: Int
+    /// Characters to be read out.
+    public let characters: Int
+    /// Searches, as rerankers count them.
+    public let searches: Int
+    /// Inferences in the same answer that the counts above and below leave out, as JSON.
+    public let inner: [String]
     /// When the request had arrived, in milliseconds since 1970.
     public let startedMilliseconds: Int
 
@@ -54,6 +72,32 @@ public struct ServedRequest: Sendable, Equatable {
     /// The last usage that was sent, as JSON, true or not; nil when none was.
     public internal(set) var usageReported: String?
 
+    init(
+        sequence: Int, requestID: String, operation: Operation, model: String, tierRequested: String?,
+        tierServed: String?, streamed: Bool, isBatch: Bool, plan: GenerationPlan?, startedMilliseconds: Int
+    ) {
+        self.sequence = sequence
+        self.requestID = requestID
+        self.operation = operation
+        self.model = model
+        self.tierRequested = tierRequested
+        self.tierServed = tierServed
+        self.streamed = streamed
+        self.isBatch = isBatch
+        self.startedMilliseconds = startedMilliseconds
+        promptTokens = plan?.promptTokens ?? 0
+        cachedTokens = plan?.cachedTokens ?? 0
+        cacheWriteTokens = plan?.cacheWriteTokens ?? 0
+        cacheWriteHourTokens = plan?.cacheWriteHourTokens ?? 0
+        promptAudioTokens = plan?.promptAudioTokens ?? 0
+        promptImageTokens = plan?.promptImageTokens ?? 0
+        images = plan?.units.images ?? 0
+        audioMilliseconds = plan?.units.audioMilliseconds ?? 0
+        characters = plan?.units.characters ?? 0
+        searches = plan?.units.searches ?? 0
+        inner = plan?.inner.map(\.json) ?? []
+    }
+
     /// The line as JSON.
     public var json: String {
         JSONText.object([
@@ -63,6 +107,10 @@ public struct ServedRequest: Sendable, Equatable {
             "streamed": String(streamed), "status": String(status), "outcome": "\"\(outcome.rawValue)\"",
             "prompt_tokens": String(promptTokens), "cached_tokens": String(cachedTokens),
             "cache_write_tokens": String(cacheWriteTokens),
+            "cache_write_hour_tokens": String(cacheWriteHourTokens),
+            "prompt_audio_tokens": String(promptAudioTokens), "prompt_image_tokens": String(promptImageTokens),
+            "images": String(images), "audio_ms": String(audioMilliseconds), "characters": String(characters),
+            "searches": String(searches), "batch": String(isBatch), "inner": "[\(inner.joined(separator: ","))]",
             "completion_tokens_produced": String(completionTokensProduced),
             "completion_tokens_sent": String(completionTokensSent), "reasoning_tokens": String(reasoningTokens),
             "started_ms": String(startedMilliseconds), "first_token_ms": String(firstTokenMilliseconds),

@@ -1,18 +1,59 @@
+/// Which steps a stream has beside its tokens; dialects differ.
+struct StreamCourse: Sendable, Equatable {
+    /// Something comes before a choice's first token.
+    var opens = true
+    /// The finish reason comes apart from the last token.
+    var finishesApart = true
+    /// A step of its own for usage.
+    var hasUsage = true
+
+    init(operation: Operation, flavour: Behavior.Flavour, asksForUsage: Bool) {
+        switch operation {
+        case .chat, .completions:
+            opens = operation == .chat
+            finishesApart = flavour.finishesApart
+            hasUsage = asksForUsage && !flavour.usageRidesOnFinish || flavour == .openrouter
+        case .transcriptions, .tgiGenerate, .tritonGenerate, .generateContent, .invocations, .predictions, .speech:
+            opens = false
+            finishesApart = operation != .tgiGenerate && operation != .invocations
+        default: break
+        }
+    }
+}
+
+extension Behavior.Flavour {
+    /// The finish reason has a chunk of its own.
+    var finishesApart: Bool {
+        switch self {
+        case .vllm, .nim, .ray, .trtllm: false
+        default: true
+        }
+    }
+
+    /// Usage is on the chunk with the finish reason, asked for or not.
+    var usageRidesOnFinish: Bool {
+        switch self {
+        case .groq, .together, .deepseek, .cerebras, .xai: true
+        default: false
+        }
+    }
+}
+
 /// The course of one streamed answer: what is sent next, and when. Holds no clock and no connection.
 struct StreamStateMachine: Sendable {
     /// What the shell is to do.
     enum Action: Equatable, Sendable {
         /// Send the head of the answer.
         case head
-        /// Send the chunk that names a choice's role.
+        /// Send what comes before a choice's first token.
         case role(choice: Int)
         /// Send these tokens of a choice; `finishes` says that its finish reason rides along.
         case tokens(choice: Int, positions: Range<Int>, finishes: Bool)
         /// Send a chunk with a choice's finish reason and no text.
         case finish(choice: Int)
-        /// Send the usage chunk.
+        /// Send what holds the usage.
         case usage
-        /// Send `[DONE]`.
+        /// Send what says that the answer is over, such as `[DONE]`.
         case done
         /// End the answer properly.
         case end
@@ -66,7 +107,7 @@ struct StreamStateMachine: Sendable {
     private mutating func nextUnordered() -> Step? {
         switch state {
         case .head:
-            state = plan.operation == .chat ? .roles(next: 0) : .tokens(start: 0, choice: 0)
+            state = plan.course.opens ? .roles(next: 0) : .tokens(start: 0, choice: 0)
             return Step(at: plan.behavior.firstByteMilliseconds * 1000, action: .head)
         case .roles(let choice):
             state = choice + 1 < plan.choices ? .roles(next: choice + 1) : .tokens(start: 0, choice: 0)
@@ -79,7 +120,7 @@ struct StreamStateMachine: Sendable {
         case .usage:
             if plan.behavior.ending == .cutBeforeUsage { return ending(.cut) }
             state = .done
-            guard plan.includeUsage, plan.behavior.usage != .missing else { return nextUnordered() }
+            guard plan.course.hasUsage else { return nextUnordered() }
             return Step(at: lastAt, action: .usage)
         case .done:
             if plan.behavior.ending == .cutBeforeDone { return ending(.cut) }
@@ -94,7 +135,7 @@ struct StreamStateMachine: Sendable {
 
     private var lastAt: Int { plan.tokenAt(max(0, plan.completionTokensEach - 1)) + delay }
 
-    private var finishesApart: Bool { plan.behavior.shape == .openai || plan.completionTokensEach == 0 }
+    private var finishesApart: Bool { plan.course.finishesApart || plan.completionTokensEach == 0 }
 
     private mutating func ending(_ action: Action) -> Step {
         state = .over

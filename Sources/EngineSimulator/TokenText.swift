@@ -10,7 +10,8 @@ struct TokenText: Sendable {
         " wall", "'s", " again", " once", " twice", " never", " done",
     ]
 
-    private let seed: UInt64
+    /// The simulator's seed mixed with the request's hash.
+    let seed: UInt64
     private let fixed: String?
 
     /// - Parameters:

@@ -4,10 +4,20 @@ import Testing
 
 /// A client that speaks bytes: it sees cuts, chunks and order as they are on the wire.
 enum RawClient {
-    /// Sends bytes and reads until the other side closes or `enough` says so.
+    /// Sends a text and reads until the other side closes or `enough` says so.
     static func exchange(
         port: Int, sending text: String, until enough: @Sendable (String) -> Bool = { _ in false }
     ) async throws -> String {
+        let bytes = try await exchange(port: port, sending: Array(text.utf8)) {
+            enough(String(decoding: $0, as: UTF8.self))
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Sends bytes and reads until the other side closes or `enough` says so.
+    static func exchange(
+        port: Int, sending bytes: [UInt8], until enough: @Sendable ([UInt8]) -> Bool = { _ in false }
+    ) async throws -> [UInt8] {
         let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
             .connect(host: "127.0.0.1", port: port) { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -15,17 +25,17 @@ enum RawClient {
                 }
             }
         return try await channel.executeThenClose { inbound, outbound in
-            try await outbound.write(ByteBuffer(string: text))
+            try await outbound.write(ByteBuffer(bytes: bytes))
             var received: [UInt8] = []
             do {
                 for try await part in inbound {
                     received.append(contentsOf: part.readableBytesView)
-                    if enough(String(decoding: received, as: UTF8.self)) { break }
+                    if enough(received) { break }
                 }
             } catch is IOError {
                 // A reset is one of the ways in which the other side closes.
             }
-            return String(decoding: received, as: UTF8.self)
+            return received
         }
     }
 
@@ -44,7 +54,7 @@ enum RawClient {
         port: Int, _ method: String, _ path: String, headers: [String: String] = [:], body: String = ""
     ) async throws -> RawAnswer {
         let text = request(method, path, headers: headers, body: body)
-        return try #require(RawAnswer(try await exchange(port: port, sending: text)))
+        return try #require(RawAnswer(try await exchange(port: port, sending: Array(text.utf8))))
     }
 }
 
@@ -53,13 +63,16 @@ struct RawAnswer {
     var status: Int
     var headers: [String: String] = [:]
     /// Without the transfer coding.
-    var body = ""
+    var bytes: [UInt8] = []
+    /// The same as text.
+    var body: String { String(decoding: bytes, as: UTF8.self) }
     /// Whether the last chunk, or all of the announced length, was there.
     var isComplete = false
 
-    init?(_ text: String) {
-        guard let split = text.firstRange(of: "\r\n\r\n") else { return nil }
-        let lines = text[..<split.lowerBound].split(separator: "\r\n")
+    init?(_ received: [UInt8]) {
+        let end = Array("\r\n\r\n".utf8)
+        guard let split = received.firstRange(of: end) else { return nil }
+        let lines = String(decoding: received[..<split.lowerBound], as: UTF8.self).split(separator: "\r\n")
         guard let statusLine = lines.first?.split(separator: " "), statusLine.count > 1,
             let status = Int(statusLine[1])
         else { return nil }
@@ -68,19 +81,19 @@ struct RawAnswer {
             let parts = line.split(separator: ":", maxSplits: 1)
             headers[parts[0].lowercased()] = parts.count > 1 ? parts[1].drop { $0 == " " }.description : ""
         }
-        let rest = Array(text[split.upperBound...].utf8)
+        let rest = Array(received[split.upperBound...])
         if headers["transfer-encoding"] == "chunked" {
             dechunk(rest)
         } else {
-            body = String(decoding: rest, as: UTF8.self)
+            bytes = rest
             isComplete = rest.count == Int(headers["content-length"] ?? "")
         }
     }
 
-    private mutating func dechunk(_ bytes: [UInt8]) {
+    private mutating func dechunk(_ received: [UInt8]) {
         var joined: [UInt8] = []
-        var rest = bytes[...]
-        defer { body = String(decoding: joined, as: UTF8.self) }
+        var rest = received[...]
+        defer { bytes = joined }
         while let end = rest.firstIndex(of: UInt8(ascii: "\r")) {
             guard let length = Int(String(decoding: rest[..<end], as: UTF8.self), radix: 16) else { return }
             if length == 0 {
@@ -99,5 +112,23 @@ struct RawAnswer {
         body.split(separator: "\n\n", omittingEmptySubsequences: true)
             .filter { $0.hasPrefix("data: ") }
             .map { String($0.dropFirst(6)) }
+    }
+}
+
+extension RawAnswer {
+    /// A stream's events with their names; comments are left out, lines of data joined.
+    var namedEvents: [(name: String, data: String)] {
+        body.split(separator: "\n\n").compactMap { block in
+            var name = ""
+            var data: [Substring] = []
+            for line in block.split(separator: "\n", omittingEmptySubsequences: false) {
+                let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+                guard parts.count == 2, !parts[0].isEmpty else { continue }
+                let value = parts[1].hasPrefix(" ") ? parts[1].dropFirst() : parts[1]
+                if parts[0] == "event" { name = String(value) }
+                if parts[0] == "data" { data.append(value) }
+            }
+            return data.isEmpty ? nil : (name, data.joined(separator: "\n"))
+        }
     }
 }

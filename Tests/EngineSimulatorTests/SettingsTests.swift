@@ -10,10 +10,15 @@ struct SettingsTests {
             var behavior = Behavior()
             let value =
                 switch setting.name {
-                case "shape": "openai"
+                case "flavour": "openai"
                 case "usage": "null"
                 case "ending": "cut_before_done"
-                default: ["chunked", "comments", "finish_abandoned"].contains(setting.name) ? "true" : "3"
+                case "retry_hint": "date"
+                case "content_length": "long"
+                case "inner": "advisor"
+                case "transcription_usage": "duration"
+                case "fail_status": "503"
+                default: setting.get(behavior) == .flag(false) ? "true" : "3"
                 }
             try behavior.apply(name: setting.name, value: value)
             #expect(behavior != Behavior(), "\(setting.name)")

@@ -38,7 +38,7 @@ struct StreamStateMachineTests {
             behavior.tokensPerChunk = Int.random(in: 1...6, using: &random)
             behavior.decodeMicroseconds = Int.random(in: 0...50, using: &random)
             behavior.completionTokens = tokens
-            behavior.shape = Bool.random(using: &random) ? .openai : .vllm
+            behavior.flavour = Bool.random(using: &random) ? .openai : .vllm
             let faults = (0..<3).map { _ in Bool.random(using: &random) ? Int.random(in: 0...60, using: &random) : nil }
             behavior.failAfterTokens = faults[0]
             behavior.cutAfterTokens = faults[1]

@@ -35,6 +35,18 @@ enum JSONText {
         value.map { String($0) } ?? "null"
     }
 
+    /// A count of thousandths as a number with a fraction.
+    static func milliseconds(_ thousandths: Int) -> String { fraction(thousandths, digits: 3) }
+
+    /// A count of millionths as a number with a fraction.
+    static func seconds(_ millionths: Int) -> String { fraction(millionths, digits: 6) }
+
+    private static func fraction(_ value: Int, digits: Int) -> String {
+        let scale = (0..<digits).reduce(1) { scale, _ in scale * 10 }
+        let rest = String(value % scale)
+        return "\(value / scale)." + String(repeating: "0", count: digits - rest.count) + rest
+    }
+
     /// A JSON object of members that are already JSON, in the order given.
     static func object(_ members: KeyValuePairs<String, String>) -> String {
         "{" + members.map { "\"\($0.key)\":\($0.value)" }.joined(separator: ",") + "}"
