@@ -206,11 +206,13 @@ let package = Package(
         .testTarget(
             name: "ControlPlaneTests",
             dependencies: [
-                "ControlPlane", "Accounts", "Engines", "Identity", "Metering", "Monetary", "Postgres", "Pricing",
-                "Storage", "TestSupport", "UsageJournal", .product(name: "Logging", package: "swift-log"),
+                "ControlPlane", "Accounts", "Engines", "Identity", "Metering", "Monetary", "NaiveArithmetic",
+                "Postgres",
+                "Pricing", "Storage", "TestSupport", "UsageJournal", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
-        .testTarget(name: "AccountsTests", dependencies: ["Accounts", "Identity"], swiftSettings: settings),
+        .testTarget(
+            name: "AccountsTests", dependencies: ["Accounts", "Identity", "NaiveArithmetic"], swiftSettings: settings),
         .testTarget(name: "MonetaryTests", dependencies: ["Monetary", "NaiveArithmetic"], swiftSettings: settings),
         .testTarget(
             name: "PricingTests",

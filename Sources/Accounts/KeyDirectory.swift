@@ -1,61 +1,48 @@
 public import Identity
 
-/// What a plan says about an answer whose client left before its end.
-public enum ClientAbortPolicy: String, CaseIterable, Sendable {
-    /// Read a plain answer on to its end (at most 60 s) and bill it whole.
-    case drain
-    /// Cut the engine at once.
-    case cut
-}
-
-/// What an API key stands for: all that the gateway needs to admit a request, without asking anyone.
-public struct KeyGrant: Hashable, Sendable {
-    public let keyID: KeyID
-    public let accountID: AccountID
-    public let tenantID: TenantID
-    public let projectID: ProjectID
-    /// The tenant's current subscription; nil when it has none, and then nothing is admitted.
-    public let subscriptionID: SubscriptionID?
-    /// The plan's slug.
-    public let plan: String
-    /// The tiers that the plan sells; a request for another is refused.
-    public let tiers: [String]
-    public let onClientAbort: ClientAbortPolicy
-    /// Billing time minus real time (the account's test clock), in milliseconds.
-    public let clockOffsetMilliseconds: Int64
-
-    /// A grant as the snapshot holds it.
-    public init(
-        keyID: KeyID, accountID: AccountID, tenantID: TenantID, projectID: ProjectID,
-        subscriptionID: SubscriptionID?, plan: String, tiers: [String], onClientAbort: ClientAbortPolicy,
-        clockOffsetMilliseconds: Int64
-    ) {
-        self.keyID = keyID
-        self.accountID = accountID
-        self.tenantID = tenantID
-        self.projectID = projectID
-        self.subscriptionID = subscriptionID
-        self.plan = plan
-        self.tiers = tiers
-        self.onClientAbort = onClientAbort
-        self.clockOffsetMilliseconds = clockOffsetMilliseconds
-    }
-}
-
-/// Every key that may be used, by the SHA-256 of its secret. Immutable: a change makes a new directory.
+/// Every key that may be used at one moment, by the SHA-256 of its secret. Immutable: a change, or the passing of an
+/// instant at which something begins or ends, brings a new directory, which shares all rows that did not change.
 public final class KeyDirectory: Sendable {
-    private let grants: [SHA256Digest: KeyGrant]
+    private let table: KeyTable
+    /// Real time: keys expired and subscriptions ended by then are not granted.
+    private let now: Timestamp
 
-    /// A directory of these grants.
-    public init(grants: [SHA256Digest: KeyGrant]) {
-        self.grants = grants
+    /// What this table says at the real time `now`.
+    public init(table: KeyTable, at now: Timestamp) {
+        self.table = table
+        self.now = now
     }
 
-    /// How many keys may be used.
-    public var count: Int { grants.count }
+    /// How many keys are inside.
+    public var count: Int { table.count }
 
-    /// The grant of the key whose secret has this digest; nil for a key unknown or revoked.
+    /// The grant of the key whose secret has this digest; nil for a key unknown, revoked or expired.
     public func grant(forSecretDigest digest: SHA256Digest) -> KeyGrant? {
-        grants[digest]
+        table.grant(forSecretDigest: digest, at: now)
+    }
+}
+
+extension KeyDirectory {
+    /// A directory of these grants, for all time. Those of one tenant must agree about its subscription and its clock.
+    public convenience init(grants: [SHA256Digest: KeyGrant]) {
+        var table = KeyTable()
+        let always = Timestamp(milliseconds: .min)
+        for (digest, grant) in grants {
+            let tenant = TenantReference(accountID: grant.accountID, tenantID: grant.tenantID)
+            table.put(
+                SuppliedKey(
+                    id: grant.keyID, accountID: grant.accountID, tenantID: grant.tenantID, projectID: grant.projectID,
+                    secretDigest: digest, expiresAt: nil))
+            table.set(SuppliedClock(tenant: tenant, offsetMilliseconds: grant.clockOffsetMilliseconds))
+            table.removeSubscriptions(of: tenant)
+            guard let subscription = grant.subscriptionID else { continue }
+            table.add(
+                SuppliedSubscription(
+                    id: subscription, tenant: tenant, plan: grant.plan, startsAt: always, endsAt: nil))
+            table.setPlan(
+                grant.plan,
+                versions: [PlanTerms(effectiveFrom: always, tiers: grant.tiers, onClientAbort: grant.onClientAbort)])
+        }
+        self.init(table: table, at: Timestamp(milliseconds: 0))
     }
 }

@@ -1,9 +1,6 @@
-import Accounts
-import Engines
 import Foundation
 import Glibc
 public import Identity
-import Pricing
 import Storage
 
 /// Why a gateway's own copy of its snapshot cannot be used.
@@ -28,81 +25,122 @@ public enum SnapshotFileError: Error, Equatable, Sendable, CustomStringConvertib
     }
 }
 
-/// The checksummed copy of the snapshot's rows beside the journal, from which a gateway restarted without Postgres
-/// serves. It holds the backends' API keys, so only its owner may read it.
-///
-/// One line of header (`tollgate-snapshot 1 SHA256 MILLISECONDS`), then JSON.
+/// The checksummed copy of the snapshot beside the journal, from which a gateway restarted without Postgres serves. It
+/// holds the backends' API keys, so only its owner may read it.
 struct SnapshotFile: Sendable {
     let path: String
 
     /// How old a copy may be: 24 hours.
     static let ageMaxMilliseconds: Int64 = 24 * 3_600_000
-    private static let magic = "tollgate-snapshot 1"
 
-    /// Replaces the copy so that after a crash either the old or the new one is there, whole. `now` is when the rows
-    /// were known to be current.
-    func write(_ rows: SnapshotRows, now: Timestamp) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        let body = try encoder.encode(SnapshotRowsCoding(rows))
-        let digest = digest(of: body, writtenAt: now.milliseconds)
-        var data = Data("\(Self.magic) \(digest) \(now.milliseconds)\n".utf8)
-        data.append(body)
-        try replace(with: data)
-    }
-
-    /// The rows, if they are whole and young enough.
-    func read(now: Timestamp) throws -> (rows: SnapshotRows, writtenAt: Timestamp) {
-        guard let data = FileManager.default.contents(atPath: path) else { throw SnapshotFileError.missing(path: path) }
-        guard let end = data.firstIndex(of: UInt8(ascii: "\n")) else { throw corrupt("it has no header") }
-        let header = String(decoding: data[..<end], as: UTF8.self).split(separator: " ")
-        guard header.count == 4, header[0...1].joined(separator: " ") == Self.magic, let time = Int64(header[3]) else {
+    /// The state that the file holds, if it is whole and young enough, and the time at which it was current.
+    ///
+    /// A last frame that was being written when the gateway ended is not read: the file is then as it was before.
+    func read(now: Timestamp) throws -> (state: SnapshotState, writtenAt: Timestamp) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw errno == ENOENT ? SnapshotFileError.missing(path: path) : systemError("open")
+        }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw systemError("fstat") }
+        var rest = Int(status.st_size)
+        let magic = SnapshotFrame.magic.utf8.count
+        guard rest >= magic, try bytes(magic, of: descriptor).elementsEqual(SnapshotFrame.magic.utf8) else {
             throw corrupt("its header is of another kind or version")
         }
-        let body = data[(end + 1)...]
-        guard digest(of: body, writtenAt: time) == header[2] else { throw corrupt("its checksum does not match") }
-        let writtenAt = Timestamp(milliseconds: time)
-        guard now.milliseconds - time <= Self.ageMaxMilliseconds else {
+        rest -= magic
+        var state = SnapshotState(now: now)
+        var chain = SnapshotFrame.firstChain
+        var writtenAt: Timestamp?
+        while let frame = try nextFrame(of: descriptor, rest: &rest, chain: &chain, hasWhole: writtenAt != nil) {
+            if frame.kind == .part || frame.kind == .difference {
+                state.apply(try part(frame.payload), now: now)
+            }
+            guard frame.kind != .part else { continue }
+            state.reach(ChangeMark(number: frame.change))
+            writtenAt = Timestamp(milliseconds: frame.time)
+        }
+        guard let writtenAt else { throw corrupt("it ends before its end") }
+        guard now.milliseconds - writtenAt.milliseconds <= Self.ageMaxMilliseconds else {
             throw SnapshotFileError.tooOld(
                 path: path, writtenAt: writtenAt, limitHours: Self.ageMaxMilliseconds / 3_600_000)
         }
+        return (state, writtenAt)
+    }
+
+    private struct Frame {
+        let kind: SnapshotFrame.Kind
+        let time, change: Int64
+        let payload: ArraySlice<UInt8>
+    }
+
+    /// Nil at the end.
+    private func nextFrame(
+        of descriptor: Int32, rest: inout Int, chain: inout SHA256Digest, hasWhole: Bool
+    ) throws -> Frame? {
+        guard rest > 0 else { return nil }
+        let headerCount = SnapshotFrame.headerByteCount
+        guard rest >= headerCount else { return try tornEnd(hasWhole) }
+        let header = try bytes(headerCount, of: descriptor)
+        var (length, kind, time, change) = (UInt32(0), UInt8(0), Int64(0), Int64(0))
+        try header.withUnsafeBytes { bytes in
+            var reader = ByteReader(bytes)
+            length = try reader.integer()
+            kind = try reader.integer()
+            time = try reader.integer()
+            change = try reader.integer()
+        }
+        let bodyCount = Int(length) + SnapshotFrame.digestByteCount
+        // A file that lost its last write with the machine's power may end in zeros.
+        guard rest >= headerCount + bodyCount, kind != 0 else { return try tornEnd(hasWhole) }
+        let body = try bytes(bodyCount, of: descriptor)
+        rest -= headerCount + bodyCount
+        let payload = body.dropLast(SnapshotFrame.digestByteCount)
+        var writer = ByteWriter()
+        writer.bytes.reserveCapacity(SnapshotFrame.digestByteCount + headerCount + payload.count)
+        writer.digest(chain)
+        writer.bytes += header
+        writer.bytes += payload
+        chain = writer.bytes.withUnsafeBytes { SHA256Digest(of: $0) }
+        guard let known = SnapshotFrame.Kind(rawValue: kind), chain.bytes.elementsEqual(body[payload.endIndex...])
+        else {
+            throw corrupt("its checksum does not match")
+        }
+        return Frame(kind: known, time: time, change: change, payload: payload)
+    }
+
+    private func tornEnd(_ hasWhole: Bool) throws -> Frame? {
+        guard hasWhole else { throw corrupt("it ends before its end") }
+        return nil
+    }
+
+    private func part(_ payload: ArraySlice<UInt8>) throws -> SnapshotPart {
         do {
-            return (try JSONDecoder().decode(SnapshotRowsCoding.self, from: body).rows(), writtenAt)
+            return try payload.withUnsafeBytes { try SnapshotPartCoding.part(of: $0) }
         } catch {
             throw corrupt("its content does not read: \(error)")
         }
     }
 
-    private func digest(of body: Data, writtenAt: Int64) -> String {
-        let bytes = Array("\(writtenAt)\n".utf8) + body
-        return bytes.withUnsafeBytes { SHA256Digest(of: $0) }.hexadecimal
+    private func bytes(_ count: Int, of descriptor: Int32) throws -> [UInt8] {
+        var failed = false
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, done in
+            while done < count {
+                let got = Glibc.read(descriptor, buffer.baseAddress.map { $0 + done }, count - done)
+                if got < 0 && errno == EINTR { continue }
+                guard got > 0 else {
+                    failed = true
+                    return
+                }
+                done += got
+            }
+        }
+        if failed { throw systemError("read") }
+        return bytes
     }
 
     private func corrupt(_ reason: String) -> SnapshotFileError { .corrupt(path: path, reason: reason) }
 
-    private func replace(with data: Data) throws {
-        let temporary = path + ".tmp"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw SnapshotFileError.system(call: "open", path: temporary, code: errno) }
-        do {
-            defer { close(descriptor) }
-            try data.withUnsafeBytes { try writeAll($0, to: descriptor, path: temporary) }
-            guard fsync(descriptor) == 0 else {
-                throw SnapshotFileError.system(call: "fsync", path: temporary, code: errno)
-            }
-        }
-        guard rename(temporary, path) == 0 else {
-            throw SnapshotFileError.system(call: "rename", path: path, code: errno)
-        }
-    }
-
-    private func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, path: String) throws {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw SnapshotFileError.system(call: "write", path: path, code: errno) }
-            rest = rest.dropFirst(count)
-        }
-    }
+    private func systemError(_ call: String) -> SnapshotFileError { .system(call: call, path: path, code: errno) }
 }

@@ -5,26 +5,12 @@ import Identity
 import Pricing
 import Storage
 
-/// The snapshot's rows as they stand in the file: text, numbers and lists only.
+/// What the snapshot's file holds as JSON: plans and the catalogue, which are few.
 struct SnapshotRowsCoding: Codable {
-    var change: Int64
-    var clockOffsets: [String: Int64]
-    var keys: [Key]
-    var subscriptions: [Subscribed]
     /// Canonical texts of all versions, by plan.
     var plans: [String: [String]]
-    var models: [Model]
-
-    struct Key: Codable {
-        var key, account, tenant, project, digest: String
-        var expiresAt: Int64?
-    }
-
-    struct Subscribed: Codable {
-        var subscription, account, tenant, plan: String
-        var startsAt: Int64
-        var endsAt: Int64?
-    }
+    /// Nil where the catalogue did not change.
+    var models: [Model]?
 
     struct Model: Codable {
         var name: String
@@ -41,23 +27,9 @@ struct SnapshotRowsCoding: Codable {
         let text: String
     }
 
-    init(_ rows: SnapshotRows) {
-        change = rows.change
-        clockOffsets = Dictionary(uniqueKeysWithValues: rows.clockOffsets.map { ($0.key.description, $0.value) })
-        keys = rows.keys.map { key in
-            Key(
-                key: key.id.description, account: key.accountID.description, tenant: key.tenantID.description,
-                project: key.projectID.description, digest: key.secretDigest.hexadecimal,
-                expiresAt: key.expiresAt?.milliseconds)
-        }
-        subscriptions = rows.subscriptions.map { row in
-            Subscribed(
-                subscription: row.id.description, account: row.accountID.description,
-                tenant: row.tenantID.description, plan: row.plan, startsAt: row.startsAt.milliseconds,
-                endsAt: row.endsAt?.milliseconds)
-        }
-        plans = rows.histories.mapValues { $0.versions.map(\.document.canonicalText) }
-        models = rows.models.map { model in
+    init(_ part: SnapshotPart) {
+        plans = part.histories.mapValues { $0.versions.map(\.document.canonicalText) }
+        models = part.models?.map { model in
             Model(
                 name: model.publicName, aliases: model.aliases, backend: model.backend.name,
                 url: model.backend.baseURL, apiKey: model.backend.apiKey, hardware: model.backend.hardware,
@@ -67,36 +39,14 @@ struct SnapshotRowsCoding: Codable {
         }
     }
 
-    func rows() throws -> SnapshotRows {
-        SnapshotRows(
-            change: change,
-            clockOffsets: Dictionary(
-                uniqueKeysWithValues: try clockOffsets.map { (try id($0.key), $0.value) }),
-            keys: try keys.map(apiKey), subscriptions: try subscriptions.map(subscription),
-            histories: try plans.mapValues { try PlanHistory(published: try $0.map { try PlanVersion(yaml: $0) }) },
-            models: try models.map(model))
+    func add(to part: inout SnapshotPart) throws {
+        part.histories = try plans.mapValues { try PlanHistory(published: try $0.map { try PlanVersion(yaml: $0) }) }
+        part.models = try models?.map(model)
     }
 
     private func id<Kind>(_ text: String) throws -> TypedID<Kind> {
         guard let id = TypedID<Kind>(text) else { throw Unreadable(text: text) }
         return id
-    }
-
-    private func apiKey(_ row: Key) throws -> APIKey {
-        guard let digest = Hexadecimal.bytes(of: row.digest).flatMap({ SHA256Digest(bytes: $0) }) else {
-            throw Unreadable(text: row.digest)
-        }
-        return APIKey(
-            id: try id(row.key), accountID: try id(row.account), tenantID: try id(row.tenant),
-            projectID: try id(row.project), name: "", secretDigest: digest, secretHint: "",
-            createdAt: Timestamp(milliseconds: 0), expiresAt: row.expiresAt.map { Timestamp(milliseconds: $0) })
-    }
-
-    private func subscription(_ row: Subscribed) throws -> Subscription {
-        Subscription(
-            id: try id(row.subscription), accountID: try id(row.account), tenantID: try id(row.tenant),
-            plan: row.plan, startsAt: Timestamp(milliseconds: row.startsAt),
-            endsAt: row.endsAt.map { Timestamp(milliseconds: $0) }, createdAt: Timestamp(milliseconds: 0))
     }
 
     private func model(_ row: Model) throws -> CatalogueModel {

@@ -3,8 +3,8 @@ public import Logging
 public import Storage
 import Synchronization
 
-/// Keeps a gateway supplied: reads the snapshot from Postgres, follows its changes, and keeps a copy on disk from
-/// which the gateway can serve when it is restarted while Postgres is away.
+/// Keeps a gateway supplied: loads the snapshot from Postgres once, then follows its changes by loading what they name,
+/// and keeps a copy on disk from which the gateway can serve when it is restarted while Postgres is away.
 public actor SnapshotSupplier {
     /// Where the copy is kept, and how often changes are looked for.
     public struct Configuration: Sendable {
@@ -26,9 +26,9 @@ public actor SnapshotSupplier {
     private let logger: Logger
     private let now: @Sendable () -> Timestamp
     private let apply: @Sendable (SuppliedSnapshot) -> Void
-    private var builder: SnapshotBuilder?
-    private var boundary: Timestamp?
-    private var fileWrittenAt: Timestamp?
+    private let file: SnapshotFileWriter?
+    private var state: SnapshotState
+    private var fileMarkedAt: Timestamp?
     private var isAway = false
 
     /// The newest change that was handed to `apply`: what heartbeats report. 0 before the first snapshot.
@@ -41,6 +41,8 @@ public actor SnapshotSupplier {
     ) {
         self.database = database
         self.configuration = configuration
+        file = configuration.filePath.map { SnapshotFileWriter(path: $0, logger: logger) }
+        state = SnapshotState(now: now())
         self.logger = logger
         self.now = now
         self.apply = apply
@@ -53,13 +55,20 @@ public actor SnapshotSupplier {
             try await load()
         } catch {
             guard DatabaseFailure(error) == .unavailable, let path = configuration.filePath else { throw error }
-            let (rows, writtenAt) = try SnapshotFile(path: path).read(now: now())
+            let (state, writtenAt) = try SnapshotFile(path: path).read(now: now())
             isAway = true
             logger.warning(
                 "Postgres is away: serving from the copy of the snapshot",
                 metadata: ["written_at": "\(writtenAt)", "error": "\(error)"])
-            supply(SnapshotBuilder(rows: rows))
+            self.state = state
+            supply()
         }
+        await flushFile()
+    }
+
+    /// Waits until the copy on disk holds what was supplied.
+    public func flushFile() async {
+        await file?.flush()
     }
 
     /// Follows changes until the task is cancelled. Call `start` first.
@@ -83,14 +92,16 @@ public actor SnapshotSupplier {
     /// Looks for changes now; what `run` does on each wake-up.
     public func refresh() async {
         do {
-            let latest = try await database.read { try ChangeStorage.latest(in: $0) }
-            if latest != builder?.rows.change || isAway {
-                try await load()
+            let mark = state.mark
+            let time = now()
+            if let (part, newest) = try await database.read({ try SnapshotStorage.difference(since: mark, in: $0) }) {
+                takeIn(part, newest, askedAt: time)
             } else {
-                passBoundary()
-                touchFile()
+                try await load()
             }
-            if isAway { logger.info("Postgres is back; the snapshot is current", metadata: ["change": "\(latest)"]) }
+            if isAway {
+                logger.info("Postgres is back; the snapshot is current", metadata: ["change": "\(state.mark.number)"])
+            }
             isAway = false
         } catch {
             passBoundary()
@@ -116,47 +127,58 @@ public actor SnapshotSupplier {
 
     /// Milliseconds until the next look: the poll, or the next boundary if that is sooner.
     private func pause(atMost poll: Int64) -> Int64 {
-        guard let boundary else { return poll }
+        guard let boundary = state.boundary else { return poll }
         return min(poll, max(boundary.milliseconds - now().milliseconds, 1))
     }
 
     private func load() async throws {
         let time = now()
-        let rows = try await database.read { try SnapshotStorage.load(now: time, in: $0) }
-        supply(SnapshotBuilder(rows: rows))
-        writeFile()
+        state = try await database.read { tx in
+            var state = SnapshotState(now: time)
+            let mark = try SnapshotStorage.load(now: time, in: tx) { state.apply($0, now: time) }
+            state.reach(mark)
+            return state
+        }
+        supply()
+        writeFile(askedAt: time)
+    }
+
+    /// Goes on to `mark` by what changed since the last one. The database was asked at `time`.
+    private func takeIn(_ part: SnapshotPart, _ mark: ChangeMark, askedAt time: Timestamp) {
+        guard mark != state.mark else {
+            passBoundary()
+            return markFile(askedAt: time)
+        }
+        state.apply(part, now: time)
+        state.reach(mark)
+        supply()
+        guard file?.isWholeWanted == false else { return markFile(askedAt: time) }
+        file?.append(part, change: mark.number, now: time)
+        fileMarkedAt = time
     }
 
     private func passBoundary() {
-        guard let builder, let boundary, now() >= boundary else { return }
-        supply(builder)
+        guard let boundary = state.boundary, now() >= boundary else { return }
+        supply()
     }
 
-    private func supply(_ builder: SnapshotBuilder) {
-        let time = now()
-        let snapshot = builder.snapshot(at: time)
-        self.builder = builder
-        boundary = builder.boundary(after: time)
+    private func supply() {
+        let snapshot = state.snapshot(at: now())
         apply(snapshot)
         appliedChange.set(snapshot.change)
     }
 
-    private func touchFile() {
-        guard let fileWrittenAt, now().milliseconds - fileWrittenAt.milliseconds < configuration.touchMilliseconds
-        else {
-            return writeFile()
-        }
+    /// Says in the copy that it is current, or writes it anew where that is due.
+    private func markFile(askedAt time: Timestamp) {
+        if let fileMarkedAt, time.milliseconds - fileMarkedAt.milliseconds < configuration.touchMilliseconds { return }
+        guard file?.isWholeWanted == false else { return writeFile(askedAt: time) }
+        file?.touch(now: time)
+        fileMarkedAt = time
     }
 
-    private func writeFile() {
-        guard let path = configuration.filePath, let builder else { return }
-        do {
-            let time = now()
-            try SnapshotFile(path: path).write(builder.rows, now: time)
-            fileWrittenAt = time
-        } catch {
-            logger.error("the copy of the snapshot cannot be written", metadata: ["error": "\(error)"])
-        }
+    private func writeFile(askedAt time: Timestamp) {
+        file?.write(state, now: time)
+        fileMarkedAt = time
     }
 }
 

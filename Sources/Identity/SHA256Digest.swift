@@ -34,6 +34,20 @@ public struct SHA256Digest: Hashable, Sendable {
         words = (word(0), word(8), word(16), word(24))
     }
 
+    /// Takes 32 bytes that are a digest already, without copying them first; nil for any other number.
+    public init?(bytes: UnsafeRawBufferPointer) {
+        guard bytes.count == 32 else { return nil }
+        func word(_ offset: Int) -> UInt64 {
+            UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+        }
+        words = (word(0), word(8), word(16), word(24))
+    }
+
+    /// Takes four big-endian words that are a digest already.
+    public init(words: (UInt64, UInt64, UInt64, UInt64)) {
+        self.words = words
+    }
+
     /// The 32 bytes in order.
     public var bytes: [UInt8] {
         [words.0, words.1, words.2, words.3].flatMap { word in

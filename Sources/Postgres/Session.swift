@@ -87,7 +87,7 @@ final class Session {
         guard let result else { throw failure(nil, of: sql) }
         let handle = ResultHandle(result)
         switch PQresultStatus(result) {
-        case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY, PGRES_COPY_IN:
+        case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY, PGRES_COPY_IN, PGRES_COPY_OUT:
             return Rows(handle, statement: sql.firstLine)
         default:
             throw failure(result, of: sql)

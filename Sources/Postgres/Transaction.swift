@@ -49,6 +49,14 @@ public final class Transaction {
         return try CopyWriter.run(on: session, table: table, columns: columns, body)
     }
 
+    /// Streams the rows of a query, which has no parameters, with COPY in binary format: for millions of rows, of which
+    /// one is in memory. Returns how many.
+    @discardableResult
+    public func copyOut(_ query: SQL, _ body: (CopiedRow) throws -> Void) throws -> Int {
+        try requireOpen(query)
+        return try CopyReader.run(on: session, query, body)
+    }
+
     /// Wakes listeners of the channel when, and only when, the transaction commits.
     public func notify(channel: String, payload: String = "") throws(PostgresError) {
         try execute("SELECT pg_notify(\(channel), \(payload))")

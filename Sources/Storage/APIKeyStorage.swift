@@ -69,6 +69,7 @@ public enum APIKeyStorage {
             UPDATE api_keys SET expires_at = \(expiresAt), replaced_by = \(successor.id)
             WHERE account_id = \(old.accountID) AND key_id = \(id)
             """)
+        try ChangeStorage.record(.key, entity: id.description, in: tx)
     }
 
     /// Revokes a key: gateways refuse it within a second. Revoking it again changes nothing.

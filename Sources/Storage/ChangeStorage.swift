@@ -1,20 +1,82 @@
+import Identity
 public import Postgres
 
 /// What a snapshot of the gateways depends on. Each change carries a number; gateways apply them in its order.
 public enum SnapshotChangeKind: String, CaseIterable, Sendable {
+    /// The entity is an account's id.
     case account
+    /// A tenant's id.
     case tenant
+    /// A key's id.
     case key
+    /// A subscription's id.
     case subscription
+    /// `plan@version`.
     case plan
+    /// Always `catalogue`.
     case catalogue
+    /// An account's id: its test clock was moved.
     case clock
+}
+
+/// Names a change of one database: a database restored from a backup gives the same number to another change, but not
+/// with the same text.
+public struct ChangeMark: Hashable, Sendable {
+    /// 0 before the first change.
+    public let number: Int64
+    /// Kind, entity and time of the change.
+    let text: String
+
+    /// Before the first change, or where nobody knows which database the number is of.
+    public init(number: Int64) {
+        self.number = number
+        text = ""
+    }
+
+    fileprivate init(_ row: Row) throws {
+        number = try row.decode(0)
+        text = try row.decode(1)
+    }
+}
+
+/// Which entities were changed.
+struct TouchedEntities {
+    var accounts: Set<AccountID> = []
+    var tenants: Set<TenantID> = []
+    var keys: Set<KeyID> = []
+    var subscriptions: Set<SubscriptionID> = []
+    /// Slugs.
+    var plans: Set<String> = []
+    var isCatalogueTouched = false
+
+    /// False when this kind or this text of an entity is unknown here.
+    fileprivate mutating func add(kind: String, entity: String) -> Bool {
+        func insert<Kind>(_ text: String, into ids: inout Set<TypedID<Kind>>) -> Bool {
+            guard let id = TypedID<Kind>(text) else { return false }
+            ids.insert(id)
+            return true
+        }
+        switch SnapshotChangeKind(rawValue: kind) {
+        case .account, .clock: return insert(entity, into: &accounts)
+        case .tenant: return insert(entity, into: &tenants)
+        case .key: return insert(entity, into: &keys)
+        case .subscription: return insert(entity, into: &subscriptions)
+        case .plan:
+            guard let end = entity.lastIndex(of: "@") else { return false }
+            plans.insert(String(entity[..<end]))
+        case .catalogue: isCatalogueTouched = true
+        case nil: return false
+        }
+        return true
+    }
 }
 
 /// The numbered changes that gateways must learn of.
 public enum ChangeStorage {
     /// The channel on which Postgres tells that there is a new change; the payload is its number.
     public static let channel = "tollgate_changes"
+    /// How many changes are taken in one by one; when there are more, everything is loaded.
+    public static let differencesMax = 20_000
 
     /// Records a change in the transaction that makes it. The lock that this takes is held until the commit, so that
     /// numbers become visible in their order.
@@ -27,4 +89,33 @@ public enum ChangeStorage {
     public static func latest(in tx: Transaction) throws -> Int64 {
         try tx.query("SELECT coalesce(max(number), 0) FROM snapshot_changes").onlyValue()
     }
+
+    /// The newest change with what names it.
+    public static func newest(in tx: Transaction) throws -> ChangeMark {
+        try tx.query("\(selectMark) ORDER BY number DESC LIMIT 1").first.map(ChangeMark.init) ?? ChangeMark(number: 0)
+    }
+
+    /// The change of that number.
+    static func mark(of number: Int64, in tx: Transaction) throws -> ChangeMark {
+        guard number > 0 else { return ChangeMark(number: 0) }
+        return try tx.query("\(selectMark) WHERE number = \(number)").first.map(ChangeMark.init)
+            ?? ChangeMark(number: number)
+    }
+
+    /// What the changes after one number and up to another are about; nil when they are too many, not all there, or of
+    /// a kind unknown here.
+    static func touched(after number: Int64, upTo last: Int64, in tx: Transaction) throws -> TouchedEntities? {
+        guard last - number <= Int64(differencesMax) else { return nil }
+        let rows = try tx.query("SELECT kind, entity FROM snapshot_changes WHERE number > \(number)")
+        guard rows.count == Int(last - number) else { return nil }
+        var touched = TouchedEntities()
+        for row in rows {
+            guard touched.add(kind: try row.decode(0), entity: try row.decode(1)) else { return nil }
+        }
+        return touched
+    }
+
+    private static let selectMark: SQL = """
+        SELECT number, kind || ' ' || entity || ' ' || changed_at FROM snapshot_changes
+        """
 }

@@ -4,57 +4,195 @@ public import Identity
 public import Postgres
 public import Pricing
 
-/// Everything that gateways are supplied with, read in one snapshot of the database.
-public struct SnapshotRows: Sendable {
-    /// The newest change inside.
-    public let change: Int64
-    /// Billing time minus real time of each account, in milliseconds.
-    public let clockOffsets: [AccountID: Int64]
-    /// Keys neither revoked nor expired.
-    public let keys: [APIKey]
+/// A part of what gateways are supplied with: rows of a load of everything, or of one difference. Applying a part again
+/// changes nothing.
+public struct SnapshotPart: Sendable {
+    /// Billing time minus real time. Those of a load leave out the tenants whose account has no test clock.
+    public var clocks: [SuppliedClock] = []
+    /// Whole histories of plans, by slug.
+    public var histories: [String: PlanHistory] = [:]
+    /// Keys that were not revoked.
+    public var keys: [SuppliedKey] = []
+    /// Keys that were.
+    public var removedKeys: [SHA256Digest] = []
+    /// Tenants whose subscriptions are those of this part and no others.
+    public var replacedTenants: [TenantReference] = []
     /// Subscriptions that have not ended, those that begin in the future too.
-    public let subscriptions: [Subscription]
-    public let histories: [String: PlanHistory]
-    public let models: [CatalogueModel]
+    public var subscriptions: [SuppliedSubscription] = []
+    /// The whole catalogue; nil when it did not change.
+    public var models: [CatalogueModel]?
 
-    /// Rows read from elsewhere, such as a gateway's own copy.
-    public init(
-        change: Int64, clockOffsets: [AccountID: Int64], keys: [APIKey], subscriptions: [Subscription],
-        histories: [String: PlanHistory], models: [CatalogueModel]
-    ) {
-        self.change = change
-        self.clockOffsets = clockOffsets
-        self.keys = keys
-        self.subscriptions = subscriptions
-        self.histories = histories
-        self.models = models
+    /// A part without rows.
+    public init() {}
+
+    /// Whether it says nothing.
+    public var isEmpty: Bool {
+        clocks.isEmpty && histories.isEmpty && keys.isEmpty && removedKeys.isEmpty && replacedTenants.isEmpty
+            && subscriptions.isEmpty && models == nil
     }
 }
 
 /// What gateways are supplied with.
 public enum SnapshotStorage {
-    /// Reads everything. Run it in a REPEATABLE READ transaction, so that all of it is of one moment.
-    public static func load(now: Timestamp, in tx: Transaction) throws -> SnapshotRows {
-        let change = try ChangeStorage.latest(in: tx)
-        let offsets = try tx.query("SELECT account_id, clock_offset_ms FROM accounts").map { row in
-            (try row.decode(0, as: AccountID.self), try row.decode(1, as: Int64.self))
+    /// Rows handed over at once while everything is loaded.
+    static let partRowsMax = 4096
+    /// How long one statement of a load may take; the usual limit is for short ones.
+    private static let loadSecondsMax = 600
+
+    /// Reads everything, in parts, so that no more than one part is in memory beside what is made of it. Run it in a
+    /// REPEATABLE READ transaction, so that all of it is of one moment.
+    public static func load(
+        now: Timestamp, in tx: Transaction, _ take: (SnapshotPart) throws -> Void
+    ) throws -> ChangeMark {
+        let mark = try ChangeStorage.newest(in: tx)
+        try tx.execute("SET LOCAL statement_timeout = '\(unescaped: String(loadSecondsMax))s'")
+        var first = SnapshotPart()
+        first.histories = try PlanStorage.histories(in: tx)
+        first.models = try CatalogueStorage.models(in: tx)
+        try take(first)
+        // The keys' and subscriptions' real and billing times are compared with this.
+        let time: SQL = "(timestamptz 'epoch' + \(unescaped: String(now.milliseconds)) * interval '1 millisecond')"
+        var part = SnapshotPart()
+        func handOver(whenOver rows: Int) throws {
+            guard part.keys.count + part.subscriptions.count + part.clocks.count > rows else { return }
+            try take(part)
+            part = SnapshotPart()
         }
+        try tx.copyOut("\(selectClocks) WHERE a.clock_offset_ms <> 0") { row in
+            part.clocks.append(try clock(row))
+            try handOver(whenOver: partRowsMax)
+        }
+        try tx.copyOut(
+            "\(selectKeys) WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > \(time))"
+        ) { row in
+            part.keys.append(try key(row))
+            try handOver(whenOver: partRowsMax)
+        }
+        try tx.copyOut(
+            """
+            \(selectSubscriptions) JOIN accounts a USING (account_id)
+            WHERE ends_at IS NULL OR ends_at > \(time) + interval '1 millisecond' * clock_offset_ms
+            """
+        ) { row in
+            part.subscriptions.append(try subscription(row))
+            try handOver(whenOver: partRowsMax)
+        }
+        try handOver(whenOver: 0)
+        return mark
+    }
+
+    /// What changed after `mark`, read by the ids that the changes name; nil when everything must be loaded: too much
+    /// changed, a change is of a kind unknown here, or the database is not the one that `mark` was read from (it was
+    /// restored from a backup). Run it in a REPEATABLE READ transaction.
+    public static func difference(
+        since mark: ChangeMark, in tx: Transaction
+    ) throws -> (part: SnapshotPart, mark: ChangeMark)? {
+        let newest = try ChangeStorage.newest(in: tx)
+        if newest == mark { return (SnapshotPart(), mark) }
+        guard newest.number > mark.number, try ChangeStorage.mark(of: mark.number, in: tx) == mark,
+            let touched = try ChangeStorage.touched(after: mark.number, upTo: newest.number, in: tx)
+        else { return nil }
+        guard var part = try rows(of: touched, in: tx) else { return nil }
+        for plan in touched.plans { part.histories[plan] = try PlanStorage.history(of: plan, in: tx) }
+        if touched.isCatalogueTouched { part.models = try CatalogueStorage.models(in: tx) }
+        return (part, newest)
+    }
+
+    private static func rows(of touched: TouchedEntities, in tx: Transaction) throws -> SnapshotPart? {
+        var part = SnapshotPart()
         let keys = try tx.query(
-            """
-            \(APIKeyStorage.select)
-            WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > \(now))
-            """
+            "\(APIKeyStorage.select) WHERE key_id = ANY(\(Array(touched.keys))::uuid[])"
         ).map(APIKeyStorage.key)
-        let subscriptions = try tx.query(
+        // A key is never deleted. If someone did it by hand, only a load of everything tells which row it was.
+        guard keys.count == touched.keys.count else { return nil }
+        for key in keys {
+            guard key.revokedAt == nil else {
+                part.removedKeys.append(key.secretDigest)
+                continue
+            }
+            part.keys.append(
+                SuppliedKey(
+                    id: key.id, accountID: key.accountID, tenantID: key.tenantID, projectID: key.projectID,
+                    secretDigest: key.secretDigest, expiresAt: key.expiresAt))
+        }
+        let tenants = try tx.query(
             """
-            \(SubscriptionStorage.select) s
-            WHERE ends_at IS NULL OR ends_at > \(now)::timestamptz + interval '1 millisecond'
-                * (SELECT clock_offset_ms FROM accounts a WHERE a.account_id = s.account_id)
+            SELECT account_id, tenant_id, clock_offset_ms FROM tenants JOIN accounts a USING (account_id)
+            WHERE account_id = ANY(\(Array(touched.accounts))::uuid[])
+                OR tenant_id = ANY(\(Array(touched.tenants))::uuid[])
+                OR (account_id, tenant_id) IN (
+                    SELECT account_id, tenant_id FROM subscriptions
+                    WHERE subscription_id = ANY(\(Array(touched.subscriptions))::uuid[])
+                )
+            """)
+        for row in tenants {
+            let tenant = TenantReference(
+                accountID: try row.decode("account_id"), tenantID: try row.decode("tenant_id"))
+            part.clocks.append(SuppliedClock(tenant: tenant, offsetMilliseconds: try row.decode("clock_offset_ms")))
+            part.replacedTenants.append(tenant)
+        }
+        part.subscriptions = try tx.query(
             """
-        ).map(SubscriptionStorage.subscription)
-        return SnapshotRows(
-            change: change, clockOffsets: Dictionary(uniqueKeysWithValues: offsets), keys: keys,
-            subscriptions: subscriptions, histories: try PlanStorage.histories(in: tx),
-            models: try CatalogueStorage.models(in: tx))
+            \(SubscriptionStorage.select)
+            WHERE (account_id, tenant_id) IN (
+                SELECT * FROM unnest(
+                    \(part.replacedTenants.map(\.accountID))::uuid[], \(part.replacedTenants.map(\.tenantID))::uuid[]
+                )
+            )
+            """
+        ).map { row in
+            let row = try SubscriptionStorage.subscription(row)
+            return SuppliedSubscription(
+                id: row.id, tenant: TenantReference(accountID: row.accountID, tenantID: row.tenantID),
+                plan: row.plan, startsAt: row.startsAt, endsAt: row.endsAt)
+        }
+        return part
+    }
+}
+
+// MARK: - Rows of a load
+
+extension SnapshotStorage {
+    private static let selectClocks: SQL = """
+        SELECT t.account_id, t.tenant_id, a.clock_offset_ms FROM tenants t JOIN accounts a USING (account_id)
+        """
+
+    private static let selectKeys: SQL = """
+        SELECT key_id, account_id, tenant_id, project_id, secret_sha256, expires_at FROM api_keys
+        """
+
+    private static let selectSubscriptions: SQL = """
+        SELECT subscription_id, account_id, tenant_id, plan, starts_at, ends_at FROM subscriptions
+        """
+
+    private static func id<Kind>(_ row: CopiedRow, _ column: Int) throws -> TypedID<Kind> {
+        let (high, low) = try row.uuid(column)
+        return TypedID(UUIDv7(high: high, low: low))
+    }
+
+    private static func instant(_ row: CopiedRow, _ column: Int) throws -> Timestamp? {
+        try row.milliseconds(column).map { Timestamp(milliseconds: $0) }
+    }
+
+    private static func clock(_ row: CopiedRow) throws -> SuppliedClock {
+        SuppliedClock(
+            tenant: TenantReference(accountID: try id(row, 0), tenantID: try id(row, 1)),
+            offsetMilliseconds: try row.int64(2))
+    }
+
+    private static func key(_ row: CopiedRow) throws -> SuppliedKey {
+        guard let digest = SHA256Digest(bytes: try row.bytes(4, count: 32)) else {
+            throw StorageError.corrupt("a key's digest has not 32 bytes")
+        }
+        return SuppliedKey(
+            id: try id(row, 0), accountID: try id(row, 1), tenantID: try id(row, 2), projectID: try id(row, 3),
+            secretDigest: digest, expiresAt: try instant(row, 5))
+    }
+
+    private static func subscription(_ row: CopiedRow) throws -> SuppliedSubscription {
+        guard let start = try instant(row, 4) else { throw StorageError.corrupt("a subscription has no start") }
+        return SuppliedSubscription(
+            id: try id(row, 0), tenant: TenantReference(accountID: try id(row, 1), tenantID: try id(row, 2)),
+            plan: try row.text(3), startsAt: start, endsAt: try instant(row, 5))
     }
 }

@@ -1,0 +1,43 @@
+public import Identity
+
+/// What a plan says about an answer whose client left before its end.
+public enum ClientAbortPolicy: String, CaseIterable, Sendable {
+    /// Read a plain answer on to its end (at most 60 s) and bill it whole.
+    case drain
+    /// Cut the engine at once.
+    case cut
+}
+
+/// What an API key stands for: all that the gateway needs to admit a request, without asking anyone.
+public struct KeyGrant: Hashable, Sendable {
+    public let keyID: KeyID
+    public let accountID: AccountID
+    public let tenantID: TenantID
+    public let projectID: ProjectID
+    /// The tenant's current subscription; nil when it has none, and then nothing is admitted.
+    public let subscriptionID: SubscriptionID?
+    /// The plan's slug.
+    public let plan: String
+    /// The tiers that the plan sells; a request for another is refused.
+    public let tiers: [String]
+    public let onClientAbort: ClientAbortPolicy
+    /// Billing time minus real time (the account's test clock), in milliseconds.
+    public let clockOffsetMilliseconds: Int64
+
+    /// A grant as the snapshot holds it.
+    public init(
+        keyID: KeyID, accountID: AccountID, tenantID: TenantID, projectID: ProjectID,
+        subscriptionID: SubscriptionID?, plan: String, tiers: [String], onClientAbort: ClientAbortPolicy,
+        clockOffsetMilliseconds: Int64
+    ) {
+        self.keyID = keyID
+        self.accountID = accountID
+        self.tenantID = tenantID
+        self.projectID = projectID
+        self.subscriptionID = subscriptionID
+        self.plan = plan
+        self.tiers = tiers
+        self.onClientAbort = onClientAbort
+        self.clockOffsetMilliseconds = clockOffsetMilliseconds
+    }
+}

@@ -1,0 +1,85 @@
+public import Identity
+
+/// A key as gateways are supplied with it.
+public struct SuppliedKey: Hashable, Sendable {
+    public let id: KeyID
+    public let accountID: AccountID
+    public let tenantID: TenantID
+    public let projectID: ProjectID
+    public let secretDigest: SHA256Digest
+    /// Real time from which it is refused; nil for a key that was not rotated.
+    public let expiresAt: Timestamp?
+
+    /// A key that was not revoked.
+    public init(
+        id: KeyID, accountID: AccountID, tenantID: TenantID, projectID: ProjectID, secretDigest: SHA256Digest,
+        expiresAt: Timestamp?
+    ) {
+        self.id = id
+        self.accountID = accountID
+        self.tenantID = tenantID
+        self.projectID = projectID
+        self.secretDigest = secretDigest
+        self.expiresAt = expiresAt
+    }
+}
+
+/// A tenant of an account: what subscriptions and test clocks belong to.
+public struct TenantReference: Hashable, Sendable {
+    public let accountID: AccountID
+    public let tenantID: TenantID
+
+    /// The tenant of that account.
+    public init(accountID: AccountID, tenantID: TenantID) {
+        self.accountID = accountID
+        self.tenantID = tenantID
+    }
+}
+
+/// A subscription as gateways are supplied with it; times are billing time.
+public struct SuppliedSubscription: Hashable, Sendable {
+    public let id: SubscriptionID
+    public let tenant: TenantReference
+    /// The plan's slug.
+    public let plan: String
+    public let startsAt: Timestamp
+    /// The first instant that is no longer in it; nil while nobody ended it.
+    public let endsAt: Timestamp?
+
+    /// A subscription of a tenant.
+    public init(id: SubscriptionID, tenant: TenantReference, plan: String, startsAt: Timestamp, endsAt: Timestamp?) {
+        self.id = id
+        self.tenant = tenant
+        self.plan = plan
+        self.startsAt = startsAt
+        self.endsAt = endsAt
+    }
+}
+
+/// Billing time minus real time of a tenant (its account's test clock).
+public struct SuppliedClock: Hashable, Sendable {
+    public let tenant: TenantReference
+    public let offsetMilliseconds: Int64
+
+    /// The offset of a tenant's account.
+    public init(tenant: TenantReference, offsetMilliseconds: Int64) {
+        self.tenant = tenant
+        self.offsetMilliseconds = offsetMilliseconds
+    }
+}
+
+/// What a version of a plan means for admission.
+public struct PlanTerms: Hashable, Sendable {
+    /// Billing time from which the version is in force.
+    public let effectiveFrom: Timestamp
+    /// The tiers that it sells.
+    public let tiers: [String]
+    public let onClientAbort: ClientAbortPolicy
+
+    /// The terms of one version.
+    public init(effectiveFrom: Timestamp, tiers: [String], onClientAbort: ClientAbortPolicy) {
+        self.effectiveFrom = effectiveFrom
+        self.tiers = tiers
+        self.onClientAbort = onClientAbort
+    }
+}

@@ -1,0 +1,136 @@
+public import Accounts
+public import Engines
+import Identity
+import Pricing
+import Storage
+
+/// What a gateway is supplied with: everything it needs to admit and route, of one moment.
+public struct SuppliedSnapshot: Sendable {
+    /// The newest change inside; heartbeats report it once the gateway works by it.
+    public let change: Int64
+    public let keys: KeyDirectory
+    public let catalogue: ModelCatalogue
+
+    /// A snapshot of change `change`.
+    public init(change: Int64, keys: KeyDirectory, catalogue: ModelCatalogue) {
+        self.change = change
+        self.keys = keys
+        self.catalogue = catalogue
+    }
+}
+
+/// Everything that snapshots are made of, kept current part by part. Pure: the same parts and the same time give the
+/// same snapshot.
+///
+/// A value that shares its rows with its copies, so a snapshot, and the copy that is being written to disk, cost
+/// nothing and stay as they were.
+struct SnapshotState: Sendable {
+    /// How often rows of keys that have expired are given back: once a day.
+    private static let sweepMilliseconds: Int64 = 86_400_000
+    /// How many instants there may be beside twice as many as at the last count.
+    private static let boundariesSpare = 10_000
+
+    private(set) var mark = ChangeMark(number: 0)
+    private(set) var keys = KeyTable()
+    private(set) var histories: [String: PlanHistory] = [:]
+    private(set) var models: [CatalogueModel] = []
+    private var catalogue = ModelCatalogue(models: [])
+    private var boundaries = InstantHeap()
+    private var boundariesMax = boundariesSpare
+    /// What test clocks are or were ahead; 0 for all other accounts.
+    private var clockOffsets: Set<Int64> = [0]
+    private var sweptAt: Timestamp
+
+    init(now: Timestamp) {
+        sweptAt = now
+    }
+
+    /// The next real time at which the same rows give another snapshot: a key expires, a subscription begins or ends, a
+    /// plan's next version takes effect. Nil when nothing is ahead.
+    var boundary: Timestamp? { boundaries.next.map { Timestamp(milliseconds: $0) } }
+
+    /// The snapshot that is right when the real time is `now`.
+    mutating func snapshot(at now: Timestamp) -> SuppliedSnapshot {
+        if now.milliseconds - sweptAt.milliseconds >= Self.sweepMilliseconds {
+            keys.removeExpiredKeys(at: now)
+            sweptAt = now
+        }
+        boundaries.removeAll(upTo: now.milliseconds)
+        return SuppliedSnapshot(change: mark.number, keys: KeyDirectory(table: keys, at: now), catalogue: catalogue)
+    }
+
+    /// The state is now that of this change.
+    mutating func reach(_ mark: ChangeMark) {
+        self.mark = mark
+    }
+
+    /// Takes a part in.
+    mutating func apply(_ part: SnapshotPart, now: Timestamp) {
+        for clock in part.clocks {
+            keys.set(clock)
+            guard clockOffsets.insert(clock.offsetMilliseconds).inserted else { continue }
+            for history in histories.values { addBoundaries(of: history, offsets: [clock.offsetMilliseconds], now) }
+        }
+        for (plan, history) in part.histories {
+            histories[plan] = history
+            keys.setPlan(plan, versions: history.versions.map { PlanTerms($0) })
+            addBoundaries(of: history, offsets: clockOffsets, now)
+        }
+        for key in part.keys {
+            keys.put(key)
+            if let expiry = key.expiresAt { addBoundary(expiry.milliseconds, now) }
+        }
+        for digest in part.removedKeys { keys.removeKey(withSecretDigest: digest) }
+        for tenant in part.replacedTenants { keys.removeSubscriptions(of: tenant) }
+        for subscription in part.subscriptions {
+            keys.add(subscription)
+            addBoundaries(of: subscription, offset: keys.clockOffset(of: subscription.tenant), now)
+        }
+        if let models = part.models {
+            self.models = models
+            catalogue = ModelCatalogue(models: models)
+        }
+        if boundaries.count > boundariesMax { countBoundaries(now) }
+    }
+
+    private mutating func addBoundary(_ instant: Int64, _ now: Timestamp) {
+        if instant > now.milliseconds { boundaries.insert(instant) }
+    }
+
+    private mutating func addBoundaries(of history: PlanHistory, offsets: Set<Int64>, _ now: Timestamp) {
+        for version in history.versions {
+            for offset in offsets { addBoundary(version.effectiveFrom.milliseconds - offset, now) }
+        }
+    }
+
+    private mutating func addBoundaries(of subscription: SuppliedSubscription, offset: Int64, _ now: Timestamp) {
+        addBoundary(subscription.startsAt.milliseconds - offset, now)
+        if let end = subscription.endsAt { addBoundary(end.milliseconds - offset, now) }
+    }
+
+    /// Forgets the instants that mean nothing any more, of clocks that moved on and subscriptions that changed.
+    private mutating func countBoundaries(_ now: Timestamp) {
+        boundaries = InstantHeap()
+        clockOffsets = [0]
+        let table = keys
+        table.forEachClock { clockOffsets.insert($0.offsetMilliseconds) }
+        for history in histories.values { addBoundaries(of: history, offsets: clockOffsets, now) }
+        table.forEachKey { key in
+            if let expiry = key.expiresAt { addBoundary(expiry.milliseconds, now) }
+        }
+        table.forEachSubscription { addBoundaries(of: $0, offset: $1, now) }
+        boundariesMax = 2 * boundaries.count + Self.boundariesSpare
+    }
+}
+
+extension PlanTerms {
+    /// What admission needs of a version.
+    fileprivate init(_ version: PlanVersion) {
+        let policy: ClientAbortPolicy =
+            switch version.policies.onClientAbort {
+            case .cut: .cut
+            case .drain: .drain
+            }
+        self.init(effectiveFrom: version.effectiveFrom, tiers: version.tiers, onClientAbort: policy)
+    }
+}
