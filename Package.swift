@@ -29,6 +29,7 @@ let package = Package(
         // domain
         .target(name: "Accounts", dependencies: ["Identity", "Monetary"], swiftSettings: settings),
         .target(name: "Metering", dependencies: ["Identity"], swiftSettings: settings),
+        .target(name: "Limits", dependencies: ["Identity"], swiftSettings: settings),
         .target(
             name: "Pricing",
             dependencies: ["Monetary", "Identity", "Metering", .product(name: "Yams", package: "Yams")],
@@ -211,6 +212,8 @@ let package = Package(
                 "Pricing", "Storage", "TestSupport", "UsageJournal", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
+        .testTarget(
+            name: "LimitsTests", dependencies: ["Limits", "Identity", "NaiveArithmetic"], swiftSettings: settings),
         .testTarget(
             name: "AccountsTests", dependencies: ["Accounts", "Identity", "NaiveArithmetic"], swiftSettings: settings),
         .testTarget(name: "MonetaryTests", dependencies: ["Monetary", "NaiveArithmetic"], swiftSettings: settings),

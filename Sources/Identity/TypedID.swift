@@ -43,6 +43,7 @@ public enum IDKinds {
     public enum ServiceLevelResult: IDKind { public static let prefix = "sla" }
     public enum Journal: IDKind { public static let prefix = "jrn" }
     public enum AdminKey: IDKind { public static let prefix = "adk" }
+    public enum Limit: IDKind { public static let prefix = "lim" }
 }
 
 /// The billing account: who gets the invoice, and the unit of distribution.
@@ -71,3 +72,5 @@ public typealias ServiceLevelResultID = TypedID<IDKinds.ServiceLevelResult>
 public typealias JournalID = TypedID<IDKinds.Journal>
 /// A key of the admin API.
 public typealias AdminKeyID = TypedID<IDKinds.AdminKey>
+/// A limit on what a key, project, tenant or account may use.
+public typealias LimitID = TypedID<IDKinds.Limit>

@@ -1,0 +1,66 @@
+/// The most that a request may come to, before anyone has counted it.
+public struct LimitDemand: Hashable, Sendable {
+    /// No prompt of this request has more tokens: the bytes of its body, until someone counts it.
+    public let inputBound: Int64
+    /// Tokens that the prompt surely has; 0 while nobody has counted it.
+    public let inputCertain: Int64
+    /// No answer has more tokens: what the client allows, or the model's own limit, times the choices.
+    public let outputBound: Int64
+    /// What the client itself allows, times the choices; 0 when it left that to the model.
+    public let outputAsked: Int64
+
+    /// Amounts below zero count as zero, those above `LimitRule.valueMax` as that.
+    public init(inputBound: Int64, inputCertain: Int64 = 0, outputBound: Int64, outputAsked: Int64 = 0) {
+        self.inputBound = LimitDemand.bounded(inputBound)
+        self.inputCertain = LimitDemand.bounded(inputCertain)
+        self.outputBound = LimitDemand.bounded(outputBound)
+        self.outputAsked = LimitDemand.bounded(outputAsked)
+    }
+
+    /// What a rule of this kind reserves at most.
+    func worst(_ kind: LimitKind) -> Int64 {
+        switch kind {
+        case .requestsPerMinute, .concurrentRequests: 1
+        case .inputTokensPerMinute: inputBound
+        case .outputTokensPerMinute: outputBound
+        case .tokensPerMinute: inputBound + outputBound
+        }
+    }
+
+    /// What the request needs by the client's own word; more than a whole limit of it can never be served.
+    func certain(_ kind: LimitKind) -> Int64 {
+        switch kind {
+        case .requestsPerMinute, .concurrentRequests: 1
+        case .inputTokensPerMinute: inputCertain
+        case .outputTokensPerMinute: outputAsked
+        case .tokensPerMinute: inputCertain + outputAsked
+        }
+    }
+
+    static func bounded(_ amount: Int64) -> Int64 { min(max(amount, 0), LimitRule.valueMax) }
+}
+
+/// What a request came to.
+public struct LimitUsage: Hashable, Sendable {
+    /// All tokens of the prompt, cached ones too.
+    public let inputTokens: Int64
+    /// All tokens of the answer, reasoning too.
+    public let outputTokens: Int64
+
+    /// Amounts below zero count as zero, those above `LimitRule.valueMax` as that.
+    public init(inputTokens: Int64, outputTokens: Int64) {
+        self.inputTokens = LimitDemand.bounded(inputTokens)
+        self.outputTokens = LimitDemand.bounded(outputTokens)
+    }
+
+    /// What stays taken from a rule of this kind after the request's end.
+    func amount(_ kind: LimitKind) -> Int64 {
+        switch kind {
+        case .requestsPerMinute: 1
+        case .inputTokensPerMinute: inputTokens
+        case .outputTokensPerMinute: outputTokens
+        case .tokensPerMinute: inputTokens + outputTokens
+        case .concurrentRequests: 0
+        }
+    }
+}
