@@ -35,8 +35,9 @@ extension AnswerFacts {
                 attempt.rawUsage = inner.usage.raw
                 attempt.buckets = TokenBuckets()
                 attempt.contradiction = nil
-                attempt.usageSource = .engine
-                attempt.usageComplete = !isCut
+                attempt.usageSource = inner.isComplete ? .engine : .estimated
+                attempt.usageComplete = inner.isComplete && !isCut
+                attempt.upstreamID = inner.id ?? primary.upstreamID
                 if let model = inner.model {
                     attempt.modelServed = model
                     attempt.priceKey = priceKey(model) ?? base.priceKey
@@ -61,6 +62,7 @@ extension AnswerFacts {
         units requestUnits: UsageUnits = UsageUnits()
     ) {
         if let model { attempt.modelServed = model }
+        if kind != .primary { attempt.kind = kind }
         attempt.tierServed = serviceTier
         attempt.finishReason = finishReason
         attempt.upstreamID = id

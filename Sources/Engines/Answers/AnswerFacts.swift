@@ -22,6 +22,8 @@ public struct AnswerFacts: Hashable, Sendable {
     public internal(set) var items: Int64 = 0
     /// The engine's usage of the answer's own inference; nil when it said nothing.
     public internal(set) var usage: EngineUsage?
+    /// What the answer's own inference was: `fallback` when another model than the one asked for served.
+    public internal(set) var kind = InferenceKind.primary
     /// Inferences inside the answer that `usage` does not include.
     public internal(set) var inferences: [InnerInference] = []
     /// The models of a compound system, not yet told apart from `usage` (Groq's `usage_breakdown`).
@@ -56,6 +58,10 @@ public struct InnerInference: Hashable, Sendable {
     public var usage: EngineUsage
     /// Nil for the answer's own.
     public var serviceTier: String?
+    /// Nil for the answer's own.
+    public var id: String?
+    /// Whether its usage is the last word on it: false when the next inference began before its end.
+    public var isComplete = true
 
     /// An inference inside an answer.
     public init(kind: InferenceKind, model: String?, usage: EngineUsage, serviceTier: String? = nil) {

@@ -1,0 +1,164 @@
+internal import Metering
+
+/// Reads answers of Bedrock's `converse` and `converse-stream`.
+///
+/// The stream's last event is `metadata`, with the usage; errors after the answer began come as exception frames.
+struct BedrockConverseReader: AnswerReader {
+    private var frames = BedrockFrames()
+
+    private enum Part: Int { case usage, latency, stopReason, tier }
+    private static let partShape = DocumentShape([
+        .value("usage", bytesMax: DocumentShape.usageBytesMax), .value("metrics.latencyMs"), .value("stopReason"),
+        .value("serviceTier.type"),
+        .text("output.message.content.text"), .text("output.message.content.reasoningContent.reasoningText.text"),
+    ])
+
+    var shape: DocumentShape { BedrockConverseReader.partShape }
+    var usagePart: Int? { Part.usage.rawValue }
+
+    mutating func begin(status: Int, headers: any HeaderLookup, facts: inout AnswerFacts) {
+        facts.takeAmazonHead(status: status, headers)
+    }
+
+    mutating func take(part: Int, value: UnsafeRawBufferPointer, facts: inout AnswerFacts) {
+        switch Part(rawValue: part) {
+        case .usage:
+            var scanner = JSONScanner(value)
+            if let usage = try? BedrockUsage(scanner: &scanner, bytes: value) {
+                facts.usage = usage.usage
+            } else {
+                facts.unreadCount += 1
+            }
+        case .latency: facts.timings.total = NativeValue.microseconds(milliseconds: NativeValue.integer(value))
+        case .stopReason: facts.takeStopReason(NativeValue.name(value))
+        case .tier: facts.serviceTier = NativeValue.name(value) ?? facts.serviceTier
+        case nil: break
+        }
+    }
+
+    mutating func read(_ event: StreamedEvent, facts: inout AnswerFacts) -> StreamEvent {
+        guard let frame = frames.next(event.bytes, &facts) else { return facts.hasError ? .error : .other }
+        let bytes = event.bytes
+        do throws(JSONScanError) {
+            return try BedrockConverseEvents.read(
+                bytes.part(frame.name), payload: bytes.part(frame.payload), facts: &facts)
+        } catch {
+            facts.unreadCount += 1
+            return .other
+        }
+    }
+}
+
+/// The frames of a Bedrock stream, up to the first that is broken: what comes after it is not to be trusted.
+struct BedrockFrames: Sendable {
+    private var isBroken = false
+
+    /// The frame, when it is an event; else what is wrong is noted.
+    mutating func next(_ bytes: UnsafeRawBufferPointer, _ facts: inout AnswerFacts) -> AWSEventFrame? {
+        guard !isBroken else { return nil }
+        do throws(AWSEventFrameError) {
+            let frame = try AWSEventFrame(bytes)
+            guard frame.messageType == .event else {
+                facts.takeException(frame, bytes)
+                return nil
+            }
+            return frame
+        } catch {
+            isBroken = true
+            facts.unreadCount += 1
+            facts.hasError = true
+            facts.error = EngineErrorText(type: "event_stream_\(error)")
+            return nil
+        }
+    }
+}
+
+/// The events of a Converse stream, whether they are named by their frame or by the only member of an object around
+/// them (Amazon's own models, invoked).
+enum BedrockConverseEvents {
+    static func read(
+        _ name: UnsafeRawBufferPointer, payload bytes: UnsafeRawBufferPointer, facts: inout AnswerFacts
+    ) throws(JSONScanError) -> StreamEvent {
+        var scanner = JSONScanner(bytes)
+        return try read(name, &scanner, bytes, facts: &facts)
+    }
+
+    static func read(
+        _ name: UnsafeRawBufferPointer, _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer,
+        facts: inout AnswerFacts
+    ) throws(JSONScanError) -> StreamEvent {
+        let all = 0..<name.count
+        if name.equals("contentBlockDelta", in: all) || name.equals("contentBlockStart", in: all) {
+            guard try hasContent(&scanner, bytes) else { return .other }
+            facts.contentEvents += 1
+            facts.uncountedEvents += 1
+            return .content
+        }
+        if name.equals("messageStop", in: all) {
+            try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+                guard key.equals("stopReason", in: bytes) else { return false }
+                facts.takeStopReason(try scanner.name(kind, in: bytes))
+                return true
+            }
+        } else if name.equals("metadata", in: all) {
+            try readMetadata(&scanner, bytes, &facts)
+            facts.isTerminated = true
+            return .terminator
+        } else {
+            try scanner.skip()
+        }
+        return .other
+    }
+
+    /// Whether the model wrote something in a delta or the start of a block: text, reasoning, a call. A signature is
+    /// none of its words.
+    private static func hasContent(
+        _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer
+    ) throws(JSONScanError) -> Bool {
+        var found = false
+        func look(_ key: JSONText, _ kind: JSONKind, _ scanner: inout JSONScanner) throws(JSONScanError) -> Bool {
+            guard !key.equals("signature", in: bytes), !key.equals("toolUseId", in: bytes) else { return false }
+            if kind == .object {
+                try scanner.eachMember(look)
+            } else if try scanner.isSomething(kind) {
+                found = true
+            }
+            return true
+        }
+        try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+            guard kind == .object, key.equals("delta", in: bytes) || key.equals("start", in: bytes) else {
+                return false
+            }
+            try scanner.eachMember(look)
+            return true
+        }
+        return found
+    }
+
+    private static func readMetadata(
+        _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer, _ facts: inout AnswerFacts
+    ) throws(JSONScanError) {
+        try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+            guard kind == .object else { return false }
+            if key.equals("usage", in: bytes) {
+                facts.usage = try BedrockUsage(scanner: &scanner, bytes: bytes).usage
+                facts.uncountedEvents = 0
+            } else if key.equals("metrics", in: bytes) {
+                try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+                    guard kind == .number, key.equals("latencyMs", in: bytes) else { return false }
+                    facts.timings.total = NativeValue.microseconds(milliseconds: try scanner.number())
+                    return true
+                }
+            } else if key.equals("serviceTier", in: bytes) {
+                try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+                    guard key.equals("type", in: bytes) else { return false }
+                    facts.serviceTier = try scanner.name(kind, in: bytes) ?? facts.serviceTier
+                    return true
+                }
+            } else {
+                return false
+            }
+            return true
+        }
+    }
+}

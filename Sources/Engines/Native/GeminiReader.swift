@@ -1,0 +1,245 @@
+internal import Metering
+
+/// Reads answers of `generateContent` and `streamGenerateContent` (Gemini, Vertex), whether they come as one document,
+/// as server-sent events or as the elements of an array, and interactions.
+///
+/// Each chunk of a stream says its usage so far; the last word on each field counts. There is no terminator: a stream
+/// that gave a finish reason (or said why the prompt was blocked) was whole when it ends.
+struct GeminiReader: AnswerReader {
+    private(set) var usageEnd: Int?
+    /// What the chunks said so far, zeros that they leave out not filled in.
+    private var said: EngineUsage?
+    private var isBlocked = false
+    private var hasCounts = false
+
+    private enum Part: Int {
+        case id, model, finishReason, usageMetadata, blockReason, error
+        case interactionID, interactionModel, interactionStatus, interactionUsage, tier, interactionTier
+    }
+    private static let partShape = DocumentShape([
+        .value("responseId"), .value("modelVersion"), .value("candidates.finishReason"),
+        .value("usageMetadata", bytesMax: DocumentShape.usageBytesMax), .value("promptFeedback.blockReason"),
+        .value("error", bytesMax: 16 * 1024), .value("id"), .value("model"), .value("status"),
+        .value("usage", bytesMax: DocumentShape.usageBytesMax), .value("serviceTier"), .value("service_tier"),
+        .text("candidates.content.parts.text"), .text("steps.content.text"), .text("outputs.text"),
+    ])
+
+    var shape: DocumentShape { GeminiReader.partShape }
+
+    mutating func begin(status: Int, headers: any HeaderLookup, facts: inout AnswerFacts) {
+        facts.serviceTier = GeminiUsage.tier(named: headers.first("x-gemini-service-tier"))
+    }
+
+    mutating func take(part: Int, value: UnsafeRawBufferPointer, facts: inout AnswerFacts) {
+        switch Part(rawValue: part) {
+        case .id, .interactionID: facts.id = facts.id ?? NativeValue.name(value)
+        case .model, .interactionModel: facts.model = facts.model ?? NativeValue.name(value)
+        case .finishReason: take(finishReason: NativeValue.name(value), &facts)
+        case .blockReason: take(blockReason: NativeValue.name(value), &facts)
+        case .interactionStatus: take(status: NativeValue.name(value), &facts)
+        case .usageMetadata, .interactionUsage: takeUsage(value, &facts)
+        case .tier, .interactionTier:
+            facts.serviceTier = GeminiUsage.tier(named: NativeValue.name(value)) ?? facts.serviceTier
+        case .error: facts.takeError(value)
+        case nil: break
+        }
+    }
+
+    mutating func finish(facts: inout AnswerFacts) {
+        if facts.finishReason != nil, !facts.hasError { facts.isTerminated = true }
+    }
+
+    // MARK: Streams
+
+    mutating func read(_ event: StreamedEvent, facts: inout AnswerFacts) -> StreamEvent {
+        usageEnd = nil
+        hasCounts = false
+        let bytes = event.data
+        if bytes.equals("[DONE]", in: 0..<bytes.count) {
+            facts.isTerminated = true
+            return .terminator
+        }
+        var hasContent = false
+        var error: Range<Int>?
+        do throws(JSONScanError) {
+            var scanner = JSONScanner(bytes)
+            try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+                if kind == .array, key.equals("candidates", in: bytes) {
+                    try readCandidates(&scanner, bytes, &hasContent, &facts)
+                } else if kind == .object, key.equals("usageMetadata", in: bytes) {
+                    try readUsage(&scanner, bytes, &facts, dataOffset: event.dataOffset)
+                } else if key.equals("modelVersion", in: bytes) {
+                    facts.model = try scanner.name(kind, in: bytes) ?? facts.model
+                } else if key.equals("responseId", in: bytes) {
+                    facts.id = try scanner.name(kind, in: bytes) ?? facts.id
+                } else if kind == .object, key.equals("promptFeedback", in: bytes) {
+                    try readFeedback(&scanner, bytes, &facts)
+                } else if kind == .object || kind == .string, key.equals("error", in: bytes) {
+                    error = try scanner.skip()
+                } else {
+                    return try readInteraction(key, kind, &scanner, bytes, &hasContent, &facts)
+                }
+                return true
+            }
+        } catch {
+            facts.unreadCount += 1
+            return .other
+        }
+        if let error {
+            facts.takeError(bytes.part(error))
+            return .error
+        }
+        guard hasContent else { return .other }
+        facts.contentEvents += 1
+        if !hasCounts { facts.uncountedEvents += 1 }
+        return .content
+    }
+
+    private func readCandidates(
+        _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer, _ hasContent: inout Bool,
+        _ facts: inout AnswerFacts
+    ) throws(JSONScanError) {
+        var found = false
+        try scanner.eachElement { kind, scanner throws(JSONScanError) in
+            guard kind == .object else { return false }
+            try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+                if kind == .string, key.equals("finishReason", in: bytes) {
+                    take(finishReason: try scanner.name(kind, in: bytes), &facts)
+                } else if kind == .object, key.equals("content", in: bytes) {
+                    try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+                        guard kind == .array, key.equals("parts", in: bytes) else { return false }
+                        if try GeminiReader.hasContent(&scanner, bytes) { found = true }
+                        return true
+                    }
+                } else {
+                    return false
+                }
+                return true
+            }
+            return true
+        }
+        if found { hasContent = true }
+    }
+
+    /// Whether the model wrote something in these parts: all but signatures, and the mark that something is a thought.
+    private static func hasContent(
+        _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer
+    ) throws(JSONScanError) -> Bool {
+        var found = false
+        try scanner.eachElement { kind, scanner throws(JSONScanError) in
+            try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+                guard !key.equals("thoughtSignature", in: bytes) else { return false }
+                if try scanner.isSomething(kind) { found = true }
+                return true
+            }
+            return true
+        }
+        return found
+    }
+
+    private mutating func readUsage(
+        _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer, _ facts: inout AnswerFacts, dataOffset: Int?
+    ) throws(JSONScanError) {
+        let usage = try GeminiUsage(scanner: &scanner, bytes: bytes)
+        take(usage, &facts)
+        if usage.hasCounts, let dataOffset { usageEnd = dataOffset + usage.end }
+    }
+
+    private mutating func readFeedback(
+        _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer, _ facts: inout AnswerFacts
+    ) throws(JSONScanError) {
+        try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+            guard kind == .string, key.equals("blockReason", in: bytes) else { return false }
+            take(blockReason: try scanner.name(kind, in: bytes), &facts)
+            return true
+        }
+    }
+
+    /// An interaction's stream: deltas, and the interaction itself with its usage when it is complete.
+    private mutating func readInteraction(
+        _ key: JSONText, _ kind: JSONKind, _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer,
+        _ hasContent: inout Bool, _ facts: inout AnswerFacts
+    ) throws(JSONScanError) -> Bool {
+        if kind == .object, key.equals("delta", in: bytes) {
+            var found = false
+            try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+                guard !key.equals("type", in: bytes), !key.equals("signature", in: bytes) else { return false }
+                if try scanner.isSomething(kind) { found = true }
+                return true
+            }
+            if found { hasContent = true }
+            return true
+        }
+        guard kind == .object, key.equals("interaction", in: bytes) else { return false }
+        try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+            if key.equals("id", in: bytes) {
+                facts.id = try scanner.name(kind, in: bytes) ?? facts.id
+            } else if key.equals("model", in: bytes) {
+                facts.model = try scanner.name(kind, in: bytes) ?? facts.model
+            } else if key.equals("status", in: bytes) {
+                take(status: try scanner.name(kind, in: bytes), &facts)
+            } else if key.equals("service_tier", in: bytes) {
+                facts.serviceTier = GeminiUsage.tier(named: try scanner.name(kind, in: bytes)) ?? facts.serviceTier
+            } else if kind == .object, key.equals("usage", in: bytes) {
+                try readUsage(&scanner, bytes, &facts, dataOffset: nil)
+            } else {
+                return false
+            }
+            return true
+        }
+        return true
+    }
+
+    // MARK: Facts
+
+    private func take(finishReason: String?, _ facts: inout AnswerFacts) {
+        guard let finishReason, finishReason != "FINISH_REASON_UNSPECIFIED" else { return }
+        facts.finishReason = finishReason
+        facts.finishedChoices += 1
+    }
+
+    private mutating func take(blockReason: String?, _ facts: inout AnswerFacts) {
+        guard let blockReason, blockReason != "BLOCK_REASON_UNSPECIFIED" else { return }
+        isBlocked = true
+        facts.finishReason = facts.finishReason ?? blockReason
+        publish(&facts)
+    }
+
+    /// Of an interaction, which goes on in the background while it is not one of these.
+    private func take(status: String?, _ facts: inout AnswerFacts) {
+        switch status {
+        case "completed", "failed", "cancelled", "incomplete", "requires_action": facts.finishReason = status
+        default: break
+        }
+        if status == "failed" { facts.hasError = true }
+    }
+
+    private mutating func takeUsage(_ value: UnsafeRawBufferPointer, _ facts: inout AnswerFacts) {
+        var scanner = JSONScanner(value)
+        guard let usage = try? GeminiUsage(scanner: &scanner, bytes: value) else {
+            facts.unreadCount += 1
+            return
+        }
+        take(usage, &facts)
+    }
+
+    private mutating func take(_ usage: GeminiUsage, _ facts: inout AnswerFacts) {
+        facts.serviceTier = usage.tier ?? facts.serviceTier
+        guard usage.hasCounts else { return }
+        if said == nil { said = EngineUsage() }
+        said?.update(with: usage.usage)
+        hasCounts = true
+        facts.uncountedEvents = 0
+        publish(&facts)
+    }
+
+    /// These objects leave out what is zero: where there is a total, what is not named is none of it.
+    private func publish(_ facts: inout AnswerFacts) {
+        guard var usage = said else { return }
+        if usage.totalTokens != nil || isBlocked {
+            usage.promptTokens = usage.promptTokens ?? 0
+            usage.completionTokens = usage.completionTokens ?? 0
+        }
+        facts.usage = usage
+    }
+}

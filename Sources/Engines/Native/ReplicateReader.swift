@@ -1,0 +1,115 @@
+internal import Metering
+
+/// Reads Replicate's predictions, as they are created, polled, cancelled and streamed.
+///
+/// What a prediction came to stands in its `metrics`, once it has ended: tokens for official language models, time on
+/// the hardware for all. A stream has none of it: ask for the prediction after its end. An answer of 200 or 201 does not
+/// mean that a prediction succeeded; its `status` does.
+struct ReplicateReader: AnswerReader {
+    private enum Part: Int { case id, model, status, metrics, error }
+    private static let partShape = DocumentShape([
+        .value("id"), .value("model"), .value("status"), .value("metrics", bytesMax: 16 * 1024),
+        .value("error", bytesMax: 2 * EngineErrorText.messageBytesMax), .text("output"),
+    ])
+
+    var shape: DocumentShape { ReplicateReader.partShape }
+
+    mutating func begin(status: Int, headers: any HeaderLookup, facts: inout AnswerFacts) {
+        if !(200..<300).contains(status) { facts.hasError = true }
+    }
+
+    mutating func take(part: Int, value: UnsafeRawBufferPointer, facts: inout AnswerFacts) {
+        switch Part(rawValue: part) {
+        case .id: facts.id = NativeValue.name(value) ?? facts.id
+        case .model: facts.model = NativeValue.name(value) ?? facts.model
+        case .status: take(status: NativeValue.name(value), &facts)
+        case .metrics:
+            if (try? ReplicateMetrics.read(value, into: &facts)) == nil { facts.unreadCount += 1 }
+        case .error: facts.takeError(value)
+        case nil: break
+        }
+    }
+
+    /// While a prediction is starting or processing it has no reason to have ended.
+    private func take(status: String?, _ facts: inout AnswerFacts) {
+        switch status {
+        case "succeeded", "canceled", "aborted": facts.takeStopReason(status)
+        case "failed":
+            facts.takeStopReason(status)
+            facts.hasError = true
+        default: break
+        }
+    }
+
+    // MARK: Streams
+
+    mutating func read(_ event: StreamedEvent, facts: inout AnswerFacts) -> StreamEvent {
+        if event.isNamed("output") {
+            guard !event.data.isEmpty else { return .other }
+            facts.contentEvents += 1
+            facts.uncountedEvents += 1
+            return .content
+        }
+        if event.isNamed("error") {
+            facts.hasError = true
+            facts.takeError(event.data)
+            return .error
+        }
+        guard event.isNamed("done") else { return .other }
+        let reason = ReplicateReader.reason(event.data)
+        facts.takeStopReason(reason ?? "succeeded")
+        if reason == "error" { facts.hasError = true }
+        facts.isTerminated = true
+        return .terminator
+    }
+
+    /// `{"reason":"canceled"}` or `{"reason":"error"}`; an empty object when all went well.
+    private static func reason(_ data: UnsafeRawBufferPointer) -> String? {
+        var scanner = JSONScanner(data)
+        var reason: String?
+        try? scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+            guard key.equals("reason", in: data) else { return false }
+            reason = try scanner.name(kind, in: data)
+            return true
+        }
+        return reason
+    }
+}
+
+/// The `metrics` of a prediction.
+enum ReplicateMetrics {
+    static func read(_ bytes: UnsafeRawBufferPointer, into facts: inout AnswerFacts) throws(JSONScanError) {
+        var scanner = JSONScanner(bytes)
+        var usage = EngineUsage()
+        try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+            if key.equals("input_token_count", in: bytes) || key.equals("token_input_count", in: bytes) {
+                usage.promptTokens = try usage.readCount("input_token_count", kind, &scanner)
+            } else if key.equals("output_token_count", in: bytes) || key.equals("token_output_count", in: bytes) {
+                usage.completionTokens = try usage.readCount("output_token_count", kind, &scanner)
+            } else if key.equals("image_count", in: bytes) || key.equals("image_output_count", in: bytes) {
+                facts.units.images = try usage.readCount("image_count", kind, &scanner) ?? 0
+            } else if kind == .number, key.equals("predict_time", in: bytes) {
+                facts.units.computeMilliseconds = milliseconds(bytes, try scanner.skip())
+            } else if kind == .number, key.equals("total_time", in: bytes) {
+                facts.timings.total = DecimalText.scaled(bytes, try scanner.skip(), exponent: 6)
+            } else if kind == .number, key.equals("time_to_first_token", in: bytes) {
+                facts.timings.firstToken = DecimalText.scaled(bytes, try scanner.skip(), exponent: 6)
+            } else {
+                return false
+            }
+            return true
+        }
+        guard usage.promptTokens != nil || usage.completionTokens != nil || usage.contradiction != nil else { return }
+        usage.raw = NativeValue.raw(bytes, 0..<bytes.count)
+        facts.usage = usage
+    }
+
+    /// Seconds as whole milliseconds. Clocks that were set while a prediction ran have made negative ones: they stay
+    /// negative, which no record can hold without contradicting itself.
+    private static func milliseconds(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Int64 {
+        guard bytes[range.lowerBound] == UInt8(ascii: "-") else {
+            return DecimalText.scaled(bytes, range, exponent: 3) ?? -1
+        }
+        return -max(1, DecimalText.scaled(bytes, range.lowerBound + 1..<range.upperBound, exponent: 3) ?? 1)
+    }
+}

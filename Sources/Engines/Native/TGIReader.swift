@@ -1,0 +1,181 @@
+internal import Metering
+
+/// Reads answers of Text Generation Inference's own API: `/generate`, `/generate_stream` and the array of `/`.
+///
+/// A plain answer says what was generated, and only its headers how long the prompt was. A stream says both in its last
+/// event, which is also its end: there is no terminator beside it.
+struct TGIReader: AnswerReader {
+    private var counts = TGICounts()
+
+    private static let partShape = DocumentShape(TGICounts.parts + [.items("details.prefill")])
+
+    var shape: DocumentShape { TGIReader.partShape }
+
+    mutating func begin(status: Int, headers: any HeaderLookup, facts: inout AnswerFacts) {
+        counts.input = NativeValue.integer(headers.first("x-prompt-tokens"))
+        counts.headerGenerated = NativeValue.integer(headers.first("x-generated-tokens"))
+        func microseconds(_ name: String) -> Int64? {
+            NativeValue.microseconds(milliseconds: NativeValue.integer(headers.first(name)))
+        }
+        facts.timings.queue = microseconds("x-queue-time")
+        facts.timings.decode = microseconds("x-inference-time")
+        facts.timings.total = microseconds("x-total-time")
+        facts.id = headers.first("x-request-id")
+        counts.publish(&facts)
+    }
+
+    mutating func take(part: Int, value: UnsafeRawBufferPointer, facts: inout AnswerFacts) {
+        counts.take(part: part, value: value, facts: &facts)
+    }
+
+    mutating func finish(facts: inout AnswerFacts) {
+        // With `decoder_input_details` each token of the prompt is listed.
+        if counts.input == nil, facts.items > 0 {
+            counts.input = facts.items
+            counts.publish(&facts)
+        }
+    }
+
+    mutating func read(_ event: StreamedEvent, facts: inout AnswerFacts) -> StreamEvent {
+        do throws(JSONScanError) {
+            return try counts.read(event.data, facts: &facts)
+        } catch {
+            facts.unreadCount += 1
+            return .other
+        }
+    }
+}
+
+/// What a generation came to, as TGI and the containers that copy it say it.
+struct TGICounts: Sendable {
+    var input: Int64?
+    /// What the headers say was generated: of the best sequence only.
+    var headerGenerated: Int64?
+    private var generated: Int64?
+    /// Of the sequences that `best_of` made and did not choose.
+    private var otherGenerated: Int64?
+    private var usage = EngineUsage()
+
+    private enum Part: Int { case generated, otherGenerated, input, finishReason, error, errorType }
+    /// What plain answers are asked for.
+    static let parts: [DocumentShape.Part] = [
+        .value("details.generated_tokens"), .value("details.best_of_sequences.generated_tokens"),
+        .value("details.input_length"), .value("details.finish_reason"),
+        .value("error", bytesMax: EngineErrorText.messageBytesMax), .value("error_type"),
+        .text("generated_text"), .text("details.best_of_sequences.generated_text"),
+    ]
+
+    /// Takes one of `parts`.
+    mutating func take(part: Int, value: UnsafeRawBufferPointer, facts: inout AnswerFacts) {
+        switch Part(rawValue: part) {
+        case .generated: take(generated: value, isAnother: false)
+        case .otherGenerated: take(generated: value, isAnother: true)
+        case .input: input = input ?? NativeValue.integer(value)
+        case .finishReason: TGICounts.take(finishReason: NativeValue.name(value), &facts)
+        case .error: facts.takeError(value)
+        case .errorType:
+            guard let type = NativeValue.name(value) else { return }
+            facts.error = facts.error ?? EngineErrorText()
+            facts.error?.type = type
+        case nil: return
+        }
+        publish(&facts)
+    }
+
+    private mutating func take(generated value: UnsafeRawBufferPointer, isAnother: Bool) {
+        guard let count = NativeValue.integer(value) else {
+            if !value.equals("null", in: 0..<value.count) {
+                usage.contradiction = usage.contradiction ?? "generated_tokens is not an integer"
+            }
+            return
+        }
+        if isAnother {
+            otherGenerated = usage.sum("generated_tokens", otherGenerated, count)
+        } else {
+            generated = count
+        }
+    }
+
+    private static func take(finishReason: String?, _ facts: inout AnswerFacts) {
+        guard let finishReason else { return }
+        facts.finishReason = finishReason
+        facts.finishedChoices = 1
+        // Large Model Inference says so where its text should have ended.
+        if finishReason == "error" { facts.hasError = true }
+    }
+
+    /// Makes the counts the answer's usage, once there are any.
+    mutating func publish(_ facts: inout AnswerFacts) {
+        usage.promptTokens = input
+        usage.completionTokens = usage.sum("generated_tokens", generated ?? headerGenerated, otherGenerated)
+        guard usage.promptTokens != nil || usage.completionTokens != nil || usage.contradiction != nil else { return }
+        facts.usage = usage
+    }
+
+    /// Reads one event of a stream, or one line: a token, and with the last one the details.
+    mutating func read(
+        _ bytes: UnsafeRawBufferPointer, facts: inout AnswerFacts
+    ) throws(JSONScanError) -> StreamEvent {
+        var scanner = JSONScanner(bytes)
+        var hasToken = false
+        var isLast = false
+        var hasError = false
+        try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+            if kind == .object, key.equals("token", in: bytes) {
+                hasToken = true
+                try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+                    guard kind == .string, key.equals("error_msg", in: bytes) else { return false }
+                    facts.takeError(bytes.part(try scanner.skip()))
+                    return true
+                }
+            } else if kind == .string, key.equals("generated_text", in: bytes) {
+                isLast = true
+                try scanner.skip()
+            } else if kind == .object, key.equals("details", in: bytes) {
+                isLast = true
+                try readDetails(&scanner, bytes, &facts)
+            } else if kind == .array, key.equals("outputs", in: bytes) {
+                hasToken = try scanner.isSomething(kind)
+            } else if kind == .string || kind == .object, key.equals("error", in: bytes) {
+                try scanner.skip()
+                hasError = true
+            } else {
+                return false
+            }
+            return true
+        }
+        if hasError {
+            facts.takeError(bytes)
+            return .error
+        }
+        if hasToken {
+            facts.contentEvents += 1
+            facts.uncountedEvents += 1
+        }
+        guard isLast else { return hasToken ? .content : .other }
+        if generated != nil { facts.uncountedEvents = 0 }
+        if facts.hasError { return .error }
+        facts.isTerminated = true
+        return .terminator
+    }
+
+    private mutating func readDetails(
+        _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer, _ facts: inout AnswerFacts
+    ) throws(JSONScanError) {
+        let start = scanner.offset
+        try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+            if key.equals("generated_tokens", in: bytes) {
+                generated = try usage.readCount("generated_tokens", kind, &scanner) ?? generated
+            } else if key.equals("input_length", in: bytes) {
+                input = try usage.readCount("input_length", kind, &scanner) ?? input
+            } else if key.equals("finish_reason", in: bytes) {
+                TGICounts.take(finishReason: try scanner.name(kind, in: bytes), &facts)
+            } else {
+                return false
+            }
+            return true
+        }
+        usage.raw = NativeValue.raw(bytes, start..<scanner.offset)
+        publish(&facts)
+    }
+}
