@@ -46,7 +46,7 @@ public struct AnswerMeter: Sendable {
         let isSuccess = (200..<300).contains(status)
         stream = StreamMeter(
             choiceCount: request.choiceCount,
-            cutsUsage: backend.settings.counting == .continuous && !request.wantsContinuousUsage)
+            cutsUsage: request.isStream && backend.addsRunningUsage(to: request))
         if case (let framing, var reader)? = NativeReaders.reader(
             for: request, backend: backend, isSuccess: isSuccess, contentType: type)
         {
@@ -107,5 +107,17 @@ public struct AnswerMeter: Sendable {
         } else {
             stream.finish()
         }
+    }
+}
+
+extension Backend {
+    /// Whether chunks of a stream hold counts that only the gateway asked for: those of `continuous_usage_stats`, which
+    /// `trtllm-serve` takes for granted wherever usage is asked for.
+    fileprivate func addsRunningUsage(to request: InferenceRequest) -> Bool {
+        if kind == .tensorRTLLM, !request.wantsUsageChunk { return true }
+        guard settings.counting == .continuous, !request.wantsContinuousUsage,
+            let dialect = dialect as? any OpenAIFamilyDialect
+        else { return false }
+        return dialect.question.contains(.continuous)
     }
 }

@@ -49,11 +49,15 @@ public struct UpstreamTarget: Hashable, Sendable {
 public struct HeaderField: Hashable, Sendable {
     public let name: String
     public let value: String
+    /// Whether the client's own header of that name goes before it (`anthropic-version`). All others replace the
+    /// client's.
+    public let isDefault: Bool
 
     /// A header.
-    public init(_ name: String, _ value: String) {
+    public init(_ name: String, _ value: String, isDefault: Bool = false) {
         self.name = name
         self.value = value
+        self.isDefault = isDefault
     }
 }
 
@@ -88,22 +92,46 @@ extension Dialect {
     func nativeCall(method: String, path: Substring) -> NativeCall? { nil }
 
     func headers(for target: UpstreamTarget, backend: Backend, content: SignedContent) -> [HeaderField] {
-        backend.apiKey.map { [HeaderField("authorization", "Bearer " + $0)] } ?? []
+        backend.bearer
     }
 
     func edits(for request: InferenceRequest, upstreamModel: String, backend: Backend) -> [ByteEdit] {
-        request.edits(upstreamModel: upstreamModel)
+        request.edits(upstreamModel: upstreamModel, asking: [])
     }
 
     func target(
         for request: InferenceRequest, upstreamModel: String, backend: Backend, clientQuery: Substring
     ) -> UpstreamTarget {
-        if let call = request.native {
-            return UpstreamTarget(
-                method: call.method, path: backend.basePath + call.path(upstreamModel: upstreamModel),
-                query: String(clientQuery))
-        }
-        return UpstreamTarget(
-            path: backend.basePath + OpenAIDialect.path(of: request.surface), query: String(clientQuery))
+        request.native?.target(upstreamModel: upstreamModel, backend: backend, query: clientQuery)
+            ?? OpenAIDialect.target(of: request.surface, backend: backend, query: clientQuery)
+    }
+}
+
+extension NativeCall {
+    func target(upstreamModel: String, backend: Backend, query: Substring) -> UpstreamTarget {
+        UpstreamTarget(
+            method: method, path: backend.basePath + path(upstreamModel: upstreamModel), query: String(query))
+    }
+}
+
+extension Backend {
+    /// The key as most systems take it.
+    var bearer: [HeaderField] { apiKey.map { [HeaderField("authorization", "Bearer " + $0)] } ?? [] }
+}
+
+/// What stands behind the question mark of a URL.
+enum Query {
+    /// `query` without the members of these names.
+    static func removing(_ names: Set<String>, from query: Substring) -> String {
+        guard !query.isEmpty else { return "" }
+        return query.split(separator: "&").filter { member in
+            !names.contains(String(member.prefix { $0 != "=" }))
+        }.joined(separator: "&")
+    }
+
+    /// `query` with one more member.
+    static func adding(_ name: String, _ value: String, to query: String) -> String {
+        let member = name + "=" + PercentEncoding.encoded(value)
+        return query.isEmpty ? member : query + "&" + member
     }
 }

@@ -1,12 +1,31 @@
-internal import Metering
-
 extension EngineKind {
     /// How this system is spoken to.
     public var dialect: any Dialect {
-        OpenAIFamilyDialect()
+        switch self {
+        case .openAICompatible: OpenAICompatible()
+        case .openAI: OpenAISystem()
+        case .anthropic: Anthropic()
+        case .vllm: VLLM()
+        case .tensorRTLLM: TensorRTLLM()
+        case .triton: Triton()
+        case .tgi: TGI()
+        case .llamaCpp: LlamaCpp()
+        case .groq: Groq()
+        case .sambaNova: SambaNova()
+        case .tenstorrent: Tenstorrent()
+        case .sageMaker: SageMaker()
+        case .bedrock: Bedrock()
+        case .vertex: Vertex()
+        case .gemini: Gemini()
+        case .azure: Azure()
+        case .together: Together()
+        case .replicate: Replicate()
+        case .rayServe: RayServe()
+        case .nim: NIM()
+        case .deepSeek: DeepSeek()
+        case .xai: XAI()
+        case .cerebras: Cerebras()
+        case .openRouter: OpenRouter()
+        }
     }
-}
-
-struct OpenAIFamilyDialect: Dialect {
-    func serves(_ surface: Surface) -> Bool { true }
 }

@@ -1,22 +1,53 @@
 public import Metering
 
-/// The wire protocol of OpenAI's completions family, as vLLM, TGI, llama.cpp, Groq, Together, Azure and others speak
-/// it.
+/// The wire protocol of OpenAI's family, as vLLM, TGI, llama.cpp, Groq, Together, Azure and others speak it.
 public enum OpenAIDialect {
-    /// Where an operation is posted, below a backend's base path.
-    public static func path(of surface: Surface) -> String {
+    /// Where a form is posted, below a backend's base path.
+    public static func path(of surface: Surface) -> String { "/v1" + name(of: surface) }
+
+    /// The same without the version.
+    static func name(of surface: Surface) -> String {
         switch surface {
-        case .chatCompletions: "/v1/chat/completions"
-        case .completions: "/v1/completions"
-        case .embeddings: "/v1/embeddings"
-        default: "/v1/\(surface.rawValue)"
+        case .chatCompletions: "/chat/completions"
+        case .completions: "/completions"
+        case .embeddings: "/embeddings"
+        case .responses: "/responses"
+        case .imageGenerations: "/images/generations"
+        case .audioTranscriptions: "/audio/transcriptions"
+        case .audioSpeech: "/audio/speech"
+        case .rerank: "/rerank"
+        case .messages: "/messages"
+        case .countTokens: "/messages/count_tokens"
+        case .files: "/files"
+        case .batches: "/batches"
+        case .tgiGenerate, .tritonGenerate, .replicatePredictions, .geminiGenerate, .bedrockConverse, .bedrockInvoke,
+            .sageMakerInvocations:
+            "/" + surface.rawValue
         }
+    }
+
+    /// The place at a backend whose base path may, as clients of these systems are used to, end with `prefix` already.
+    static func target(
+        of surface: Surface, backend: Backend, prefix: String = "/v1", query: Substring
+    ) -> UpstreamTarget {
+        UpstreamTarget(path: base(backend, prefix: prefix) + name(of: surface), query: String(query))
+    }
+
+    /// The base path followed by `prefix`, whose parts are not repeated.
+    static func base(_ backend: Backend, prefix: String) -> String {
+        var rest = prefix[...]
+        while !rest.isEmpty {
+            if backend.basePath.hasSuffix(rest) { return backend.basePath + prefix[rest.endIndex...] }
+            rest = rest[..<(rest.lastIndex(of: "/") ?? rest.startIndex)]
+        }
+        return backend.basePath + prefix
     }
 
     /// The tier that a request or an answer means: `default`, `auto` and silence are the base tier.
     public static func tier(named name: String?) -> String {
         switch name {
-        case nil, "", "default", "auto": "standard"
+        case nil, "", "default", "auto", "standard_only", "on_demand": "standard"
+        case "fast": "priority"
         case let name?: name
         }
     }
@@ -30,4 +61,33 @@ public enum OpenAIDialect {
         "content", "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call", "audio", "text",
         "reasoning_details", "images",
     ]
+}
+
+/// A system that speaks OpenAI's dialect: what differs is which APIs it has, under which path, and what it may be asked.
+protocol OpenAIFamilyDialect: Dialect {
+    var surfaces: Set<Surface> { get }
+    /// In front of `/chat/completions` and its like.
+    var prefix: String { get }
+    /// What makes it report usage; only what it accepts.
+    var question: UsageQuestion { get }
+}
+
+extension OpenAIFamilyDialect {
+    var prefix: String { "/v1" }
+    var question: UsageQuestion { .streamOptions }
+
+    func serves(_ surface: Surface) -> Bool { surfaces.contains(surface) }
+
+    func target(
+        for request: InferenceRequest, upstreamModel: String, backend: Backend, clientQuery: Substring
+    ) -> UpstreamTarget {
+        request.native?.target(upstreamModel: upstreamModel, backend: backend, query: clientQuery)
+            ?? OpenAIDialect.target(of: request.surface, backend: backend, prefix: prefix, query: clientQuery)
+    }
+
+    func edits(for request: InferenceRequest, upstreamModel: String, backend: Backend) -> [ByteEdit] {
+        var question = question
+        if backend.settings.counting != .continuous { question.remove(.continuous) }
+        return request.edits(upstreamModel: upstreamModel, asking: question)
+    }
 }
