@@ -1,4 +1,5 @@
 import Engines
+import Metering
 
 /// What the client gets instead of an answer; `ErrorEnvelope` puts it into the client's dialect.
 struct APIError: Error, Hashable, Sendable {
@@ -39,6 +40,20 @@ extension APIError {
             status: 404, type: "invalid_request_error", code: "model_not_found",
             message: "The model '\(name)' does not exist or you do not have access to it. "
                 + "GET /v1/models lists the models you can use.",
+            parameter: "model")
+    }
+
+    static func engineNotFound(_ name: String) -> APIError {
+        APIError(
+            status: 404, type: "invalid_request_error", code: "engine_not_found",
+            message: "There is no engine '\(name.prefix(100))' that you can use. Ask your administrator for its name.")
+    }
+
+    static func notServed(_ model: String, _ surface: Surface) -> APIError {
+        APIError(
+            status: 400, type: "invalid_request_error", code: "api_not_available",
+            message: "No engine behind the model '\(model.prefix(200))' has this API (\(surface.rawValue)). Ask in "
+                + "another form, or for another model.",
             parameter: "model")
     }
 

@@ -18,7 +18,7 @@ struct Admission {
     func admit(
         _ body: UnsafeRawBufferPointer, surface: Surface, grant: KeyGrant, tagsHeader: String?
     ) throws(APIError) -> AdmittedRequest {
-        guard let subscriptionID = grant.subscriptionID else { throw .noSubscription }
+        guard grant.subscriptionID != nil else { throw .noSubscription }
         let request: InferenceRequest
         do throws(RequestError) {
             request = try InferenceRequest(reading: body, surface: surface)
@@ -28,6 +28,44 @@ struct Admission {
         guard let model = snapshot.catalogue.model(named: request.model), model.isAllowed(for: grant.tenantID) else {
             throw .modelNotFound(String(request.model.prefix(200)))
         }
+        let routes = model.routes.filter { $0.backend.dialect.serves(surface) }
+        guard !routes.isEmpty else { throw .notServed(request.model, surface) }
+        return try admit(request, model: model, routes: routes, grant: grant, tagsHeader: tagsHeader)
+    }
+
+    /// What a request in a backend's own dialect comes to, once its whole body is there.
+    func admit(
+        _ body: UnsafeRawBufferPointer, native call: NativeCall, backend: String, grant: KeyGrant,
+        tagsHeader: String?
+    ) throws(APIError) -> AdmittedRequest {
+        guard grant.subscriptionID != nil else { throw .noSubscription }
+        let request: InferenceRequest
+        do throws(RequestError) {
+            request = try InferenceRequest(reading: body, native: call)
+        } catch {
+            throw .badRequest(error)
+        }
+        let name = request.model.isEmpty ? nil : request.model
+        guard let (model, route) = snapshot.catalogue.model(on: backend, named: name),
+            model.isAllowed(for: grant.tenantID)
+        else { throw .modelNotFound(String((name ?? "").prefix(200))) }
+        return try admit(request, model: model, routes: [route], grant: grant, tagsHeader: tagsHeader)
+    }
+
+    /// The backend of that name, if it runs a model that the tenant may use.
+    func backend(named name: String, for grant: KeyGrant) throws(APIError) -> Backend {
+        guard let backend = snapshot.catalogue.backend(named: name),
+            snapshot.catalogue.models.contains(where: { model in
+                model.isAllowed(for: grant.tenantID) && model.routes.contains { $0.backend.name == name }
+            })
+        else { throw .engineNotFound(name) }
+        return backend
+    }
+
+    private func admit(
+        _ request: InferenceRequest, model: CatalogueModel, routes: [ModelRoute], grant: KeyGrant, tagsHeader: String?
+    ) throws(APIError) -> AdmittedRequest {
+        guard let subscriptionID = grant.subscriptionID else { throw .noSubscription }
         let tier = OpenAIDialect.tier(named: request.serviceTier)
         guard tier == "standard" || grant.tiers.contains(tier) else {
             throw .tierNotSold(String(tier.prefix(100)), sold: grant.tiers)
@@ -39,7 +77,8 @@ struct Admission {
             throw .badRequest(error)
         }
         return AdmittedRequest(
-            grant: grant, subscriptionID: subscriptionID, model: model, request: request, tier: tier, tags: tags)
+            grant: grant, subscriptionID: subscriptionID, model: model, routes: routes, request: request, tier: tier,
+            tags: tags)
     }
 }
 
@@ -48,6 +87,8 @@ struct AdmittedRequest {
     let grant: KeyGrant
     let subscriptionID: SubscriptionID
     let model: CatalogueModel
+    /// The ways to serve it that speak its dialect, at least one.
+    let routes: [ModelRoute]
     let request: InferenceRequest
     /// The tier of the plan that the client asked for.
     let tier: String

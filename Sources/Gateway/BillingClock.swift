@@ -12,6 +12,9 @@ final class BillingClock: Sendable {
 
     init(realMilliseconds: @escaping @Sendable () -> Int64) { self.realMilliseconds = realMilliseconds }
 
+    /// Real time: what signatures are dated by.
+    var realTime: Timestamp { Timestamp(milliseconds: realMilliseconds()) }
+
     /// The billing time now, in milliseconds since 1970.
     func milliseconds(offset: Int64) -> Int64 {
         let now = realMilliseconds() + offset

@@ -15,7 +15,7 @@ extension ClientHandler {
             return respond(.noContent, headers: [("allow", incoming.route.allowed)], body: nil)
         }
         switch incoming.route {
-        case .inference: infer(incoming)
+        case .inference, .native, .stored: infer(incoming)
         default: respond(LocalAnswers(shared: shared).answer(to: incoming.route, grant: incoming.grant), incoming)
         }
     }
@@ -37,7 +37,6 @@ extension ClientHandler {
     }
 
     private func infer(_ incoming: Incoming) {
-        guard case .inference(let surface) = incoming.route else { return }
         do {
             guard let grant = try currentGrant(of: incoming) else { throw APIError.missingKey }
             let open = shared.openRequests.add(1, ordering: .relaxed).newValue
@@ -46,10 +45,23 @@ extension ClientHandler {
             let admission = Admission(snapshot: shared.snapshots.current)
             let tagsHeader = incoming.head.headers.first(name: TagReader.headerName)
             let admitted = try incoming.body.withUnsafeReadableBytes { bytes in
-                try admission.admit(bytes, surface: surface, grant: grant, tagsHeader: tagsHeader)
+                switch incoming.route {
+                case .inference(let surface):
+                    try admission.admit(bytes, surface: surface, grant: grant, tagsHeader: tagsHeader)
+                case .native(let backend, let path):
+                    if let call = incoming.native {
+                        try admission.admit(
+                            bytes, native: call, backend: backend, grant: grant, tagsHeader: tagsHeader)
+                    } else {
+                        throw APIError.unknownPath(path)
+                    }
+                case .stored, .models, .model, .health, .readiness, .metrics:
+                    throw APIError.unknownPath(incoming.head.uri)
+                }
             }
             if let error = shared.unavailability(openRequests: open) { return try turnAway(admitted, error) }
-            let head = ForwardedHead(headers: incoming.head.headers, query: incoming.query)
+            let head = ForwardedHead(
+                headers: incoming.head.headers, query: ClientCredential.queryWithoutKey(incoming.query))
             let exchange = try loop.begin(admitted, client: self, head: head, body: incoming.body)
             isHandedOver = true
             // A connection refused at once may have ended it already.

@@ -1,4 +1,5 @@
 import Accounts
+import Engines
 import NIOCore
 import NIOHTTP1
 import Synchronization
@@ -22,6 +23,8 @@ final class ClientHandler: ChannelInboundHandler {
         let route: Route
         let query: Substring
         let grant: KeyGrant?
+        /// What a path below `/engines/` asks of its backend; nil for other paths.
+        var native: NativeCall?
         /// How often the snapshot had changed when the grant was looked up.
         let snapshotUpdates: Int
         /// Answered once the body, which is short, has passed by.
@@ -232,12 +235,27 @@ final class ClientHandler: ChannelInboundHandler {
         let query = head.uri[mark...]
         var grant: KeyGrant?
         if route.needsKey, head.method != .OPTIONS { grant = try authenticate(head, query: query) }
-        let incoming = Incoming(head: head, route: route, query: query, grant: grant, snapshotUpdates: updates)
+        var incoming = Incoming(head: head, route: route, query: query, grant: grant, snapshotUpdates: updates)
         guard route.isForwarded, head.method != .OPTIONS else { return incoming }
+        if case .native(let backend, let path) = route, let grant {
+            incoming.native = try nativeCall(on: backend, path: path, method: head.method, grant: grant)
+        }
         if !shared.journal.isAccepting { throw .journalUnavailable }
         if grant?.subscriptionID == nil { throw .noSubscription }
         if let declared, declared > limits.bodyBytes { throw .bodyTooLarge(limits.bodyBytes) }
         return incoming
+    }
+
+    /// What a path below `/engines/` asks for, in the dialect of its backend; from here on errors are in that dialect.
+    private func nativeCall(
+        on name: String, path: String, method: HTTPMethod, grant: KeyGrant
+    ) throws(APIError) -> NativeCall {
+        let backend = try Admission(snapshot: shared.snapshots.current).backend(named: name, for: grant)
+        guard let call = backend.dialect.nativeCall(method: method.rawValue, path: path[...]) else {
+            throw .unknownPath("/engines/" + name + path)
+        }
+        envelope = ErrorEnvelope(call.surface)
+        return call
     }
 
     /// Goes on with what the client sent ahead. An answer given at once comes back here: the loop goes on then, instead

@@ -30,8 +30,8 @@ extension Exchange {
         entry.request.marks.firstByte = microseconds(at: lastReceivedAt)
         var buffer = loop.buffer(512)
         HeaderForwarding.writeResponseHead(
-            head, framing: framing, requestID: requestID, closes: framing == .untilClose || client.closesAfterAnswer,
-            into: &buffer)
+            head, framing: framing, requestID: requestID, own: ownHeaders(),
+            closes: framing == .untilClose || client.closesAfterAnswer, into: &buffer)
         client.write(buffer)
     }
 
@@ -83,9 +83,15 @@ extension Exchange {
         ended.marks.end = mark
         let isAnswer = (200..<300).contains(machine.upstreamStatus) && !isErrorInPlaceOfAnswer
         if isAnswer, let facts = stream?.facts ?? plain?.facts {
-            facts.fill(
-                &ended, operation: entry.request.operation, promptTextBytes: admitted.request.promptTextBytes,
-                isCut: ending.isCut)
+            let loop = loop
+            let requestID = entry.request.id
+            let inferences = facts.attempts(
+                completing: ended, request: admitted.request, isCut: ending.isCut,
+                priceKey: { loop.shared.snapshots.current.catalogue.model(named: $0)?.priceKey },
+                newID: { loop.newAttemptID(of: requestID) })
+            ended = inferences[0]
+            entry.attempts.append(
+                contentsOf: inferences.dropFirst().prefix(UsageEntry.attemptsMax - entry.attempts.count))
             // A plain answer of which the client got nothing is not billed; drained ones are, by the plan's rule.
             if plain != nil, ending.isCut, !isHeadSent { ended.isDelivered = false }
         } else {

@@ -19,7 +19,11 @@ final class Exchange {
     var entry: UsageEntry
     let startedAt: NIODeadline
     let requestID: String
-    private var request: [ByteBuffer]
+    private let forwarded: ForwardedHead
+    /// The client's body: kept until an engine has answered, for another try.
+    private var body: ByteBuffer
+    /// The way that the running attempt takes.
+    private(set) var route: ModelRoute
     var openRequest: (any OpenRequest)?
     /// The attempt that is running, or was the last one: the last in the entry until the answer has ended.
     var attempt: AttemptRecord {
@@ -53,14 +57,16 @@ final class Exchange {
 
     init(
         number: Int, loop: LoopContext, client: ClientHandler, admitted: AdmittedRequest, entry: UsageEntry,
-        request: [ByteBuffer], now: NIODeadline
+        head: ForwardedHead, body: ByteBuffer, now: NIODeadline
     ) {
         self.number = number
         self.loop = loop
         self.client = client
         self.admitted = admitted
         self.entry = entry
-        self.request = request
+        forwarded = head
+        self.body = body
+        route = admitted.routes[0]
         startedAt = now
         lastReceivedAt = now
         let times = loop.shared.configuration.times
@@ -80,10 +86,10 @@ final class Exchange {
     }
 
     private func connect() {
-        if let connection = loop.pool.takeIdle(admitted.model.backend) {
+        if let connection = loop.pool.takeIdle(route.backend) {
             send(on: connection)
         } else {
-            loop.pool.connect(admitted.model.backend, for: self)
+            loop.pool.connect(route.backend, for: self)
         }
     }
 
@@ -106,8 +112,11 @@ final class Exchange {
         let mark = microseconds(at: now)
         entry.request.marks.upstreamSent = mark
         attempt.marks.upstreamSent = mark
-        connection.begin(self, request: request)
-        if !connection.isReused { request = [] }
+        connection.begin(
+            self,
+            request: UpstreamRequest.bytes(
+                of: admitted, on: route, head: forwarded, body: body, requestID: requestID,
+                date: loop.shared.clock.realTime))
         if client?.isWritable == false { connection.setReading(false) }
     }
 
@@ -116,14 +125,14 @@ final class Exchange {
     func upstreamAnswered(_ head: HTTPResponseHead) {
         let now = NIODeadline.now()
         lastReceivedAt = now
-        request = []
+        body = ByteBuffer()
         attempt.marks.firstByte = microseconds(at: now)
         attempt.upstreamStatus = Int32(head.status.code)
         self.head = head
         let status = Int(head.status.code)
         let limits = loop.shared.configuration.limits
         let meter = AnswerMeter(
-            request: admitted.request, backend: admitted.model.backend, status: status,
+            request: admitted.request, backend: route.backend, status: status,
             headers: AnswerHeaders(headers: head.headers))
         switch machine.upstreamAnswered(status: status, isEventStream: meter.framing != .plain) {
         case .stream:
@@ -203,10 +212,10 @@ final class Exchange {
     /// The engine's connection is gone. A kept connection that closes without a word was stale: one more try.
     func upstreamLost(_ failure: ExchangeStateMachine.Failure, mayRetry: Bool) {
         connection = nil
-        if mayRetry, !hasRetried, machine.state == .waiting, !machine.isClientGone, !request.isEmpty {
+        if mayRetry, !hasRetried, machine.state == .waiting, !machine.isClientGone {
             hasRetried = true
             loop.metrics.upstreamRetries.increment()
-            return loop.pool.connect(admitted.model.backend, for: self)
+            return loop.pool.connect(route.backend, for: self)
         }
         hasUpstreamEnded = true
         flushOutput()

@@ -54,7 +54,7 @@ public struct GatewayConfiguration: Sendable {
         /// An engine's answer, in bytes.
         public var answerBytes: Int64 = 256 * 1024 * 1024
         /// Plain answers up to this many bytes reach the client in one piece, once their record is durable.
-        public var wholeAnswerBytes = 64 * 1024
+        public var wholeAnswerBytes = 1024 * 1024
         /// An unfinished event of a stream is held back up to this many bytes, then it flows.
         public var heldEventBytes = 64 * 1024
         /// An event of a stream is looked at up to this many bytes; longer ones only flow.

@@ -11,10 +11,12 @@ enum HeaderForwarding {
     ]
     /// Not passed to an engine: credentials, what the gateway answers itself, and what it sets.
     private static let requestHeaders: Set<String> = connectionHeaders.union([
-        "host", "authorization", "api-key", "x-api-key", "accept-encoding", "expect", "x-request-id",
-        TagReader.headerName,
-    ])
+        "host", "accept-encoding", "expect", "x-request-id", "x-amz-date", "x-amz-security-token",
+        "x-amz-content-sha256", "idempotency-key", TagReader.headerName,
+    ]).union(ClientCredential.headerNames)
     private static let responseHeaders: Set<String> = connectionHeaders.union(["x-request-id"])
+    /// An engine's headers that begin so would be taken for the gateway's.
+    private static let ownPrefix = "x-tollgate-"
 
     /// How the end of a body is told.
     enum Framing: Hashable {
@@ -27,13 +29,12 @@ enum HeaderForwarding {
 
     /// The head of the request to an engine, up to and including its empty line.
     static func writeRequestHead(
-        path: String, query: Substring, backend: Backend, clientHeaders: HTTPHeaders, bodyBytes: Int,
+        _ target: UpstreamTarget, backend: Backend, headers: [HeaderField], client: HTTPHeaders, bodyBytes: Int,
         requestID: String, into buffer: inout ByteBuffer
     ) {
-        buffer.writeString("POST ")
-        buffer.writeString(backend.basePath)
-        buffer.writeString(path)
-        buffer.writeSubstring(query)
+        buffer.writeString(target.method)
+        buffer.writeStaticString(" ")
+        buffer.writeString(target.requestTarget)
         buffer.writeStaticString(" HTTP/1.1\r\nhost: ")
         buffer.writeString(backend.hostHeader)
         buffer.writeStaticString("\r\naccept-encoding: identity\r\ncontent-length: ")
@@ -41,24 +42,32 @@ enum HeaderForwarding {
         buffer.writeStaticString("\r\nx-request-id: ")
         buffer.writeString(requestID)
         buffer.writeStaticString("\r\n")
-        if let key = backend.apiKey {
-            buffer.writeStaticString("authorization: Bearer ")
-            buffer.writeString(key)
+        for header in headers {
+            buffer.writeString(header.name)
+            buffer.writeStaticString(": ")
+            buffer.writeString(header.value)
             buffer.writeStaticString("\r\n")
         }
-        write(clientHeaders, except: requestHeaders, into: &buffer)
+        write(client, except: requestHeaders, replacedBy: headers, into: &buffer)
         buffer.writeStaticString("\r\n")
     }
 
     /// The head of the answer to a client, up to and including its empty line.
     static func writeResponseHead(
-        _ head: HTTPResponseHead, framing: Framing, requestID: String, closes: Bool, into buffer: inout ByteBuffer
+        _ head: HTTPResponseHead, framing: Framing, requestID: String, own: [HeaderField], closes: Bool,
+        into buffer: inout ByteBuffer
     ) {
         writeStatus(head.status, into: &buffer)
         write(head.headers, except: responseHeaders, into: &buffer)
         buffer.writeStaticString("x-request-id: ")
         buffer.writeString(requestID)
         buffer.writeStaticString("\r\n")
+        for header in own {
+            buffer.writeString(header.name)
+            buffer.writeStaticString(": ")
+            buffer.writeString(header.value)
+            buffer.writeStaticString("\r\n")
+        }
         writeFraming(framing, closes: closes, into: &buffer)
     }
 
@@ -85,11 +94,16 @@ enum HeaderForwarding {
         buffer.writeStaticString("\r\n")
     }
 
-    private static func write(_ headers: HTTPHeaders, except names: Set<String>, into buffer: inout ByteBuffer) {
+    private static func write(
+        _ headers: HTTPHeaders, except names: Set<String>, replacedBy own: [HeaderField] = [],
+        into buffer: inout ByteBuffer
+    ) {
         let named = headers[canonicalForm: "connection"].map { $0.lowercased() }
         for (name, value) in headers {
             let lowered = name.lowercased()
-            guard !names.contains(lowered), !named.contains(lowered) else { continue }
+            guard !lowered.hasPrefix(ownPrefix), !names.contains(lowered), !named.contains(lowered),
+                !own.contains(where: { $0.name == lowered })
+            else { continue }
             buffer.writeString(name)
             buffer.writeStaticString(": ")
             buffer.writeString(value)

@@ -146,7 +146,7 @@ final class LoopContext {
         lastNumber += 1
         let exchange = Exchange(
             number: lastNumber, loop: self, client: client, admitted: admitted, entry: entry,
-            request: upstreamRequest(admitted, head: head, body: body, requestID: id.description), now: now)
+            head: head, body: body, now: now)
         try exchange.start()
         return exchange
     }
@@ -164,6 +164,12 @@ final class LoopContext {
         entry.request.marks.end = 0
         try shared.journal.open(entry).close(entry) { _ in }
         return entry.request.id
+    }
+
+    /// A new id with the billing time of the request that it belongs to.
+    func newAttemptID(of request: RequestID) -> AttemptID {
+        AttemptID(
+            UUIDv7(milliseconds: request.uuid.timestamp.milliseconds, randomness: (random.next(), random.next())))
     }
 
     /// Stamps a request with billing time.
@@ -217,29 +223,6 @@ final class LoopContext {
         for client in clients.values { client.tick(now: now) }
         pool.tick(now: now)
     }
-
-    /// The request as the engine gets it: one buffer, unless the body is large.
-    private func upstreamRequest(
-        _ admitted: AdmittedRequest, head: ForwardedHead, body: ByteBuffer, requestID: String
-    ) -> [ByteBuffer] {
-        let edits = admitted.request.edits(upstreamModel: admitted.model.upstreamName)
-        let bytes = edits.reduce(body.readableBytes) { $0 + $1.replacement.count - $1.range.count }
-        var buffer = self.buffer(1024 + bytes)
-        HeaderForwarding.writeRequestHead(
-            path: OpenAIDialect.path(of: admitted.request.surface), query: head.query,
-            backend: admitted.model.backend, clientHeaders: head.headers, bodyBytes: bytes, requestID: requestID,
-            into: &buffer)
-        body.withUnsafeReadableBytes { source in
-            var start = 0
-            for edit in edits {
-                buffer.writeBytes(UnsafeRawBufferPointer(rebasing: source[start..<edit.range.lowerBound]))
-                buffer.writeBytes(edit.replacement)
-                start = edit.range.upperBound
-            }
-            buffer.writeBytes(UnsafeRawBufferPointer(rebasing: source[start...]))
-        }
-        return [buffer]
-    }
 }
 
 extension AdmittedRequest {
@@ -250,10 +233,16 @@ extension AdmittedRequest {
             keyID: grant.keyID, subscriptionID: subscriptionID, surface: request.surface,
             modelRequested: request.model, tierRequested: tier, isStream: request.isStream, tags: tags,
             clockOffsetMilliseconds: grant.clockOffsetMilliseconds)
-        let attempt = AttemptRecord(
-            id: attemptID, backend: model.backend.name, upstreamModel: model.upstreamName, priceKey: model.priceKey,
-            hardware: model.backend.hardware, quantisation: model.backend.quantisation)
-        return UsageEntry(request: record, attempts: [attempt])
+        return UsageEntry(request: record, attempts: [attempt(id: attemptID, number: 1, on: routes[0])])
+    }
+
+    /// The record of a try on a route.
+    func attempt(id: AttemptID, number: Int32, on route: ModelRoute) -> AttemptRecord {
+        var attempt = AttemptRecord(
+            id: id, number: number, backend: route.backend.name, upstreamModel: route.upstreamName,
+            priceKey: model.priceKey, hardware: route.backend.hardware, quantisation: route.backend.quantisation)
+        attempt.region = route.backend.settings.region
+        return attempt
     }
 }
 

@@ -34,13 +34,13 @@ final class UpstreamConnection: ChannelInboundHandler {
     func handlerAdded(context: ChannelHandlerContext) { channel = context.channel }
 
     /// Writes a request whose answer `exchange` gets.
-    func begin(_ exchange: Exchange, request: [ByteBuffer]) {
+    func begin(_ exchange: Exchange, request: ByteBuffer) {
         self.exchange = exchange
         hasAnswered = false
         keepsAlive = false
         // The decoder has to know that an answer is expected; it observes typed writes, and these are bytes.
         decoder.write(data: .head(UpstreamConnection.expectedHead))
-        for buffer in request { anchor.write(buffer) }
+        anchor.write(request)
         anchor.flush()
     }
 

@@ -48,7 +48,7 @@ import UsageJournal
         journal.release()
         #expect(socket.readMessage()?.text == Answers.plainBody())
 
-        let body = #"{"pad":"\#(String(repeating: "x", count: 300_000))",\#(Answers.usage)}"#
+        let body = #"{"pad":"\#(String(repeating: "x", count: 1_300_000))",\#(Answers.usage)}"#
         engine.setScript { socket, _ in socket.send(Answers.plain(body: body)) }
         journal.hold()
         socket.send(TestGateway.request(TestGateway.chat()))
@@ -66,7 +66,7 @@ import UsageJournal
     }
 
     @Test func `a large answer without a length waits with its end`() async throws {
-        let body = #"{"pad":"\#(String(repeating: "x", count: 200_000))",\#(Answers.usage)}"#
+        let body = #"{"pad":"\#(String(repeating: "x", count: 1_200_000))",\#(Answers.usage)}"#
         let engine = try ScriptedEngine { socket, _ in
             socket.send("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n")
             for start in stride(from: 0, to: body.utf8.count, by: 50_000) {

@@ -147,7 +147,7 @@ import Testing
 
     @Test func `a large plain answer that breaks off is visibly incomplete`() async throws {
         let engine = try ScriptedEngine { socket, _ in
-            socket.send("HTTP/1.1 200 OK\r\ncontent-length: 400000\r\n\r\n" + String(repeating: " ", count: 200_000))
+            socket.send("HTTP/1.1 200 OK\r\ncontent-length: 2400000\r\n\r\n" + String(repeating: " ", count: 1_200_000))
             pause(milliseconds: 50)
             socket.close()
         }
