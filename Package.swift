@@ -47,6 +47,7 @@ let package = Package(
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(name: "Postgres", dependencies: ["CLibPQ"], swiftSettings: settings),
         .target(name: "UsageJournal", dependencies: ["Identity", "Metering"], swiftSettings: settings),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(
             name: "CPangoCairo", pkgConfig: "pangocairo", providers: [.apt(["libpango1.0-dev", "libcairo2-dev"])]),
         .target(
@@ -71,7 +72,7 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Accounts", "Engines", "HTTP1", "Identity", "Metering", "Telemetry", "UsageJournal",
+                "Accounts", "CZlib", "Engines", "HTTP1", "Identity", "Metering", "Telemetry", "UsageJournal",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -200,7 +201,8 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "Accounts", "Engines", "Identity", "Metering", "Telemetry", "TestSupport", "UsageJournal",
+                "Gateway", "Accounts", "CZlib", "Engines", "Identity", "Metering", "Telemetry", "TestSupport",
+                "UsageJournal",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: settings),

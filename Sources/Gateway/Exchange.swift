@@ -39,6 +39,8 @@ final class Exchange {
     private var answerBytes: Int64 = 0
 
     var head: HTTPResponseHead?
+    /// Unpacks an answer that came compressed.
+    private var inflater: Inflater?
     var isHeadSent = false
     var framing = HeaderForwarding.Framing.chunked
     var plain: PlainRelay?
@@ -129,6 +131,7 @@ final class Exchange {
         attempt.marks.firstByte = microseconds(at: now)
         attempt.upstreamStatus = Int32(head.status.code)
         self.head = head
+        unpackIfPacked()
         let status = Int(head.status.code)
         let limits = loop.shared.configuration.limits
         let meter = AnswerMeter(
@@ -143,13 +146,21 @@ final class Exchange {
             sendHead()
         case .plain:
             plain = PlainRelay(
-                meter: meter, length: head.contentLength, wholeAnswerBytes: limits.wholeAnswerBytes,
+                meter: meter, length: self.head?.contentLength, wholeAnswerBytes: limits.wholeAnswerBytes,
                 isMetered: (200..<300).contains(status))
         }
     }
 
     func upstreamSent(_ piece: ByteBuffer) {
         lastReceivedAt = .now()
+        var piece = piece
+        if let inflater {
+            do throws(Inflater.Unreadable) {
+                piece = try inflater.inflate(piece)
+            } catch {
+                return fail(.broken)
+            }
+        }
         answerBytes += Int64(piece.readableBytes)
         if answerBytes > loop.shared.configuration.limits.answerBytes {
             return fail(.answerTooLarge)
@@ -163,6 +174,14 @@ final class Exchange {
             }
             writeBody(flowing)
         }
+    }
+
+    /// From here on the answer is as if the engine had not compressed it.
+    private func unpackIfPacked() {
+        guard let coding = head?.headers.first(name: "content-encoding"), Inflater.unpacks(coding) else { return }
+        inflater = Inflater(outputBytesMax: loop.shared.configuration.limits.answerBytes)
+        head?.headers.remove(name: "content-encoding")
+        head?.headers.remove(name: "content-length")
     }
 
     private func relayStream(_ piece: ByteBuffer) {
@@ -197,6 +216,7 @@ final class Exchange {
     func upstreamPaused() { flushOutput() }
 
     func upstreamEnded() {
+        if let inflater, !inflater.isWhole, machine.isRunning { return upstreamLost(.broken, mayRetry: false) }
         hasUpstreamEnded = true
         connection = nil
         if stream != nil, machine.isRunning, let sightings = stream?.finish(output: &output, held: &held) {
