@@ -1,4 +1,5 @@
 public import Engines
+import Foundation
 public import Identity
 public import Postgres
 
@@ -30,12 +31,7 @@ public enum CatalogueStorage {
         }
         for model in models.sorted(by: { $0.publicName < $1.publicName }) {
             let old = oldModels[model.publicName]
-            // When it joined is the old row's; the backend's own changes are told apart above.
-            if let old, old == model.with(backend: old.backend, createdAtSeconds: old.createdAtSeconds),
-                old.backend.name == model.backend.name
-            {
-                continue
-            }
+            if let old, old.terms == model.terms { continue }
             let label = "model \(model.publicName)"
             if old == nil { changes.added.append(label) } else { changes.changed.append(label) }
             try upsert(model, now: now, in: tx)
@@ -53,77 +49,144 @@ public enum CatalogueStorage {
     /// All backends, by name.
     public static func backends(in tx: Transaction) throws -> [Backend] {
         try tx.query(
-            "SELECT backend, base_url, api_key, hardware, quantisation FROM backends ORDER BY backend"
+            """
+            SELECT backend, base_url, api_key, hardware, quantisation, kind, settings::text AS settings
+            FROM backends
+            ORDER BY backend
+            """
         ).map(backend)
     }
 
-    /// All models with the backends that serve them, by public name.
+    /// All models with the routes that serve them, by public name.
     public static func models(in tx: Transaction) throws -> [CatalogueModel] {
-        try tx.query(
+        let routes = try routes(in: tx)
+        return try tx.query(
             """
-            SELECT model, aliases, upstream_name, price_key, context_tokens, output_tokens, tenants_allowed,
-                m.created_at, backend, base_url, api_key, hardware, quantisation
-            FROM catalogue_models m JOIN backends USING (backend)
+            SELECT model, aliases, price_key, context_tokens, output_tokens, tenants_allowed, created_at, prefer,
+                regions_allowed, quantisations_allowed, tries_max
+            FROM catalogue_models
             ORDER BY model
             """
         ).map { row in
-            CatalogueModel(
-                publicName: try row.decode("model"), aliases: try row.decode("aliases"), backend: try backend(row),
-                upstreamName: try row.decode("upstream_name"), priceKey: try row.decode("price_key"),
-                contextTokensMax: try row.decode("context_tokens"), outputTokensMax: try row.decode("output_tokens"),
+            let name = try row.decode("model", as: String.self)
+            guard let routes = routes[name] else { throw StorageError.corrupt("model \(name) has no route") }
+            return CatalogueModel(
+                publicName: name, aliases: try row.decode("aliases"), routes: routes, routing: try routing(row),
+                priceKey: try row.decode("price_key"), contextTokensMax: try row.decode("context_tokens"),
+                outputTokensMax: try row.decode("output_tokens"),
                 tenantsAllowed: try row.decode("tenants_allowed", as: [TenantID]?.self).map { Set($0) },
                 createdAtSeconds: try row.decode("created_at", as: Timestamp.self).milliseconds / 1000)
         }
     }
 
+    /// Each model's routes, in their order.
+    private static func routes(in tx: Transaction) throws -> [String: [ModelRoute]] {
+        let backends = Dictionary(uniqueKeysWithValues: try self.backends(in: tx).map { ($0.name, $0) })
+        var routes: [String: [ModelRoute]] = [:]
+        let rows = try tx.query(
+            """
+            SELECT model, backend, upstream_name, weight, input_cost_picounits, output_cost_picounits
+            FROM catalogue_routes
+            ORDER BY model, position
+            """)
+        for row in rows {
+            let name = try row.decode("backend", as: String.self)
+            guard let backend = backends[name] else { throw StorageError.corrupt("backend \(name) is missing") }
+            let route = ModelRoute(
+                backend: backend, upstreamName: try row.decode("upstream_name"), weight: try row.decode("weight"),
+                inputCostPicounits: try row.decode("input_cost_picounits"),
+                outputCostPicounits: try row.decode("output_cost_picounits"))
+            routes[try row.decode("model"), default: []].append(route)
+        }
+        return routes
+    }
+
+    private static func routing(_ row: Row) throws -> RoutingRules {
+        var rules = RoutingRules()
+        rules.preference = try row.value("prefer")
+        rules.regionsAllowed = try row.decode("regions_allowed")
+        rules.quantisationsAllowed = try row.decode("quantisations_allowed")
+        rules.triesMax = try row.decode("tries_max")
+        return rules
+    }
+
     private static func backend(_ row: Row) throws -> Backend {
         let name = try row.decode("backend", as: String.self)
         do {
+            let settings = Data(try row.decode("settings", as: String.self).utf8)
             return try Backend(
                 name: name, baseURL: try row.decode("base_url"), apiKey: try row.decode("api_key"),
-                hardware: try row.decode("hardware"), quantisation: try row.decode("quantisation"))
+                hardware: try row.decode("hardware"), quantisation: try row.decode("quantisation"),
+                kind: try row.value("kind"), settings: try JSONDecoder().decode(BackendSettings.self, from: settings))
         } catch let error as BackendURLError {
             throw StorageError.corrupt("backend \(name): \(error)")
+        } catch let error as DecodingError {
+            throw StorageError.corrupt("settings of backend \(name): \(error)")
         }
     }
 
     private static func upsert(_ backend: Backend, now: Timestamp, in tx: Transaction) throws {
+        let settings = String(decoding: try JSONEncoder().encode(backend.settings), as: UTF8.self)
         try tx.execute(
             """
-            INSERT INTO backends (backend, base_url, api_key, hardware, quantisation, updated_at)
+            INSERT INTO backends (backend, base_url, api_key, hardware, quantisation, kind, settings, updated_at)
             VALUES (
                 \(backend.name), \(backend.baseURL), \(backend.apiKey), \(backend.hardware), \(backend.quantisation),
-                \(now)
+                \(backend.kind.rawValue), \(settings)::jsonb, \(now)
             )
             ON CONFLICT (backend) DO UPDATE SET base_url = excluded.base_url, api_key = excluded.api_key,
-                hardware = excluded.hardware, quantisation = excluded.quantisation, updated_at = excluded.updated_at
+                hardware = excluded.hardware, quantisation = excluded.quantisation, kind = excluded.kind,
+                settings = excluded.settings, updated_at = excluded.updated_at
             """)
     }
 
     private static func upsert(_ model: CatalogueModel, now: Timestamp, in tx: Transaction) throws {
+        let rules = model.routing
         try tx.execute(
             """
             INSERT INTO catalogue_models (
-                model, aliases, backend, upstream_name, price_key, context_tokens, output_tokens, tenants_allowed,
-                created_at
+                model, aliases, price_key, context_tokens, output_tokens, tenants_allowed, created_at, prefer,
+                regions_allowed, quantisations_allowed, tries_max
             ) VALUES (
-                \(model.publicName), \(model.aliases), \(model.backend.name), \(model.upstreamName),
-                \(model.priceKey), \(model.contextTokensMax), \(model.outputTokensMax),
-                \(model.tenantsAllowed.map { $0.sorted() })::uuid[], \(now)
+                \(model.publicName), \(model.aliases), \(model.priceKey), \(model.contextTokensMax),
+                \(model.outputTokensMax), \(model.tenantsAllowed.map { $0.sorted() })::uuid[], \(now),
+                \(rules.preference.rawValue), \(rules.regionsAllowed), \(rules.quantisationsAllowed),
+                \(rules.triesMax)
             )
-            ON CONFLICT (model) DO UPDATE SET aliases = excluded.aliases, backend = excluded.backend,
-                upstream_name = excluded.upstream_name, price_key = excluded.price_key,
+            ON CONFLICT (model) DO UPDATE SET aliases = excluded.aliases, price_key = excluded.price_key,
                 context_tokens = excluded.context_tokens, output_tokens = excluded.output_tokens,
-                tenants_allowed = excluded.tenants_allowed
+                tenants_allowed = excluded.tenants_allowed, prefer = excluded.prefer,
+                regions_allowed = excluded.regions_allowed,
+                quantisations_allowed = excluded.quantisations_allowed, tries_max = excluded.tries_max
             """)
+        try tx.execute("DELETE FROM catalogue_routes WHERE model = \(model.publicName)")
+        for (position, route) in model.routes.enumerated() {
+            try tx.execute(
+                """
+                INSERT INTO catalogue_routes (
+                    model, position, backend, upstream_name, weight, input_cost_picounits, output_cost_picounits
+                ) VALUES (
+                    \(model.publicName), \(position), \(route.backend.name), \(route.upstreamName), \(route.weight),
+                    \(route.inputCostPicounits), \(route.outputCostPicounits)
+                )
+                """)
+        }
     }
 }
 
 extension CatalogueModel {
-    fileprivate func with(backend: Backend, createdAtSeconds: Int64) -> CatalogueModel {
-        CatalogueModel(
-            publicName: publicName, aliases: aliases, backend: backend, upstreamName: upstreamName,
-            priceKey: priceKey, contextTokensMax: contextTokensMax, outputTokensMax: outputTokensMax,
-            tenantsAllowed: tenantsAllowed, createdAtSeconds: createdAtSeconds)
+    /// What a change of the model is told by: all but when it joined and what its backends are, which are told apart.
+    fileprivate var terms: CatalogueModel {
+        let routes = routes.map { route in
+            ModelRoute(
+                backend: Backend(
+                    name: route.backend.name, isTLS: false, host: "", port: 0, basePath: "", apiKey: nil),
+                upstreamName: route.upstreamName, weight: route.weight,
+                inputCostPicounits: route.inputCostPicounits, outputCostPicounits: route.outputCostPicounits)
+        }
+        return CatalogueModel(
+            publicName: publicName, aliases: aliases, routes: routes, routing: routing, priceKey: priceKey,
+            contextTokensMax: contextTokensMax, outputTokensMax: outputTokensMax, tenantsAllowed: tenantsAllowed,
+            createdAtSeconds: 0)
     }
 }

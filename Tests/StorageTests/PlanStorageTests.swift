@@ -77,6 +77,41 @@ struct PlanStorageTests {
         #expect(changes.changed == ["backend sim"] && changes.removed == ["model sim-small"])
     }
 
+    @Test func `routes, rules and settings are kept, and a change of one changes the model alone`() async throws {
+        let made = try await StorageFixture.make()
+        var settings = BackendSettings()
+        settings.region = "eu-west-1"
+        settings.aws = BackendSettings.AWSCredentials(accessKeyID: "id", secretAccessKey: "s", region: "eu-west-1")
+        let cloud = try Backend(
+            name: "cloud", baseURL: "https://cloud.example", apiKey: nil, kind: .bedrock, settings: settings)
+        let own = try Backend(name: "own", baseURL: "http://own.example:8000", apiKey: nil, kind: .vllm)
+        var rules = RoutingRules()
+        rules.preference = .latency
+        rules.regionsAllowed = ["eu-west-1"]
+        rules.triesMax = 2
+        func model(weight: Int64) -> CatalogueModel {
+            CatalogueModel(
+                publicName: "large", aliases: [],
+                routes: [
+                    ModelRoute(
+                        backend: own, upstreamName: "large", weight: weight, inputCostPicounits: 5,
+                        outputCostPicounits: 7),
+                    ModelRoute(backend: cloud, upstreamName: "vendor.large", weight: 0),
+                ], routing: rules, priceKey: "large", contextTokensMax: 8192, outputTokensMax: 4096,
+                tenantsAllowed: nil, createdAtSeconds: StorageFixture.now.milliseconds / 1000)
+        }
+        @Sendable func apply(_ model: CatalogueModel) async throws -> CatalogueStorage.Changes {
+            try await made.database.write { tx in
+                try CatalogueStorage.apply(backends: [own, cloud], models: [model], now: StorageFixture.now, in: tx)
+            }
+        }
+        #expect(try await apply(model(weight: 2)).added == ["backend cloud", "backend own", "model large"])
+        #expect(try await made.database.read { try CatalogueStorage.models(in: $0) } == [model(weight: 2)])
+        #expect(try await apply(model(weight: 2)).isEmpty)
+        #expect(try await apply(model(weight: 5)).changed == ["model large"])
+        #expect(try await made.database.read { try CatalogueStorage.models(in: $0) } == [model(weight: 5)])
+    }
+
     @Test func `journals are registered, fenced by epoch and retired by hand`() async throws {
         let made = try await StorageFixture.make()
         let id: JournalID = StorageFixture.id(20)

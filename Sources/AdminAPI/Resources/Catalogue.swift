@@ -5,38 +5,6 @@ import Storage
 
 /// Backends and models: what clients may name, and what serves it.
 enum CatalogueEndpoints {
-    private static let backend = Shape<Backend>(
-        "Backend", "An inference engine behind the gateways.",
-        [
-            .init("name", .text()) { .string($0.name) },
-            .init("url", .text("Where it listens.", lengths: 1...10_000)) { .string($0.baseURL) },
-            .init("has_api_key", .boolean("Whether gateways send it a key; the key itself is never shown.")) {
-                .boolean($0.apiKey != nil)
-            },
-            .init("hardware", .text("Empty when unknown.", lengths: 0...255)) { .string($0.hardware) },
-            .init("quantisation", .text("Empty when unknown.", lengths: 0...255)) { .string($0.quantisation) },
-        ])
-
-    private static let model = Shape<CatalogueModel>(
-        "Model", "A model that clients may name.",
-        [
-            .init("name", .text("What clients write.")) { .string($0.publicName) },
-            .init("aliases", .list(.text())) { .array($0.aliases.map { .string($0) }) },
-            .init("backend", .text("The backend that serves it.")) { .string($0.backend.name) },
-            .init("upstream_name", .text("What the backend calls it.")) { .string($0.upstreamName) },
-            .init("price_key", .text("Under which plans price it.")) { .string($0.priceKey) },
-            .init("context_tokens", .integer("Prompt and answer together.")) {
-                .integer(Int128($0.contextTokensMax))
-            },
-            .init("output_tokens", .integer("Of one answer.")) { .integer(Int128($0.outputTokensMax)) },
-            .init("tenants_allowed", .list(.id(TenantID.self), "Null: every tenant.", countMax: 100_000).nullable) {
-                $0.tenantsAllowed.map { .array($0.sorted().map { .string("\($0)") }) } ?? .null
-            },
-            .init("created_at", .instant("When it joined the catalogue.")) {
-                .string("\(Timestamp(milliseconds: $0.createdAtSeconds * 1000))")
-            },
-        ])
-
     private static let changes: Schema = .object(
         [
             .required("added", .list(.text(), "Such as `model sim-small`.", countMax: 100_000)),
@@ -48,15 +16,17 @@ enum CatalogueEndpoints {
 
     private static let backends = Endpoint(
         .get, "/v1/backends", "listBackends", tag: "Catalogue", "List backends", access: .role(.viewer),
-        successes: [.json(200, "All of them, by name.", backend.listSchema)],
+        successes: [.json(200, "All of them, by name.", CatalogueShapes.backend.listSchema)],
         work: .read { _, tx in
-            .ok(["data": .array(try CatalogueStorage.backends(in: tx).map(backend.json))])
+            .ok(["data": .array(try CatalogueStorage.backends(in: tx).map(CatalogueShapes.backend.json))])
         })
 
     private static let models = Endpoint(
         .get, "/v1/models", "listModels", tag: "Catalogue", "List models", access: .role(.viewer),
-        successes: [.json(200, "All of them, by name.", model.listSchema)],
-        work: .read { _, tx in .ok(["data": .array(try CatalogueStorage.models(in: tx).map(model.json))]) })
+        successes: [.json(200, "All of them, by name.", CatalogueShapes.model.listSchema)],
+        work: .read { _, tx in
+            .ok(["data": .array(try CatalogueStorage.models(in: tx).map(CatalogueShapes.model.json))])
+        })
 
     private static func apply(_ services: AdminServices) -> Endpoint {
         Endpoint(

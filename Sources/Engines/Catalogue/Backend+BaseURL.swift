@@ -6,7 +6,8 @@ public struct BackendURLError: Error, Equatable, Sendable, CustomStringConvertib
 extension Backend {
     /// A backend at a URL such as `https://engine.example:8443/base`.
     public init(
-        name: String, baseURL: String, apiKey: String?, hardware: String = "", quantisation: String = ""
+        name: String, baseURL: String, apiKey: String?, hardware: String = "", quantisation: String = "",
+        kind: EngineKind = .openAICompatible, settings: BackendSettings = BackendSettings()
     ) throws(BackendURLError) {
         let (isTLS, rest) = try Self.scheme(of: baseURL)
         let slash = rest.firstIndex(of: "/") ?? rest.endIndex
@@ -18,7 +19,7 @@ extension Backend {
         }
         self.init(
             name: name, isTLS: isTLS, host: host, port: port ?? (isTLS ? 443 : 80), basePath: String(path),
-            apiKey: apiKey, hardware: hardware, quantisation: quantisation)
+            apiKey: apiKey, hardware: hardware, quantisation: quantisation, kind: kind, settings: settings)
     }
 
     /// The URL that the address parts make, the port always named.

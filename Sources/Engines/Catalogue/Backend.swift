@@ -83,7 +83,7 @@ public struct BackendSettings: Hashable, Sendable {
     public var concurrentRequestsMax: Int?
     /// Whether its own metrics are read for routing.
     public var readsMetrics = false
-    /// Where its metrics stand, in place of its kind's usual path.
+    /// Where its metrics stand, in place of its kind's usual place: a path on the backend's own port, or `:PORT/PATH`.
     public var metricsPath: String?
 
     /// Nothing known.

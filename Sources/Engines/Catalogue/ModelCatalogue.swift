@@ -48,6 +48,13 @@ public struct RoutingRules: Hashable, Sendable {
 
     /// By weight, anywhere.
     public init() {}
+
+    /// Whether a backend has an allowed region and an allowed quantisation. One that does not say where it stands, or
+    /// how it is quantised, is not allowed where that matters.
+    public func allow(_ backend: Backend) -> Bool {
+        (regionsAllowed.isEmpty || regionsAllowed.contains(backend.settings.region))
+            && (quantisationsAllowed.isEmpty || quantisationsAllowed.contains(backend.quantisation))
+    }
 }
 
 /// A model that clients may name.
@@ -110,11 +117,21 @@ public struct CatalogueModel: Hashable, Sendable {
     }
 }
 
-/// Every model, by public name and alias. Immutable: a change makes a new catalogue.
+/// Every model, by public name and alias, and by the backends that serve it. Immutable: a change makes a new catalogue.
 public final class ModelCatalogue: Sendable {
     /// In the order of their public names.
     public let models: [CatalogueModel]
     private let byName: [String: CatalogueModel]
+    private let byBackend: [String: ServedModels]
+
+    /// What one backend serves.
+    private struct ServedModels {
+        let backend: Backend
+        /// By public name, alias or the backend's own name of it.
+        var byName: [String: (CatalogueModel, ModelRoute)] = [:]
+        /// The model, as long as it is the only one.
+        var only: (CatalogueModel, ModelRoute)?
+    }
 
     /// A catalogue of these models; where names clash, the first in order of public name wins.
     public init(models: [CatalogueModel]) {
@@ -125,10 +142,46 @@ public final class ModelCatalogue: Sendable {
             for alias in model.aliases where byName[alias] == nil { byName[alias] = model }
         }
         self.byName = byName
+        byBackend = Self.served(self.models)
     }
 
     /// The model of that name or alias.
     public func model(named name: String) -> CatalogueModel? {
         byName[name]
+    }
+
+    /// A backend that serves some model.
+    public func backend(named name: String) -> Backend? {
+        byBackend[name]?.backend
+    }
+
+    /// What `/engines/{backend}/…` runs: the model of that public name, alias or upstream name there (in this order,
+    /// where they clash), or the only model there when the request names none; with its route to that backend.
+    public func model(on backend: String, named name: String?) -> (CatalogueModel, ModelRoute)? {
+        guard let served = byBackend[backend] else { return nil }
+        guard let name else { return served.only }
+        return served.byName[name]
+    }
+
+    private static func served(_ models: [CatalogueModel]) -> [String: ServedModels] {
+        var served: [String: ServedModels] = [:]
+        func each(_ names: (CatalogueModel, ModelRoute) -> [String]) {
+            for model in models {
+                for route in model.routes {
+                    let backend = route.backend.name
+                    for name in names(model, route) where served[backend]?.byName[name] == nil {
+                        served[backend, default: ServedModels(backend: route.backend)].byName[name] = (model, route)
+                    }
+                }
+            }
+        }
+        each { model, _ in [model.publicName] }
+        each { model, _ in model.aliases }
+        each { _, route in [route.upstreamName] }
+        for (backend, models) in served {
+            let names = Set(models.byName.values.map(\.0.publicName))
+            if names.count == 1 { served[backend]?.only = models.byName[names.first ?? ""] }
+        }
+        return served
     }
 }

@@ -10,7 +10,8 @@ struct BackendsCommand: AsyncParsableCommand {
         subcommands: [List.self, Apply.self], defaultSubcommand: List.self)
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List the models and where they are served.")
+        static let configuration = CommandConfiguration(
+            abstract: "List the models and where they are served, a line for each route.")
 
         @OptionGroup var options: ConfigurationOptions
         @OptionGroup var output: OutputOptions
@@ -20,14 +21,20 @@ struct BackendsCommand: AsyncParsableCommand {
                 try await database.read { try CatalogueStorage.models(in: $0) }
             }
             output.print(
-                columns: ["model", "aliases", "backend", "at", "upstream name", "price key", "context", "output"],
-                rows: models.map {
-                    [
-                        $0.publicName, $0.aliases.joined(separator: ","), $0.backend.name,
-                        "\($0.backend.host):\($0.backend.port)", $0.upstreamName, $0.priceKey,
-                        "\($0.contextTokensMax)", "\($0.outputTokensMax)",
-                    ]
-                })
+                columns: [
+                    "model", "aliases", "backend", "kind", "at", "region", "upstream name", "weight", "price key",
+                    "context", "output",
+                ],
+                rows: models.flatMap { model in model.routes.map { row(model, $0) } })
+        }
+
+        private func row(_ model: CatalogueModel, _ route: ModelRoute) -> [String] {
+            let backend = route.backend
+            return [
+                model.publicName, model.aliases.joined(separator: ","), backend.name, backend.kind.rawValue,
+                "\(backend.host):\(backend.port)", backend.settings.region, route.upstreamName, "\(route.weight)",
+                model.priceKey, "\(model.contextTokensMax)", "\(model.outputTokensMax)",
+            ]
         }
     }
 

@@ -1,0 +1,137 @@
+import Engines
+import Yams
+
+// One entry of `backends`.
+
+extension CatalogueReader {
+    private static let backendKeys = [
+        "name", "url", "kind", "api_key", "api_key_env", "hardware", "quantisation", "region", "api_version", "aws",
+        "count", "tokenizer", "audit_usage", "ask_for_counts", "concurrent_requests_max", "read_metrics",
+        "metrics_path",
+    ]
+
+    mutating func backend(_ node: Node, path: String) -> Backend? {
+        let members = members(of: node, path: path, known: Self.backendKeys)
+        let name = text(members, "name", path, node)
+        let url = text(members, "url", path, node)
+        if let name, !isSlug(name) {
+            report("\(path).name", node, "\"\(name)\" must be lowercase letters, digits and dashes, at most 63")
+        }
+        let key = secret(members, "api_key", path, node)
+        let hardware = text(members, "hardware", path, node, default: "")
+        let quantisation = text(members, "quantisation", path, node, default: "")
+        let kind = choice(members, "kind", path, default: EngineKind.openAICompatible)
+        let settings = settings(members, kind: kind, path: path, node)
+        guard let name, let url, let hardware, let quantisation else { return nil }
+        do throws(BackendURLError) {
+            return try Backend(
+                name: name, baseURL: url, apiKey: key, hardware: hardware, quantisation: quantisation, kind: kind,
+                settings: settings)
+        } catch {
+            report("\(path).url", members["url"] ?? node, error.description)
+            return nil
+        }
+    }
+
+    private mutating func settings(
+        _ members: [String: Node], kind: EngineKind, path: String, _ node: Node
+    ) -> BackendSettings {
+        var settings = BackendSettings()
+        settings.region = text(members, "region", path, node, default: "") ?? ""
+        if members["api_version"] != nil { settings.apiVersion = text(members, "api_version", path, node) }
+        settings.aws = aws(members, kind: kind, path: path, node)
+        settings.counting = choice(members, "count", path, default: .final)
+        if settings.counting == .continuous, !kind.takesContinuousCounts {
+            report("\(path).count", members["count"] ?? node, "\(kind.rawValue) has no running count; leave it out")
+        }
+        settings.tokenizerPath = absolutePath(members, "tokenizer", path, node)
+        settings.auditsUsage = truth(members, "audit_usage", path)
+        if settings.auditsUsage, settings.tokenizerPath == nil {
+            report("\(path).audit_usage", members["audit_usage"] ?? node, "an own count needs tokenizer")
+        }
+        settings.asksForCounts = truth(members, "ask_for_counts", path)
+        if settings.asksForCounts, !kind.answersCountQuestions {
+            let able = EngineKind.allCases.filter(\.answersCountQuestions).map(\.rawValue).joined(separator: ", ")
+            report(
+                "\(path).ask_for_counts", members["ask_for_counts"] ?? node,
+                "\(kind.rawValue) cannot be asked; only \(able) can")
+        }
+        settings.concurrentRequestsMax =
+            number(members, "concurrent_requests_max", path, 1...1_000_000).map { Int($0) }
+        readMetrics(members, kind: kind, path: path, node, into: &settings)
+        return settings
+    }
+
+    private mutating func readMetrics(
+        _ members: [String: Node], kind: EngineKind, path: String, _ node: Node, into settings: inout BackendSettings
+    ) {
+        settings.readsMetrics = truth(members, "read_metrics", path)
+        if settings.readsMetrics, kind.metricsPath == nil {
+            report(
+                "\(path).read_metrics", members["read_metrics"] ?? node,
+                "\(kind.rawValue) shows no metrics; leave it out")
+        }
+        guard let place = members["metrics_path"] else { return }
+        guard let text = text(members, "metrics_path", path, node) else { return }
+        guard MetricsPlace(text) != nil else {
+            report(
+                "\(path).metrics_path", place,
+                "a path such as /metrics, or one on another port such as :8002/metrics, must stand here")
+            return
+        }
+        if !settings.readsMetrics {
+            report("\(path).metrics_path", place, "it does nothing without read_metrics: true")
+        }
+        if kind == .tensorRTLLM, text.hasSuffix("/metrics"), !text.hasSuffix("/prometheus/metrics") {
+            report(
+                "\(path).metrics_path", place,
+                "reading trtllm-serve's /metrics takes its figures away from others; use /prometheus/metrics")
+        }
+        settings.metricsPath = text
+    }
+
+    private mutating func aws(
+        _ members: [String: Node], kind: EngineKind, path: String, _ node: Node
+    ) -> BackendSettings.AWSCredentials? {
+        guard let block = members["aws"] else {
+            let isOpen = members["api_key"] != nil || members["api_key_env"] != nil
+            if kind == .sageMaker || (kind == .bedrock && !isOpen) {
+                report("\(path).aws", node, "\(kind.rawValue) needs credentials: region, access_key_id and secret")
+            }
+            return nil
+        }
+        let path = "\(path).aws"
+        guard kind.takesAWSCredentials else {
+            report(path, block, "only bedrock and sagemaker take AWS credentials; this backend is \(kind.rawValue)")
+            return nil
+        }
+        let known = [
+            "region", "access_key_id", "access_key_id_env", "secret_access_key_env", "session_token_env",
+        ]
+        let values = self.members(of: block, path: path, known: known)
+        let region = text(values, "region", path, block)
+        if values["access_key_id"] == nil, values["access_key_id_env"] == nil {
+            report("\(path).access_key_id", block, "the key is missing")
+        }
+        if values["secret_access_key_env"] == nil {
+            report("\(path).secret_access_key_env", block, "the key is missing: the environment variable's name")
+        }
+        let id = secret(values, "access_key_id", path, block)
+        let key = secret(values, "secret_access_key", path, block)
+        let token = secret(values, "session_token", path, block)
+        guard let region, let id, let key else { return nil }
+        return BackendSettings.AWSCredentials(
+            accessKeyID: id, secretAccessKey: key, sessionToken: token, region: region)
+    }
+
+    private mutating func absolutePath(
+        _ members: [String: Node], _ key: String, _ path: String, _ parent: Node
+    ) -> String? {
+        guard let node = members[key], let text = text(members, key, path, parent) else { return nil }
+        guard text.hasPrefix("/") else {
+            report("\(path).\(key)", node, "an absolute path on the gateways' disks must stand here")
+            return nil
+        }
+        return text
+    }
+}

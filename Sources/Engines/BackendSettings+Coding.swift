@@ -1,0 +1,75 @@
+// As the catalogue's rows and the gateway's own copy of them hold settings: what is not said is left out, so that rows
+// written before a setting existed still read.
+
+extension BackendSettings: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case region
+        case apiVersion = "api_version"
+        case aws
+        case counting = "count"
+        case tokenizerPath = "tokenizer"
+        case auditsUsage = "audit_usage"
+        case asksForCounts = "ask_for_counts"
+        case concurrentRequestsMax = "concurrent_requests_max"
+        case readsMetrics = "read_metrics"
+        case metricsPath = "metrics_path"
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init()
+        region = try values.decodeIfPresent(String.self, forKey: .region) ?? ""
+        apiVersion = try values.decodeIfPresent(String.self, forKey: .apiVersion)
+        aws = try values.decodeIfPresent(AWSCredentials.self, forKey: .aws)
+        counting = try values.decodeIfPresent(UsageCounting.self, forKey: .counting) ?? .final
+        tokenizerPath = try values.decodeIfPresent(String.self, forKey: .tokenizerPath)
+        auditsUsage = try values.decodeIfPresent(Bool.self, forKey: .auditsUsage) ?? false
+        asksForCounts = try values.decodeIfPresent(Bool.self, forKey: .asksForCounts) ?? false
+        concurrentRequestsMax = try values.decodeIfPresent(Int.self, forKey: .concurrentRequestsMax)
+        readsMetrics = try values.decodeIfPresent(Bool.self, forKey: .readsMetrics) ?? false
+        metricsPath = try values.decodeIfPresent(String.self, forKey: .metricsPath)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        let usual = BackendSettings()
+        if region != usual.region { try values.encode(region, forKey: .region) }
+        try values.encodeIfPresent(apiVersion, forKey: .apiVersion)
+        try values.encodeIfPresent(aws, forKey: .aws)
+        if counting != usual.counting { try values.encode(counting, forKey: .counting) }
+        try values.encodeIfPresent(tokenizerPath, forKey: .tokenizerPath)
+        if auditsUsage { try values.encode(auditsUsage, forKey: .auditsUsage) }
+        if asksForCounts { try values.encode(asksForCounts, forKey: .asksForCounts) }
+        try values.encodeIfPresent(concurrentRequestsMax, forKey: .concurrentRequestsMax)
+        if readsMetrics { try values.encode(readsMetrics, forKey: .readsMetrics) }
+        try values.encodeIfPresent(metricsPath, forKey: .metricsPath)
+    }
+}
+
+extension BackendSettings.UsageCounting: Codable {}
+
+extension BackendSettings.AWSCredentials: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case accessKeyID = "access_key_id"
+        case secretAccessKey = "secret_access_key"
+        case sessionToken = "session_token"
+        case region
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            accessKeyID: try values.decode(String.self, forKey: .accessKeyID),
+            secretAccessKey: try values.decode(String.self, forKey: .secretAccessKey),
+            sessionToken: try values.decodeIfPresent(String.self, forKey: .sessionToken),
+            region: try values.decode(String.self, forKey: .region))
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(accessKeyID, forKey: .accessKeyID)
+        try values.encode(secretAccessKey, forKey: .secretAccessKey)
+        try values.encodeIfPresent(sessionToken, forKey: .sessionToken)
+        try values.encode(region, forKey: .region)
+    }
+}

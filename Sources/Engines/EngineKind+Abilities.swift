@@ -1,0 +1,34 @@
+// What a catalogue may ask of each kind of backend; a setting that would do nothing is refused when it is applied.
+
+extension EngineKind {
+    /// Whether requests to it can be signed with AWS Signature Version 4.
+    public var takesAWSCredentials: Bool { self == .bedrock || self == .sageMaker }
+
+    /// Whether it can put a running count into each chunk of a stream (vLLM's `continuous_usage_stats`, and servers that
+    /// took over its request schema).
+    public var takesContinuousCounts: Bool {
+        switch self {
+        case .vllm, .tensorRTLLM, .rayServe, .nim, .tenstorrent, .openAICompatible: true
+        default: false
+        }
+    }
+
+    /// Whether it tells how many tokens a prompt has without running it: vLLM's `/tokenize`, TGI's `/chat_tokenize`,
+    /// llama.cpp's `/apply-template` and `/tokenize`.
+    public var answersCountQuestions: Bool { self == .vllm || self == .tgi || self == .llamaCpp }
+
+    /// Where its own metrics usually stand: a path on its own port, or `:PORT/PATH`; nil for services that show none.
+    ///
+    /// `trtllm-serve` has them at `/prometheus/metrics`: its `/metrics` is JSON, and reading that takes it away from
+    /// whoever reads it next. Triton and Ray serve theirs on ports of their own.
+    public var metricsPath: String? {
+        switch self {
+        case .vllm, .tgi, .llamaCpp, .tenstorrent, .openAICompatible: "/metrics"
+        case .tensorRTLLM: "/prometheus/metrics"
+        case .triton: ":8002/metrics"
+        case .nim: "/v1/metrics"
+        case .rayServe: ":8080/metrics"
+        default: nil
+        }
+    }
+}
