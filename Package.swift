@@ -43,6 +43,7 @@ let package = Package(
         // ports
         .target(name: "Engines", dependencies: ["Identity", "Metering"], swiftSettings: settings),
         .target(name: "HTTP1", swiftSettings: settings),
+        .target(name: "Routing", dependencies: ["Engines"], swiftSettings: settings),
         // adapters
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(name: "Postgres", dependencies: ["CLibPQ"], swiftSettings: settings),
@@ -188,6 +189,8 @@ let package = Package(
         .testTarget(
             name: "EnginesTests", dependencies: ["Engines", "Identity", "Metering", "TestSupport"],
             swiftSettings: settings),
+        .testTarget(
+            name: "RoutingTests", dependencies: ["Routing", "Engines", "NaiveArithmetic"], swiftSettings: settings),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"], swiftSettings: settings),
         .testTarget(
             name: "HTTP1Tests",
