@@ -32,6 +32,9 @@ final class Inflater {
         stream.deallocate()
     }
 
+    /// Whether the packed data came to its own end.
+    var isWhole: Bool { hasEnded }
+
     /// What `piece` unpacks to.
     func inflate(_ piece: ByteBuffer) throws(Unreadable) -> ByteBuffer {
         var output = ByteBuffer()
