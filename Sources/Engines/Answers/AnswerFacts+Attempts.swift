@@ -42,7 +42,7 @@ extension AnswerFacts {
                     attempt.modelServed = model
                     attempt.priceKey = priceKey(model) ?? base.priceKey
                 }
-                if let tier = inner.serviceTier { attempt.tierServed = tier }
+                if let tier = inner.serviceTier { attempt.tierServed = OpenAIDialect.tierServed(tier) }
                 switch inner.usage.buckets() {
                 case .counted(let buckets): attempt.buckets = buckets
                 case .contradiction(let text): attempt.contradiction = text
@@ -63,7 +63,7 @@ extension AnswerFacts {
     ) {
         if let model { attempt.modelServed = model }
         if kind != .primary { attempt.kind = kind }
-        attempt.tierServed = serviceTier
+        attempt.tierServed = serviceTier.flatMap(OpenAIDialect.tierServed)
         attempt.finishReason = finishReason
         attempt.upstreamID = id
         attempt.contentEvents = contentEvents
@@ -73,7 +73,8 @@ extension AnswerFacts {
         attempt.engineCost = usage?.engineCost
         attempt.units = units(for: operation, request: requestUnits)
         if !attempt.units.isPlausible { attempt.contradiction = "a unit is negative or too large" }
-        guard usage != nil || AnswerFacts.isInTokens(operation) else {
+        let hasTokens = usage.map { $0.promptTokens != nil || $0.completionTokens != nil || $0.totalTokens != nil }
+        guard hasTokens == true || AnswerFacts.isInTokens(operation) else {
             // Counting a prompt, or looking after a batch, makes nothing; anything else should have said something.
             let isCounted = !attempt.units.isEmpty || operation == .countTokens || operation == .batch
             attempt.usageSource = isCounted ? .engine : .estimated
@@ -132,6 +133,11 @@ extension AnswerFacts {
         if usage.completionTokens == nil, !hasNoOutput {
             usage.completionTokens = max(estimatedOutput, usage.reasoningTokens ?? 0)
             usage.totalTokens = nil
+        }
+        // Pictures and speech are what these answers are made of, whether the engine says so or not.
+        if usage.outputParts == ModalityTokens() {
+            if operation == .imageGeneration { usage.outputParts.image = usage.completionTokens }
+            if operation == .speech { usage.outputParts.audio = usage.completionTokens }
         }
         switch usage.buckets() {
         case .counted(let buckets): attempt.buckets = buckets

@@ -1,6 +1,21 @@
 internal import Metering
 
 extension AnswerFacts {
+    /// Takes what the head of an answer of the OpenAI family says: how long OpenAI and Azure took, and at Azure that a
+    /// reserved deployment was full, so that a standard one served (its answer then costs the standard price).
+    mutating func takeHead(of kind: EngineKind, _ headers: some HeaderLookup, upstreamModel: String?) {
+        switch kind {
+        case .openAI, .azure:
+            if let text = headers.first("openai-processing-ms") {
+                timings.total = DecimalText.scaled(text, exponent: 3)
+            }
+        default: return
+        }
+        guard kind == .azure, let upstreamModel else { return }
+        let spilled = headers.first("x-ms-spillover-from-" + upstreamModel.lowercased())
+        if let spilled, spilled.lowercased() != "false" { serviceTier = "standard" }
+    }
+
     /// Takes the engine's own clock from vLLM's `metrics`, Cerebras's `time_info` or llama.cpp's `timings`.
     mutating func takeTimings(_ value: UnsafeRawBufferPointer) {
         var newer = EngineTimings()

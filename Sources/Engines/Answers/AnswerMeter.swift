@@ -38,9 +38,11 @@ public struct AnswerMeter: Sendable {
     private var native: (any AnswerReader)?
     private var nativeFacts = AnswerFacts()
 
-    /// A meter for the answer that began with this head.
+    /// A meter for the answer that began with this head. `upstreamModel` is what the backend was asked for; nil where
+    /// nobody knows.
     public init(
-        request: InferenceRequest, backend: Backend, status: Int, headers: some HeaderLookup
+        request: InferenceRequest, backend: Backend, status: Int, headers: some HeaderLookup,
+        upstreamModel: String? = nil
     ) {
         let type = headers.first("content-type")?.lowercased() ?? ""
         let isSuccess = (200..<300).contains(status)
@@ -61,8 +63,10 @@ public struct AnswerMeter: Sendable {
             return
         }
         framing = isSuccess && type.hasPrefix("text/event-stream") ? .serverSentEvents : .plain
-        plain = PlainAnswerMeter(
-            reader: OpenAIAnswerReader(), status: status, headers: headers)
+        var head = AnswerFacts()
+        head.takeHead(of: backend.kind, headers, upstreamModel: upstreamModel)
+        stream.begin(with: head)
+        plain = PlainAnswerMeter(reader: OpenAIAnswerReader(), head: head)
     }
 
     /// What is known so far.

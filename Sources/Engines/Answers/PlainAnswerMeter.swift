@@ -22,6 +22,11 @@ public struct PlainAnswerMeter: Sendable {
         self.reader.begin(status: status, headers: headers, facts: &facts)
     }
 
+    init(reader: any AnswerReader, head: AnswerFacts) {
+        self.init(reader: reader)
+        facts = head
+    }
+
     /// Reads the next piece.
     public mutating func read(_ bytes: UnsafeRawBufferPointer) {
         while true {

@@ -35,6 +35,9 @@ public struct StreamMeter: Sendable {
         self.cutsUsage = cutsUsage
     }
 
+    /// Takes over what the answer's head said.
+    mutating func begin(with head: AnswerFacts) { facts = head }
+
     /// Notes an event that was too long to be looked at.
     public mutating func skipEvent() {
         facts.unreadCount += 1

@@ -52,6 +52,17 @@ public enum OpenAIDialect {
         }
     }
 
+    /// The tier that an answer names, as plans name it. What is left as it came are names that plans know (`default`
+    /// and `auto` are the base tier there) or may choose to price.
+    static func tierServed(_ name: String) -> String? {
+        switch name {
+        case "": nil
+        // Groq's word for its base tier.
+        case "on_demand": "standard"
+        default: name
+        }
+    }
+
     /// The fields of a delta or message that hold what the model wrote.
     static func isContent(_ key: JSONText, in bytes: UnsafeRawBufferPointer) -> Bool {
         contentFields.contains { key.equals($0, in: bytes) }

@@ -19,6 +19,12 @@ enum DecimalText {
         return value
     }
 
+    /// The same of a text by itself.
+    static func scaled(_ text: String, exponent: Int) -> Int64? {
+        var text = text
+        return text.withUTF8 { scaled(UnsafeRawBufferPointer($0), 0..<$0.count, exponent: exponent) }
+    }
+
     /// The number as plain decimal text without an exponent (`1.2e-05` is `0.000012`); nil when it is no number or
     /// has more than 18 digits that count.
     static func plain(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> String? {
