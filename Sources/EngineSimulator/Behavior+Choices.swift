@@ -10,6 +10,8 @@ extension Behavior {
         /// TensorRT-LLM: refuses what it does not know.
         case trtllm
         case tgi
+        /// Large Model Inference, a container of SageMaker's: as TGI, but never counts the prompt.
+        case lmi
         case llamaCpp = "llama.cpp"
         /// `x_groq` and `usage` on the finish chunk, unasked; times in the usage.
         case groq

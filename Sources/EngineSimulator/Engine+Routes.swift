@@ -2,13 +2,18 @@ import NIOHTTP1
 
 extension Engine {
     /// The whole surface, but for the control panel's.
-    static let routes: [Route] = openAIRoutes + cloudOpenAIRoutes + anthropicRoutes + serviceRoutes
+    static let routes: [Route] =
+        openAIRoutes + cloudOpenAIRoutes + anthropicRoutes + nativeRoutes + cloudRoutes + serviceRoutes
 
     private static let openAIRoutes =
         Route.generate(OpenAIChatDialect(operation: .chat), "/v1/chat/completions")
         + Route.generate(OpenAIChatDialect(operation: .completions), "/v1/completions")
         + Route.generate(EmbeddingsDialect(), "/v1/embeddings")
         + Route.generate(ResponsesDialect(), "/v1/responses")
+        + Route.generate(ImagesDialect(), "/v1/images/generations")
+        + Route.generate(TranscriptionsDialect(), "/v1/audio/transcriptions")
+        + Route.generate(SpeechDialect(), "/v1/audio/speech")
+        + Route.generate(RerankDialect(), "/v1/rerank", "/rerank", "/v2/rerank")
 
     /// The same forms under the paths of Azure and Groq.
     private static let cloudOpenAIRoutes =
@@ -32,6 +37,27 @@ extension Engine {
     private static let anthropicRoutes =
         Route.generate(MessagesDialect(), "/v1/messages")
         + Route.generate(CountTokensDialect(), "/v1/messages/count_tokens")
+
+    private static let nativeRoutes =
+        Route.generate(TGIDialect(form: .generate), "/generate")
+        + Route.generate(TGIDialect(form: .stream), "/generate_stream")
+        + Route.generate(TGIDialect(form: .root), "/")
+        + Route.generate(TritonDialect(streams: false), "/v2/models/*/generate", "/v2/models/*/versions/*/generate")
+        + Route.generate(
+            TritonDialect(streams: true), "/v2/models/*/generate_stream", "/v2/models/*/versions/*/generate_stream")
+
+    private static let cloudRoutes =
+        GeminiDialect.models.flatMap { path in
+            Route.generate(GeminiDialect(streams: false), path + ":generateContent")
+                + Route.generate(GeminiDialect(streams: true), path + ":streamGenerateContent")
+                + Route.answer(.POST, path + ":countTokens", credentials: .google) { $0.countGeminiTokens($1) }
+        }
+        + Route.generate(ConverseDialect(streams: false), "/model/*/converse")
+        + Route.generate(ConverseDialect(streams: true), "/model/*/converse-stream")
+        + Route.generate(InvokeDialect(streams: false), "/model/*/invoke")
+        + Route.generate(InvokeDialect(streams: true), "/model/*/invoke-with-response-stream")
+        + Route.generate(SageMakerDialect(streams: false), "/endpoints/*/invocations")
+        + Route.generate(SageMakerDialect(streams: true), "/endpoints/*/invocations-response-stream")
 
     private static let serviceRoutes =
         Route.answer(.GET, "/v1/models", "/openai/v1/models", credentials: .bearer) { engine, _ in

@@ -102,7 +102,9 @@ extension Engine {
     ) throws(EngineError) -> (request: EngineRequest, behavior: Behavior) {
         var request = try dialect.read(exchange, contextTokensMax: configuration.contextTokensMax)
         request.origin = exchange.origin
-        guard configuration.servesUnlistedModels || configuration.models.contains(request.model) else {
+        guard
+            configuration.servesUnlistedModels || request.model.isEmpty || configuration.models.contains(request.model)
+        else {
             let known = configuration.models.joined(separator: ", ")
             throw EngineError(
                 status: 404, message: "The model `\(request.model)` does not exist. Valid: \(known).",
@@ -140,7 +142,7 @@ extension Engine {
         (sheet, entry) = serve(request, behavior, requestID)
         let template = dialect.template(sheet)
         return GenerationOrder(
-            entry: entry, content: request.streamed ? .stream(template) : .plain(template),
+            entry: entry, content: request.streamed || request.flows ? .stream(template) : .plain(template),
             envelope: dialect.envelope)
     }
 

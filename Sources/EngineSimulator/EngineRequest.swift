@@ -34,11 +34,20 @@ struct EngineRequest: Sendable, Equatable {
     /// The flavour that the path implies; nil for none.
     var impliedFlavour: Behavior.Flavour?
 
+    /// Whether the answer comes piece by piece though nobody asked for a stream, as sound does.
+    var flows = false
+
     // What only some dialects have
+    /// Embeddings in base64.
     var base64 = false
+    /// A ranking that repeats its documents.
+    var repeatsDocuments = false
     var dimensions: Int?
     /// How the answer is to look: a transcription's `response_format`, an image's, `alt` of Gemini's streams.
     var format: String?
+    /// Triton's model version, and whether the prompt's tokens were asked for.
+    var version = "1"
+    var countsPrompt = false
     /// Milliseconds of sound in the request.
     var audioMilliseconds = 0
     /// Characters to be read out.

@@ -5,8 +5,10 @@ enum ErrorEnvelope: Sendable {
     case openai
     case anthropic
     case google
-    /// Bedrock and SageMaker: the kind stands in a header.
+    /// Bedrock: the kind stands in a header.
     case aws
+    /// SageMaker: what the container answered stands inside.
+    case sageMaker
     case tgi
     case triton
     /// RFC 9457, as Replicate answers.
@@ -21,9 +23,17 @@ enum ErrorEnvelope: Sendable {
                 message: "\(error.message) Please try again in \(seconds).25s.", parameter: error.parameter)
         }
         let delay = behavior.retryHint == .body ? behavior.retryAfterSeconds : nil
-        let body = behavior.errorBody ?? json(told, behavior.flavour, retrySeconds: delay)
+        let body =
+            behavior.errorBody
+            ?? json(
+                told, behavior.flavour, retrySeconds: delay, originalStatus: behavior.failStatus)
         var answer = PreparedAnswer(status: error.status, body: body)
-        if case .aws = self { answer.headers["x-amzn-errortype"] = Self.awsType(error.status) + ":" }
+        switch self {
+        case .aws: answer.headers["x-amzn-errortype"] = Self.awsType(error.status) + ":"
+        case .sageMaker:
+            answer.headers["x-amzn-errortype"] = error.status == 424 ? "ModelError" : Self.awsType(error.status)
+        default: break
+        }
         if case .problem = self { answer.contentType = "application/problem+json" }
         if let seconds = behavior.retryAfterSeconds {
             answer.headers.merge(Self.hint(behavior.retryHint, seconds)) { $1 }
@@ -46,7 +56,11 @@ enum ErrorEnvelope: Sendable {
     }
 
     /// The body.
-    func json(_ error: EngineError, _ flavour: Behavior.Flavour, retrySeconds: Int? = nil) -> String {
+    ///
+    /// - Parameter originalStatus: what SageMaker's container answered, of a 424.
+    func json(
+        _ error: EngineError, _ flavour: Behavior.Flavour, retrySeconds: Int? = nil, originalStatus: Int = 500
+    ) -> String {
         let message = JSONText.quoted(error.message)
         switch self {
         case .openai: return Self.openai(error, flavour)
@@ -62,6 +76,13 @@ enum ErrorEnvelope: Sendable {
             return "{\"error\":{\"code\":\(error.status),\"message\":\(message),"
                 + "\"status\":\"\(Self.googleStatus(error.status))\"\(info ?? "")}}"
         case .aws: return JSONText.object(["message": message])
+        case .sageMaker:
+            guard error.status == 424 else { return JSONText.object(["Message": message]) }
+            let original = JSONText.object(["error": message, "error_type": "\"overloaded\""])
+            return JSONText.object([
+                "Message": JSONText.quoted("Received server error (\(originalStatus)) from primary"),
+                "OriginalStatusCode": String(originalStatus), "OriginalMessage": JSONText.quoted(original),
+            ])
         case .tgi:
             return JSONText.object(["error": message, "error_type": JSONText.quoted(Self.tgiType(error.status))])
         case .triton: return JSONText.object(["error": message])

@@ -13,9 +13,7 @@ struct StreamCourse: Sendable, Equatable {
             opens = operation == .chat
             finishesApart = flavour.finishesApart
             hasUsage = asksForUsage && !flavour.usageRidesOnFinish || flavour == .openrouter
-        case .transcriptions, .tgiGenerate, .tritonGenerate, .generateContent, .invocations, .predictions, .speech:
-            opens = false
-            finishesApart = operation != .tgiGenerate && operation != .invocations
+        case .tgiGenerate, .invocations: finishesApart = false
         default: break
         }
     }

@@ -112,7 +112,7 @@ struct OpenAIChatTemplate: AnswerTemplate {
 
     init(_ sheet: AnswerSheet) {
         self.sheet = sheet
-        isChat = sheet.plan.operation == .chat
+        isChat = sheet.plan.operation != .completions
         let object = isChat ? "chat.completion.chunk" : "text_completion"
         let tier = sheet.servedTier.map { ",\"service_tier\":\(JSONText.quoted($0))" } ?? ""
         let id = sheet.behavior.flavour == .tgi ? "" : "\(isChat ? "chatcmpl" : "cmpl")-\(sheet.id)"
@@ -256,7 +256,7 @@ struct OpenAIChatTemplate: AnswerTemplate {
     }
 
     mutating func usage() -> [StreamPiece] {
-        guard behavior.usage != .missing else { return [] }
+        guard behavior.usage != .missing, plan.includeUsage || flavour == .openrouter else { return [] }
         let usage = usage(plan.completionTokens)
         let json = usage.json(in: .lastChunk)
         usageSaid = json

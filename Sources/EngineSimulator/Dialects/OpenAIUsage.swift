@@ -74,7 +74,7 @@ struct OpenAIUsage: Sendable {
             let read = counts.cached > 0 ? ",\"prompt_tokens_details\":{\"cached_tokens\":\(cached)}" : ""
             let thought = ",\"completion_tokens_details\":{\"reasoning_tokens\":\(counts.text(counts.reasoning))}"
             return read + (counts.reasoning > 0 ? thought : "")
-        case .tgi, .sambanova, .together: return ""
+        case .tgi, .lmi, .sambanova, .together: return ""
         }
     }
 

@@ -36,8 +36,14 @@ struct StreamEncoder: Sendable {
     /// The bytes of some pieces.
     mutating func encode(_ pieces: [StreamPiece], flaws: Flaws = []) -> [UInt8] {
         var bytes: [UInt8] = []
-        for piece in pieces { bytes += encode(piece, flaws: flaws) }
-        if framing == .payloadParts { bytes = parts(of: bytes, flaws: flaws) }
+        for piece in pieces {
+            let encoded = encode(piece, flaws: flaws)
+            switch (framing, piece) {
+            case (.payloadParts, .exception): bytes += lastPart() + encoded
+            case (.payloadParts, _): bytes += parts(of: encoded, flaws: flaws)
+            default: bytes += encoded
+            }
+        }
         return gzip?.write(bytes) ?? bytes
     }
 
@@ -45,10 +51,7 @@ struct StreamEncoder: Sendable {
     mutating func finish() -> [UInt8] {
         var bytes: [UInt8] = []
         if framing == .jsonArray { bytes = Array((elements == 0 ? "[]" : "\n]").utf8) }
-        if !held.isEmpty {
-            bytes = Self.part(held[...], spoiled: false)
-            held = []
-        }
+        bytes += lastPart()
         guard var gzip else { return bytes }
         return (bytes.isEmpty ? [] : gzip.write(bytes)) + gzip.finish()
     }
@@ -114,6 +117,12 @@ struct StreamEncoder: Sendable {
         }
         held.removeFirst(start)
         return framed
+    }
+
+    /// What was held back.
+    private mutating func lastPart() -> [UInt8] {
+        defer { held = [] }
+        return held.isEmpty ? [] : Self.part(held[...], spoiled: false)
     }
 
     private static func part(_ bytes: ArraySlice<UInt8>, spoiled: Bool) -> [UInt8] {
