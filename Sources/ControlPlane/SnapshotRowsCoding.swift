@@ -1,4 +1,5 @@
 import Pricing
+import Storage
 
 /// What the snapshot's file holds as JSON: plans and the catalogue, which are few.
 struct SnapshotRowsCoding: Codable {

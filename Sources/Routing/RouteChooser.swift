@@ -29,6 +29,12 @@ public struct RouteOrder: Hashable, Sendable {
     /// Whether no breaker lets anything through: the only place is the best of bad ones, tried even so.
     public var isForced: Bool
 
+    /// An order.
+    public init(places: [Int], isForced: Bool) {
+        self.places = places
+        self.isForced = isForced
+    }
+
     /// No way at all.
     public static let none = RouteOrder(places: [], isForced: false)
 }
