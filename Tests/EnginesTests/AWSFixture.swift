@@ -40,3 +40,20 @@ enum AWSFixture {
             payload: Array(payload.utf8))
     }
 }
+
+extension AWSFixture {
+    static func base64(_ text: String) -> String {
+        let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+        let bytes = Array(text.utf8)
+        var encoded = ""
+        for start in stride(from: 0, to: bytes.count, by: 3) {
+            let group = bytes[start..<min(start + 3, bytes.count)]
+            let padded = Array(group) + [UInt8](repeating: 0, count: 3 - group.count)
+            let bits = padded.reduce(0) { $0 << 8 | Int($1) }
+            for place in 0..<4 {
+                encoded.append(place > group.count ? "=" : digits[bits >> (18 - 6 * place) & 63])
+            }
+        }
+        return encoded
+    }
+}

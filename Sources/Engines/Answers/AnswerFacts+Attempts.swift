@@ -63,6 +63,7 @@ extension AnswerFacts {
     ) {
         if let model { attempt.modelServed = model }
         if kind != .primary { attempt.kind = kind }
+        if let region { attempt.region = region }
         attempt.tierServed = serviceTier.flatMap(OpenAIDialect.tierServed)
         attempt.finishReason = finishReason
         attempt.upstreamID = id

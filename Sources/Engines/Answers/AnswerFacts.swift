@@ -8,6 +8,8 @@ public struct AnswerFacts: Hashable, Sendable {
     public internal(set) var model: String?
     /// The tier that the engine says served it, in its own words.
     public internal(set) var serviceTier: String?
+    /// Where the engine says that it was served, when it was bound to a place; nil when it is silent.
+    public internal(set) var region: String?
     /// The last finish reason.
     public internal(set) var finishReason: String?
     /// Choices that have finished.

@@ -16,6 +16,7 @@ struct AnthropicReader: AnswerReader {
     private var eventsSinceStart: Int64 = 0
     private var tier: String?
     private var isFast = false
+    private var region: String?
     /// Inferences that another start cut short.
     private var cutShort: [InnerInference] = []
 
@@ -27,6 +28,7 @@ struct AnthropicReader: AnswerReader {
     ])
 
     var shape: DocumentShape { AnthropicReader.partShape }
+    var usagePart: Int? { Part.usage.rawValue }
 
     mutating func take(part: Int, value: UnsafeRawBufferPointer, facts: inout AnswerFacts) {
         switch Part(rawValue: part) {
@@ -62,6 +64,11 @@ struct AnthropicReader: AnswerReader {
 
     mutating func read(_ event: StreamedEvent, facts: inout AnswerFacts) -> StreamEvent {
         usageEnd = nil
+        // vLLM ends its messages as it ends its completions.
+        if event.isDone {
+            facts.isTerminated = true
+            return .terminator
+        }
         let message: AnthropicEvent
         do throws(JSONScanError) {
             message = try AnthropicEvent(event.data)
@@ -152,10 +159,12 @@ struct AnthropicReader: AnswerReader {
     private mutating func takeTier(of usage: AnthropicUsage) {
         tier = usage.serviceTier ?? tier
         isFast = isFast || usage.isFast
+        region = usage.region ?? region
     }
 
     private func publish(_ facts: inout AnswerFacts) {
         facts.serviceTier = isFast && (tier == nil || tier == "standard") ? "fast" : tier
+        facts.region = region
         guard var merged = start ?? delta else { return }
         if start != nil, let delta { merged.update(with: delta) }
         facts.usage = merged

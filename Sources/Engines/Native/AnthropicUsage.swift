@@ -14,6 +14,8 @@ struct AnthropicUsage: Sendable {
     private(set) var serviceTier: String?
     /// Whether it was served in fast mode (`speed`), which has a price of its own.
     private(set) var isFast = false
+    /// Where it was served (`inference_geo`), when that was bound to a place, which has a price of its own.
+    private(set) var region: String?
     /// Nil where the object has none.
     private(set) var iterations: [Iteration]?
     /// Just inside the closing brace, counted from the start of `bytes`.
@@ -32,6 +34,9 @@ struct AnthropicUsage: Sendable {
                 serviceTier = try scanner.name(kind, in: bytes)
             } else if key.equals("speed", in: bytes) {
                 isFast = try scanner.name(kind, in: bytes) == "fast"
+            } else if key.equals("inference_geo", in: bytes) {
+                let place = try scanner.name(kind, in: bytes)
+                region = place == "global" || place == "not_available" ? nil : place
             } else if kind == .array, key.equals("iterations", in: bytes) {
                 try readIterations(&scanner, bytes)
             } else {

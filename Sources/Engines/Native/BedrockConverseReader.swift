@@ -51,7 +51,7 @@ struct BedrockConverseReader: AnswerReader {
 
 /// The frames of a Bedrock stream, up to the first that is broken: what comes after it is not to be trusted.
 struct BedrockFrames: Sendable {
-    private var isBroken = false
+    private(set) var isBroken = false
 
     /// The frame, when it is an event; else what is wrong is noted.
     mutating func next(_ bytes: UnsafeRawBufferPointer, _ facts: inout AnswerFacts) -> AWSEventFrame? {
@@ -67,7 +67,7 @@ struct BedrockFrames: Sendable {
             isBroken = true
             facts.unreadCount += 1
             facts.hasError = true
-            facts.error = EngineErrorText(type: "event_stream_\(error)")
+            facts.error = EngineErrorText(type: "broken_event_stream")
             return nil
         }
     }

@@ -122,6 +122,12 @@ struct BedrockInvocationMetrics: Sendable {
         var usage = own ?? EngineUsage()
         if own == nil { usage.rule = .cacheApart }
         usage.totalTokens = nil
+        if let input = inputTokens, let prompt = usage.promptTokens, let cached = usage.cachedTokens,
+            usage.rule == .inclusive, input != prompt, input == prompt &- cached
+        {
+            // The model counts its cache into the prompt, Amazon beside it.
+            usage.rule = .cacheApart
+        }
         usage.promptTokens = inputTokens ?? usage.promptTokens
         usage.completionTokens = outputTokens ?? usage.completionTokens
         usage.cachedTokens = cachedTokens ?? usage.cachedTokens

@@ -25,6 +25,7 @@ struct GeminiReader: AnswerReader {
     ])
 
     var shape: DocumentShape { GeminiReader.partShape }
+    var usagePart: Int? { Part.usageMetadata.rawValue }
 
     mutating func begin(status: Int, headers: any HeaderLookup, facts: inout AnswerFacts) {
         facts.serviceTier = GeminiUsage.tier(named: headers.first("x-gemini-service-tier"))
@@ -55,7 +56,7 @@ struct GeminiReader: AnswerReader {
         usageEnd = nil
         hasCounts = false
         let bytes = event.data
-        if bytes.equals("[DONE]", in: 0..<bytes.count) {
+        if event.isDone {
             facts.isTerminated = true
             return .terminator
         }

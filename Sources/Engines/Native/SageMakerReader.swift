@@ -48,6 +48,7 @@ struct SageMakerReader: AnswerReader {
     }
 
     mutating func finish(facts: inout AnswerFacts) {
+        guard !frames.isBroken else { return }
         parts.finish { inner, form in _ = container.read(inner, form, facts: &facts) }
         facts.unreadCount += parts.takeUnreadCount()
     }
