@@ -168,7 +168,8 @@ import Testing
         ],
         [
             #"{"generation":"Hi","prompt_token_count":9,"generation_token_count":1,"stop_reason":null}"#,
-            #"{"generation":"","prompt_token_count":null,"generation_token_count":28,"stop_reason":"stop",\#(metrics(9, 28))}"#,
+            #"{"generation":"","prompt_token_count":null,"generation_token_count":28,"stop_reason":"stop","#
+                + #"\#(metrics(9, 28))}"#,
         ],
         [
             #"{"outputs":[{"text":"Hi","stop_reason":null}]}"#,

@@ -37,7 +37,9 @@ import Testing
                 data: {"type":"content_block_delta","delta":{"type":"text_delta","text":"a"}}
 
                 event: message_delta
-                data: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":7,"iterations":[{"type":"message","input_tokens":3,"output_tokens":7},{"type":"compaction","input_tokens":3,"output_tokens":7}]}}
+                data: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":\#
+                {"output_tokens":7,"iterations":[{"type":"message","input_tokens":3,"output_tokens":7},\#
+                {"type":"compaction","input_tokens":3,"output_tokens":7}]}}
 
 
                 """#.utf8)
@@ -46,7 +48,9 @@ import Testing
             .geminiGenerate,
             Array(
                 #"""
-                data: {"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":2,"totalTokenCount":5,"promptTokensDetails":[{"modality":"TEXT","tokenCount":3}]}}
+                data: {"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}],\#
+                "usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":2,"totalTokenCount":5,\#
+                "promptTokensDetails":[{"modality":"TEXT","tokenCount":3}]}}
 
 
                 """#.utf8)
@@ -124,7 +128,8 @@ import Testing
             (
                 .messages,
                 #"{"usage":{"input_tokens":\#(count),"output_tokens":\#(count),"cache_creation_input_tokens":1,"#
-                    + #""cache_creation":{"ephemeral_1h_input_tokens":\#(count),"ephemeral_5m_input_tokens":\#(count)},"#
+                    + #""cache_creation":{"ephemeral_1h_input_tokens":\#(count),"#
+                    + #""ephemeral_5m_input_tokens":\#(count)},"#
                     + #""iterations":[{"type":"message","input_tokens":\#(count)},{"input_tokens":\#(count)}]}}"#
             ),
             (

@@ -50,7 +50,8 @@ import Testing
                     model: "claude-sonnet-4-5-20250929", tier: "standard",
                     buckets: TokenBuckets(inputUncached: 12, outputVisible: 29))
             ]),
-        // Top level 2414/3200 = messages 1051 + 1363 / 35 + 3165. The advisor's 2728/874 are another model's, beside it.
+        // Top level 2414/3200 = messages 1051 + 1363 / 35 + 3165. The advisor's 2728/874 are another model's, beside
+        // it.
         anthropic(
             "messages.advisor-iterations.json",
             [
@@ -109,8 +110,8 @@ import Testing
                     model: "claude-sonnet-4-5-20250929", tier: "standard",
                     buckets: TokenBuckets(inputUncached: 12, outputVisible: 30))
             ]),
-        // 20 uncached, 12,000 read, 3,000 written = 1,000 for five minutes + 2,000 for an hour; output 400, of which 250
-        // are thinking: 150 visible. Served in fast mode.
+        // 20 uncached, 12,000 read, 3,000 written = 1,000 for five minutes + 2,000 for an hour; output 400, of which
+        // 250 are thinking: 150 visible. Served in fast mode.
         anthropic(
             "usage.cache-ttl-split.json",
             [

@@ -17,9 +17,11 @@ import Testing
     }
 
     private static let tgi = """
-        data:{"index":1,"token":{"id":5,"text":" Grüße","logprob":-1.5,"special":false},"generated_text":null,"details":null}
+        data:{"index":1,"token":{"id":5,"text":" Grüße","logprob":-1.5,"special":false},\
+        "generated_text":null,"details":null}
 
-        data:{"index":2,"token":{"id":6,"text":" 🌍","logprob":-0.5,"special":false},"generated_text":null,"details":null}
+        data:{"index":2,"token":{"id":6,"text":" 🌍","logprob":-0.5,"special":false},\
+        "generated_text":null,"details":null}
 
         data:{"index":3,"token":{"id":2,"text":"</s>","logprob":-0.1,"special":true},"generated_text":" Grüße 🌍",\
         "details":{"finish_reason":"eos_token","generated_tokens":3,"input_length":19,"seed":null}}

@@ -10,7 +10,8 @@ public enum AWSEventFrameError: Error, Hashable, Sendable {
     case headers
 }
 
-/// One frame of an `application/vnd.amazon.eventstream`, its checksums checked: what it is and where its payload stands.
+/// One frame of an `application/vnd.amazon.eventstream`, its checksums checked: what it is and where its payload
+/// stands.
 struct AWSEventFrame {
     enum MessageType {
         case event

@@ -2,8 +2,8 @@ internal import Metering
 
 /// Reads answers of Anthropic's Messages API, plain and streamed.
 ///
-/// A stream says its usage at the start (`message_start`, the output still a placeholder) and again, cumulative, in each
-/// `message_delta`: the last word on each field counts. A second start with the same id is a repetition; one with
+/// A stream says its usage at the start (`message_start`, the output still a placeholder) and again, cumulative, in
+/// each `message_delta`: the last word on each field counts. A second start with the same id is a repetition; one with
 /// another id was spliced in and begins another inference.
 struct AnthropicReader: AnswerReader {
     private(set) var usageEnd: Int?
@@ -250,8 +250,8 @@ private struct AnthropicEvent {
         }
     }
 
-    /// Of a `message_delta` the stop reason; of a block's delta, whether the model wrote something in it. A signature is
-    /// none of its words.
+    /// Of a `message_delta` the stop reason; of a block's delta, whether the model wrote something in it. A signature
+    /// is none of its words.
     private mutating func readDelta(
         _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer
     ) throws(JSONScanError) {

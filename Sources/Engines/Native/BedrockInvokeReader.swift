@@ -1,8 +1,8 @@
 internal import Metering
 
-/// Reads answers of Bedrock's `invoke` and `invoke-with-response-stream`: the model's own dialect, by its family, around
-/// which Amazon says what it counted (headers of a plain answer, a member of a stream's last chunk). Where the two
-/// differ, Amazon's count is the one that it bills.
+/// Reads answers of Bedrock's `invoke` and `invoke-with-response-stream`: the model's own dialect, by its family,
+/// around which Amazon says what it counted (headers of a plain answer, a member of a stream's last chunk). Where the
+/// two differ, Amazon's count is the one that it bills.
 struct BedrockInvokeReader: AnswerReader {
     private var openAI = OpenAIAnswerReader()
     private var stream = BedrockInvokeStream()

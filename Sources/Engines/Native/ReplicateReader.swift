@@ -3,8 +3,8 @@ internal import Metering
 /// Reads Replicate's predictions, as they are created, polled, cancelled and streamed.
 ///
 /// What a prediction came to stands in its `metrics`, once it has ended: tokens for official language models, time on
-/// the hardware for all. A stream has none of it: ask for the prediction after its end. An answer of 200 or 201 does not
-/// mean that a prediction succeeded; its `status` does.
+/// the hardware for all. A stream has none of it: ask for the prediction after its end. An answer of 200 or 201 does
+/// not mean that a prediction succeeded; its `status` does.
 struct ReplicateReader: AnswerReader {
     private enum Part: Int { case id, model, status, metrics, error }
     private static let partShape = DocumentShape([

@@ -110,9 +110,9 @@ struct TritonReader: AnswerReader {
     }
 }
 
-/// The count of output over a stream. Triton's vLLM backend gives each response the tokens that are new in it; a backend
-/// that repeats all tokens in each response gives the number so far. Text needs tokens, so the number so far grows with
-/// each response that has text: counts that do not are of new tokens, and are added up.
+/// The count of output over a stream. Triton's vLLM backend gives each response the tokens that are new in it; a
+/// backend that repeats all tokens in each response gives the number so far. Text needs tokens, so the number so far
+/// grows with each response that has text: counts that do not are of new tokens, and are added up.
 struct TritonOutputCount: Sendable {
     private var sum: Int64 = 0
     private var last: Int64 = 0
