@@ -20,8 +20,8 @@ public enum PercentEncoding {
 }
 
 extension PercentEncoding {
-    /// The UTF-8 bytes of `text` with all but the unreserved characters (letters, digits, `-`, `.`, `_`, `~`) escaped in
-    /// uppercase: fit for one segment of a path, or one name or value of a query. What `kept` names stays, too.
+    /// The UTF-8 bytes of `text` with all but the unreserved characters (letters, digits, `-`, `.`, `_`, `~`) escaped
+    /// in uppercase: fit for one segment of a path, or one name or value of a query. What `kept` names stays, too.
     public static func encoded(_ text: some StringProtocol, leaving kept: String = "") -> String {
         let digits: StaticString = "0123456789ABCDEF"
         var bytes: [UInt8] = []

@@ -170,6 +170,31 @@ import Testing
         }
     }
 
+    @Test func `a declined try without a model is of the one that the answer says declined`() {
+        let facts = NativeFixture.read(
+            #"{"model":"claude-b","content":[{"type":"fallback","from":{"model":"claude-a"},"to":{"model":"claude-b"}},"#
+                + #"{"type":"text","text":"Hi"}],"usage":{"input_tokens":20,"output_tokens":5,"iterations":["#
+                + #"{"type":"message","input_tokens":18,"output_tokens":0},"#
+                + #"{"type":"fallback_message","model":"claude-b","input_tokens":20,"output_tokens":5}]}}"#, Self.plain)
+        let attempts = NativeFixture.attempts(facts, .messages)
+        #expect(attempts.map(\.modelServed) == ["claude-b", "claude-a"])
+        #expect(attempts.map(\.kind) == [.fallback, .primary])
+        #expect(attempts.map(\.buckets.inputTotal) == [20, 18])
+    }
+
+    @Test func `a stream cut after another model took over is that model's`() {
+        let facts = NativeFixture.read(
+            Self.start("msg_1", usage: #"{"input_tokens":18,"output_tokens":1}"#)
+                + Self.event(
+                    "content_block_start",
+                    #""content_block":{"type":"fallback","from":{"model":"claude-a"},"to":{"model":"claude-b"}}"#)
+                + Self.text("a") + Self.text("b"), Self.streamed)
+        let attempts = NativeFixture.attempts(facts, .messages, isCut: true)
+        #expect(attempts.map(\.modelServed) == ["claude-b"])
+        #expect(attempts.map(\.kind) == [.fallback])
+        #expect(attempts.map(\.buckets) == [TokenBuckets(inputUncached: 18, outputVisible: 2)])
+    }
+
     @Test func `only what the model wrote is content`() {
         let block = #""index":0,"content_block":"#
         let events = [

@@ -194,4 +194,27 @@ import Testing
         #expect(facts.isTerminated)
         #expect(facts.unreadCount == 0)
     }
+
+    @Test func `a prediction that was only begun is asked for again, and settled by its end`() throws {
+        let request = NativeFixture.request(.replicatePredictions)
+        var facts = NativeFixture.read(Self.prediction("starting", "{}"), Self.predictions)
+        let target = try #require(facts.settlementTarget(of: request, at: NativeFixture.backend))
+        #expect(target == UpstreamTarget(method: "GET", path: "/v1/predictions/p1"))
+        facts.settle(
+            with: NativeFixture.read(
+                Self.prediction("succeeded", #"{"predict_time":0.5,"input_token_count":4,"output_token_count":6}"#),
+                Self.predictions))
+        #expect(facts.settlementTarget(of: request, at: NativeFixture.backend) == nil)
+        let attempt = try Self.attempt(facts, .replicatePredictions)
+        #expect(attempt.buckets == TokenBuckets(inputUncached: 4, outputVisible: 6))
+        #expect(attempt.units.computeMilliseconds == 500)
+        #expect(attempt.finishReason == "succeeded")
+    }
+
+    @Test func `an id that is no id is not asked for`() {
+        let facts = NativeFixture.read(
+            #"{"id":"../../account?x=1","status":"starting"}"#, NativeFixture.Answer(surface: .replicatePredictions))
+        #expect(
+            facts.settlementTarget(of: NativeFixture.request(.replicatePredictions), at: NativeFixture.backend) == nil)
+    }
 }

@@ -13,6 +13,9 @@ struct AnthropicReader: AnswerReader {
     private var delta: EngineUsage?
     private var iterations: (found: [AnthropicUsage.Iteration], said: EngineUsage)?
     private var startedModel: String?
+    /// The model that declined, and the one that takes over from it, as a block between their words says.
+    private var declinedModel: String?
+    private var fallbackModel: String?
     private var eventsSinceStart: Int64 = 0
     private var tier: String?
     private var isFast = false
@@ -20,10 +23,11 @@ struct AnthropicReader: AnswerReader {
     /// Inferences that another start cut short.
     private var cutShort: [InnerInference] = []
 
-    private enum Part: Int { case id, model, stopReason, usage, error }
+    private enum Part: Int { case id, model, stopReason, usage, declinedModel, error }
     private static let partShape = DocumentShape([
         .value("id"), .value("model"), .value("stop_reason"),
-        .value("usage", bytesMax: DocumentShape.usageBytesMax), .value("error", bytesMax: 8192),
+        .value("usage", bytesMax: DocumentShape.usageBytesMax), .value("content.from.model"),
+        .value("error", bytesMax: 8192),
         .text("content.text"), .text("content.thinking"),
     ])
 
@@ -38,11 +42,12 @@ struct AnthropicReader: AnswerReader {
             facts.model = startedModel
         case .stopReason: take(stopReason: NativeValue.name(value), &facts)
         case .usage: takeUsage(value, &facts)
+        case .declinedModel: declinedModel = declinedModel ?? NativeValue.name(value)
         case .error: facts.takeError(value)
         case nil: break
         }
         // The model may come after the usage.
-        if part <= Part.usage.rawValue { publish(&facts) }
+        if part != Part.error.rawValue { publish(&facts) }
     }
 
     private mutating func takeUsage(_ value: UnsafeRawBufferPointer, _ facts: inout AnswerFacts) {
@@ -90,7 +95,11 @@ struct AnthropicReader: AnswerReader {
         case .messageStop:
             facts.isTerminated = true
             return .terminator
-        case .other: break
+        case .other:
+            if let model = message.fallbackModel {
+                fallbackModel = model
+                publish(&facts)
+            }
         }
         guard message.hasContent else { return .other }
         facts.contentEvents += 1
@@ -131,6 +140,8 @@ struct AnthropicReader: AnswerReader {
         delta = nil
         iterations = nil
         startedModel = nil
+        fallbackModel = nil
+        facts.kind = .primary
         eventsSinceStart = 0
         facts.id = nil
         facts.model = nil
@@ -169,7 +180,13 @@ struct AnthropicReader: AnswerReader {
         if start != nil, let delta { merged.update(with: delta) }
         facts.usage = merged
         facts.inferences = cutShort
-        guard let iterations else { return }
+        guard let iterations else {
+            // Cut before its last usage, the answer is still the work of the model that took over.
+            guard let fallbackModel else { return }
+            facts.kind = .fallback
+            facts.model = fallbackModel
+            return
+        }
         let inferences = AnthropicInferences(iterations.found, said: iterations.said, merged: merged)
         facts.usage = inferences.main
         facts.kind = inferences.kind
@@ -177,109 +194,8 @@ struct AnthropicReader: AnswerReader {
         facts.inferences += inferences.inner.map { inner in
             var inner = inner
             // A step without a model is of the one that the answer began with.
-            inner.model = inner.model ?? startedModel
+            inner.model = inner.model ?? (inner.kind == .primary ? declinedModel : nil) ?? startedModel
             return inner
-        }
-    }
-}
-
-/// One event of the stream.
-private struct AnthropicEvent {
-    enum EventType { case messageStart, messageDelta, messageStop, other }
-
-    private(set) var type = EventType.other
-    private(set) var isError = false
-    private(set) var id: String?
-    private(set) var model: String?
-    private(set) var stopReason: String?
-    private(set) var usage: AnthropicUsage?
-    private(set) var hasContent = false
-    /// Where the error object stands.
-    private(set) var error: Range<Int>?
-
-    init(_ bytes: UnsafeRawBufferPointer) throws(JSONScanError) {
-        var scanner = JSONScanner(bytes)
-        try scanner.beginObject()
-        while let key = try scanner.nextKey() {
-            let kind = try scanner.kind()
-            if kind == .string, key.equals("type", in: bytes) {
-                take(type: try scanner.string(), bytes)
-            } else if kind == .object, key.equals("message", in: bytes) {
-                try readMessage(&scanner, bytes)
-            } else if kind == .object, key.equals("usage", in: bytes) {
-                usage = try AnthropicUsage(scanner: &scanner, bytes: bytes)
-            } else if kind == .object, key.equals("delta", in: bytes) {
-                try readDelta(&scanner, bytes)
-            } else if kind == .object, key.equals("content_block", in: bytes) {
-                try readBlock(&scanner, bytes)
-            } else if kind == .object || kind == .string, key.equals("error", in: bytes) {
-                error = try scanner.skip()
-            } else {
-                try scanner.skip()
-            }
-        }
-        try scanner.end()
-    }
-
-    private mutating func take(type text: JSONText, _ bytes: UnsafeRawBufferPointer) {
-        if text.equals("message_start", in: bytes) {
-            type = .messageStart
-        } else if text.equals("message_delta", in: bytes) {
-            type = .messageDelta
-        } else if text.equals("message_stop", in: bytes) {
-            type = .messageStop
-        } else if text.equals("error", in: bytes) {
-            isError = true
-        }
-    }
-
-    private mutating func readMessage(
-        _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer
-    ) throws(JSONScanError) {
-        try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
-            if key.equals("id", in: bytes) {
-                id = try scanner.name(kind, in: bytes)
-            } else if key.equals("model", in: bytes) {
-                model = try scanner.name(kind, in: bytes)
-            } else if kind == .object, key.equals("usage", in: bytes) {
-                usage = try AnthropicUsage(scanner: &scanner, bytes: bytes)
-            } else {
-                return false
-            }
-            return true
-        }
-    }
-
-    /// Of a `message_delta` the stop reason; of a block's delta, whether the model wrote something in it. A signature
-    /// is none of its words.
-    private mutating func readDelta(
-        _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer
-    ) throws(JSONScanError) {
-        try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
-            if key.equals("stop_reason", in: bytes) {
-                stopReason = try scanner.name(kind, in: bytes)
-            } else if key.equals("text", in: bytes) || key.equals("thinking", in: bytes)
-                || key.equals("partial_json", in: bytes) || key.equals("content", in: bytes)
-            {
-                if try scanner.isSomething(kind) { hasContent = true }
-            } else {
-                return false
-            }
-            return true
-        }
-    }
-
-    /// A block that begins with text, or with a call, which has a name already.
-    private mutating func readBlock(
-        _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer
-    ) throws(JSONScanError) {
-        try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
-            guard
-                key.equals("text", in: bytes) || key.equals("thinking", in: bytes) || key.equals("data", in: bytes)
-                    || key.equals("name", in: bytes)
-            else { return false }
-            if try scanner.isSomething(kind) { hasContent = true }
-            return true
         }
     }
 }

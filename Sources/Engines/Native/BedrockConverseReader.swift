@@ -4,7 +4,7 @@ internal import Metering
 ///
 /// The stream's last event is `metadata`, with the usage; errors after the answer began come as exception frames.
 struct BedrockConverseReader: AnswerReader {
-    private var frames = BedrockFrames()
+    private var frames = AWSEventFrames()
 
     private enum Part: Int { case usage, latency, stopReason, tier }
     private static let partShape = DocumentShape([
@@ -45,30 +45,6 @@ struct BedrockConverseReader: AnswerReader {
         } catch {
             facts.unreadCount += 1
             return .other
-        }
-    }
-}
-
-/// The frames of a Bedrock stream, up to the first that is broken: what comes after it is not to be trusted.
-struct BedrockFrames: Sendable {
-    private(set) var isBroken = false
-
-    /// The frame, when it is an event; else what is wrong is noted.
-    mutating func next(_ bytes: UnsafeRawBufferPointer, _ facts: inout AnswerFacts) -> AWSEventFrame? {
-        guard !isBroken else { return nil }
-        do throws(AWSEventFrameError) {
-            let frame = try AWSEventFrame(bytes)
-            guard frame.messageType == .event else {
-                facts.takeException(frame, bytes)
-                return nil
-            }
-            return frame
-        } catch {
-            isBroken = true
-            facts.unreadCount += 1
-            facts.hasError = true
-            facts.error = EngineErrorText(type: "broken_event_stream")
-            return nil
         }
     }
 }

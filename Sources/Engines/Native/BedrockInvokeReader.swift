@@ -6,7 +6,7 @@ internal import Metering
 struct BedrockInvokeReader: AnswerReader {
     private var openAI = OpenAIAnswerReader()
     private var stream = BedrockInvokeStream()
-    private var frames = BedrockFrames()
+    private var frames = AWSEventFrames()
     private var metrics: BedrockInvocationMetrics?
     private var counts = BedrockFamilyCounts()
     private var own: EngineUsage?

@@ -8,7 +8,7 @@ internal import Metering
 struct SageMakerReader: AnswerReader {
     private var openAI = OpenAIAnswerReader()
     private var counts = TGICounts()
-    private var frames = BedrockFrames()
+    private var frames = AWSEventFrames()
     private var parts = SageMakerParts()
     private var container: SageMakerContainer
 
