@@ -172,7 +172,8 @@ import Testing
 
     @Test func `a declined try without a model is of the one that the answer says declined`() {
         let facts = NativeFixture.read(
-            #"{"model":"claude-b","content":[{"type":"fallback","from":{"model":"claude-a"},"to":{"model":"claude-b"}},"#
+            #"{"model":"claude-b","content":["#
+                + #"{"type":"fallback","from":{"model":"claude-a"},"to":{"model":"claude-b"}},"#
                 + #"{"type":"text","text":"Hi"}],"usage":{"input_tokens":20,"output_tokens":5,"iterations":["#
                 + #"{"type":"message","input_tokens":18,"output_tokens":0},"#
                 + #"{"type":"fallback_message","model":"claude-b","input_tokens":20,"output_tokens":5}]}}"#, Self.plain)

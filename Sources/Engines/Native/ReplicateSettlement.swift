@@ -1,7 +1,7 @@
-public import Metering
+internal import Metering
 
-/// A prediction that was created is not yet made: what it comes to stands in it once it has ended. Whoever created it is
-/// billed for it, whether the client asks again, follows its stream, or never comes back.
+/// A prediction that was created is not yet made: what it comes to stands in it once it has ended. Whoever created it
+/// is billed for it, whether the client asks again, follows its stream, or never comes back.
 extension AnswerFacts {
     /// Where to ask what the answer came to, off the request's path and until it says: nil when the answer said it
     /// itself, or when there is nothing to ask for.
