@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo dev test test-long lint format bench bench-gateway clean
+.PHONY: help setup build demo dev test test-long fuzz lint format bench bench-gateway clean
 
 # The engine that demo and dev stand in front of: `simulator`, `vllm` (demo only) or the URL of yours.
 ENGINE ?= simulator
@@ -30,12 +30,16 @@ run-tests = swift test --skip-build --disable-xctest --experimental-maximum-para
 test: build ## all tests, a few minutes after the build; leaves nothing running
 	@scripts/leaving-nothing-running $(run-tests) --skip EndToEndTests
 	@scripts/leaving-nothing-running $(run-tests) --filter EndToEndTests
+	@scripts/fuzz --seconds 20
 
 test-long: build ## the kill tests a hundred times and the property tests with many more seeds; hours
 	@TOLLGATE_SEEDS=$${TOLLGATE_SEEDS:-20000} \
 	    scripts/leaving-nothing-running $(run-tests) --skip EndToEndTests
 	@TOLLGATE_KILL_ROUNDS=$${TOLLGATE_KILL_ROUNDS:-100} \
 	    scripts/leaving-nothing-running $(run-tests) --filter EndToEndTests
+
+fuzz: setup ## every parser for ten minutes each, going on from what was found before
+	@scripts/fuzz --seconds 600
 
 lint: ## formatting, the image, scripts, compose file; changes nothing
 	@scripts/setup-machine --lint
@@ -44,6 +48,7 @@ lint: ## formatting, the image, scripts, compose file; changes nothing
 format: ## rewrite Swift sources the way lint and ArchitectureTests want them
 	@python3 scripts/wrap-comments.py Sources Tests
 	swift format --in-place --parallel --recursive --configuration .swift-format Sources Tests Package.swift \
+	    Fuzzing/Package.swift Fuzzing/Sources/fuzz \
 	    $(wildcard Benchmarks)
 
 bench: bench-gateway ## every benchmark, release build
@@ -54,4 +59,4 @@ bench-gateway: ## CPU per request beside nginx; the last line is `ratio X.XX`
 	@python3 Benchmarks/bench_gateway.py --out docs/performance.md
 
 clean: ## remove what building, demo and tests made
-	rm -rf .build .tollgate Benchmarks/.build
+	rm -rf .build .build-fuzz .tollgate Benchmarks/.build

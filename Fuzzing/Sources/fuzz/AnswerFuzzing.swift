@@ -1,5 +1,5 @@
-import Identity
 import Engines
+import Identity
 import Metering
 
 /// An answer gives the same facts for any way of cutting it, and its attempts can be made out whatever it says.

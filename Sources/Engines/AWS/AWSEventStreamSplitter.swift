@@ -66,6 +66,14 @@ struct AWSPrelude: Sendable {
         count += 1
     }
 
+    /// Whether `frame` begins with a prelude that can be trusted.
+    static func isValid(in frame: UnsafeRawBufferPointer) -> Bool {
+        guard frame.count >= byteCount else { return false }
+        var prelude = AWSPrelude()
+        for byte in frame.prefix(byteCount) { prelude.add(byte) }
+        return prelude.isValid
+    }
+
     var isWhole: Bool { count == AWSPrelude.byteCount }
     var frameBytes: Int { Int(lengths >> 32) }
     var headerBytes: Int { Int(lengths & 0xFFFF_FFFF) }

@@ -37,6 +37,7 @@ public struct AnswerMeter: Sendable {
     /// Reads events outside the OpenAI family.
     private var native: (any AnswerReader)?
     private var nativeFacts = AnswerFacts()
+    private var isFramingBroken = false
 
     /// A meter for the answer that began with this head. `upstreamModel` is what the backend was asked for; nil where
     /// nobody knows.
@@ -92,6 +93,9 @@ public struct AnswerMeter: Sendable {
                 bytes: bytes, name: nil, data: bytes.part(element), dataOffset: element.lowerBound)
             return native?.read(event, facts: &nativeFacts) ?? .other
         case .awsEventStream, .plain:
+            // Behind a frame whose length is not to be trusted nothing has a meaning, however it is cut.
+            guard !isFramingBroken else { return .other }
+            isFramingBroken = framing == .awsEventStream && !AWSPrelude.isValid(in: bytes)
             let event = StreamedEvent(bytes: bytes, name: nil, data: bytes, dataOffset: 0)
             return native?.read(event, facts: &nativeFacts) ?? .other
         }
