@@ -73,7 +73,8 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Accounts", "CZlib", "Engines", "HTTP1", "Identity", "Metering", "Routing", "Telemetry", "UsageJournal",
+                "Accounts", "CZlib", "Engines", "HTTP1", "Identity", "Metering", "Pricing", "Routing", "Telemetry",
+                "UsageJournal",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

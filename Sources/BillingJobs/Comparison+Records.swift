@@ -127,14 +127,14 @@ private struct RecordSums {
     func compareUsage(with rows: [RollupRow], _ check: inout ReconciliationCheck) {
         compare(usage, with: rows, &check)
         for numbers in usage.values {
-            check.add(.count("tokens billed"), left: numbers[1])
+            check.add(.count("units billed"), left: numbers[1])
             check.add(.money(account.currency.code), left: numbers[2])
-            check.add(.count("tokens waived"), left: numbers[3])
+            check.add(.count("units waived"), left: numbers[3])
         }
         for row in rows {
-            check.add(.count("tokens billed"), right: row.numbers[1])
+            check.add(.count("units billed"), right: row.numbers[1])
             check.add(.money(account.currency.code), right: row.numbers[2])
-            check.add(.count("tokens waived"), right: row.numbers[3])
+            check.add(.count("units waived"), right: row.numbers[3])
         }
     }
 
@@ -182,7 +182,8 @@ private struct RatedAgain {
         }
         self.version = version
         guard version.currency == currency,
-            let rated = try? Rating.rate(attempt, tierRequested: request.tierRequested, version: version),
+            let rated = try? Rating.rate(
+                attempt, surface: request.surface, tierRequested: request.tierRequested, version: version),
             let total = try? rated.total()
         else {
             rating = .suspended

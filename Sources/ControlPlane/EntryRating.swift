@@ -16,29 +16,44 @@ struct EntryRating {
         let account = book.account(request.accountID)
         let calendar = account?.calendar ?? Self.utc
         let accepted = request.acceptedAt
-        let delivered = entry.attempts.last { $0.isDelivered }
+        let pricing = Result { () throws(Unpriced) in try version(for: request) }
         return IngestRequest(
-            request: request,
-            tier: ServiceTier.billable(served: delivered?.tierServed, requested: request.tierRequested),
-            attempts: entry.attempts.map { rate($0, of: request, currency: account?.currency ?? .usd) },
+            request: request, tier: tier(of: entry, version: try? pricing.get()),
+            attempts: entry.attempts.map { rate($0, of: request, by: pricing, currency: account?.currency ?? .usd) },
             periodStart: calendar?.period(containing: accepted).start ?? accepted,
             hourStart: calendar?.hourStart(of: accepted) ?? accepted, mark: mark)
     }
 
-    private func rate(_ attempt: AttemptRecord, of request: RequestRecord, currency: Currency) -> IngestAttempt {
-        let tier = ServiceTier.billable(served: attempt.tierServed, requested: request.tierRequested)
+    /// The tier that promises go by: that of the inference that is the client's answer.
+    private func tier(of entry: UsageEntry, version: PlanVersion?) -> String {
+        billedTier(of: entry.answer, requested: entry.request.tierRequested, version: version)
+    }
+
+    private func billedTier(of attempt: AttemptRecord?, requested: String, version: PlanVersion?) -> String {
+        guard let attempt, let version else {
+            return ServiceTier.billable(served: attempt?.tierServed, requested: requested)
+        }
+        return version.billedTier(of: attempt, requested: requested)
+    }
+
+    private func rate(
+        _ attempt: AttemptRecord, of request: RequestRecord, by pricing: Result<PlanVersion, Unpriced>,
+        currency: Currency
+    ) -> IngestAttempt {
         var result = IngestAttempt(
-            record: attempt, rating: .notBillable, plan: nil, planVersion: nil, tier: tier, amount: .zero(currency),
-            lines: [])
+            record: attempt, rating: .notBillable, plan: nil, planVersion: nil,
+            tier: billedTier(of: attempt, requested: request.tierRequested, version: try? pricing.get()),
+            amount: .zero(currency), lines: [])
         guard attempt.isDelivered else { return result }
         do {
-            let version = try version(for: request)
+            let version = try pricing.get()
             result.plan = version.planID
             result.planVersion = version.version
             guard version.currency == currency else {
                 throw Unpriced(reason: "currency_mismatch", detail: "the plan is in \(version.currency)")
             }
-            let rated = try Rating.rate(attempt, tierRequested: request.tierRequested, version: version)
+            let rated = try Rating.rate(
+                attempt, surface: request.surface, tierRequested: request.tierRequested, version: version)
             result.amount = try rated.total()
             result.rating = rated.waiver == nil ? .rated : .waived
             result.lines = rated.charges.map {

@@ -1,7 +1,7 @@
 public import Accounts
 public import Engines
 import Identity
-import Pricing
+public import Pricing
 import Storage
 
 /// What a gateway is supplied with: everything it needs to admit and route, of one moment.
@@ -10,12 +10,15 @@ public struct SuppliedSnapshot: Sendable {
     public let change: Int64
     public let keys: KeyDirectory
     public let catalogue: ModelCatalogue
+    /// Every published version of every plan.
+    public let prices: PriceSnapshot
 
     /// A snapshot of change `change`.
-    public init(change: Int64, keys: KeyDirectory, catalogue: ModelCatalogue) {
+    public init(change: Int64, keys: KeyDirectory, catalogue: ModelCatalogue, prices: PriceSnapshot) {
         self.change = change
         self.keys = keys
         self.catalogue = catalogue
+        self.prices = prices
     }
 }
 
@@ -56,7 +59,9 @@ struct SnapshotState: Sendable {
             sweptAt = now
         }
         boundaries.removeAll(upTo: now.milliseconds)
-        return SuppliedSnapshot(change: mark.number, keys: KeyDirectory(table: keys, at: now), catalogue: catalogue)
+        return SuppliedSnapshot(
+            change: mark.number, keys: KeyDirectory(table: keys, at: now), catalogue: catalogue,
+            prices: PriceSnapshot(histories: histories))
     }
 
     /// The state is now that of this change.

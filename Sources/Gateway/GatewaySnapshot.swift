@@ -1,5 +1,6 @@
 public import Accounts
 public import Engines
+public import Pricing
 internal import Synchronization
 
 /// Everything the gateway knows about keys and models at one moment. Immutable; a change brings a new one.
@@ -8,12 +9,17 @@ public struct GatewaySnapshot: Sendable {
     public let change: Int64
     public let keys: KeyDirectory
     public let catalogue: ModelCatalogue
+    /// What requests cost, to tell clients; empty where nobody is told.
+    public let prices: PriceSnapshot
 
     /// The state after change number `change`.
-    public init(change: Int64, keys: KeyDirectory, catalogue: ModelCatalogue) {
+    public init(
+        change: Int64, keys: KeyDirectory, catalogue: ModelCatalogue, prices: PriceSnapshot = PriceSnapshot()
+    ) {
         self.change = change
         self.keys = keys
         self.catalogue = catalogue
+        self.prices = prices
     }
 }
 

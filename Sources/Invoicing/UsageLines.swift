@@ -63,9 +63,25 @@ extension Meter {
     var words: String {
         switch self {
         case .inputTokens: "input tokens"
+        case .inputAudioTokens: "audio input tokens"
+        case .inputImageTokens: "image input tokens"
+        case .inputVideoTokens: "video input tokens"
         case .cacheReadTokens: "cached input tokens"
+        case .cacheReadAudioTokens: "cached audio input tokens"
+        case .cacheReadImageTokens: "cached image input tokens"
+        case .cacheReadVideoTokens: "cached video input tokens"
         case .cacheWriteTokens: "input tokens written to cache"
+        case .cacheWriteHourTokens: "input tokens written to cache for an hour"
+        case .cacheWriteLongTokens: "input tokens written to cache for 12 hours or longer"
         case .outputTokens: "output tokens"
+        case .outputAudioTokens: "audio output tokens"
+        case .outputImageTokens: "image output tokens"
+        case .reasoningTokens: "reasoning tokens"
+        case .images: "images"
+        case .audioMilliseconds: "milliseconds of audio"
+        case .characters: "characters"
+        case .searches: "searches"
+        case .computeMilliseconds: "milliseconds of compute time"
         }
     }
 }

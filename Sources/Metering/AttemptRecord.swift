@@ -93,6 +93,13 @@ public struct AttemptRecord: Hashable, Sendable {
     }
 }
 
+extension AttemptRecord {
+    /// The quantity of one meter, tokens or another unit.
+    public func quantity(of meter: Meter) -> Int64 {
+        meter.isUnit ? units.quantity(of: meter) : buckets.quantity(of: meter)
+    }
+}
+
 /// A request and its attempts, as one journal entry holds them.
 public struct UsageEntry: Hashable, Sendable {
     public var request: RequestRecord
@@ -105,6 +112,13 @@ public struct UsageEntry: Hashable, Sendable {
     public init(request: RequestRecord, attempts: [AttemptRecord]) {
         self.request = request
         self.attempts = attempts
+    }
+
+    /// The inference that is the client's answer: the last one delivered, summaries, advice and parts of compound systems
+    /// apart. Its tier is the request's. Nil where nothing was delivered.
+    public var answer: AttemptRecord? {
+        attempts.last { $0.isDelivered && ($0.kind == .primary || $0.kind == .fallback) }
+            ?? attempts.last { $0.isDelivered }
     }
 }
 

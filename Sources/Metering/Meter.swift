@@ -1,25 +1,77 @@
-/// What a price is for. The disjoint token buckets of a record map onto these.
+/// What a price is for. Each token bucket and each unit of a record has a meter of its own.
+///
+/// The order of the cases is that in which invoices list meters.
 public enum Meter: String, CaseIterable, Hashable, Sendable {
-    /// Input that no cache served and that was not written to one.
+    /// Input that no cache served and that was not written to one: text, and all whose kind the engine did not say.
     case inputTokens = "input_tokens"
-    /// Input that the engine found in its prompt cache.
+    /// Sound among it.
+    case inputAudioTokens = "input_audio_tokens"
+    /// Pictures among it.
+    case inputImageTokens = "input_image_tokens"
+    /// Moving pictures among it.
+    case inputVideoTokens = "input_video_tokens"
+    /// Input that the engine found in its prompt cache: text, and all whose kind the engine did not say.
     case cacheReadTokens = "cache_read_tokens"
-    /// Input that the engine wrote to its prompt cache, of any lifetime.
+    /// Sound found in the cache.
+    case cacheReadAudioTokens = "cache_read_audio_tokens"
+    /// Pictures found in the cache.
+    case cacheReadImageTokens = "cache_read_image_tokens"
+    /// Moving pictures found in the cache.
+    case cacheReadVideoTokens = "cache_read_video_tokens"
+    /// Input that the engine wrote to its prompt cache, for five minutes or a lifetime not said.
     case cacheWriteTokens = "cache_write_tokens"
-    /// Output, visible and reasoning together.
+    /// The same for an hour.
+    case cacheWriteHourTokens = "cache_write_1h_tokens"
+    /// The same for twelve hours or longer.
+    case cacheWriteLongTokens = "cache_write_long_tokens"
+    /// Output that the client sees: text, and all whose kind the engine did not say.
     case outputTokens = "output_tokens"
+    /// Sound among the output.
+    case outputAudioTokens = "output_audio_tokens"
+    /// Pictures among the output.
+    case outputImageTokens = "output_image_tokens"
+    /// Output spent on reasoning.
+    case reasoningTokens = "reasoning_tokens"
+    /// Pictures made.
+    case images
+    /// Sound listened to or made.
+    case audioMilliseconds = "audio_milliseconds"
+    /// Characters read out.
+    case characters
+    /// Searches, as engines that rank documents count them.
+    case searches
+    /// Time on the engine's hardware.
+    case computeMilliseconds = "compute_milliseconds"
+
+    /// Whether it counts something other than tokens.
+    public var isUnit: Bool {
+        switch self {
+        case .images, .audioMilliseconds, .characters, .searches, .computeMilliseconds: true
+        default: false
+        }
+    }
+
+    /// The meter whose price counts where a plan names none for this one. Nil for those that have a price or none: plain
+    /// input, plain output and all units.
+    public var parent: Meter? {
+        switch self {
+        case .inputAudioTokens, .inputImageTokens, .inputVideoTokens, .cacheReadTokens, .cacheWriteTokens:
+            .inputTokens
+        case .cacheReadAudioTokens, .cacheReadImageTokens, .cacheReadVideoTokens: .cacheReadTokens
+        case .cacheWriteHourTokens, .cacheWriteLongTokens: .cacheWriteTokens
+        case .outputAudioTokens, .outputImageTokens, .reasoningTokens: .outputTokens
+        case .inputTokens, .outputTokens, .images, .audioMilliseconds, .characters, .searches, .computeMilliseconds:
+            nil
+        }
+    }
+
+    /// Its place in the order of the cases, from 0.
+    public var order: Int { Meter.orders[self] ?? Meter.allCases.count }
+
+    private static let orders = Dictionary(
+        uniqueKeysWithValues: Meter.allCases.enumerated().map { ($0.element, $0.offset) })
 }
 
 extension Meter: Comparable {
-    /// The order in which invoices list meters: that of the cases.
     public static func < (left: Meter, right: Meter) -> Bool { left.order < right.order }
-
-    private var order: Int {
-        switch self {
-        case .inputTokens: 0
-        case .cacheReadTokens: 1
-        case .cacheWriteTokens: 2
-        case .outputTokens: 3
-        }
-    }
 }

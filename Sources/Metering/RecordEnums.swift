@@ -67,6 +67,18 @@ public enum Surface: String, CaseIterable, Hashable, Sendable {
     }
 }
 
+extension Surface {
+    /// Whether an inference of this kind costs anything here. Counting a prompt, and handing in, looking after and
+    /// fetching batches cost nothing; the lines of a batch do.
+    public func bills(_ kind: InferenceKind) -> Bool {
+        switch operation {
+        case .countTokens: false
+        case .batch: kind == .batchItem
+        default: true
+        }
+    }
+}
+
 /// What an attempt was for. One answer may hold several inferences, each with a price of its own.
 public enum InferenceKind: String, CaseIterable, Hashable, Sendable {
     /// The answer itself, or a try at it.

@@ -60,15 +60,30 @@ public struct TokenBuckets: Hashable, Sendable {
         self.outputReasoning = outputReasoning
     }
 
-    /// The quantity of one meter. Saturates instead of overflowing: a record that large is refused as contradictory.
+    /// The quantity of one meter; zero for those that do not count tokens.
     public func quantity(of meter: Meter) -> Int64 {
         switch meter {
         case .inputTokens: inputUncached
+        case .inputAudioTokens: inputAudio
+        case .inputImageTokens: inputImage
+        case .inputVideoTokens: inputVideo
         case .cacheReadTokens: cacheRead
-        case .cacheWriteTokens: saturatingSum(cacheWriteFiveMinutes, cacheWriteHour, cacheWriteLong)
-        case .outputTokens: saturatingSum(outputVisible, outputReasoning)
+        case .cacheReadAudioTokens: cacheReadAudio
+        case .cacheReadImageTokens: cacheReadImage
+        case .cacheReadVideoTokens: cacheReadVideo
+        case .cacheWriteTokens: cacheWriteFiveMinutes
+        case .cacheWriteHourTokens: cacheWriteHour
+        case .cacheWriteLongTokens: cacheWriteLong
+        case .outputTokens: outputVisible
+        case .outputAudioTokens: outputAudio
+        case .outputImageTokens: outputImage
+        case .reasoningTokens: outputReasoning
+        case .images, .audioMilliseconds, .characters, .searches, .computeMilliseconds: 0
         }
     }
+
+    /// All input written to a cache, whatever for how long. Saturates instead of overflowing.
+    public var cacheWriteTotal: Int64 { saturatingSum(cacheWriteFiveMinutes, cacheWriteHour, cacheWriteLong) }
 
     /// All input, cached or not (OpenTelemetry's `gen_ai.usage.input_tokens`).
     public var inputTotal: Int64 {
@@ -84,11 +99,13 @@ public struct TokenBuckets: Hashable, Sendable {
 
     /// Every bucket lies between zero and a trillion; anything else contradicts itself and goes to suspense.
     public var isPlausible: Bool {
-        [
+        let all: [15 of Int64] = [
             inputUncached, inputAudio, inputImage, inputVideo, cacheRead, cacheReadAudio, cacheReadImage,
             cacheReadVideo, cacheWriteFiveMinutes, cacheWriteHour, cacheWriteLong, outputVisible, outputAudio,
             outputImage, outputReasoning,
-        ].allSatisfy { (0...TokenBuckets.bucketMax).contains($0) }
+        ]
+        for index in all.indices where !(0...TokenBuckets.bucketMax).contains(all[index]) { return false }
+        return true
     }
 
     /// The most tokens that one bucket of one record can hold.

@@ -26,6 +26,18 @@ public struct UsageUnits: Hashable, Sendable {
     /// Whether there is anything.
     public var isEmpty: Bool { self == UsageUnits() }
 
+    /// The quantity of one meter; zero for those that count tokens.
+    public func quantity(of meter: Meter) -> Int64 {
+        switch meter {
+        case .images: images
+        case .audioMilliseconds: audioMilliseconds
+        case .characters: characters
+        case .searches: searches
+        case .computeMilliseconds: computeMilliseconds
+        default: 0
+        }
+    }
+
     /// Every unit lies between zero and a trillion; anything else contradicts itself and goes to suspense.
     public var isPlausible: Bool {
         [images, audioMilliseconds, characters, searches, computeMilliseconds].allSatisfy {

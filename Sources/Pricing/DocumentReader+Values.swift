@@ -50,15 +50,23 @@ extension DocumentReader {
     }
 
     private mutating func tokenPrices(_ field: DocumentField) -> TokenPrices? {
-        guard let fields = fields(field, known: ["input", "output", "cache_read", "cache_write"]) else { return nil }
-        let inputField = require("input", in: fields, of: field, example: "\"0.15\"")
+        let keys = Dictionary(uniqueKeysWithValues: TokenPrices.furtherMeters.map { ($0.planKey, $0) })
+        let known = ["input", "output", "cache_read", "cache_write"] + TokenPrices.furtherMeters.map(\.planKey)
+        guard let fields = fields(field, known: known) else { return nil }
+        let inputField = require("input", in: fields, of: field, example: "\"0.15\" (or none, for models without)")
         let outputField = require("output", in: fields, of: field, example: "\"0.60\" (or none, for embeddings)")
-        let input = inputField.flatMap { unitPrice($0) }
-        let isWithoutOutput = outputField?.isWord("none") == true
-        let output = isWithoutOutput ? nil : outputField.flatMap { unitPrice($0) }
-        let cacheRead = fields["cache_read"].flatMap { unitPrice($0) }
-        let cacheWrite = fields["cache_write"].flatMap { unitPrice($0) }
-        guard let input else { return nil }
-        return TokenPrices(input: input, output: output, cacheRead: cacheRead, cacheWrite: cacheWrite)
+        var prices = TokenPrices(
+            input: priceOrNone(inputField), output: priceOrNone(outputField),
+            cacheRead: fields["cache_read"].flatMap { unitPrice($0) },
+            cacheWrite: fields["cache_write"].flatMap { unitPrice($0) })
+        for (key, value) in fields {
+            if let meter = keys[key] { prices.further[meter] = unitPrice(value) }
+        }
+        return prices
+    }
+
+    private mutating func priceOrNone(_ field: DocumentField?) -> UnitPrice? {
+        guard let field, !field.isWord("none") else { return nil }
+        return unitPrice(field)
     }
 }

@@ -102,10 +102,11 @@ extension PlanDiff {
     }
 
     private static func tiers(_ older: PlanVersion, _ newer: PlanVersion) -> [PlanChange] {
-        union(older.document.tiers, newer.document.tiers).compactMap { name in
+        let batch = change(.tier, "batch", older.document.batch.map(describe), newer.document.batch.map(describe))
+        return union(older.document.tiers, newer.document.tiers).compactMap { name in
             change(
                 .tier, name, older.document.tiers[name].map(describe), newer.document.tiers[name].map(describe))
-        }
+        } + [batch].compactMap(\.self)
     }
 
     private static func describe(_ tier: TierPricing) -> String {

@@ -25,7 +25,14 @@ extension PlanDocument {
         text.line("models:")
         for (key, prices) in sorted(models) { text.prices(prices, key: key, indent: "  ") }
         if !tiers.isEmpty { text.line("tiers:") }
-        for (name, tier) in sorted(tiers) { text.tier(tier, name: name) }
+        for (name, tier) in sorted(tiers) {
+            text.line("  \(text.quoted(name)):")
+            text.tier(tier, indent: "    ")
+        }
+        if let batch {
+            text.line("batch:")
+            text.tier(batch, indent: "  ")
+        }
         if !promises.isEmpty { text.line("promises:") }
         for (tier, list) in sorted(promises) {
             text.line("  \(text.quoted(tier)):\(list.isEmpty ? " []" : "")")
@@ -47,18 +54,20 @@ private struct CanonicalText {
 
     mutating func prices(_ prices: TokenPrices, key: String, indent: String) {
         line("\(indent)\(quoted(key)):")
-        line("\(indent)  input: \"\(prices.input)\"")
+        line("\(indent)  input: \(prices.input.map { "\"\($0)\"" } ?? "none")")
         line("\(indent)  output: \(prices.output.map { "\"\($0)\"" } ?? "none")")
         if let price = prices.cacheRead { line("\(indent)  cache_read: \"\(price)\"") }
         if let price = prices.cacheWrite { line("\(indent)  cache_write: \"\(price)\"") }
+        for meter in TokenPrices.furtherMeters {
+            if let price = prices.further[meter] { line("\(indent)  \(meter.planKey): \"\(price)\"") }
+        }
     }
 
-    mutating func tier(_ tier: TierPricing, name: String) {
-        line("  \(quoted(name)):")
-        if let multiplier = tier.multiplier { line("    multiplier: \"\(multiplier)\"") }
-        if !tier.prices.isEmpty { line("    prices:") }
+    mutating func tier(_ tier: TierPricing, indent: String) {
+        if let multiplier = tier.multiplier { line("\(indent)multiplier: \"\(multiplier)\"") }
+        if !tier.prices.isEmpty { line("\(indent)prices:") }
         for (key, prices) in tier.prices.sorted(by: { $0.key < $1.key }) {
-            self.prices(prices, key: key, indent: "      ")
+            self.prices(prices, key: key, indent: indent + "  ")
         }
     }
 

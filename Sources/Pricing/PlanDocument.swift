@@ -26,6 +26,8 @@ public struct PlanDocument: Hashable, Sendable {
     public var models: [String: TokenPrices]
     /// The other tiers, by name.
     public var tiers: [String: TierPricing]
+    /// What batches cost; nil where they cost what their tier costs.
+    public var batch: TierPricing?
     /// What is promised, by tier.
     public var promises: [String: [ServicePromise]]
 
@@ -34,7 +36,7 @@ public struct PlanDocument: Hashable, Sendable {
         plan: String, version: Int, title: String, currency: Currency, effectiveFrom: Timestamp,
         rounding: Rounding = .halfEven, roundsPrices: Bool = false, baseFee: BaseFee? = nil,
         policies: PlanPolicies = PlanPolicies(), models: [String: TokenPrices],
-        tiers: [String: TierPricing] = [:], promises: [String: [ServicePromise]] = [:]
+        tiers: [String: TierPricing] = [:], batch: TierPricing? = nil, promises: [String: [ServicePromise]] = [:]
     ) {
         self.plan = plan
         self.version = version
@@ -47,6 +49,7 @@ public struct PlanDocument: Hashable, Sendable {
         self.policies = policies
         self.models = models
         self.tiers = tiers
+        self.batch = batch
         self.promises = promises
     }
 }

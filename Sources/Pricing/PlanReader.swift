@@ -37,7 +37,7 @@ struct PlanReader {
 
     private static let keys = [
         "plan", "version", "title", "currency", "effective_from", "rounding", "round_prices", "base_fee", "policies",
-        "models", "tiers", "promises",
+        "models", "tiers", "batch", "promises",
     ]
 
     private mutating func readPlan(_ root: DocumentField) -> PlanDocument? {
@@ -57,6 +57,7 @@ struct PlanReader {
         let policies = fields["policies"].map { readPolicies($0) } ?? PlanPolicies()
         let models = required("models", in: fields, of: root, example: "{}") { $0.prices($1) }
         let tiers = fields["tiers"].map { readTiers($0) } ?? [:]
+        let batch = fields["batch"].flatMap { readTier($0) }
         let promises = fields["promises"].map { readPromises($0) } ?? [:]
         guard let slug, let version, let title, let currency, let effectiveFrom, let rounding, let models else {
             return nil
@@ -64,7 +65,7 @@ struct PlanReader {
         return PlanDocument(
             plan: slug, version: Int(version), title: title, currency: currency, effectiveFrom: effectiveFrom,
             rounding: rounding, roundsPrices: roundsPrices, baseFee: fee, policies: policies, models: models,
-            tiers: tiers, promises: promises)
+            tiers: tiers, batch: batch, promises: promises)
     }
 
     private mutating func required<Value>(
@@ -120,13 +121,17 @@ extension PlanReader {
     private mutating func readTiers(_ field: DocumentField) -> [String: TierPricing] {
         var tiers: [String: TierPricing] = [:]
         for (name, tierField) in reader.entries(field) ?? [] {
-            guard let fields = reader.fields(tierField, known: ["multiplier", "prices"]) else { continue }
-            var tier = TierPricing()
-            if let value = fields["multiplier"] { tier.multiplier = reader.multiplier(value) }
-            if let value = fields["prices"] { tier.prices = reader.prices(value) ?? [:] }
-            tiers[name] = tier
+            tiers[name] = readTier(tierField)
         }
         return tiers
+    }
+
+    private mutating func readTier(_ field: DocumentField) -> TierPricing? {
+        guard let fields = reader.fields(field, known: ["multiplier", "prices"]) else { return nil }
+        var tier = TierPricing()
+        if let value = fields["multiplier"] { tier.multiplier = reader.multiplier(value) }
+        if let value = fields["prices"] { tier.prices = reader.prices(value) ?? [:] }
+        return tier
     }
 
     private mutating func readPromises(_ field: DocumentField) -> [String: [ServicePromise]] {

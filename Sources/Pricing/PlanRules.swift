@@ -1,4 +1,5 @@
 import Identity
+import Metering
 import Monetary
 
 /// What must hold between the values of a document, however it came to be. Lines are known for documents read from
@@ -11,8 +12,10 @@ struct PlanRules {
     static func findings(in document: PlanDocument, lines: [String: Int]) -> [PlanFinding] {
         var rules = PlanRules(document: document, lines: lines)
         rules.checkNames()
+        rules.checkPrices()
         rules.checkFee()
         rules.checkTiers()
+        rules.checkBatch()
         for tier in document.promises.keys.sorted() { rules.checkPromises(of: tier) }
         return rules.findings
     }
@@ -41,12 +44,51 @@ struct PlanRules {
         for key in document.models.keys.sorted() where !Names.isName(key) {
             report("models.\(key)", Names.ruleForNames)
         }
+    }
+
+    private mutating func checkPrices() {
         for (key, prices) in document.models.sorted(by: { $0.key < $1.key }) {
-            if let cacheRead = prices.cacheRead, cacheRead > prices.input {
-                report(
-                    "models.\(key).cache_read", "reading from a cache costs more than plain input here",
-                    severity: .warning)
+            checkPrices(prices, path: "models.\(key)")
+        }
+        for (tier, pricing) in document.tiers.sorted(by: { $0.key < $1.key }) {
+            for (key, prices) in pricing.prices.sorted(by: { $0.key < $1.key }) {
+                checkPrices(prices, path: "tiers.\(tier).prices.\(key)")
             }
+        }
+        for (key, prices) in document.batch?.prices.sorted(by: { $0.key < $1.key }) ?? [] {
+            checkPrices(prices, path: "batch.prices.\(key)")
+        }
+    }
+
+    private mutating func checkPrices(_ prices: TokenPrices, path: String) {
+        if prices.rowMeters.isEmpty { report(path, "nothing of this model has a price; name one") }
+        if let cacheRead = prices.cacheRead, let input = prices.input, cacheRead > input {
+            report("\(path).cache_read", "reading from a cache costs more than plain input here", severity: .warning)
+        }
+        // Pictures and searches are sold by the piece: such a price was meant for one, not for a million.
+        for meter in [Meter.images, .searches] {
+            guard let price = prices.further[meter], price != .free, price.picounits < 10 * 1_000_000 else { continue }
+            report(
+                "\(path).\(meter.planKey)",
+                "prices are for 1 000 000, so one costs a millionth of this: for \(price) each, write it times a million",
+                severity: .warning)
+        }
+    }
+
+    private mutating func checkBatch() {
+        guard let batch = document.batch else { return }
+        if document.tiers[ServiceTier.batch] != nil {
+            report("batch", "the plan has a tier of this name too; batches are priced here, so remove the tier")
+        }
+        checkPricing(batch, path: "batch", advice: "give batches a multiplier, prices of their own, or both")
+    }
+
+    private mutating func checkPricing(_ pricing: TierPricing, path: String, advice: String) {
+        if pricing.multiplier == nil && pricing.prices.isEmpty {
+            report(path, advice)
+        }
+        for key in pricing.prices.keys.sorted() where document.models[key] == nil {
+            report("\(path).prices.\(key)", "unknown model; add it under models first")
         }
     }
 
@@ -69,12 +111,7 @@ struct PlanRules {
             } else if !Names.isName(name) {
                 report(path, Names.ruleForNames)
             }
-            if tier.multiplier == nil && tier.prices.isEmpty {
-                report(path, "give the tier a multiplier, prices of its own, or both")
-            }
-            for key in tier.prices.keys.sorted() where document.models[key] == nil {
-                report("\(path).prices.\(key)", "unknown model; add it under models first")
-            }
+            checkPricing(tier, path: path, advice: "give the tier a multiplier, prices of its own, or both")
         }
     }
 

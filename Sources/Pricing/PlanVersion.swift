@@ -9,12 +9,12 @@ public struct PlanVersion: Sendable {
     public let document: PlanDocument
     /// Every combination that the plan sells, in the order of price key, tier (the base tier first) and meter.
     public let prices: [EffectivePrice]
-    private let rows: [Key: Int]
+    /// Where a model's rows of a tier stand in `prices`, by the order of their meters; -1 where there is none.
+    private let rows: [Key: [Int32]]
 
     private struct Key: Hashable {
         let priceKey: String
         let tier: String
-        let meter: Meter
     }
 
     /// Makes the version of a document, or says everything that is wrong with it.
@@ -34,15 +34,40 @@ public struct PlanVersion: Sendable {
         guard errors.isEmpty else { throw PlanRejection(findings: errors) }
         self.document = document
         prices = try PriceTable.rows(of: document, lines: lines)
-        rows = Dictionary(
-            uniqueKeysWithValues: prices.enumerated().map { index, price in
-                (Key(priceKey: price.priceKey, tier: price.tier, meter: price.meter), index)
-            })
+        var rows: [Key: [Int32]] = [:]
+        let none = Meter.allCases.map { _ in -1 as Int32 }
+        for (index, price) in prices.enumerated() {
+            rows[Key(priceKey: price.priceKey, tier: price.tier), default: none][price.meter.order] = Int32(index)
+        }
+        self.rows = rows
     }
 
-    /// The row that prices one meter of a model in a tier; nil where the plan does not sell it.
+    /// The row of one meter of a model in a tier; nil where the plan has none. Usage of a meter without a row of its own
+    /// may still have a price: its parent's.
     public func price(priceKey: String, tier: String, meter: Meter) -> EffectivePrice? {
-        rows[Key(priceKey: priceKey, tier: tier, meter: meter)].map { prices[$0] }
+        modelPrices(priceKey: priceKey, tier: tier)?.named(meter)
+    }
+
+    /// All rows of a model in a tier; nil where the plan does not sell the model in it.
+    func modelPrices(priceKey: String, tier: String) -> ModelPrices? {
+        rows[Key(priceKey: priceKey, tier: tier)].map { ModelPrices(indices: $0, prices: prices) }
+    }
+
+    /// The rows of one model in one tier.
+    struct ModelPrices {
+        fileprivate let indices: [Int32]
+        fileprivate let prices: [EffectivePrice]
+
+        /// The row of this very meter.
+        func named(_ meter: Meter) -> EffectivePrice? {
+            let index = indices[meter.order]
+            return index < 0 ? nil : prices[Int(index)]
+        }
+
+        /// The row that prices the meter: its own, else its parent's.
+        func price(of meter: Meter) -> EffectivePrice? {
+            named(meter) ?? meter.parent.flatMap { price(of: $0) }
+        }
     }
 }
 
@@ -71,7 +96,17 @@ extension PlanVersion {
     /// What is billed when an answer did not end as it should.
     public var policies: PlanPolicies { document.policies }
 
-    /// The names of the plan's tiers, the base tier first.
+    /// The tier that an attempt is billed in: that of batches where it is part of one and the plan prices them, else the
+    /// one that served, else the one that was asked for.
+    public func billedTier(of attempt: AttemptRecord, requested: String?) -> String {
+        guard attempt.isBatch else { return ServiceTier.billable(served: attempt.tierServed, requested: requested) }
+        if document.batch != nil || document.tiers[ServiceTier.batch] != nil { return ServiceTier.batch }
+        // Batches cost what anything costs here, whatever the engine calls the tier.
+        let served = attempt.tierServed == ServiceTier.batch ? nil : attempt.tierServed
+        return ServiceTier.billable(served: served, requested: requested)
+    }
+
+    /// The names of the plan's tiers, the base tier first. What batches cost is none of them: no client asks for it.
     public var tiers: [String] { [ServiceTier.standard] + document.tiers.keys.sorted() }
 
     /// What a tier promises; empty where it promises nothing.

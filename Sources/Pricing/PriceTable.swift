@@ -4,29 +4,53 @@ import Monetary
 /// Multiplies a document's tiers out into rows. Only combinations that the document names become rows.
 enum PriceTable {
     static func rows(of document: PlanDocument, lines: [String: Int]) throws(PlanRejection) -> [EffectivePrice] {
-        let tiers = document.tiers.sorted { $0.key < $1.key }
-        let countMax = document.models.count * (tiers.count + 1) * Meter.allCases.count
-        guard countMax <= PlanDocument.pricesMax else {
-            let message = "\(countMax) rows of prices are too many; a version has at most \(PlanDocument.pricesMax)"
-            throw PlanRejection(findings: [PlanFinding(.error, path: "models", line: lines["models"], message)])
-        }
+        let tiers = document.tiers.sorted { $0.key < $1.key }.map { Tier(name: $0.key, pricing: $0.value) }
+        let batch = document.batch.map { [Tier(name: ServiceTier.batch, pricing: $0, path: "batch")] } ?? []
+        try checkCount(of: document, tiers: tiers + batch, lines: lines)
 
         var rows: [EffectivePrice] = []
         var findings: [PlanFinding] = []
         for (priceKey, base) in document.models.sorted(by: { $0.key < $1.key }) {
             append(base, priceKey: priceKey, tier: ServiceTier.standard, of: document, to: &rows)
-            for (name, tier) in tiers {
+            for tier in tiers + batch {
                 do {
-                    guard let prices = try prices(of: priceKey, base: base, in: tier, rounds: document.roundsPrices)
+                    guard
+                        let prices = try prices(
+                            of: priceKey, base: base, in: tier.pricing, rounds: document.roundsPrices)
                     else { continue }
-                    append(prices, priceKey: priceKey, tier: name, of: document, to: &rows)
+                    append(prices, priceKey: priceKey, tier: tier.name, of: document, to: &rows)
                 } catch {
-                    findings.append(finding(error, priceKey: priceKey, tier: name, lines: lines))
+                    findings.append(finding(error, priceKey: priceKey, tier: tier, lines: lines))
                 }
             }
         }
         guard findings.isEmpty else { throw PlanRejection(findings: Array(findings.prefix(PlanFinding.countMax))) }
         return rows
+    }
+
+    /// A tier, or batches, which are priced as one.
+    private struct Tier {
+        let name: String
+        let pricing: TierPricing
+        var path: String?
+    }
+
+    private static func checkCount(
+        of document: PlanDocument, tiers: [Tier], lines: [String: Int]
+    ) throws(PlanRejection) {
+        var count = 0
+        for (priceKey, base) in document.models {
+            let multiplied = base.rowMeters.count
+            count += multiplied
+            for tier in tiers {
+                let own = tier.pricing.prices[priceKey]?.rowMeters.count
+                count += own ?? (tier.pricing.multiplier == nil ? 0 : multiplied)
+            }
+        }
+        guard count <= PlanDocument.pricesMax else {
+            let message = "\(count) rows of prices are too many; a version has at most \(PlanDocument.pricesMax)"
+            throw PlanRejection(findings: [PlanFinding(.error, path: "models", line: lines["models"], message)])
+        }
     }
 
     /// The tier's own prices, else the base prices times its multiplier; nil where the tier does not sell the model.
@@ -35,22 +59,16 @@ enum PriceTable {
     ) throws(MonetaryError) -> TokenPrices? {
         if let own = tier.prices[priceKey] { return own }
         guard let multiplier = tier.multiplier else { return nil }
-        func multiplied(_ price: UnitPrice?) throws(MonetaryError) -> UnitPrice? {
-            guard let price else { return nil }
-            return try rounds
-                ? multiplier.applied(to: price, rounding: .halfEven) : multiplier.applied(to: price)
+        return try base.mapping { price throws(MonetaryError) in
+            try rounds ? multiplier.applied(to: price, rounding: .halfEven) : multiplier.applied(to: price)
         }
-        guard let input = try multiplied(base.input) else { return nil }
-        return TokenPrices(
-            input: input, output: try multiplied(base.output), cacheRead: try multiplied(base.cacheRead),
-            cacheWrite: try multiplied(base.cacheWrite))
     }
 
     private static func append(
         _ prices: TokenPrices, priceKey: String, tier: String, of document: PlanDocument,
         to rows: inout [EffectivePrice],
     ) {
-        for meter in Meter.allCases {
+        for meter in prices.rowMeters {
             guard let unitPrice = prices.unitPrice(of: meter) else { continue }
             rows.append(
                 EffectivePrice(
@@ -60,9 +78,9 @@ enum PriceTable {
     }
 
     private static func finding(
-        _ error: MonetaryError, priceKey: String, tier: String, lines: [String: Int],
+        _ error: MonetaryError, priceKey: String, tier: Tier, lines: [String: Int],
     ) -> PlanFinding {
-        let path = "tiers.\(tier).multiplier"
+        let path = (tier.path ?? "tiers.\(tier.name)") + ".multiplier"
         let message =
             switch error {
             case .inexact(let product):

@@ -29,7 +29,7 @@ extension RatingError: CustomStringConvertible {
 
 /// What one meter of one attempt costs.
 public struct RatedCharge: Hashable, Sendable {
-    /// What was counted.
+    /// The meter of the row that priced it; counts of its children without a row of their own are in it.
     public let meter: Meter
     /// Base units; above zero.
     public let quantity: Int64
@@ -68,44 +68,83 @@ public struct RatedAttempt: Hashable, Sendable {
 
 /// From usage and a version of a plan to amounts. Pure: the same arguments give the same amounts for ever.
 public enum Rating {
-    /// Prices disjoint token counts. Linear, so that the charges of many events add up to the charge of their sum.
+    /// Prices disjoint counts. Linear, so that the charges of many events add up to the charge of their sum.
+    ///
+    /// Tokens without a price of their own are charged with their meter's parent, in one charge. Units without a price
+    /// are information as long as anything else of the usage has one; alone they have no price.
     ///
     /// - Parameters:
     ///   - tierServed: the tier that the engine's answer names; nil where it is silent.
     ///   - tierRequested: the tier that the client asked for; nil where it asked for none.
     public static func rate(
-        _ buckets: TokenBuckets, priceKey: String, tierServed: String?, tierRequested: String?,
-        version: PlanVersion,
+        _ buckets: TokenBuckets, units: UsageUnits = UsageUnits(), priceKey: String, tierServed: String?,
+        tierRequested: String?, version: PlanVersion,
     ) throws(RatingError) -> [RatedCharge] {
-        guard buckets.isPlausible else {
-            throw .contradictoryUsage("a count is below zero or above \(TokenBuckets.bucketMax)")
-        }
-        let tier = ServiceTier.billable(served: tierServed, requested: tierRequested)
-        var charges: [RatedCharge] = []
-        for meter in Meter.allCases {
-            let quantity = buckets.quantity(of: meter)
-            guard quantity > 0 else { continue }
-            guard let price = version.price(priceKey: priceKey, tier: tier, meter: meter) else {
-                throw .noPrice(
-                    plan: version.planID, version: version.version, priceKey: priceKey, tier: tier, meter: meter)
-            }
-            let amount = price.model.amount(of: quantity, currency: version.currency)
-            charges.append(RatedCharge(meter: meter, quantity: quantity, price: price, amount: amount))
-        }
-        return charges
+        try charges(
+            buckets, units, priceKey: priceKey,
+            tier: ServiceTier.billable(served: tierServed, requested: tierRequested), version: version)
     }
 
     /// Prices an attempt and applies the plan's policies to it.
+    ///
+    /// - Parameters:
+    ///   - surface: how the client asked: what costs nothing there (counting a prompt, handling the files of batches) has
+    ///     no charges, whatever was counted.
+    ///   - tierRequested: the tier that the client asked for; nil where it asked for none.
     public static func rate(
-        _ attempt: AttemptRecord, tierRequested: String?, version: PlanVersion,
+        _ attempt: AttemptRecord, surface: Surface, tierRequested: String?, version: PlanVersion,
     ) throws(RatingError) -> RatedAttempt {
+        let tier = version.billedTier(of: attempt, requested: tierRequested)
+        guard surface.bills(attempt.kind) else {
+            return RatedAttempt(tier: tier, charges: [], waiver: nil, currency: version.currency)
+        }
         if let contradiction = attempt.contradiction { throw .contradictoryUsage(contradiction) }
-        let charges = try rate(
-            attempt.buckets, priceKey: attempt.priceKey, tierServed: attempt.tierServed,
-            tierRequested: tierRequested, version: version)
+        let charges = try charges(
+            attempt.buckets, attempt.units, priceKey: attempt.priceKey, tier: tier, version: version)
         return RatedAttempt(
-            tier: ServiceTier.billable(served: attempt.tierServed, requested: tierRequested), charges: charges,
-            waiver: waiver(of: attempt, policies: version.policies), currency: version.currency)
+            tier: tier, charges: charges, waiver: waiver(of: attempt, policies: version.policies),
+            currency: version.currency)
+    }
+
+    private static func charges(
+        _ buckets: TokenBuckets, _ units: UsageUnits, priceKey: String, tier: String, version: PlanVersion
+    ) throws(RatingError) -> [RatedCharge] {
+        guard buckets.isPlausible, units.isPlausible else {
+            throw .contradictoryUsage("a count is below zero or above \(TokenBuckets.bucketMax)")
+        }
+        let prices = version.modelPrices(priceKey: priceKey, tier: tier)
+        // By the row that prices it; a few at most, so that looking through them is the fastest.
+        var priced: [(price: EffectivePrice, quantity: Int64)] = []
+        var unpriced: Meter?
+        for meter in Meter.allCases {
+            let quantity = meter.isUnit ? units.quantity(of: meter) : buckets.quantity(of: meter)
+            guard quantity > 0 else { continue }
+            if let price = prices?.price(of: meter) {
+                if let index = priced.firstIndex(where: { $0.price.meter == price.meter }) {
+                    // Fifteen counts of at most a trillion: the sum fits.
+                    priced[index].quantity += quantity
+                } else {
+                    priced.append((price, quantity))
+                }
+            } else if meter.isUnit {
+                unpriced = unpriced ?? meter
+            } else {
+                throw noPrice(of: meter, priceKey, tier, version)
+            }
+        }
+        if let unpriced, priced.isEmpty { throw noPrice(of: unpriced, priceKey, tier, version) }
+        if priced.count > 1 { priced.sort { $0.price.meter < $1.price.meter } }
+        return priced.map { price, quantity in
+            RatedCharge(
+                meter: price.meter, quantity: quantity, price: price,
+                amount: price.model.amount(of: quantity, currency: version.currency))
+        }
+    }
+
+    private static func noPrice(
+        of meter: Meter, _ priceKey: String, _ tier: String, _ version: PlanVersion
+    ) -> RatingError {
+        .noPrice(plan: version.planID, version: version.version, priceKey: priceKey, tier: tier, meter: meter)
     }
 
     /// An answer cut short is not waived for want of the engine's usage: the client received what was counted.

@@ -2,6 +2,8 @@
 public enum ServiceTier {
     /// The base tier, which every plan has.
     public static let standard = "standard"
+    /// The name under which the prices of batches stand. No client asks for it: an attempt says that it is part of one.
+    public static let batch = "batch"
 
     /// Names by which clients and engines mean the base tier: `default` is what OpenAI calls it, and `auto` leaves the
     /// choice to the engine and is never a price.

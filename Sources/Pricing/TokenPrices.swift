@@ -1,10 +1,12 @@
 public import Metering
 public import Monetary
 
-/// The prices of one model in one tier, per 1 000 000 tokens of each meter.
+/// The prices of one model in one tier, per 1 000 000 base units of each meter: tokens, pictures, milliseconds,
+/// characters, searches.
 public struct TokenPrices: Hashable, Sendable {
-    /// Tokens of the prompt that no cache served.
-    public var input: UnitPrice
+    /// Tokens of the prompt that no cache served. Nil for models that read none; should they ever report some, that usage
+    /// has no price and goes to suspense.
+    public var input: UnitPrice?
     /// Nil for models that make no tokens, such as embeddings. Should they ever report some, that usage has no price
     /// and goes to suspense.
     public var output: UnitPrice?
@@ -12,23 +14,70 @@ public struct TokenPrices: Hashable, Sendable {
     public var cacheRead: UnitPrice?
     /// Nil: tokens written to a cache cost what input costs. Zero is a price: they are free.
     public var cacheWrite: UnitPrice?
+    /// What the plan names beyond the four above: tokens of other kinds and lifetimes, and units. Tokens not in here cost
+    /// what their meter's parent costs; units not in here have no price.
+    public var further: [Meter: UnitPrice]
 
     /// Prices of a model.
-    public init(input: UnitPrice, output: UnitPrice?, cacheRead: UnitPrice? = nil, cacheWrite: UnitPrice? = nil) {
+    public init(
+        input: UnitPrice?, output: UnitPrice?, cacheRead: UnitPrice? = nil, cacheWrite: UnitPrice? = nil,
+        further: [Meter: UnitPrice] = [:]
+    ) {
         self.input = input
         self.output = output
         self.cacheRead = cacheRead
         self.cacheWrite = cacheWrite
+        self.further = further
     }
 
-    /// The price of one token of `meter`; nil where the model has none.
-    public func unitPrice(of meter: Meter) -> UnitPrice? {
+    /// The meters that `further` may name, in the order of the meters.
+    public static let furtherMeters = Meter.allCases.filter {
+        ![.inputTokens, .outputTokens, .cacheReadTokens, .cacheWriteTokens].contains($0)
+    }
+
+    /// The price that the plan writes for `meter`; nil where it writes none.
+    public func named(_ meter: Meter) -> UnitPrice? {
         switch meter {
         case .inputTokens: input
-        case .cacheReadTokens: cacheRead ?? input
-        case .cacheWriteTokens: cacheWrite ?? input
         case .outputTokens: output
+        case .cacheReadTokens: cacheRead
+        case .cacheWriteTokens: cacheWrite
+        default: further[meter]
         }
+    }
+
+    /// The price of one base unit of `meter`: its own, else its parent's; nil where the model has none.
+    public func unitPrice(of meter: Meter) -> UnitPrice? {
+        named(meter) ?? meter.parent.flatMap { unitPrice(of: $0) }
+    }
+
+    /// The meters that get a row: the four that every model is asked about, and what the plan names beyond them.
+    /// Others do not multiply rows; whoever looks for their price goes on to their parent's.
+    var rowMeters: [Meter] {
+        Meter.allCases.filter { meter in
+            switch meter {
+            case .inputTokens, .outputTokens, .cacheReadTokens, .cacheWriteTokens: unitPrice(of: meter) != nil
+            default: further[meter] != nil
+            }
+        }
+    }
+
+    /// The same with every price that is there changed.
+    func mapping(_ change: (UnitPrice) throws(MonetaryError) -> UnitPrice) throws(MonetaryError) -> TokenPrices {
+        var prices = self
+        if let input { prices.input = try change(input) }
+        if let output { prices.output = try change(output) }
+        if let cacheRead { prices.cacheRead = try change(cacheRead) }
+        if let cacheWrite { prices.cacheWrite = try change(cacheWrite) }
+        for (meter, price) in further { prices.further[meter] = try change(price) }
+        return prices
+    }
+}
+
+extension Meter {
+    /// How plan documents call its price: `input`, `cache_write_1h`, `images`.
+    public var planKey: String {
+        rawValue.hasSuffix("_tokens") ? String(rawValue.dropLast("_tokens".count)) : rawValue
     }
 }
 

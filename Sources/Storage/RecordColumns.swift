@@ -14,6 +14,7 @@ enum RecordColumns {
         .init("first_byte_us", "bigint"), .init("first_token_us", "bigint"), .init("last_token_us", "bigint"),
         .init("end_us", "bigint"), .init("tags", "jsonb"), .init("clock_offset_ms", "bigint"),
         .init("journal_id", "uuid"), .init("journal_segment", "bigint"), .init("journal_offset", "bigint"),
+        .init("surface", "text"), .init("idempotency_digest", "bytea"),
     ]
 
     static func values(of entry: IngestRequest, journal: JournalID) -> [any PostgresBindable] {
@@ -27,6 +28,7 @@ enum RecordColumns {
             request.marks.firstByte, request.marks.firstToken, request.marks.lastToken,
             request.marks.end, TagText.json(of: request.tags), request.clockOffsetMilliseconds,
             journal, entry.mark.segment, entry.mark.offset,
+            request.surface.rawValue, request.idempotencyDigest.isEmpty ? nil : Bytes(request.idempotencyDigest),
         ]
     }
 
@@ -45,7 +47,15 @@ enum RecordColumns {
         .init("raw_usage", "text"), .init("rating", "text"), .init("plan", "text"),
         .init("plan_version", "integer"), .init("tier", "text"), .init("amount", "numeric"),
         .init("currency", "text"), .init("journal_id", "uuid"), .init("journal_segment", "bigint"),
-        .init("journal_offset", "bigint"),
+        .init("journal_offset", "bigint"), .init("input_audio", "bigint"), .init("input_image", "bigint"),
+        .init("input_video", "bigint"), .init("cache_read_audio", "bigint"), .init("cache_read_image", "bigint"),
+        .init("cache_read_video", "bigint"), .init("output_audio", "bigint"), .init("output_image", "bigint"),
+        .init("images", "bigint"), .init("audio_ms", "bigint"), .init("characters", "bigint"),
+        .init("searches", "bigint"), .init("compute_ms", "bigint"), .init("kind", "text"),
+        .init("is_batch", "boolean"), .init("region", "text"), .init("engine_cost", "text"),
+        .init("engine_queue_us", "bigint"), .init("engine_prefill_us", "bigint"),
+        .init("engine_decode_us", "bigint"), .init("engine_first_token_us", "bigint"),
+        .init("engine_total_us", "bigint"),
     ]
 
     static func values(
@@ -69,7 +79,15 @@ enum RecordColumns {
             rawUsage, attempt.rating.rawValue, attempt.plan,
             attempt.planVersion, attempt.tier.storable, attempt.amount,
             attempt.amount.currency, journal, entry.mark.segment,
-            entry.mark.offset,
+            entry.mark.offset, buckets.inputAudio, buckets.inputImage,
+            buckets.inputVideo, buckets.cacheReadAudio, buckets.cacheReadImage,
+            buckets.cacheReadVideo, buckets.outputAudio, buckets.outputImage,
+            record.units.images, record.units.audioMilliseconds, record.units.characters,
+            record.units.searches, record.units.computeMilliseconds, record.kind.rawValue,
+            record.isBatch, record.region.storable, record.engineCost?.storable,
+            record.timings.queue, record.timings.prefill,
+            record.timings.decode, record.timings.firstToken,
+            record.timings.total,
         ]
     }
 }

@@ -47,7 +47,7 @@ public enum RecordStorage {
     private static let select: SQL = """
         SELECT account_id, accepted_at, record_id, tenant_id, project_id, key_id, subscription_id, operation, model,
             tier_requested, tier, is_stream, outcome, http_status, reason, first_byte_us, first_token_us, last_token_us,
-            end_us, tags, clock_offset_ms, journal_id, journal_segment, journal_offset
+            end_us, tags, clock_offset_ms, journal_id, journal_segment, journal_offset, surface, idempotency_digest
         FROM request_records
         """
 
@@ -83,8 +83,8 @@ public enum RecordStorage {
             id: try row.decode("record_id"), accountID: try row.decode("account_id"),
             tenantID: try row.decode("tenant_id"), projectID: try row.decode("project_id"),
             keyID: try row.decode("key_id"), subscriptionID: try row.decode("subscription_id"),
-            surface: Surface(firstVersionOperation: try row.value("operation")) ?? .chatCompletions,
-            modelRequested: try row.decode("model"),
+            surface: try surface(row), modelRequested: try row.decode("model"),
+            idempotencyDigest: try row.decode("idempotency_digest", as: Bytes?.self)?.array ?? [],
             tierRequested: try row.decode("tier_requested"), isStream: try row.decode("is_stream"),
             outcome: try row.value("outcome"), httpStatus: try row.decode("http_status"),
             reason: try row.decode("reason"),
@@ -93,6 +93,15 @@ public enum RecordStorage {
                 lastToken: try row.decode("last_token_us"), end: try row.decode("end_us")),
             tags: try TagText.tags(fromJSON: try row.decode("tags")),
             clockOffsetMilliseconds: try row.decode("clock_offset_ms"))
+    }
+
+    /// Rows from before surfaces were named had one for each operation.
+    private static func surface(_ row: Row) throws -> Surface {
+        if try row.decode("surface", as: String?.self) != nil { return try row.value("surface") }
+        guard let surface = Surface(firstVersionOperation: try row.value("operation")) else {
+            throw StorageError.corrupt("a request record says neither its surface nor an operation of that time")
+        }
+        return surface
     }
 
     private static func attempt(_ row: Row) throws -> StoredAttempt {
@@ -110,11 +119,19 @@ public enum RecordStorage {
             hardware: try row.decode("hardware"), quantisation: try row.decode("quantisation"))
         record.modelServed = try row.decode("model_served")
         record.tierServed = try row.decode("tier_served")
-        record.buckets = TokenBuckets(
-            inputUncached: try row.decode("input_uncached"), cacheRead: try row.decode("cache_read"),
-            cacheWriteFiveMinutes: try row.decode("cache_write_5m"), cacheWriteHour: try row.decode("cache_write_1h"),
-            cacheWriteLong: try row.decode("cache_write_long"), outputVisible: try row.decode("output_visible"),
-            outputReasoning: try row.decode("output_reasoning"))
+        record.buckets = try buckets(row)
+        record.units = UsageUnits(
+            images: try row.decode("images"), audioMilliseconds: try row.decode("audio_ms"),
+            characters: try row.decode("characters"), searches: try row.decode("searches"),
+            computeMilliseconds: try row.decode("compute_ms"))
+        record.kind = try row.value("kind")
+        record.isBatch = try row.decode("is_batch")
+        record.region = try row.decode("region")
+        record.engineCost = try row.decode("engine_cost")
+        record.timings = EngineTimings(
+            queue: try row.decode("engine_queue_us"), prefill: try row.decode("engine_prefill_us"),
+            decode: try row.decode("engine_decode_us"), firstToken: try row.decode("engine_first_token_us"),
+            total: try row.decode("engine_total_us"))
         record.usageSource = try row.value("usage_source")
         record.usageComplete = try row.decode("usage_complete")
         record.contradiction = try row.decode("contradiction")
@@ -130,5 +147,17 @@ public enum RecordStorage {
         record.isDelivered = try row.decode("is_delivered")
         record.rawUsage = Array(try row.decode("raw_usage", as: String?.self)?.utf8 ?? "".utf8)
         return record
+    }
+
+    private static func buckets(_ row: Row) throws -> TokenBuckets {
+        TokenBuckets(
+            inputUncached: try row.decode("input_uncached"), inputAudio: try row.decode("input_audio"),
+            inputImage: try row.decode("input_image"), inputVideo: try row.decode("input_video"),
+            cacheRead: try row.decode("cache_read"), cacheReadAudio: try row.decode("cache_read_audio"),
+            cacheReadImage: try row.decode("cache_read_image"), cacheReadVideo: try row.decode("cache_read_video"),
+            cacheWriteFiveMinutes: try row.decode("cache_write_5m"), cacheWriteHour: try row.decode("cache_write_1h"),
+            cacheWriteLong: try row.decode("cache_write_long"), outputVisible: try row.decode("output_visible"),
+            outputAudio: try row.decode("output_audio"), outputImage: try row.decode("output_image"),
+            outputReasoning: try row.decode("output_reasoning"))
     }
 }

@@ -76,32 +76,80 @@ public enum UsageStorage {
         SELECT r.*, p.price_key, p.tier, p.meter FROM usage_rollups r JOIN effective_prices p USING (price_id)
         """
 
-    /// The same rows as the rollups', one for each attempt and meter, computed from the buckets and prices.
+    /// The same rows as the rollups', one for each attempt and price, computed from counts and prices: a count goes to
+    /// its meter's own price, else to that of the nearest parent that the version prices.
     private static func records(_ query: UsageQuery) -> SQL {
         """
         SELECT r.account_id, date_trunc('hour', r.accepted_at, z.time_zone) AS hour_start, r.tenant_id, r.project_id,
-            r.key_id, r.model, p.price_key, p.tier, p.meter,
+            r.key_id, r.model, t.price_key, t.tier, l.meter,
             (t.rating = 'rated')::integer AS records,
-            CASE t.rating WHEN 'rated' THEN m.quantity ELSE 0 END AS quantity,
-            CASE t.rating WHEN 'rated' THEN m.quantity * p.picounits_per_unit * 0.000000000001 ELSE 0 END AS amount,
-            CASE t.rating WHEN 'waived' THEN m.quantity ELSE 0 END AS waived_quantity,
-            CASE t.rating WHEN 'waived' THEN m.quantity * p.picounits_per_unit * 0.000000000001 ELSE 0 END
+            CASE t.rating WHEN 'rated' THEN l.quantity ELSE 0 END AS quantity,
+            CASE t.rating WHEN 'rated' THEN l.quantity * l.picounits_per_unit * 0.000000000001 ELSE 0 END AS amount,
+            CASE t.rating WHEN 'waived' THEN l.quantity ELSE 0 END AS waived_quantity,
+            CASE t.rating WHEN 'waived' THEN l.quantity * l.picounits_per_unit * 0.000000000001 ELSE 0 END
                 AS waived_amount
         FROM request_records r
         JOIN accounts z ON z.account_id = r.account_id
         JOIN attempt_records t ON t.account_id = r.account_id AND t.accepted_at = r.accepted_at
             AND t.request_id = r.record_id
-        CROSS JOIN LATERAL (VALUES
-            ('input_tokens', t.input_uncached::numeric),
-            ('cache_read_tokens', t.cache_read::numeric),
-            ('cache_write_tokens', t.cache_write_5m::numeric + t.cache_write_1h + t.cache_write_long),
-            ('output_tokens', t.output_visible::numeric + t.output_reasoning)
-        ) AS m(meter, quantity)
-        JOIN effective_prices p ON p.plan = t.plan AND p.version = t.plan_version AND p.price_key = t.price_key
-            AND p.tier = t.tier AND p.meter = m.meter
-        WHERE m.quantity > 0 AND t.rating IN ('rated', 'waived')
+        CROSS JOIN LATERAL (
+            SELECT p.meter, p.picounits_per_unit, sum(m.quantity) AS quantity
+            FROM (VALUES
+                \(unescaped: MeterColumns.counts)
+            ) AS m(quantity, meters)
+            CROSS JOIN LATERAL (
+                SELECT e.meter, e.picounits_per_unit FROM effective_prices e
+                WHERE e.plan = t.plan AND e.version = t.plan_version AND e.price_key = t.price_key
+                    AND e.tier = t.tier AND e.meter = ANY (m.meters)
+                ORDER BY array_position(m.meters, e.meter) LIMIT 1
+            ) AS p
+            WHERE m.quantity > 0
+            GROUP BY p.meter, p.picounits_per_unit
+        ) AS l
+        WHERE t.rating IN ('rated', 'waived') AND r.operation <> 'count_tokens'
+            AND (r.operation <> 'batch' OR t.kind = 'batch_item')
             AND r.accepted_at >= \(query.from) AND r.accepted_at < \(query.to)
             AND r.tags @> \(TagText.json(of: query.tags))::jsonb
         """
     }
+}
+
+/// Which column of attempt records holds what a meter counts.
+enum MeterColumns {
+    static func column(of meter: Meter) -> String {
+        switch meter {
+        case .inputTokens: "input_uncached"
+        case .inputAudioTokens: "input_audio"
+        case .inputImageTokens: "input_image"
+        case .inputVideoTokens: "input_video"
+        case .cacheReadTokens: "cache_read"
+        case .cacheReadAudioTokens: "cache_read_audio"
+        case .cacheReadImageTokens: "cache_read_image"
+        case .cacheReadVideoTokens: "cache_read_video"
+        case .cacheWriteTokens: "cache_write_5m"
+        case .cacheWriteHourTokens: "cache_write_1h"
+        case .cacheWriteLongTokens: "cache_write_long"
+        case .outputTokens: "output_visible"
+        case .outputAudioTokens: "output_audio"
+        case .outputImageTokens: "output_image"
+        case .reasoningTokens: "output_reasoning"
+        case .images: "images"
+        case .audioMilliseconds: "audio_ms"
+        case .characters: "characters"
+        case .searches: "searches"
+        case .computeMilliseconds: "compute_ms"
+        }
+    }
+
+    /// Rows of a VALUES list: what an attempt `t` counts, and the meters whose price counts for it, nearest first.
+    static let counts: String = Meter.allCases.map { meter in
+        var meters: [Meter] = []
+        var next: Meter? = meter
+        while let current = next {
+            meters.append(current)
+            next = current.parent
+        }
+        let names = meters.map { "'\($0.rawValue)'" }.joined(separator: ", ")
+        return "(t.\(column(of: meter))::numeric, ARRAY[\(names)])"
+    }.joined(separator: ", ")
 }

@@ -93,7 +93,7 @@ struct UsageFixture {
         if rating != .suspended {
             for meter in [Meter.inputTokens, .outputTokens] {
                 guard let price = version.price(priceKey: "sim-small", tier: "standard", meter: meter) else { continue }
-                let quantity = record.buckets.quantity(of: meter)
+                let quantity = meter == .inputTokens ? record.buckets.inputTotal : record.buckets.outputTotal
                 lines.append(
                     IngestLine(
                         priceID: price.id, quantity: quantity,

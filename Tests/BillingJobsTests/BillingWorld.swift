@@ -133,7 +133,8 @@ actor BillingWorld {
         var record = RequestRecord(
             id: RequestID(uuid), accountID: customer.account.id, tenantID: customer.subscription.tenantID,
             projectID: ProjectID(customer.subscription.tenantID.uuid), keyID: KeyID(customer.account.id.uuid),
-            subscriptionID: customer.subscription.id, surface: .chatCompletions, modelRequested: model, tierRequested: tier,
+            subscriptionID: customer.subscription.id, surface: .chatCompletions, modelRequested: model,
+            tierRequested: tier,
             isStream: true, outcome: outcome)
         record.marks = TimeMarks(firstByte: 90_000, firstToken: firstToken, end: 900_000)
         if outcome == .providerError { record.httpStatus = 503 }
@@ -147,7 +148,8 @@ actor BillingWorld {
         attempt.termination = outcome == .success ? .complete : .upstreamError
         let history = histories[customer.subscription.plan] ?? PlanHistory()
         guard let version = history.version(at: accepted) else { throw StorageError.notFound("version") }
-        let rated = try Rating.rate(attempt, tierRequested: tier, version: version)
+        let rated = try Rating.rate(
+            attempt, surface: record.surface, tierRequested: tier, version: version)
         let lines = rated.charges.map { IngestLine(priceID: $0.price.id, quantity: $0.quantity, amount: $0.amount) }
         return IngestRequest(
             request: record, tier: rated.tier,

@@ -69,7 +69,7 @@ import Testing
                 "invoice numbers without a gap",
             ])
         let rated = try #require(report.checks.first { $0.name == "records = usage rollups" })
-        #expect(rated.leftText.contains("tokens billed"))
+        #expect(rated.leftText.contains("units billed"))
         #expect(rated.leftText.contains("USD"))
         #expect(try await Self.reconcile(world, month: "2026-11").isEqual)
         #expect(try await Self.reconcile(world, month: "2027-01").isEqual)

@@ -3,29 +3,35 @@ import Metering
 import Testing
 
 struct TokenBucketsTests {
-    /// Each bucket another power of ten, so that a sum shows which buckets it has.
-    private let counted = TokenBuckets(
-        inputUncached: 1, cacheRead: 10, cacheWriteFiveMinutes: 100, cacheWriteHour: 1000, cacheWriteLong: 10_000,
-        outputVisible: 100_000, outputReasoning: 1_000_000)
+    /// Each bucket another power of two, so that a sum shows which buckets it has.
+    private let counted: TokenBuckets = {
+        var counted = TokenBuckets()
+        for (place, bucket) in Self.buckets.enumerated() { counted[keyPath: bucket.path] = 1 << Int64(place) }
+        return counted
+    }()
 
-    private static let buckets: [(name: String, path: any WritableKeyPath<TokenBuckets, Int64> & Sendable)] = [
-        ("inputUncached", \.inputUncached), ("cacheRead", \.cacheRead),
-        ("cacheWriteFiveMinutes", \.cacheWriteFiveMinutes), ("cacheWriteHour", \.cacheWriteHour),
-        ("cacheWriteLong", \.cacheWriteLong), ("outputVisible", \.outputVisible),
-        ("outputReasoning", \.outputReasoning),
+    /// In the order of the meters that count them.
+    private static let buckets: [(meter: Meter, path: any WritableKeyPath<TokenBuckets, Int64> & Sendable)] = [
+        (.inputTokens, \.inputUncached), (.inputAudioTokens, \.inputAudio), (.inputImageTokens, \.inputImage),
+        (.inputVideoTokens, \.inputVideo), (.cacheReadTokens, \.cacheRead), (.cacheReadAudioTokens, \.cacheReadAudio),
+        (.cacheReadImageTokens, \.cacheReadImage), (.cacheReadVideoTokens, \.cacheReadVideo),
+        (.cacheWriteTokens, \.cacheWriteFiveMinutes), (.cacheWriteHourTokens, \.cacheWriteHour),
+        (.cacheWriteLongTokens, \.cacheWriteLong), (.outputTokens, \.outputVisible),
+        (.outputAudioTokens, \.outputAudio), (.outputImageTokens, \.outputImage),
+        (.reasoningTokens, \.outputReasoning),
     ]
 
-    @Test(
-        arguments: [
-            (Meter.inputTokens, 1), (.cacheReadTokens, 10), (.cacheWriteTokens, 11_100), (.outputTokens, 1_100_000),
-        ] as [(Meter, Int64)])
-    func `each bucket counts for one meter`(meter: Meter, quantity: Int64) {
-        #expect(counted.quantity(of: meter) == quantity)
+    @Test func `each bucket counts for a meter of its own`() {
+        for (place, bucket) in Self.buckets.enumerated() {
+            #expect(counted.quantity(of: bucket.meter) == 1 << Int64(place), "\(bucket.meter)")
+        }
+        #expect(Self.buckets.map(\.meter) == Meter.allCases.filter { !$0.isUnit })
     }
 
     @Test func `the meters together are the totals together`() {
-        #expect(counted.inputTotal == 11_111)
-        #expect(counted.outputTotal == 1_100_000)
+        #expect(counted.inputTotal == 0b111_1111_1111)
+        #expect(counted.outputTotal == 0b1111 << 11)
+        #expect(counted.cacheWriteTotal == 0b111 << 8)
         let sum = Meter.allCases.reduce(0) { $0 + counted.quantity(of: $1) }
         #expect(sum == counted.inputTotal + counted.outputTotal)
     }
@@ -38,12 +44,10 @@ struct TokenBucketsTests {
     @Test func `sums that do not fit stay at the largest number, never wrap and never trap`() {
         var full = TokenBuckets()
         for bucket in Self.buckets { full[keyPath: bucket.path] = .max }
-        #expect(Meter.allCases.allSatisfy { full.quantity(of: $0) == .max })
-        #expect(full.inputTotal == .max && full.outputTotal == .max)
+        #expect(full.cacheWriteTotal == .max && full.inputTotal == .max && full.outputTotal == .max)
         var empty = TokenBuckets()
         for bucket in Self.buckets { empty[keyPath: bucket.path] = .min }
-        #expect(Meter.allCases.allSatisfy { empty.quantity(of: $0) == .min })
-        #expect(empty.inputTotal == .min && empty.outputTotal == .min)
+        #expect(empty.cacheWriteTotal == .min && empty.inputTotal == .min && empty.outputTotal == .min)
     }
 
     @Test func `a bucket below zero or above a trillion contradicts itself, whichever it is`() {
@@ -54,7 +58,7 @@ struct TokenBucketsTests {
             ] {
                 var buckets = counted
                 buckets[keyPath: bucket.path] = count
-                #expect(buckets.isPlausible == isPlausible, "\(bucket.name) \(count)")
+                #expect(buckets.isPlausible == isPlausible, "\(bucket.meter) \(count)")
             }
         }
         #expect(TokenBuckets.bucketMax == 1_000_000_000_000)
@@ -64,19 +68,42 @@ struct TokenBucketsTests {
         var full = TokenBuckets()
         for bucket in Self.buckets { full[keyPath: bucket.path] = TokenBuckets.bucketMax }
         #expect(full.isPlausible)
-        #expect(full.inputTotal == 5 * TokenBuckets.bucketMax)
-        #expect(full.quantity(of: .cacheWriteTokens) == 3 * TokenBuckets.bucketMax)
-        #expect(full.outputTotal == 2 * TokenBuckets.bucketMax)
+        #expect(full.inputTotal == 11 * TokenBuckets.bucketMax)
+        #expect(full.outputTotal == 4 * TokenBuckets.bucketMax)
     }
 }
 
 struct MeterTests {
     @Test func `meters sort as invoices list them`() {
         #expect(Meter.allCases.reversed().sorted() == Meter.allCases)
-        #expect(
-            Meter.allCases.map(\.rawValue)
-                == ["input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens"])
         for meter in Meter.allCases { #expect(!(meter < meter)) }
+        // The first version's meters keep their order, so that price rows of old plans do.
+        let first: [Meter] = [.inputTokens, .cacheReadTokens, .cacheWriteTokens, .outputTokens]
+        #expect(first.sorted() == first && Meter.allCases.map(\.order) == Array(Meter.allCases.indices))
+    }
+
+    @Test func `every way from child to parent ends at plain input or output, units apart`() {
+        for meter in Meter.allCases {
+            var top = meter
+            while let parent = top.parent { top = parent }
+            #expect(meter.isUnit ? top == meter : [.inputTokens, .outputTokens].contains(top), "\(meter)")
+        }
+        #expect(Meter.cacheReadAudioTokens.parent == .cacheReadTokens)
+        #expect(Meter.cacheWriteHourTokens.parent == .cacheWriteTokens)
+    }
+
+    @Test func `each unit counts for a meter of its own`() {
+        let units = UsageUnits(
+            images: 1, audioMilliseconds: 2, characters: 4, searches: 8, computeMilliseconds: 16)
+        #expect(Meter.allCases.filter(\.isUnit).map { units.quantity(of: $0) } == [1, 2, 4, 8, 16])
+        #expect(Meter.allCases.filter { !$0.isUnit }.allSatisfy { units.quantity(of: $0) == 0 })
+    }
+
+    @Test(arguments: Surface.allCases)
+    func `counting prompts and handling files is free, and the lines of a batch are not`(surface: Surface) {
+        let isFree = [.countTokens, .files, .batches].contains(surface)
+        #expect(surface.bills(.primary) == !isFree)
+        #expect(surface.bills(.batchItem) == (surface != .countTokens))
     }
 }
 
@@ -98,5 +125,33 @@ struct RequestRecordTests {
         #expect(attempt.number == 1 && attempt.modelServed == "model-2" && attempt.tierServed == nil)
         #expect(attempt.termination == .upstreamError && attempt.usageSource == .nothing && !attempt.usageComplete)
         #expect(attempt.buckets == TokenBuckets() && attempt.isDelivered)
+    }
+}
+
+struct UsageEntryTests {
+    private func attempt(_ number: Int32, _ kind: InferenceKind, delivered: Bool = true) -> AttemptRecord {
+        var attempt = AttemptRecord(
+            id: AttemptID(UUIDv7(milliseconds: 1, randomness: (1, UInt64(number)))), number: number, backend: "b",
+            upstreamModel: "m", priceKey: "m")
+        attempt.kind = kind
+        attempt.isDelivered = delivered
+        return attempt
+    }
+
+    @Test(
+        arguments: [
+            ([], nil), ([("primary", false)], nil), ([("primary", false), ("primary", true)], 2),
+            ([("compaction", true), ("primary", true), ("advisor", true)], 2),
+            ([("primary", true), ("fallback", true)], 2), ([("component", true), ("component", true)], 2),
+        ] as [([(String, Bool)], Int32?)])
+    func `the answer is the last inference that speaks to the client`(kinds: [(String, Bool)], number: Int32?) throws {
+        let attempts = try kinds.enumerated().map { index, kind in
+            attempt(Int32(index + 1), try #require(InferenceKind(rawValue: kind.0)), delivered: kind.1)
+        }
+        let id = UUIDv7(milliseconds: 1, randomness: (2, 3))
+        let request = RequestRecord(
+            id: RequestID(id), accountID: AccountID(id), tenantID: TenantID(id), projectID: ProjectID(id),
+            keyID: KeyID(id), subscriptionID: SubscriptionID(id), surface: .messages, modelRequested: "m")
+        #expect(UsageEntry(request: request, attempts: attempts).answer?.number == number)
     }
 }

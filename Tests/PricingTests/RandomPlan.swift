@@ -4,10 +4,8 @@ import NaiveArithmetic
 /// hand.
 struct RandomPlan {
     struct Prices {
-        var input: String
-        var output: String?
-        var cacheRead: String?
-        var cacheWrite: String?
+        /// By their names in the document; input and output may be missing, and then say `none`.
+        var named: [String: String] = [:]
     }
 
     struct Tier {
@@ -17,58 +15,78 @@ struct RandomPlan {
 
     var models: [String: Prices] = [:]
     var tiers: [String: Tier] = [:]
+    var batch: Tier?
+
+    /// Tokens without a price cost what the next in the list costs, by their names in the document.
+    static let parents = [
+        "input_audio": "input", "input_image": "input", "input_video": "input", "cache_read": "input",
+        "cache_read_audio": "cache_read", "cache_read_image": "cache_read", "cache_read_video": "cache_read",
+        "cache_write": "input", "cache_write_1h": "cache_write", "cache_write_long": "cache_write",
+        "output_audio": "output", "output_image": "output", "reasoning": "output",
+    ]
+    static let units = ["images", "audio_milliseconds", "characters", "searches", "compute_milliseconds"]
 
     init(using generator: inout SeededGenerator) {
         for index in 0..<Int.random(in: 1...4, using: &generator) {
             models["model-\(index)"] = RandomPlan.prices(using: &generator)
         }
         for name in ["priority", "flex", "batch"].prefix(Int.random(in: 0...3, using: &generator)) {
-            var tier = Tier()
-            // Prices have 3 decimals at most, so that 3 more of a multiplier stay exact.
-            if !generator.flip(oneIn: 4) { tier.multiplier = RandomPlan.decimal(whole: 3, using: &generator) }
-            for key in models.keys.sorted() where tier.multiplier == nil || generator.flip(oneIn: 3) {
-                tier.prices[key] = RandomPlan.prices(using: &generator)
-            }
-            tiers[name] = tier
+            tiers[name] = tier(using: &generator)
         }
+        if tiers["batch"] == nil, generator.flip(oneIn: 2) { batch = tier(using: &generator) }
+    }
+
+    private func tier(using generator: inout SeededGenerator) -> Tier {
+        var tier = Tier()
+        // Prices have 3 decimals at most, so that 3 more of a multiplier stay exact.
+        if !generator.flip(oneIn: 4) { tier.multiplier = RandomPlan.decimal(whole: 3, using: &generator) }
+        for key in models.keys.sorted() where tier.multiplier == nil || generator.flip(oneIn: 3) {
+            tier.prices[key] = RandomPlan.prices(using: &generator)
+        }
+        return tier
     }
 
     /// Charges of one usage, in units of the currency; nil where the plan has no price for something that was used.
+    /// Units without a price are information beside anything that has one.
     func naiveCost(of usage: [String: Int64], model: String, tier: String) -> NaiveFraction? {
         var total = NaiveFraction(NaiveInteger(0))
-        for (meter, quantity) in usage where quantity > 0 {
-            guard let price = naivePrice(of: meter, model: model, tier: tier) else { return nil }
+        var isPriced = false
+        var isUnpriced = false
+        for (name, quantity) in usage where quantity > 0 {
+            guard let price = naivePrice(of: name, model: model, tier: tier) else {
+                guard RandomPlan.units.contains(name) else { return nil }
+                isUnpriced = true
+                continue
+            }
+            isPriced = true
             total = total + price * NaiveFraction(NaiveInteger(quantity), over: NaiveInteger(1_000_000))
         }
-        return total
+        return isUnpriced && !isPriced ? nil : total
     }
 
-    private func naivePrice(of meter: String, model: String, tier: String) -> NaiveFraction? {
+    private func naivePrice(of name: String, model: String, tier: String) -> NaiveFraction? {
         guard let base = models[model] else { return nil }
-        if tier == "standard" { return RandomPlan.price(of: meter, in: base) }
-        guard let pricing = tiers[tier] else { return nil }
-        if let own = pricing.prices[model] { return RandomPlan.price(of: meter, in: own) }
+        if tier == "standard" { return RandomPlan.price(of: name, in: base) }
+        guard let pricing = tier == "batch" ? batch ?? tiers[tier] : tiers[tier] else { return nil }
+        if let own = pricing.prices[model] { return RandomPlan.price(of: name, in: own) }
         guard let multiplier = pricing.multiplier else { return nil }
-        return RandomPlan.price(of: meter, in: base).map { $0 * NaiveFraction(decimal: multiplier) }
+        return RandomPlan.price(of: name, in: base).map { $0 * NaiveFraction(decimal: multiplier) }
     }
 
-    private static func price(of meter: String, in prices: Prices) -> NaiveFraction? {
-        let text =
-            switch meter {
-            case "input_tokens": prices.input
-            case "cache_read_tokens": prices.cacheRead ?? prices.input
-            case "cache_write_tokens": prices.cacheWrite ?? prices.input
-            default: prices.output
-            }
-        return text.map { NaiveFraction(decimal: $0) }
+    private static func price(of name: String, in prices: Prices) -> NaiveFraction? {
+        if let text = prices.named[name] { return NaiveFraction(decimal: text) }
+        return parents[name].flatMap { price(of: $0, in: prices) }
     }
 
     private static func prices(using generator: inout SeededGenerator) -> Prices {
-        Prices(
-            input: decimal(whole: 20, using: &generator),
-            output: generator.flip(oneIn: 5) ? nil : decimal(whole: 60, using: &generator),
-            cacheRead: generator.flip(oneIn: 2) ? nil : decimal(whole: 3, using: &generator),
-            cacheWrite: generator.flip(oneIn: 2) ? nil : decimal(whole: 30, using: &generator))
+        var prices = Prices()
+        if !generator.flip(oneIn: 8) { prices.named["input"] = decimal(whole: 20, using: &generator) }
+        if !generator.flip(oneIn: 5) { prices.named["output"] = decimal(whole: 60, using: &generator) }
+        for name in parents.keys.sorted() + units where generator.flip(oneIn: 3) {
+            prices.named[name] = decimal(whole: 30, using: &generator)
+        }
+        if prices.named.isEmpty { prices.named["input"] = "1" }
+        return prices
     }
 
     private static func decimal(whole: Int, using generator: inout SeededGenerator) -> String {
@@ -93,17 +111,23 @@ extension RandomPlan {
         if !tiers.isEmpty { text += "tiers:\n" }
         for (name, tier) in tiers {
             text += "  \(name):\n"
-            if let multiplier = tier.multiplier { text += "    multiplier: '\(multiplier)'\n" }
-            if !tier.prices.isEmpty { text += "    prices:\n" }
-            for (key, prices) in tier.prices { text += RandomPlan.yaml(prices, key: key, indent: "      ") }
+            text += RandomPlan.yaml(tier, indent: "    ")
         }
+        if let batch { text += "batch:\n" + RandomPlan.yaml(batch, indent: "  ") }
+        return text
+    }
+
+    private static func yaml(_ tier: Tier, indent: String) -> String {
+        var text = tier.multiplier.map { "\(indent)multiplier: '\($0)'\n" } ?? ""
+        if !tier.prices.isEmpty { text += "\(indent)prices:\n" }
+        for (key, prices) in tier.prices { text += yaml(prices, key: key, indent: indent + "  ") }
         return text
     }
 
     private static func yaml(_ prices: Prices, key: String, indent: String) -> String {
-        let output = prices.output.map { "\"\($0)\"" } ?? "none"
-        let cacheRead = prices.cacheRead.map { ", cache_read: \"\($0)\"" } ?? ""
-        let cacheWrite = prices.cacheWrite.map { ", cache_write: \"\($0)\"" } ?? ""
-        return "\(indent)\(key): {input: \"\(prices.input)\", output: \(output)\(cacheRead)\(cacheWrite)}\n"
+        var named = prices.named.mapValues { "\"\($0)\"" }
+        for required in ["input", "output"] where named[required] == nil { named[required] = "none" }
+        let fields = named.map { "\($0.key): \($0.value)" }.joined(separator: ", ")
+        return "\(indent)\(key): {\(fields)}\n"
     }
 }

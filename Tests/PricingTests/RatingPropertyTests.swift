@@ -13,23 +13,34 @@ import Testing
         for _ in 0..<10 {
             let model = try #require(plan.models.keys.sorted().randomElement(using: &generator))
             let tier = try #require(["standard", "priority", "flex", "batch"].randomElement(using: &generator))
-            let buckets = usage(using: &generator)
-            let quantities = [
-                "input_tokens": buckets.inputUncached, "cache_read_tokens": buckets.cacheRead,
-                "cache_write_tokens":
-                    buckets.cacheWriteFiveMinutes + buckets.cacheWriteHour + buckets.cacheWriteLong,
-                "output_tokens": buckets.outputVisible + buckets.outputReasoning,
-            ]
-            let expected = plan.naiveCost(of: quantities, model: model, tier: tier)
+            let (buckets, units) = usage(using: &generator)
+            let expected = plan.naiveCost(of: quantities(buckets, units), model: model, tier: tier)
             do {
                 let charges = try Rating.rate(
-                    buckets, priceKey: model, tierServed: tier, tierRequested: nil, version: version)
+                    buckets, units: units, priceKey: model, tierServed: tier, tierRequested: nil, version: version)
                 let total = try Money.sum(charges.map(\.amount), currency: version.currency)
                 #expect(try NaiveFraction(decimal: total.decimalText) == #require(expected))
+                #expect(Set(charges.map(\.price.id)).count == charges.count && charges.allSatisfy { $0.quantity > 0 })
+                #expect(charges.map(\.meter) == charges.map(\.meter).sorted())
             } catch let error as RatingError {
                 #expect(expected == nil && error.code == "no_price")
             }
         }
+    }
+
+    /// By their names in plan documents, written down once more.
+    private func quantities(_ buckets: TokenBuckets, _ units: UsageUnits) -> [String: Int64] {
+        [
+            "input": buckets.inputUncached, "input_audio": buckets.inputAudio, "input_image": buckets.inputImage,
+            "input_video": buckets.inputVideo, "cache_read": buckets.cacheRead,
+            "cache_read_audio": buckets.cacheReadAudio, "cache_read_image": buckets.cacheReadImage,
+            "cache_read_video": buckets.cacheReadVideo, "cache_write": buckets.cacheWriteFiveMinutes,
+            "cache_write_1h": buckets.cacheWriteHour, "cache_write_long": buckets.cacheWriteLong,
+            "output": buckets.outputVisible, "output_audio": buckets.outputAudio, "output_image": buckets.outputImage,
+            "reasoning": buckets.outputReasoning, "images": units.images, "audio_milliseconds": units.audioMilliseconds,
+            "characters": units.characters, "searches": units.searches,
+            "compute_milliseconds": units.computeMilliseconds,
+        ]
     }
 
     @Test(arguments: Seeds.all)
@@ -65,20 +76,42 @@ import Testing
 
     private func charges(of quantities: [Meter: Int64], model: String, version: PlanVersion) throws -> [Money] {
         let buckets = TokenBuckets(
-            inputUncached: quantities[.inputTokens] ?? 0, cacheRead: quantities[.cacheReadTokens] ?? 0,
-            cacheWriteHour: quantities[.cacheWriteTokens] ?? 0, outputVisible: quantities[.outputTokens] ?? 0)
-        return try Rating.rate(buckets, priceKey: model, tierServed: nil, tierRequested: nil, version: version)
-            .map(\.amount)
+            inputUncached: quantities[.inputTokens] ?? 0, inputAudio: quantities[.inputAudioTokens] ?? 0,
+            inputImage: quantities[.inputImageTokens] ?? 0, inputVideo: quantities[.inputVideoTokens] ?? 0,
+            cacheRead: quantities[.cacheReadTokens] ?? 0, cacheReadAudio: quantities[.cacheReadAudioTokens] ?? 0,
+            cacheReadImage: quantities[.cacheReadImageTokens] ?? 0,
+            cacheReadVideo: quantities[.cacheReadVideoTokens] ?? 0,
+            cacheWriteFiveMinutes: quantities[.cacheWriteTokens] ?? 0,
+            cacheWriteHour: quantities[.cacheWriteHourTokens] ?? 0,
+            cacheWriteLong: quantities[.cacheWriteLongTokens] ?? 0, outputVisible: quantities[.outputTokens] ?? 0,
+            outputAudio: quantities[.outputAudioTokens] ?? 0, outputImage: quantities[.outputImageTokens] ?? 0,
+            outputReasoning: quantities[.reasoningTokens] ?? 0)
+        let units = UsageUnits(
+            images: quantities[.images] ?? 0, audioMilliseconds: quantities[.audioMilliseconds] ?? 0,
+            characters: quantities[.characters] ?? 0, searches: quantities[.searches] ?? 0,
+            computeMilliseconds: quantities[.computeMilliseconds] ?? 0)
+        return try Rating.rate(
+            buckets, units: units, priceKey: model, tierServed: nil, tierRequested: nil, version: version
+        )
+        .map(\.amount)
     }
 
-    private func usage(using generator: inout SeededGenerator) -> TokenBuckets {
-        func count() -> Int64 {
-            if generator.flip(oneIn: 2) { return 0 }
+    private func usage(using generator: inout SeededGenerator) -> (TokenBuckets, UsageUnits) {
+        func count(oneIn chance: Int = 2) -> Int64 {
+            if !generator.flip(oneIn: chance) { return 0 }
             let most: Int64 = generator.flip(oneIn: 10) ? TokenBuckets.bucketMax : 200_000
             return Int64.random(in: 0...most, using: &generator)
         }
-        return TokenBuckets(
-            inputUncached: count(), cacheRead: count(), cacheWriteFiveMinutes: count(), cacheWriteHour: count(),
-            cacheWriteLong: count(), outputVisible: count(), outputReasoning: count())
+        let buckets = TokenBuckets(
+            inputUncached: count(), inputAudio: count(oneIn: 4), inputImage: count(oneIn: 4),
+            inputVideo: count(oneIn: 4),
+            cacheRead: count(), cacheReadAudio: count(oneIn: 4), cacheReadImage: count(oneIn: 4),
+            cacheReadVideo: count(oneIn: 4), cacheWriteFiveMinutes: count(), cacheWriteHour: count(),
+            cacheWriteLong: count(), outputVisible: count(), outputAudio: count(oneIn: 4), outputImage: count(oneIn: 4),
+            outputReasoning: count())
+        let units = UsageUnits(
+            images: count(oneIn: 6), audioMilliseconds: count(oneIn: 6), characters: count(oneIn: 6),
+            searches: count(oneIn: 6), computeMilliseconds: count(oneIn: 6))
+        return (generator.flip(oneIn: 6) ? TokenBuckets() : buckets, units)
     }
 }

@@ -88,7 +88,7 @@ import Testing
         var attempt = attempt()
         attempt.contradiction = "total is less than its parts"
         #expect(throws: RatingError.contradictoryUsage("total is less than its parts")) {
-            try Rating.rate(attempt, tierRequested: nil, version: PlanSamples.version())
+            try Rating.rate(attempt, surface: .chatCompletions, tierRequested: nil, version: PlanSamples.version())
         }
     }
 
@@ -96,7 +96,7 @@ import Testing
         var attempt = attempt(termination: .clientAbort, source: .estimated)
         attempt.buckets.outputVisible = 7
         let waiving = try PlanSamples.version(("base_fee: \"49.00\"", "policies: {usage_missing: waive}"))
-        let rated = try Rating.rate(attempt, tierRequested: nil, version: waiving)
+        let rated = try Rating.rate(attempt, surface: .chatCompletions, tierRequested: nil, version: waiving)
         #expect(rated.waiver == nil)
         #expect(try rated.total().description == "0.0000192")
     }
@@ -107,17 +107,24 @@ import Testing
             ("base_fee: \"49.00\"", "policies: {usage_missing: waive, on_gateway_loss: bill_counted}"))
         let missing = attempt(source: .counted)
         let lost = attempt(termination: .gatewayLost, source: .counted)
-        #expect(try Rating.rate(missing, tierRequested: nil, version: defaults).waiver == nil)
-        #expect(try Rating.rate(missing, tierRequested: nil, version: strict).waiver == .usageMissing)
-        #expect(try Rating.rate(lost, tierRequested: nil, version: defaults).waiver == .gatewayLost)
-        #expect(try Rating.rate(lost, tierRequested: nil, version: strict).waiver == nil)
-        #expect(try Rating.rate(attempt(), tierRequested: nil, version: strict).waiver == nil)
+        #expect(
+            try Rating.rate(missing, surface: .chatCompletions, tierRequested: nil, version: defaults).waiver == nil)
+        #expect(
+            try Rating.rate(missing, surface: .chatCompletions, tierRequested: nil, version: strict).waiver
+                == .usageMissing)
+        #expect(
+            try Rating.rate(lost, surface: .chatCompletions, tierRequested: nil, version: defaults).waiver
+                == .gatewayLost)
+        #expect(try Rating.rate(lost, surface: .chatCompletions, tierRequested: nil, version: strict).waiver == nil)
+        #expect(
+            try Rating.rate(attempt(), surface: .chatCompletions, tierRequested: nil, version: strict).waiver == nil)
     }
 
     @Test func `what is waived is still priced, so that it can be shown`() throws {
         var attempt = attempt()
         attempt.isDelivered = false
-        let rated = try Rating.rate(attempt, tierRequested: "priority", version: PlanSamples.version())
+        let rated = try Rating.rate(
+            attempt, surface: .chatCompletions, tierRequested: "priority", version: PlanSamples.version())
         #expect(rated.waiver == .notDelivered && rated.tier == "priority")
         #expect(try rated.total().description == "0.00002625")
     }

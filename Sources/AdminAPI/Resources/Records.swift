@@ -6,21 +6,6 @@ import Storage
 
 /// Single requests with their attempts.
 enum RecordEndpoints {
-    private static let counts: [Shape<TokenBuckets>.Field] = [
-        .init("input_uncached", .integer()) { .integer(Int128($0.inputUncached)) },
-        .init("cache_read", .integer()) { .integer(Int128($0.cacheRead)) },
-        .init("cache_write_5m", .integer("For five minutes, or a lifetime not said.")) {
-            .integer(Int128($0.cacheWriteFiveMinutes))
-        },
-        .init("cache_write_1h", .integer()) { .integer(Int128($0.cacheWriteHour)) },
-        .init("cache_write_long", .integer("For twelve hours or longer.")) { .integer(Int128($0.cacheWriteLong)) },
-        .init("output_visible", .integer()) { .integer(Int128($0.outputVisible)) },
-        .init("output_reasoning", .integer()) { .integer(Int128($0.outputReasoning)) },
-    ]
-
-    private static let buckets = Shape<TokenBuckets>(
-        "TokenBuckets", "Tokens. The buckets are disjoint: no token is in two, so sums are sums.", counts)
-
     private static let marks = Shape<TimeMarks>(
         "TimeMarks", "Microseconds since the request was accepted; null where it did not happen.",
         [
@@ -48,7 +33,10 @@ enum RecordEndpoints {
                 .optional($0.record.tierServed)
             },
             .init("tier_billed", .text()) { .string($0.tier) },
-            .init("usage", buckets.schema) { buckets.json($0.record.buckets) },
+            .init("kind", .choice(InferenceKind.self)) { .string($0.record.kind.rawValue) },
+            .init("batch", .boolean("Whether it is billed at the price of batches.")) { .boolean($0.record.isBatch) },
+            .init("usage", UsageShapes.buckets.schema) { UsageShapes.buckets.json($0.record.buckets) },
+            .init("units", UsageShapes.units.schema) { UsageShapes.units.json($0.record.units) },
             .init("usage_source", .choice(UsageSource.self)) { .string($0.record.usageSource.rawValue) },
             .init("usage_complete", .boolean("False where part of it was estimated or never came.")) {
                 .boolean($0.record.usageComplete)
@@ -66,11 +54,16 @@ enum RecordEndpoints {
                 .integer(Int128($0.record.contentEvents))
             },
             .init("marks", marks.schema) { marks.json($0.record.marks) },
+            .init("engine_timings", UsageShapes.timings.schema) { UsageShapes.timings.json($0.record.timings) },
+            .init("engine_cost", .text("What the engine says it costs the seller, in US dollars.").nullable) {
+                .optional($0.record.engineCost)
+            },
             .init("delivered", .boolean("Whether the client got this attempt's answer.")) {
                 .boolean($0.record.isDelivered)
             },
             .init("hardware", .text(lengths: 0...255)) { .string($0.record.hardware) },
             .init("quantisation", .text(lengths: 0...255)) { .string($0.record.quantisation) },
+            .init("region", .text("Where the backend stands.", lengths: 0...255)) { .string($0.record.region) },
             .init("rating", .choice(RatingState.self)) { .string($0.rating.rawValue) },
             .init("plan", .text().nullable) { .optional($0.plan) },
             .init("plan_version", .integer().nullable) { .optional($0.planVersion) },
@@ -90,6 +83,7 @@ enum RecordEndpoints {
             .init("key", .id(KeyID.self)) { .string("\($0.request.keyID)") },
             .init("subscription", .id(SubscriptionID.self)) { .string("\($0.request.subscriptionID)") },
             .init("accepted_at", .instant("Billing time.")) { .string("\($0.request.acceptedAt)") },
+            .init("surface", .choice(Surface.self)) { .string($0.request.surface.rawValue) },
             .init("operation", .choice(Operation.self)) { .string($0.request.operation.rawValue) },
             .init("model_requested", .text(lengths: 0...10_000)) { .string($0.request.modelRequested) },
             .init("tier_requested", .text()) { .string($0.request.tierRequested) },

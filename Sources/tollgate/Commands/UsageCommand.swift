@@ -80,21 +80,22 @@ struct UsageCommand: AsyncParsableCommand {
             var fields: [(String, String)] = [
                 ("request", "\(record.id)"), ("accepted at", "\(record.acceptedAt)"),
                 ("account", "\(record.accountID)"), ("tenant", "\(record.tenantID)"),
-                ("model", record.modelRequested), ("tier requested", record.tierRequested), ("tier", found.tier),
+                ("surface", record.surface.rawValue), ("model", record.modelRequested),
+                ("tier requested", record.tierRequested), ("tier", found.tier),
                 ("outcome", record.outcome.rawValue), ("status", "\(record.httpStatus)"), ("reason", record.reason),
             ]
             for attempt in found.attempts {
-                let buckets = attempt.record.buckets
                 let prefix = "attempt \(attempt.record.number) "
                 fields += [
                     (prefix + "backend", attempt.record.backend), (prefix + "model", attempt.record.modelServed),
+                    (prefix + "kind", attempt.record.kind.rawValue),
                     (prefix + "termination", attempt.record.termination.rawValue),
                     (prefix + "usage source", attempt.record.usageSource.rawValue),
-                    (prefix + "input", "\(buckets.inputUncached)"), (prefix + "cache read", "\(buckets.cacheRead)"),
-                    (prefix + "cache write", "\(buckets.quantity(of: .cacheWriteTokens))"),
-                    (prefix + "output", "\(buckets.outputVisible)"),
-                    (prefix + "reasoning", "\(buckets.outputReasoning)"),
-                    (prefix + "rating", attempt.rating.rawValue),
+                ]
+                fields += UsageFields.fields(of: attempt.record).map { (prefix + $0.name, $0.value) }
+                fields += [
+                    (prefix + "delivered", attempt.record.isDelivered ? "yes" : "no"),
+                    (prefix + "rating", attempt.rating.rawValue), (prefix + "tier billed", attempt.tier),
                     (prefix + "amount", "\(attempt.amount) \(attempt.amount.currency.code)"),
                 ]
             }

@@ -124,7 +124,8 @@ private final class ServerHolder: Sendable {
 
     func take(_ supplied: SuppliedSnapshot) {
         let snapshot = GatewaySnapshot(
-            change: supplied.change, keys: supplied.keys, catalogue: supplied.catalogue)
+            change: supplied.change, keys: supplied.keys, catalogue: supplied.catalogue,
+            prices: supplied.prices)
         state.withLock {
             $0.newest = snapshot
             $0.server?.update(snapshot)
