@@ -107,6 +107,7 @@ import Testing
             try Self.attempt(facts, .tritonGenerate).buckets
                 == TokenBuckets(inputUncached: 6, outputVisible: total))
         #expect(facts.isTerminated)
+        #expect(facts.finishedChoices == 1)
     }
 
     @Test func `an error object with status 200 is an error`() throws {

@@ -241,6 +241,7 @@ import Testing
         #expect(!whole.facts.hasError)
         if sample.answer.isStream {
             #expect(whole.facts.isTerminated)
+            #expect(whole.facts.finishedChoices == 1)
             // The refusal's stream has no content.
             #expect(whole.kinds.contains(.content) || sample.finishReason == "refusal" || sample.file.contains("sage"))
         }

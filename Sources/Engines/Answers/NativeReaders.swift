@@ -20,11 +20,11 @@ enum NativeReaders {
     private static func reader(for request: InferenceRequest) -> (any AnswerReader)? {
         switch request.surface {
         case .messages, .countTokens: AnthropicReader()
-        case .geminiGenerate: GeminiReader()
+        case .geminiGenerate: GeminiReader(choiceCount: request.choiceCount)
         case .bedrockConverse: BedrockConverseReader()
         case .bedrockInvoke: BedrockInvokeReader()
         case .sageMakerInvocations: SageMakerReader(choiceCount: request.choiceCount)
-        case .tgiGenerate: TGIReader()
+        case .tgiGenerate: TGIReader(choiceCount: request.choiceCount)
         case .tritonGenerate: TritonReader()
         case .replicatePredictions: ReplicateReader()
         case .chatCompletions, .completions, .embeddings, .responses, .imageGenerations, .audioTranscriptions,

@@ -11,6 +11,7 @@ struct GeminiReader: AnswerReader {
     private var said: EngineUsage?
     private var isBlocked = false
     private var hasCounts = false
+    private let choiceCount: Int64
 
     private enum Part: Int {
         case id, model, finishReason, usageMetadata, blockReason, error
@@ -23,6 +24,9 @@ struct GeminiReader: AnswerReader {
         .value("usage", bytesMax: DocumentShape.usageBytesMax), .value("serviceTier"), .value("service_tier"),
         .text("candidates.content.parts.text"), .text("steps.content.text"), .text("outputs.text"),
     ])
+
+    /// A reader of the answer to a request for so many candidates.
+    init(choiceCount: Int64 = 1) { self.choiceCount = choiceCount }
 
     var shape: DocumentShape { GeminiReader.partShape }
     var usagePart: Int? { Part.usageMetadata.rawValue }
@@ -202,6 +206,7 @@ struct GeminiReader: AnswerReader {
     private mutating func take(blockReason: String?, _ facts: inout AnswerFacts) {
         guard let blockReason, blockReason != "BLOCK_REASON_UNSPECIFIED" else { return }
         isBlocked = true
+        facts.finishedChoices = choiceCount
         facts.finishReason = facts.finishReason ?? blockReason
         publish(&facts)
     }
@@ -209,7 +214,9 @@ struct GeminiReader: AnswerReader {
     /// Of an interaction, which goes on in the background while it is not one of these.
     private func take(status: String?, _ facts: inout AnswerFacts) {
         switch status {
-        case "completed", "failed", "cancelled", "incomplete", "requires_action": facts.finishReason = status
+        case "completed", "failed", "cancelled", "incomplete", "requires_action":
+            facts.finishReason = status
+            facts.finishedChoices = choiceCount
         default: break
         }
         if status == "failed" { facts.hasError = true }

@@ -7,7 +7,7 @@ internal import Metering
 /// container's own server-sent events, or JSON lines.
 struct SageMakerReader: AnswerReader {
     private var openAI = OpenAIAnswerReader()
-    private var counts = TGICounts()
+    private var counts: TGICounts
     private var frames = AWSEventFrames()
     private var parts = SageMakerParts()
     private var container: SageMakerContainer
@@ -17,7 +17,10 @@ struct SageMakerReader: AnswerReader {
     private static let partShape = DocumentShape(openAIParts + TGICounts.parts)
 
     /// A reader of the answer to a request for so many choices.
-    init(choiceCount: Int64) { container = SageMakerContainer(choiceCount: choiceCount) }
+    init(choiceCount: Int64) {
+        counts = TGICounts(choiceCount: choiceCount)
+        container = SageMakerContainer(choiceCount: choiceCount)
+    }
 
     var shape: DocumentShape { SageMakerReader.partShape }
     var usagePart: Int? { openAI.usagePart }
@@ -138,12 +141,15 @@ struct SageMakerParts: Sendable {
 
 /// Reads the events of a container's stream, of whichever kind it is.
 private struct SageMakerContainer: Sendable {
-    private var counts = TGICounts()
+    private var counts: TGICounts
     private var stream: StreamMeter
     /// Whether an event showed that it speaks OpenAI's dialect.
     private var isOpenAI = false
 
-    init(choiceCount: Int64) { stream = StreamMeter(choiceCount: choiceCount) }
+    init(choiceCount: Int64) {
+        counts = TGICounts(choiceCount: choiceCount)
+        stream = StreamMeter(choiceCount: choiceCount)
+    }
 
     mutating func read(
         _ bytes: UnsafeRawBufferPointer, _ form: SageMakerParts.Form, facts: inout AnswerFacts

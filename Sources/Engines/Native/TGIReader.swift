@@ -5,9 +5,12 @@ internal import Metering
 /// A plain answer says what was generated, and only its headers how long the prompt was. A stream says both in its last
 /// event, which is also its end: there is no terminator beside it.
 struct TGIReader: AnswerReader {
-    private var counts = TGICounts()
+    private var counts: TGICounts
 
     private static let partShape = DocumentShape(TGICounts.parts + [.items("details.prefill")])
+
+    /// A reader of the answer to a request for the best of so many sequences.
+    init(choiceCount: Int64) { counts = TGICounts(choiceCount: choiceCount) }
 
     var shape: DocumentShape { TGIReader.partShape }
 
@@ -55,6 +58,10 @@ struct TGICounts: Sendable {
     /// Of the sequences that `best_of` made and did not choose.
     private var otherGenerated: Int64?
     private var usage = EngineUsage()
+    /// The one answer is all that comes of the sequences asked for.
+    private let choiceCount: Int64
+
+    init(choiceCount: Int64) { self.choiceCount = choiceCount }
 
     private enum Part: Int { case generated, otherGenerated, input, finishReason, error, errorType }
     /// What plain answers are asked for.
@@ -71,7 +78,7 @@ struct TGICounts: Sendable {
         case .generated: take(generated: value, isAnother: false)
         case .otherGenerated: take(generated: value, isAnother: true)
         case .input: input = input ?? NativeValue.integer(value)
-        case .finishReason: TGICounts.take(finishReason: NativeValue.name(value), &facts)
+        case .finishReason: take(finishReason: NativeValue.name(value), &facts)
         case .error: facts.takeError(value)
         case .errorType:
             guard let type = NativeValue.name(value) else { return }
@@ -96,10 +103,10 @@ struct TGICounts: Sendable {
         }
     }
 
-    private static func take(finishReason: String?, _ facts: inout AnswerFacts) {
+    private func take(finishReason: String?, _ facts: inout AnswerFacts) {
         guard let finishReason else { return }
         facts.finishReason = finishReason
-        facts.finishedChoices = 1
+        facts.finishedChoices = choiceCount
         // Large Model Inference says so where its text should have ended.
         if finishReason == "error" { facts.hasError = true }
     }
@@ -155,6 +162,7 @@ struct TGICounts: Sendable {
         guard isLast else { return hasToken ? .content : .other }
         if generated != nil { facts.uncountedEvents = 0 }
         if facts.hasError { return .error }
+        facts.finishedChoices = choiceCount
         facts.isTerminated = true
         return .terminator
     }
@@ -169,7 +177,7 @@ struct TGICounts: Sendable {
             } else if key.equals("input_length", in: bytes) {
                 input = try usage.readCount("input_length", kind, &scanner) ?? input
             } else if key.equals("finish_reason", in: bytes) {
-                TGICounts.take(finishReason: try scanner.name(kind, in: bytes), &facts)
+                take(finishReason: try scanner.name(kind, in: bytes), &facts)
             } else {
                 return false
             }

@@ -79,7 +79,9 @@ struct TritonReader: AnswerReader {
 
     /// There is no terminator: a stream that ends without an error was whole, as far as anyone can tell.
     mutating func finish(facts: inout AnswerFacts) {
-        if !facts.hasError, facts.contentEvents > 0 || facts.finishReason != nil { facts.isTerminated = true }
+        guard !facts.hasError, facts.contentEvents > 0 || facts.finishReason != nil else { return }
+        facts.finishedChoices = 1
+        facts.isTerminated = true
     }
 
     private func publish(_ facts: inout AnswerFacts) {
