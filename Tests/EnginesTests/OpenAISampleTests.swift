@@ -54,7 +54,7 @@ import Testing
             "openai/images.usage.json", .openAI,
             TokenBuckets(inputUncached: 10, inputImage: 40, outputImage: 4160), surface: .imageGenerations,
             finish: nil, units: UsageUnits(images: 1)),
-        // 2048 in = 1024 read + 512 written + 512 neither; 300 out = 128 reasoning + 172; `fast` is answered `priority`.
+        // 2048 in = 1024 read + 512 written + 512 neither; 300 out = 128 reasoning + 172; `fast` is `priority`.
         plain(
             "openai/responses.usage.cache-write.json", .openAI,
             TokenBuckets(

@@ -123,9 +123,6 @@ extension Backend {
     /// `trtllm-serve` takes for granted wherever usage is asked for.
     fileprivate func addsRunningUsage(to request: InferenceRequest) -> Bool {
         if kind == .tensorRTLLM, !request.wantsUsageChunk { return true }
-        guard settings.counting == .continuous, !request.wantsContinuousUsage,
-            let dialect = dialect as? any OpenAIFamilyDialect
-        else { return false }
-        return dialect.question.contains(.continuous)
+        return countsContinuously && !request.wantsContinuousUsage
     }
 }

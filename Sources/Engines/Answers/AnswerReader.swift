@@ -9,8 +9,8 @@ protocol AnswerReader: Sendable {
     /// The head of the answer: usage in headers, request ids, tiers.
     mutating func begin(status: Int, headers: any HeaderLookup, facts: inout AnswerFacts)
 
-    /// A part of a plain answer: `part` is its place in the shape's list, `value` the JSON value as it stood, empty when
-    /// it was longer than wanted.
+    /// A part of a plain answer: `part` is its place in the shape's list, `value` the JSON value as it stood, empty
+    /// when it was longer than wanted.
     mutating func take(part: Int, value: UnsafeRawBufferPointer, facts: inout AnswerFacts)
 
     /// One event of a stream. Content has to be counted in `facts.contentEvents` and `uncountedEvents`, errors noted in

@@ -3,7 +3,7 @@
 public struct PlainAnswerMeter: Sendable {
     /// What the answer has said so far.
     public private(set) var facts = AnswerFacts()
-    /// Just inside the closing brace of the answer's usage object, in bytes from the answer's start; nil when none came.
+    /// Just inside the closing brace of the answer's usage object, in bytes from its start; nil when none came.
     public private(set) var usageEnd: Int?
 
     private var reader: any AnswerReader

@@ -1,6 +1,11 @@
 extension EngineKind {
     /// How this system is spoken to.
-    public var dialect: any Dialect {
+    public var dialect: any Dialect { EngineKind.dialects[self] ?? OpenAICompatible() }
+
+    /// Made once: a request asks several times.
+    private static let dialects = Dictionary(uniqueKeysWithValues: allCases.map { ($0, $0.newDialect) })
+
+    private var newDialect: any Dialect {
         switch self {
         case .openAICompatible: OpenAICompatible()
         case .openAI: OpenAISystem()

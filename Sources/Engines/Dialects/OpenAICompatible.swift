@@ -6,5 +6,4 @@ struct OpenAICompatible: OpenAIFamilyDialect {
         .chatCompletions, .completions, .embeddings, .responses, .imageGenerations, .audioTranscriptions, .audioSpeech,
         .rerank, .files, .batches,
     ]
-    let question: UsageQuestion = [.streamOptions, .continuous]
 }

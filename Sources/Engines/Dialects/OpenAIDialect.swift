@@ -74,7 +74,7 @@ public enum OpenAIDialect {
     ]
 }
 
-/// A system that speaks OpenAI's dialect: what differs is which APIs it has, under which path, and what it may be asked.
+/// A system that speaks OpenAI's dialect: what differs is which APIs it has, under which path, and what it is asked.
 protocol OpenAIFamilyDialect: Dialect {
     var surfaces: Set<Surface> { get }
     /// In front of `/chat/completions` and its like.
@@ -98,7 +98,12 @@ extension OpenAIFamilyDialect {
 
     func edits(for request: InferenceRequest, upstreamModel: String, backend: Backend) -> [ByteEdit] {
         var question = question
-        if backend.settings.counting != .continuous { question.remove(.continuous) }
+        if backend.countsContinuously { question.insert(.continuous) }
         return request.edits(upstreamModel: upstreamModel, asking: question)
     }
+}
+
+extension Backend {
+    /// Whether it is asked for a count in each chunk of a stream.
+    var countsContinuously: Bool { settings.counting == .continuous && kind.takesContinuousCounts }
 }

@@ -5,5 +5,5 @@ struct VLLM: OpenAIFamilyDialect {
     let surfaces: Set<Surface> = [
         .chatCompletions, .completions, .embeddings, .responses, .audioTranscriptions, .rerank, .messages, .countTokens,
     ]
-    let question: UsageQuestion = [.streamOptions, .continuous, .transcription]
+    let question: UsageQuestion = [.streamOptions, .transcription]
 }

@@ -112,15 +112,15 @@ extension EngineRefusal {
 
     /// What the error's own words mean, whatever status they came with.
     private static func meaning(named text: EngineErrorText) -> Meaning? {
+        let message = text.message?.lowercased() ?? ""
+        // Both come under the names of clients' mistakes.
+        if message.contains("api key not valid") { return .unauthorised }
+        if message.contains("credit balance is too low") { return .upstreamQuota }
         for name in [text.code, text.type] {
             guard let name = name?.lowercased().filter({ $0 != "_" && $0 != "-" && $0 != " " }) else { continue }
             if let meaning = meanings[name] { return meaning }
         }
-        guard let message = text.message?.lowercased() else { return nil }
-        if message.contains("api key not valid") { return .unauthorised }
-        if message.contains("credit balance") { return .upstreamQuota }
-        if message.contains("overloaded") { return .overloaded }
-        return nil
+        return message.contains("overloaded") ? .overloaded : nil
     }
 
     private static let meanings: [String: Meaning] = {

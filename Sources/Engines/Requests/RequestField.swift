@@ -29,10 +29,14 @@ struct RequestField: Sendable {
 
     let name: StaticString
     let role: Role
+    /// Whether the name has capitals, so that another writing of it may have none.
+    let hasCapitals: Bool
 
     init(_ name: StaticString, _ role: Role) {
         self.name = name
         self.role = role
+        hasCapitals = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+            .contains { (65...90).contains($0) }
     }
 }
 

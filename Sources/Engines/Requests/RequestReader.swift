@@ -64,16 +64,14 @@ struct RequestReader {
     }
 
     private func refuseOtherCase(of key: JSONText, _ table: [RequestField]) throws(ReadingError) {
-        guard key.isEscaped || key.range.count <= 64 else { return }
         // Nearly all names are in lower case, as nearly all fields are: then there is nothing to compare.
         let hasCapitals = key.isEscaped || body[key.range].contains { (65...90).contains($0) }
-        let name = hasCapitals ? key.value(in: body).lowercased() : ""
-        for field in table {
-            let isMixed = UnsafeBufferPointer(start: field.name.utf8Start, count: field.name.utf8CodeUnitCount)
-                .contains { (65...90).contains($0) }
-            guard hasCapitals || isMixed else { continue }
-            let written = hasCapitals ? name : key.value(in: body)
-            if field.name.description.lowercased() == written { throw .otherCase(field.name.description) }
+        guard key.range.count <= 64 || key.isEscaped, hasCapitals || table.contains(where: \.hasCapitals) else {
+            return
+        }
+        let name = key.value(in: body).lowercased()
+        for field in table where field.name.description.lowercased() == name {
+            throw .otherCase(field.name.description)
         }
     }
 
