@@ -148,6 +148,10 @@ import Testing
                 #"{"num_input_tokens":[\#(count),\#(count)],"num_output_tokens":[\#(count),\#(count)]}"#
             ),
         ]
+        let start = "data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"output_tokens\":\(count)}}}\n\n"
+        let text = "data: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"a\"}}\n\n"
+        let stream = NativeFixture.read(start + text + text, Self.answer(.messages, isBinary: false))
+        #expect(NativeFixture.attempts(stream, .messages, isCut: true).first?.contradiction != nil)
         for (surface, body) in bodies {
             let facts = NativeFixture.read(body, NativeFixture.Answer(surface: surface))
             let attempt = NativeFixture.attempts(facts, surface).first

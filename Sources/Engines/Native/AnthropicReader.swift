@@ -105,8 +105,9 @@ struct AnthropicReader: AnswerReader {
         facts.contentEvents += 1
         eventsSinceStart += 1
         // The start's count of output is a placeholder: it stands for the first events, not for tokens before them.
+        let placeholder = min(max(0, start?.completionTokens ?? 0), TokenBuckets.bucketMax)
         facts.uncountedEvents =
-            delta == nil ? max(0, eventsSinceStart - (start?.completionTokens ?? 0)) : facts.uncountedEvents + 1
+            delta == nil ? max(0, eventsSinceStart - placeholder) : facts.uncountedEvents + 1
         return .content
     }
 
