@@ -7,6 +7,8 @@ struct FieldReader {
     private(set) var expectsContinue = false
     private(set) var asksToClose = false
     private(set) var asksToKeep = false
+    /// Whether a `connection` field names others.
+    private(set) var namesFields = false
 
     /// Reads the fields of `head` from the line that begins at `start`. The head ends with its empty line, and each
     /// line feed in it has its carriage return.
@@ -73,8 +75,13 @@ struct FieldReader {
 
     private mutating func noteConnection(_ value: Range<Int>, in head: UnsafeRawBufferPointer) {
         head.forEachListMember(in: value) { member in
-            if head.equalsIgnoringCase("close", in: member) { asksToClose = true }
-            if head.equalsIgnoringCase("keep-alive", in: member) { asksToKeep = true }
+            if head.equalsIgnoringCase("close", in: member) {
+                asksToClose = true
+            } else if head.equalsIgnoringCase("keep-alive", in: member) {
+                asksToKeep = true
+            } else {
+                namesFields = true
+            }
         }
     }
 

@@ -22,14 +22,17 @@ public struct Headers: Sendable {
     /// The whole head, its start line included.
     let bytes: [UInt8]
     let fields: [Field]
+    /// Whether a `connection` field names others.
+    let namesFields: Bool
 
-    init(bytes: [UInt8], fields: [Field]) {
+    init(bytes: [UInt8], fields: [Field], namesFields: Bool) {
         self.bytes = bytes
         self.fields = fields
+        self.namesFields = namesFields
     }
 
     /// No fields.
-    public init() { self.init(bytes: [], fields: []) }
+    public init() { self.init([]) }
 
     /// These fields, taken as they are: for what the program itself writes.
     public init(_ pairs: [(name: String, value: String)]) {
@@ -39,10 +42,11 @@ public struct Headers: Sendable {
             let start = bytes.count
             bytes.append(contentsOf: name.utf8)
             let end = bytes.count
-            bytes.append(contentsOf: value.utf8)
-            fields.append(Field(name: start..<end, value: end..<bytes.count))
+            bytes.append(contentsOf: ": \(value)\r\n".utf8)
+            fields.append(Field(name: start..<end, value: end + 2..<bytes.count - 2))
         }
-        self.init(bytes: bytes, fields: fields)
+        bytes.append(contentsOf: "\r\n".utf8)
+        self.init(bytes: bytes, fields: fields, namesFields: true)
     }
 
     /// How many fields there are.
@@ -59,12 +63,41 @@ public struct Headers: Sendable {
         }
     }
 
+    /// Calls `body` with the lines of the fields that are passed on: all but those of `names` and those that a `connection`
+    /// field names. Lines come as they were, with their line ends, as many at once as stand beside one another.
+    public func forEachRun(without names: FieldNames, _ body: (UnsafeRawBufferPointer) -> Void) {
+        bytes.withUnsafeBytes { bytes in
+            var start: Int?
+            for field in fields {
+                let name = UnsafeRawBufferPointer(rebasing: bytes[field.name])
+                let isPassed = !names.contains(name) && !(namesFields && connectionNames(name))
+                if isPassed {
+                    if start == nil { start = field.name.lowerBound }
+                } else if let first = start {
+                    body(UnsafeRawBufferPointer(rebasing: bytes[first..<field.name.lowerBound]))
+                    start = nil
+                }
+            }
+            if let start { body(UnsafeRawBufferPointer(rebasing: bytes[start..<bytes.count - 2])) }
+        }
+    }
+
     /// Whether there is a field of this name, which is written in lower case.
     public func contains(_ name: StaticString) -> Bool { firstIndex(of: name) != nil }
 
     /// The value of the first field of this name, which is written in lower case. Bytes that are no UTF-8 become
     /// U+FFFD.
     public func first(_ name: StaticString) -> String? { withFirst(name) { String(decoding: $0, as: UTF8.self) } }
+
+    /// The same for a name that is not known before: in lower case too.
+    public func first(named name: String) -> String? {
+        bytes.withUnsafeBytes { bytes in
+            for field in fields where field.name.count == name.utf8.count {
+                if zip(bytes[field.name], name.utf8).allSatisfy({ $0.lowercased == $1 }) { return bytes.text(field.value) }
+            }
+            return nil
+        }
+    }
 
     /// Calls `body` with the value of the first field of this name, which is written in lower case; nil without one.
     public func withFirst<Result>(

@@ -49,7 +49,7 @@ public struct RequestHead: Sendable {
         methodRange = line.methodRange
         pathRange = line.path
         targetEnd = line.targetEnd
-        headers = Headers(bytes: bytes, fields: reader.fields)
+        headers = Headers(bytes: bytes, fields: reader.fields, namesFields: reader.namesFields)
         keepsAlive = reader.keepsAlive(minorVersion: line.minorVersion)
         expectsContinue = reader.expectsContinue && line.minorVersion > 0
         if reader.isChunked {

@@ -21,7 +21,7 @@ public struct ResponseHead: Sendable {
         if reader.isChunked, minorVersion == 0 { throw .transferCoding }
         self.status = status
         self.minorVersion = minorVersion
-        headers = Headers(bytes: bytes, fields: reader.fields)
+        headers = Headers(bytes: bytes, fields: reader.fields, namesFields: reader.namesFields)
         declaredLength = reader.contentLength
         if isHead || status < 200 || status == 204 || status == 304 {
             framing = .none

@@ -90,7 +90,25 @@ struct RequestTests {
             if head.headers.connectionNames(name) { named.append(String(decoding: name, as: UTF8.self)) }
         }
         #expect(named == ["x-private"])
+        var passed = ""
+        head.headers.forEachRun(without: FieldNames(["connection", "HOST"])) {
+            passed += String(decoding: $0, as: UTF8.self) + "|"
+        }
+        #expect(passed == "X-One: 1\r\nx-one: 2\r\n|")
         let count = head.withTarget { path, query in path.count + query.count }
         #expect(count == head.targetByteCount)
+    }
+
+    @Test func `lines that are passed on are passed as they came`() {
+        let headers = Headers([("a", "1"), ("Connection", "b"), ("B", "2"), ("c", "3"), ("cc", "4"), ("ccc", "5")])
+        func passed(without names: [String]) -> [String] {
+            var runs: [String] = []
+            headers.forEachRun(without: FieldNames(names)) { runs.append(String(decoding: $0, as: UTF8.self)) }
+            return runs
+        }
+        #expect(passed(without: ["connection"]) == ["a: 1\r\n", "c: 3\r\ncc: 4\r\nccc: 5\r\n"])
+        #expect(passed(without: ["connection", "CC", "dd"]) == ["a: 1\r\n", "c: 3\r\n", "ccc: 5\r\n"])
+        #expect(passed(without: ["connection", "a", "c", "cc", "ccc"]) == [])
+        #expect(Headers().count == 0)
     }
 }
