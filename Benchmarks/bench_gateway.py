@@ -1,208 +1,122 @@
 #!/usr/bin/env python3
-"""CPU time of the gateway per request, beside nginx as a bare reverse proxy, in one alternating run.
+"""What a metered request costs, beside bare proxies, in one alternating run.
 
 usage: bench_gateway.py [--rounds N] [--seconds S] [--binary PATH] [--out FILE]
 
-Both stand in front of the same engine simulator. The engine and the load (wrk) run on core 0, the proxy under test on
-core 1. CPU time is read from /proc/PID/stat, user and system; the gateway runs with everything on: authentication,
-journal with fdatasync, ingest into Postgres, metrics. Postgres itself is another process and is shown apart.
+All proxies stand in front of the same engine (engine.c). Engine, load (load.c) and the gateway's Postgres run on core 0,
+the proxy under test on core 1. CPU time is read from /proc/PID/stat, user and system, of the proxy's processes; the
+gateway runs with everything on: authentication, journal with fdatasync, ingest, metrics. nginx is always there; envoy,
+vllm-router, sglang-router and litellm are measured where they are installed. A sample during which other processes used
+more than a tenth of a core is taken again, a few times.
 The last line is `ratio X.XX`: the gateway's median CPU per plain request over nginx's.
 """
 import argparse
 import datetime
-import json
 import os
 import pathlib
 import platform
 import shutil
-import signal
-import socket
 import statistics
-import subprocess
 import sys
-import tempfile
-import time
-import urllib.request
 
-HERE = pathlib.Path(__file__).resolve().parent
-TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
-CHUNKS_A_STREAM = 200
-DATA_PLANE_THREADS = ("NIO-ELT", "journal")
+from bench_lab import Lab
 
+BEGIN, END = "<!-- bench-gateway: begin -->", "<!-- bench-gateway: end -->"
+CHUNKS = 200
+PACE_US = 20_000
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_until_answering(url, seconds=60):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(url, timeout=2).read()
-            return
-        except OSError:
-            time.sleep(0.1)
-    sys.exit(f"{url} did not answer within {seconds} s")
+# name: connections, form, chunks of a stream, microseconds between chunks
+TESTS = {
+    "plain": (64, "plain", CHUNKS, 0),
+    "single": (1, "plain", CHUNKS, 0),
+    "first": (1, "stream", 4, 0),
+    "saturated": (32, "stream", CHUNKS, 0),
+    "paced": (32, "stream", CHUNKS, PACE_US),
+}
 
 
-def ticks(path):
-    fields = open(path).read().rsplit(")", 1)[1].split()
-    return int(fields[11]) + int(fields[12])
+def table(lab, results):
+    def median(name, test, field):
+        values = [sample[field] for sample in results[name, test]]
+        return statistics.median(values) if values else float("nan")
 
-
-def process_seconds(pid):
-    """User and system seconds of one process and the children that it forked to do the same work (nginx's worker)."""
-    total = ticks(f"/proc/{pid}/stat")
-    for task in os.listdir(f"/proc/{pid}/task"):
-        for child in open(f"/proc/{pid}/task/{task}/children").read().split():
-            if "nginx" in open(f"/proc/{child}/comm").read():
-                total += ticks(f"/proc/{child}/stat")
-    return total / TICKS_A_SECOND
-
-
-def thread_seconds(pid):
-    """Seconds by thread name, to say where the time of one process goes."""
-    result = {}
-    for task in os.listdir(f"/proc/{pid}/task"):
-        try:
-            name = open(f"/proc/{pid}/task/{task}/comm").read().strip()
-            result[name] = result.get(name, 0) + ticks(f"/proc/{pid}/task/{task}/stat") / TICKS_A_SECOND
-        except OSError:
-            continue  # the thread ended between the listing and the reading
-    return result
-
-
-def drive(target, seconds, connections, stream):
-    environment = dict(
-        os.environ, WRK_KEY=target["key"], WRK_MODEL=target["model"],
-        WRK_STREAM="1" if stream else "0", WRK_TOKENS=str(CHUNKS_A_STREAM if stream else 16),
-    )
-    command = ["taskset", "-c", "0", "wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "--latency",
-               "--timeout", "30s", "-s", str(HERE / "chat.lua"), target["url"] + "/v1/chat/completions"]
-    threads_before, before = thread_seconds(target["pid"]), process_seconds(target["pid"])
-    output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-    time.sleep(0.5)  # the work that a request leaves behind belongs to it
-    after, threads_after = process_seconds(target["pid"]), thread_seconds(target["pid"])
-    line = next(line for line in output.splitlines() if line.startswith("RESULT "))
-    requests, _, median, failures = map(int, line.split()[1:])
-    if failures or not requests:
-        sys.exit(f"{target['name']}: {failures} of {requests} requests failed\n{output}")
-    data_plane = sum(
-        value - threads_before.get(name, 0) for name, value in threads_after.items()
-        if name.startswith(DATA_PLANE_THREADS)
-    )
-    return {
-        "cpu": (after - before) / requests * 1e6,
-        "data_plane": data_plane / requests * 1e6,
-        "requests": requests,
-        "median": median,
-    }
-
-
-def start_engine(binary, directory):
-    port = free_port()
-    process = subprocess.Popen(
-        ["taskset", "-c", "0", binary, "simulator", "--port", str(port)],
-        stdout=open(directory / "engine.log", "w"), stderr=subprocess.STDOUT)
-    wait_until_answering(f"http://127.0.0.1:{port}/health")
-    return process, port
-
-
-def start_nginx(directory, engine_port):
-    if not shutil.which("nginx"):
-        sys.exit("nginx is missing: apt-get install nginx-light")
-    port = free_port()
-    text = (HERE / "nginx.conf.template").read_text()
-    for name, value in {"DIRECTORY": directory, "PORT": port, "ENGINE_PORT": engine_port}.items():
-        text = text.replace(f"@{name}@", str(value))
-    (directory / "nginx.conf").write_text(text)
-    process = subprocess.Popen(["taskset", "-c", "1", "nginx", "-c", str(directory / "nginx.conf"), "-e",
-                                str(directory / "nginx-error.log")])
-    url = f"http://127.0.0.1:{port}"
-    wait_until_answering(url + "/health")
-    return process, {"name": "nginx", "url": url, "pid": process.pid, "key": "none", "model": "sim-small"}
-
-
-def start_gateway(binary, directory, engine_port):
-    process = subprocess.Popen(
-        ["taskset", "-c", "1", binary, "dev", "--json", "--data", str(directory / "data"), "--engine",
-         f"http://127.0.0.1:{engine_port}"],
-        stdout=subprocess.PIPE, stderr=open(directory / "gateway.log", "w"), text=True)
-    line = process.stdout.readline()
-    if not line:
-        sys.exit("the gateway did not start:\n" + (directory / "gateway.log").read_text())
-    ready = json.loads(line)
-    return process, {"name": "tollgate", "url": ready["gateway"], "pid": process.pid, "key": ready["demo_key"],
-                     "model": "sim-small"}
-
-
-def table(results):
-    rows = ["| proxy | µs CPU per plain request, 64 connections | of it event loops and journal | p50 µs at one connection "
-            "| µs CPU per streamed chunk, 32 streams |", "|---|---|---|---|---|"]
-    for name, tests in results.items():
-        def median(test, field):
-            return statistics.median(sample[field] for sample in tests[test])
-        data_plane = f"{median('plain', 'data_plane'):.0f}" if name == "tollgate" else "–"
-        rows.append(f"| {name} | {median('plain', 'cpu'):.0f} | {data_plane} | {median('single', 'median'):.0f} "
-                    f"| {median('stream', 'cpu') / CHUNKS_A_STREAM:.2f} |")
+    rows = ["| proxy | µs CPU per plain request, 64 connections | p50 added at one connection | p50 added to first byte "
+            "| µs CPU per streamed chunk, saturated | µs per paced chunk |", "|---|---|---|---|---|---|"]
+    for name in lab.targets:
+        if name == "direct":
+            continue
+        rows.append(
+            f"| {name} | {median(name, 'plain', 'cpu_request'):.1f} "
+            f"| {median(name, 'single', 'total_p50') - median('direct', 'single', 'total_p50'):.0f} µs "
+            f"| {median(name, 'first', 'first_p50') - median('direct', 'first', 'first_p50'):.0f} µs "
+            f"| {median(name, 'saturated', 'cpu_chunk'):.2f} | {median(name, 'paced', 'cpu_chunk'):.1f} |")
+    threads = {}
+    for sample in results["tollgate", "plain"]:
+        for thread, value in sample["threads"].items():
+            threads.setdefault(thread, []).append(value)
+    shares = sorted(((statistics.median(values), thread) for thread, values in threads.items()), reverse=True)
+    text = ", ".join(f"{thread} {value:.1f}" for value, thread in shares if value >= 0.05)
+    rows += ["", f"One `fdatasync` of 4 KiB on this disk, median in the same run: {lab.sync_us:.0f} µs.",
+             f"The gateway's µs per plain request by thread: {text}."]
     return "\n".join(rows)
 
 
 def record(out, text, arguments):
     """Puts the table into the document between its two markers, in place of the one before."""
-    begin, end = "<!-- bench-gateway: begin -->", "<!-- bench-gateway: end -->"
     document = out.read_text()
-    if begin not in document or end not in document:
-        sys.exit(f"{out} has no place for the table: it needs the lines {begin} and {end}")
-    head, rest = document.split(begin, 1)
-    note = (f"{datetime.date.today()}, `make bench-gateway`: {arguments.rounds} rounds of {arguments.seconds} s a test, "
-            f"medians; {os.cpu_count()} cores, {platform.system()} {platform.release()}, release build.")
-    out.write_text(f"{head}{begin}\n{note}\n\n{text}\n{end}{rest.split(end, 1)[1]}")
+    if BEGIN not in document or END not in document:
+        sys.exit(f"{out} has no place for the table: it needs the lines {BEGIN} and {END}")
+    head, rest = document.split(BEGIN, 1)
+    note = (f"{datetime.date.today()}, `make bench-gateway`: {arguments.rounds} alternating rounds of "
+            f"{arguments.seconds:g} s a test, medians; {os.cpu_count()} cores, {platform.system()} "
+            f"{platform.release()}, release build.")
+    out.write_text(f"{head}{BEGIN}\n{note}\n\n{text}\n{END}{rest.split(END, 1)[1]}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=4)
-    parser.add_argument("--binary", default=str(HERE.parent / ".build/release/tollgate"))
+    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--tests", default=",".join(TESTS))
+    parser.add_argument("--binary", action="append", help="a gateway's program; NAME=PATH for several, to compare them")
     parser.add_argument("--out", type=pathlib.Path)
     arguments = parser.parse_args()
-    if not shutil.which("wrk"):
-        sys.exit("wrk is missing: apt-get install wrk")
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="tollgate-bench-"))
-    directory.chmod(0o755)
-    processes = []
-    try:
-        engine, engine_port = start_engine(arguments.binary, directory)
-        processes.append(engine)
-        nginx, nginx_target = start_nginx(directory, engine_port)
-        processes.append(nginx)
-        gateway, gateway_target = start_gateway(arguments.binary, directory, engine_port)
-        processes.append(gateway)
-        targets = [nginx_target, gateway_target]
-        results = {target["name"]: {"plain": [], "single": [], "stream": []} for target in targets}
-        for target in targets:
-            drive(target, 1, 64, stream=False)  # warm: connections, caches, the first segment
+    tests = arguments.tests.split(",")
+    binaries = arguments.binary or [str(pathlib.Path(__file__).resolve().parent.parent / ".build/release/tollgate")]
+    if not shutil.which("nginx"):
+        sys.exit("nginx is missing: apt-get install nginx-light")
+    with Lab() as lab:
+        lab.start_nginx()
+        for binary in binaries:
+            name, _, path = binary.rpartition("=")
+            lab.start_gateway(name or "tollgate", path)
+        lab.start_peers()
+        results = {(name, test): [] for name in lab.targets for test in TESTS}
+        for name in lab.targets:
+            lab.drive(name, 64, "plain", 1)  # warm: connections, caches, the first segment
+        lab.measure_sync()
         for number in range(arguments.rounds):
-            for target in targets:
-                for test, connections, stream in (("plain", 64, False), ("single", 1, False), ("stream", 32, True)):
-                    sample = drive(target, arguments.seconds, connections, stream)
-                    results[target["name"]][test].append(sample)
-                    print(f"round {number + 1} {target['name']:9} {test:6} {sample['requests']:7} requests "
-                          f"{sample['cpu']:9.1f} µs CPU each", flush=True)
-    finally:
-        for process in reversed(processes):
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=60)
-        shutil.rmtree(directory)
-    text = table(results)
-    print("\n" + text + "\n")
-    if arguments.out:
-        record(arguments.out, text, arguments)
-    cpu = {name: statistics.median(sample["cpu"] for sample in tests["plain"]) for name, tests in results.items()}
-    print(f"ratio {cpu['tollgate'] / cpu['nginx']:.2f}")
+            for test in tests:
+                connections, form, chunks, pace = TESTS[test]
+                lab.set_engine(chunks, pace)
+                seconds = max(arguments.seconds, 1.5 * chunks * pace / 1e6)
+                for name in lab.targets:
+                    sample = lab.sample(name, connections, form, seconds)
+                    results[name, test].append(sample)
+                    print(f"round {number + 1} {test:9} {name:13} {sample['requests']:7} requests "
+                          f"{sample['cpu_request']:8.1f} µs CPU each, {sample['cpu_chunk']:6.2f} a chunk, "
+                          f"p50 {sample['total_p50']:.0f} µs, foreign {sample['foreign']:.2f}", flush=True)
+        text = table(lab, results) if set(tests) == set(TESTS) and "tollgate" in lab.targets else ""
+        print("\n" + text + "\n")
+        if arguments.out and text:
+            record(arguments.out, text, arguments)
+        if "plain" in tests:
+            cpu = {name: statistics.median(sample["cpu_request"] for sample in results[name, "plain"])
+                   for name in lab.targets}
+            for name in lab.targets:
+                print(f"{name} {cpu[name]:.1f}")
+            name = "tollgate" if "tollgate" in cpu else list(cpu)[-1]
+            print(f"ratio {cpu[name] / cpu['nginx']:.2f}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-import NIOHTTP1
+import HTTP1
 
 /// The key that a client shows, wherever its dialect puts it.
 enum ClientCredential {
@@ -6,10 +6,10 @@ enum ClientCredential {
     static let headerNames = ["authorization", "x-api-key", "api-key", "x-goog-api-key"]
 
     /// The key; nil when the client shows none.
-    static func secret(in headers: HTTPHeaders, query: Substring) -> String? {
-        if let header = headers.first(name: "authorization") { return bearerToken(header) }
+    static func secret(in headers: Headers, query: Substring) -> String? {
+        if let header = headers.first("authorization") { return bearerToken(header) }
         for name in headerNames.dropFirst() {
-            if let key = headers.first(name: name), !key.isEmpty { return key }
+            if let key = headers.first(named: name), !key.isEmpty { return key }
         }
         return query.isEmpty ? nil : parameter("key", of: query)
     }

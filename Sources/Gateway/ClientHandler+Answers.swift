@@ -1,8 +1,8 @@
 import Accounts
 import Engines
+import HTTP1
 import Identity
 import NIOCore
-import NIOHTTP1
 import Synchronization
 import Telemetry
 
@@ -11,8 +11,8 @@ extension ClientHandler {
     func answer(_ incoming: Incoming) {
         deadline = nil
         if let refusal = incoming.refusal { return refuse(refusal, incoming, closes: false) }
-        if incoming.head.method == .OPTIONS {
-            return respond(.noContent, headers: [("allow", incoming.route.allowed)], body: nil)
+        if incoming.head.method == .options {
+            return respond(204, headers: [("allow", incoming.route.allowed)], body: nil)
         }
         switch incoming.route {
         case .inference, .native, .stored: infer(incoming)
@@ -43,7 +43,7 @@ extension ClientHandler {
             var isHandedOver = false
             defer { if !isHandedOver { shared.openRequests.subtract(1, ordering: .relaxed) } }
             let admission = Admission(snapshot: shared.snapshots.current)
-            let tagsHeader = incoming.head.headers.first(name: TagReader.headerName)
+            let tagsHeader = incoming.head.headers.first(named: TagReader.headerName)
             let admitted = try incoming.body.withUnsafeReadableBytes { bytes in
                 switch incoming.route {
                 case .inference(let surface):
@@ -56,7 +56,7 @@ extension ClientHandler {
                         throw APIError.unknownPath(path)
                     }
                 case .stored, .models, .model, .health, .readiness, .metrics:
-                    throw APIError.unknownPath(incoming.head.uri)
+                    throw APIError.unknownPath(incoming.head.path)
                 }
             }
             if let error = shared.unavailability(openRequests: open) { return try turnAway(admitted, error) }
@@ -95,18 +95,16 @@ extension ClientHandler {
         if let seconds = error.retryAfterSeconds { headers.append(("retry-after", String(seconds))) }
         if error.status == 401 { headers.append(("www-authenticate", "Bearer")) }
         write(
-            HTTPResponseStatus(statusCode: error.status), headers: headers,
-            body: ByteBuffer(bytes: envelope.body(of: error)),
-            closes: closes)
+            error.status, headers: headers, body: ByteBuffer(bytes: envelope.body(of: error)), closes: closes)
     }
 
-    func respond(_ status: HTTPResponseStatus, headers: [(String, String)], body: ByteBuffer?) {
+    func respond(_ status: Int, headers: [(String, String)], body: ByteBuffer?) {
         write(status, headers: headers, body: body, closes: false)
         endAnswer(closes: false)
     }
 
     private func write(
-        _ status: HTTPResponseStatus, headers: [(String, String)], body: ByteBuffer?, closes: Bool
+        _ status: Int, headers: [(String, String)], body: ByteBuffer?, closes: Bool
     ) {
         var buffer = loop.buffer(512 + (body?.readableBytes ?? 0))
         HeaderForwarding.writeStatus(status, into: &buffer)
@@ -135,7 +133,7 @@ extension ClientHandler {
             state = .idle
             deadline = .now() + .milliseconds(times.idleMilliseconds)
             context.flush()
-            takeWaiting()
+            takeUnread()
         }
     }
 }

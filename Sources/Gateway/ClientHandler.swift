@@ -1,25 +1,25 @@
 import Accounts
 import Engines
+import HTTP1
 import NIOCore
-import NIOHTTP1
 import Synchronization
 import Telemetry
 
 /// What of a request's head goes on to an engine.
 struct ForwardedHead {
-    let headers: HTTPHeaders
+    let headers: Headers
     /// With its question mark; empty when there is none.
     let query: Substring
 }
 
 /// A client's connection: reads one request after the other, refuses or answers it, or hands it to an `Exchange`.
 final class ClientHandler: ChannelInboundHandler {
-    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     /// A request whose body is still arriving.
     struct Incoming {
-        let head: HTTPRequestHead
+        let head: RequestHead
         let route: Route
         let query: Substring
         let grant: KeyGrant?
@@ -44,10 +44,13 @@ final class ClientHandler: ChannelInboundHandler {
     let loop: LoopContext
     var context: ChannelHandlerContext?
     var state = State.idle
-    private var waiting = CircularBuffer<HTTPServerRequestPart>()
-    private var waitingBytes = 0
+    private var parser: RequestParser
+    /// What has come and was not looked at yet: what the client sends ahead of its turn waits here.
+    private var unread = ByteBuffer()
+    /// Whether a request's head has begun to come and is not whole.
+    private var isInHead = false
     private var isReadingPaused = false
-    private var isTakingWaiting = false
+    private var isParsing = false
     var keepsAlive = true
     var isHTTP11 = true
     var isHeadRequest = false
@@ -58,10 +61,15 @@ final class ClientHandler: ChannelInboundHandler {
 
     /// Bodies of refused requests up to this size are let pass by, so that the connection can be kept.
     private static let refusedBodyBytesMax = 64 * 1024
+    /// Room that is made for a body before it has come.
+    fileprivate static let reservedBodyBytesMax = 1 << 20
     /// How long a connection is kept open for a client to read a last answer.
     static let discardMilliseconds: Int64 = 2000
 
-    init(loop: LoopContext) { self.loop = loop }
+    init(loop: LoopContext) {
+        self.loop = loop
+        parser = RequestParser(limits: HeadLimits(loop.shared.configuration.limits))
+    }
 
     var shared: GatewayShared { loop.shared }
     var times: GatewayConfiguration.Times { shared.configuration.times }
@@ -106,9 +114,13 @@ final class ClientHandler: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let part = unwrapInboundIn(data)
-        if case .running = state { return enqueue(part) }
-        take(part)
+        switch state {
+        case .discarding, .closed: return
+        case .idle, .reading, .running: break
+        }
+        let piece = unwrapInboundIn(data)
+        if unread.readableBytes == 0 { unread = piece } else { unread.writeImmutableBuffer(piece) }
+        takeUnread()
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -125,19 +137,8 @@ final class ClientHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if let parserError = error as? HTTPParserError, canRefuse {
-            refuse(parserError == .headerOverflow ? .headersTooLarge : .malformedRequest, grant: nil, closes: true)
-        } else {
-            left()
-            context.close(promise: nil)
-        }
-    }
-
-    private var canRefuse: Bool {
-        switch state {
-        case .idle, .reading: true
-        case .running, .discarding, .closed: false
-        }
+        left()
+        context.close(promise: nil)
     }
 
     private func left() {
@@ -147,11 +148,30 @@ final class ClientHandler: ChannelInboundHandler {
 
     // MARK: Reading
 
-    /// Keeps what a client sends ahead of its turn; beyond a bound the socket is not read.
-    private func enqueue(_ part: HTTPServerRequestPart) {
-        if case .body(let bytes) = part { waitingBytes += bytes.readableBytes } else { waitingBytes += 512 }
-        waiting.append(part)
-        if waitingBytes > shared.configuration.limits.pipelinedBytes { setReading(false) }
+    /// Takes one part after the other until an exchange runs or nothing is left. An answer given at once comes back here:
+    /// the loop goes on then, instead of one more inside it for each of perhaps thousands of requests.
+    func takeUnread() {
+        guard !isParsing else { return }
+        isParsing = true
+        defer { isParsing = false }
+        do throws(MessageError) {
+            while isExpectingRequest, let (part, body) = try parser.next(in: &unread) { take(part, body) }
+        } catch {
+            return refuse(error.isTooLarge ? .headersTooLarge : .malformedRequest, grant: nil, closes: true)
+        }
+        if case .idle = state, !isInHead, !parser.isBetweenRequests {
+            isInHead = true
+            deadline = .now() + .milliseconds(times.headerReadMilliseconds)
+        }
+        // Beyond a bound the socket is not read, so that a client cannot send ahead as much as it likes.
+        setReading(unread.readableBytes <= shared.configuration.limits.pipelinedBytes)
+    }
+
+    private var isExpectingRequest: Bool {
+        switch state {
+        case .idle, .reading: true
+        case .running, .discarding, .closed: false
+        }
     }
 
     func setReading(_ reads: Bool) {
@@ -161,17 +181,18 @@ final class ClientHandler: ChannelInboundHandler {
         if reads { channel.read() }
     }
 
-    func take(_ part: HTTPServerRequestPart) {
+    private func take(_ part: RequestParser.Part, _ body: ByteBuffer?) {
         switch (part, state) {
         case (.head(let head), .idle): takeHead(head)
-        case (.body(let bytes), .reading(var incoming)):
+        case (.body, .reading(var incoming)):
+            guard let body else { return }
             // Taken out while it grows, so that the buffer is not copied.
             state = .idle
-            incoming.body.writeOrTake(bytes)
+            incoming.append(body)
             let bytesMax = shared.configuration.limits.bodyBytes
             let isTooLarge = incoming.body.readableBytes > bytesMax
             if isTooLarge, incoming.refusal == nil { return refuse(.bodyTooLarge(bytesMax), incoming, closes: true) }
-            if incoming.refusal != nil { incoming.body.clear() }
+            if incoming.refusal != nil { incoming.body = ByteBuffer() }
             state = .reading(incoming)
         case (.end, .reading(let incoming)):
             state = .idle
@@ -180,14 +201,14 @@ final class ClientHandler: ChannelInboundHandler {
         }
     }
 
-    private func takeHead(_ head: HTTPRequestHead) {
-        isHTTP11 = head.version.major > 1 || head.version.minor >= 1
-        keepsAlive = head.isKeepAlive && isHTTP11
+    private func takeHead(_ head: RequestHead) {
+        isInHead = false
+        isHTTP11 = head.minorVersion >= 1
+        keepsAlive = head.keepsAlive && isHTTP11
         envelope = .openAI
-        isHeadRequest = head.method == .HEAD
+        isHeadRequest = head.method == .head
         deadline = .now() + .milliseconds(times.bodyReadMilliseconds)
-        let declared = head.headers.first(name: "content-length").flatMap { Int($0) }
-        let isChunked = head.headers.contains(name: "transfer-encoding")
+        let declared = head.contentLength
         var incoming: Incoming
         do throws(APIError) {
             incoming = try check(head, declared: declared)
@@ -197,19 +218,17 @@ final class ClientHandler: ChannelInboundHandler {
                 head: head, route: .health, query: "", grant: grant, snapshotUpdates: shared.snapshots.updates,
                 refusal: error)
         }
-        let expectsContinue = head.headers.first(name: "expect")?.lowercased() == "100-continue"
-        if incoming.refusal != nil {
-            let isShort = !isChunked && (declared ?? 0) <= ClientHandler.refusedBodyBytesMax && !expectsContinue
-            if let refusal = incoming.refusal, !isShort { return refuse(refusal, incoming, closes: true) }
-        } else if expectsContinue, isHTTP11 {
+        if let refusal = incoming.refusal {
+            let isShort = (declared ?? .max) <= ClientHandler.refusedBodyBytesMax && !head.expectsContinue
+            if !isShort { return refuse(refusal, incoming, closes: true) }
+        } else if head.expectsContinue {
             write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n"))
             flush()
         }
-        if let declared, incoming.refusal == nil { incoming.body.reserveCapacity(min(declared, 1 << 20)) }
         state = .reading(incoming)
     }
 
-    private func authenticate(_ head: HTTPRequestHead, query: Substring) throws(APIError) -> KeyGrant {
+    private func authenticate(_ head: RequestHead, query: Substring) throws(APIError) -> KeyGrant {
         try Admission(snapshot: shared.snapshots.current)
             .grant(secret: ClientCredential.secret(in: head.headers, query: query))
     }
@@ -222,23 +241,23 @@ final class ClientHandler: ChannelInboundHandler {
     }
 
     /// Everything that can be told from the head alone.
-    private func check(_ head: HTTPRequestHead, declared: Int?) throws(APIError) -> Incoming {
+    private func check(_ head: RequestHead, declared: Int?) throws(APIError) -> Incoming {
         let limits = shared.configuration.limits
-        guard head.uri.utf8.count <= limits.pathBytes else { throw .pathTooLong }
-        let mark = head.uri.utf8.firstIndex(of: UInt8(ascii: "?")) ?? head.uri.endIndex
-        guard let route = Route(path: head.uri[..<mark]) else { throw .unknownPath(String(head.uri[..<mark])) }
-        guard head.method == .OPTIONS || route.allows(head.method) else {
-            throw .methodNotAllowed(head.method.rawValue, allowed: route.allowed)
+        guard head.targetByteCount <= limits.pathBytes else { throw .pathTooLong }
+        let path = head.path
+        guard let route = Route(path: path[...]) else { throw .unknownPath(path) }
+        guard head.method == .options || route.allows(head.method) else {
+            throw .methodNotAllowed(head.methodText, allowed: route.allowed)
         }
         if let surface = route.surface { envelope = ErrorEnvelope(surface) }
         let updates = shared.snapshots.updates
-        let query = head.uri[mark...]
+        let query = head.query[...]
         var grant: KeyGrant?
-        if route.needsKey, head.method != .OPTIONS { grant = try authenticate(head, query: query) }
+        if route.needsKey, head.method != .options { grant = try authenticate(head, query: query) }
         var incoming = Incoming(head: head, route: route, query: query, grant: grant, snapshotUpdates: updates)
-        guard route.isForwarded, head.method != .OPTIONS else { return incoming }
+        guard route.isForwarded, head.method != .options else { return incoming }
         if case .native(let backend, let path) = route, let grant {
-            incoming.native = try nativeCall(on: backend, path: path, method: head.method, grant: grant)
+            incoming.native = try nativeCall(on: backend, path: path, method: head.methodText, grant: grant)
         }
         if !shared.journal.isAccepting { throw .journalUnavailable }
         if grant?.subscriptionID == nil { throw .noSubscription }
@@ -248,34 +267,20 @@ final class ClientHandler: ChannelInboundHandler {
 
     /// What a path below `/engines/` asks for, in the dialect of its backend; from here on errors are in that dialect.
     private func nativeCall(
-        on name: String, path: String, method: HTTPMethod, grant: KeyGrant
+        on name: String, path: String, method: String, grant: KeyGrant
     ) throws(APIError) -> NativeCall {
         let backend = try Admission(snapshot: shared.snapshots.current).backend(named: name, for: grant)
-        guard let call = backend.dialect.nativeCall(method: method.rawValue, path: path[...]) else {
+        guard let call = backend.dialect.nativeCall(method: method, path: path[...]) else {
             throw .unknownPath("/engines/" + name + path)
         }
         envelope = ErrorEnvelope(call.surface)
         return call
     }
 
-    /// Goes on with what the client sent ahead. An answer given at once comes back here: the loop goes on then, instead
-    /// of one more inside it for each of perhaps thousands of requests.
-    func takeWaiting() {
-        guard !isTakingWaiting else { return }
-        isTakingWaiting = true
-        defer { isTakingWaiting = false }
-        while let part = waiting.popFirst() {
-            if case .body(let bytes) = part { waitingBytes -= bytes.readableBytes } else { waitingBytes -= 512 }
-            take(part)
-            if case .running = state { return }
-        }
-        setReading(true)
-    }
-
     // MARK: Time
 
     func closeIfIdle() {
-        if case .idle = state, waiting.isEmpty { context?.close(promise: nil) }
+        if case .idle = state, unread.readableBytes == 0 { context?.close(promise: nil) }
     }
 
     func tick(now: NIODeadline) {
@@ -294,23 +299,33 @@ final class ClientHandler: ChannelInboundHandler {
 }
 
 extension Route {
-    fileprivate func allows(_ method: HTTPMethod) -> Bool {
+    fileprivate func allows(_ method: HTTP1.Method) -> Bool {
         switch self {
-        case .inference: method == .POST
-        case .native: method == .POST || method == .GET
-        case .stored: method == .POST || method == .GET || method == .DELETE
-        case .models, .model, .health, .readiness, .metrics: method == .GET || method == .HEAD
+        case .inference: method == .post
+        case .native: method == .post || method == .get
+        case .stored: method == .post || method == .get || method == .delete
+        case .models, .model, .health, .readiness, .metrics: method == .get || method == .head
         }
     }
 }
 
-extension ByteBuffer {
-    /// Becomes `bytes` when empty and without room, and copies them otherwise.
-    fileprivate mutating func writeOrTake(_ bytes: ByteBuffer) {
-        if readableBytes == 0, writableBytes < bytes.readableBytes {
-            self = bytes
-        } else {
-            writeImmutableBuffer(bytes)
+extension ClientHandler.Incoming {
+    /// A body that came in one piece stays where it was read; others are put together.
+    fileprivate mutating func append(_ bytes: ByteBuffer) {
+        if body.readableBytes == 0 {
+            if bytes.readableBytes == head.contentLength {
+                body = bytes
+                return
+            }
+            body.reserveCapacity(min(head.contentLength ?? 0, ClientHandler.reservedBodyBytesMax))
         }
+        body.writeImmutableBuffer(bytes)
+    }
+}
+
+extension HeadLimits {
+    fileprivate init(_ limits: GatewayConfiguration.Limits) {
+        self.init(
+            fieldBytes: limits.headerFieldBytes, listBytes: limits.headerListBytes, fieldCount: limits.headerCount)
     }
 }

@@ -1,7 +1,7 @@
 import Engines
+import HTTP1
 import Metering
 import NIOCore
-import NIOHTTP1
 import Telemetry
 import UsageJournal
 
@@ -145,7 +145,7 @@ extension Exchange {
         if let plain {
             if !isHeadSent {
                 framing =
-                    head?.status == .noContent || head?.status == .notModified
+                    head?.status == 204 || head?.status == 304
                     ? .none : .length(Int64(plain.held.readableBytes))
                 sendHead()
             }

@@ -1,9 +1,9 @@
 import Accounts
 import Engines
+import HTTP1
 import Identity
 import Metering
 import NIOCore
-import NIOHTTP1
 import Telemetry
 import UsageJournal
 
@@ -38,7 +38,7 @@ final class Exchange {
     private var hasRetried = false
     private var answerBytes: Int64 = 0
 
-    var head: HTTPResponseHead?
+    var head: ResponseHead?
     /// Unpacks an answer that came compressed.
     private var inflater: Inflater?
     var isHeadSent = false
@@ -124,15 +124,15 @@ final class Exchange {
 
     // MARK: The engine
 
-    func upstreamAnswered(_ head: HTTPResponseHead) {
+    func upstreamAnswered(_ head: ResponseHead) {
         let now = NIODeadline.now()
         lastReceivedAt = now
         body = ByteBuffer()
         attempt.marks.firstByte = microseconds(at: now)
-        attempt.upstreamStatus = Int32(head.status.code)
+        attempt.upstreamStatus = Int32(head.status)
         self.head = head
         unpackIfPacked()
-        let status = Int(head.status.code)
+        let status = head.status
         let limits = loop.shared.configuration.limits
         let meter = AnswerMeter(
             request: admitted.request, backend: route.backend, status: status,
@@ -178,10 +178,10 @@ final class Exchange {
 
     /// From here on the answer is as if the engine had not compressed it.
     private func unpackIfPacked() {
-        guard let coding = head?.headers.first(name: "content-encoding"), Inflater.unpacks(coding) else { return }
+        guard let coding = head?.headers.first("content-encoding"), Inflater.unpacks(coding) else { return }
         inflater = Inflater(outputBytesMax: loop.shared.configuration.limits.answerBytes)
-        head?.headers.remove(name: "content-encoding")
-        head?.headers.remove(name: "content-length")
+        head?.headers.remove("content-encoding")
+        head?.declaredLength = nil
     }
 
     private func relayStream(_ piece: ByteBuffer) {
@@ -252,11 +252,11 @@ final class Exchange {
 
 /// An answer's headers, as dialects look at them.
 struct AnswerHeaders: HeaderLookup {
-    let headers: HTTPHeaders
+    let headers: Headers
 
-    func first(_ lowercaseName: String) -> String? { headers.first(name: lowercaseName) }
+    func first(_ lowercaseName: String) -> String? { headers.first(named: lowercaseName) }
 }
 
-extension HTTPResponseHead {
-    fileprivate var contentLength: Int64? { headers.first(name: "content-length").flatMap { Int64($0) } }
+extension ResponseHead {
+    fileprivate var contentLength: Int64? { declaredLength.map { Int64($0) } }
 }

@@ -1,6 +1,5 @@
 internal import Glibc
 internal import NIOCore
-internal import NIOHTTP1
 internal import NIOPosix
 internal import NIOSSL
 internal import Synchronization
@@ -175,7 +174,6 @@ public final class GatewayServer: Sendable {
         _ contexts: [NIOLoopBound<LoopContext>], _ tls: NIOSSLContext?
     ) async throws -> any Channel {
         let limits = configuration.limits
-        let decoderLimits = NIOHTTPDecoderLimitConfiguration(limits)
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -195,7 +193,7 @@ public final class GatewayServer: Sendable {
                     guard let context = contexts.first(where: { $0.eventLoop === channel.eventLoop })?.value else {
                         throw ChannelError.operationUnsupported
                     }
-                    try context.accept(channel, tls: tls, decoderLimits: decoderLimits)
+                    try context.accept(channel, tls: tls)
                 }
             }
         do {
@@ -209,9 +207,7 @@ public final class GatewayServer: Sendable {
 
 extension LoopContext {
     /// Builds a client connection's pipeline.
-    fileprivate func accept(
-        _ channel: any Channel, tls: NIOSSLContext?, decoderLimits: NIOHTTPDecoderLimitConfiguration
-    ) throws {
+    fileprivate func accept(_ channel: any Channel, tls: NIOSSLContext?) throws {
         let open = shared.connections.add(1, ordering: .relaxed).newValue
         guard open <= shared.configuration.limits.connections else {
             shared.connections.subtract(1, ordering: .relaxed)
@@ -219,9 +215,6 @@ extension LoopContext {
         }
         let pipeline = channel.pipeline.syncOperations
         if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
-        let decoder = HTTPRequestDecoder(
-            leftOverBytesStrategy: .dropBytes, informationalResponseStrategy: .drop, limitConfiguration: decoderLimits)
-        try pipeline.addHandler(ByteToMessageHandler(decoder))
         try pipeline.addHandler(ClientHandler(loop: self))
     }
 
@@ -229,15 +222,6 @@ extension LoopContext {
     fileprivate func abandonExchanges() {
         closeIdleClients()
         for exchange in running { exchange.fail(.stopped) }
-    }
-}
-
-extension NIOHTTPDecoderLimitConfiguration {
-    fileprivate init(_ limits: GatewayConfiguration.Limits) {
-        self.init()
-        maxHeaderFieldSize = limits.headerFieldBytes
-        maxHeaderListSize = limits.headerListBytes
-        maxHeaderFieldCount = limits.headerCount
     }
 }
 

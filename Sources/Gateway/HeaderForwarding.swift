@@ -1,22 +1,21 @@
 import Engines
+import HTTP1
 import NIOCore
-import NIOHTTP1
 
 /// Which headers pass, and the heads that are written for both sides.
 enum HeaderForwarding {
     /// Hop-by-hop headers (RFC 9110, section 7.6.1) and those that the gateway writes itself, in both directions.
-    private static let connectionHeaders: Set<String> = [
+    private static let connectionHeaders = [
         "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
         "proxy-authenticate", "proxy-authorization", "content-length",
     ]
     /// Not passed to an engine: credentials, what the gateway answers itself, and what it sets.
-    private static let requestHeaders: Set<String> = connectionHeaders.union([
-        "host", "accept-encoding", "expect", "x-request-id", "x-amz-date", "x-amz-security-token",
-        "x-amz-content-sha256", "idempotency-key", TagReader.headerName,
-    ]).union(ClientCredential.headerNames)
-    private static let responseHeaders: Set<String> = connectionHeaders.union(["x-request-id"])
-    /// An engine's headers that begin so would be taken for the gateway's.
-    private static let ownPrefix = "x-tollgate-"
+    private static let requestHeaders = FieldNames(
+        connectionHeaders + [
+            "host", "accept-encoding", "expect", "x-request-id", "x-amz-date", "x-amz-security-token",
+            "x-amz-content-sha256", "idempotency-key", TagReader.headerName,
+        ] + ClientCredential.headerNames)
+    private static let responseHeaders = FieldNames(connectionHeaders + ["x-request-id"])
 
     /// How the end of a body is told.
     enum Framing: Hashable {
@@ -29,7 +28,7 @@ enum HeaderForwarding {
 
     /// The head of the request to an engine, up to and including its empty line.
     static func writeRequestHead(
-        _ target: UpstreamTarget, backend: Backend, headers: [HeaderField], client: HTTPHeaders, bodyBytes: Int,
+        _ target: UpstreamTarget, backend: Backend, headers: [HeaderField], client: Headers, bodyBytes: Int,
         requestID: String, into buffer: inout ByteBuffer
     ) {
         buffer.writeString(target.method)
@@ -38,10 +37,11 @@ enum HeaderForwarding {
         buffer.writeStaticString(" HTTP/1.1\r\nhost: ")
         buffer.writeString(backend.hostHeader)
         buffer.writeStaticString("\r\naccept-encoding: identity\r\ncontent-length: ")
-        buffer.writeString(String(bodyBytes))
+        buffer.writeDecimal(bodyBytes)
         buffer.writeStaticString("\r\nx-request-id: ")
         buffer.writeString(requestID)
         buffer.writeStaticString("\r\n")
+        let headers = headers.filter { !$0.isDefault || client.first(named: $0.name) == nil }
         for header in headers {
             buffer.writeString(header.name)
             buffer.writeStaticString(": ")
@@ -54,7 +54,7 @@ enum HeaderForwarding {
 
     /// The head of the answer to a client, up to and including its empty line.
     static func writeResponseHead(
-        _ head: HTTPResponseHead, framing: Framing, requestID: String, own: [HeaderField], closes: Bool,
+        _ head: ResponseHead, framing: Framing, requestID: String, own: [HeaderField], closes: Bool,
         into buffer: inout ByteBuffer
     ) {
         writeStatus(head.status, into: &buffer)
@@ -72,12 +72,14 @@ enum HeaderForwarding {
     }
 
     /// The status line.
-    static func writeStatus(_ status: HTTPResponseStatus, into buffer: inout ByteBuffer) {
-        buffer.writeStaticString("HTTP/1.1 ")
-        buffer.writeString(String(status.code))
-        buffer.writeStaticString(" ")
-        buffer.writeString(status.reasonPhrase)
-        buffer.writeStaticString("\r\n")
+    static func writeStatus(_ status: Int, into buffer: inout ByteBuffer) {
+        if let line = StatusLine.text(of: status) {
+            buffer.writeStaticString(line)
+        } else {
+            buffer.writeStaticString("HTTP/1.1 ")
+            buffer.writeDecimal(status)
+            buffer.writeStaticString(" \r\n")
+        }
     }
 
     /// The last headers, and the empty line.
@@ -85,7 +87,7 @@ enum HeaderForwarding {
         switch framing {
         case .length(let length):
             buffer.writeStaticString("content-length: ")
-            buffer.writeString(String(length))
+            buffer.writeDecimal(Int(length))
             buffer.writeStaticString("\r\n")
         case .chunked: buffer.writeStaticString("transfer-encoding: chunked\r\n")
         case .untilClose, .none: break
@@ -95,20 +97,30 @@ enum HeaderForwarding {
     }
 
     private static func write(
-        _ headers: HTTPHeaders, except names: Set<String>, replacedBy own: [HeaderField] = [],
-        into buffer: inout ByteBuffer
+        _ headers: Headers, except names: FieldNames, replacedBy own: [HeaderField] = [], into buffer: inout ByteBuffer
     ) {
-        let named = headers[canonicalForm: "connection"].map { $0.lowercased() }
-        for (name, value) in headers {
-            let lowered = name.lowercased()
-            guard !lowered.hasPrefix(ownPrefix), !names.contains(lowered), !named.contains(lowered),
-                !own.contains(where: { $0.name == lowered })
-            else { continue }
-            buffer.writeString(name)
-            buffer.writeStaticString(": ")
-            buffer.writeString(value)
-            buffer.writeStaticString("\r\n")
+        headers.forEachRun(
+            where: { name in !names.contains(name) && !name.isOwn && !own.contains { $0.isNamed(name) } },
+            { buffer.writeBytes($0) })
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Whether this header's name begins as the gateway's own do: an engine's would be taken for them.
+    fileprivate var isOwn: Bool {
+        let prefix: StaticString = "x-tollgate-"
+        guard count > prefix.utf8CodeUnitCount else { return false }
+        for index in 0..<prefix.utf8CodeUnitCount where self[index] | 0x20 != prefix.utf8Start[index] | 0x20 {
+            return false
         }
+        return true
+    }
+}
+
+extension HeaderField {
+    /// Whether it has this name, in any case; names of letters, digits and hyphens.
+    fileprivate func isNamed(_ other: UnsafeRawBufferPointer) -> Bool {
+        name.utf8.count == other.count && zip(name.utf8, other).allSatisfy { $0 == $1 | 0x20 }
     }
 }
 
@@ -124,10 +136,19 @@ extension ByteBuffer {
     /// Appends `bytes` as one chunk of chunked transfer coding. Empty chunks would end the body, so they are left out.
     mutating func writeChunk(_ bytes: ByteBuffer) {
         guard bytes.readableBytes > 0 else { return }
-        writeString(String(bytes.readableBytes, radix: 16))
+        writeWithUnsafeMutableBytes(minimumWritableBytes: NumberText.bytesMax) {
+            NumberText.writeHexadecimal(bytes.readableBytes, to: $0)
+        }
         writeStaticString("\r\n")
         writeImmutableBuffer(bytes)
         writeStaticString("\r\n")
+    }
+
+    /// Appends `value`, which is not negative, in decimal.
+    mutating func writeDecimal(_ value: Int) {
+        writeWithUnsafeMutableBytes(minimumWritableBytes: NumberText.bytesMax) {
+            NumberText.writeDecimal(value, to: $0)
+        }
     }
 
     /// Appends the zero chunk that ends a chunked body.

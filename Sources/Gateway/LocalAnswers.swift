@@ -1,36 +1,35 @@
 import Accounts
 import Engines
-import NIOHTTP1
 import Telemetry
 
 /// What the gateway answers itself: its health, its metrics and the models of a key's tenant.
 struct LocalAnswers {
     enum Answer {
         case refusal(APIError)
-        case body(status: HTTPResponseStatus, type: String, bytes: [UInt8])
+        case body(status: Int, type: String, bytes: [UInt8])
     }
 
     let shared: GatewayShared
 
     func answer(to route: Route, grant: KeyGrant?) -> Answer {
         switch route {
-        case .health: return .body(status: .ok, type: "application/json", bytes: Array(#"{"status":"ok"}"#.utf8))
+        case .health: return .body(status: 200, type: "application/json", bytes: Array(#"{"status":"ok"}"#.utf8))
         case .readiness:
             if shared.isDraining { return .refusal(.draining) }
             if !shared.journal.isAccepting || !shared.journal.hasRoom { return .refusal(.journalUnavailable) }
-            return .body(status: .ok, type: "application/json", bytes: Array(#"{"status":"ready"}"#.utf8))
+            return .body(status: 200, type: "application/json", bytes: Array(#"{"status":"ready"}"#.utf8))
         case .metrics:
             return .body(
-                status: .ok, type: "text/plain; version=0.0.4; charset=utf-8",
+                status: 200, type: "text/plain; version=0.0.4; charset=utf-8",
                 bytes: Array(shared.registry.text().utf8))
-        case .models: return .body(status: .ok, type: "application/json", bytes: list(for: grant))
+        case .models: return .body(status: 200, type: "application/json", bytes: list(for: grant))
         case .model(let name):
             guard let grant, let model = shared.snapshots.current.catalogue.model(named: name),
                 model.isAllowed(for: grant.tenantID)
             else { return .refusal(.modelNotFound(String(name.prefix(200)))) }
             var bytes: [UInt8] = []
             append(model, named: name, to: &bytes)
-            return .body(status: .ok, type: "application/json", bytes: bytes)
+            return .body(status: 200, type: "application/json", bytes: bytes)
         case .inference, .native, .stored: return .refusal(.malformedRequest)
         }
     }

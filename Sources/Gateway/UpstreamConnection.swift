@@ -1,17 +1,17 @@
 import Engines
+import HTTP1
 import NIOCore
-import NIOHTTP1
 import NIOSSL
 
 /// A connection to an engine, on the event loop of the clients that it serves, one request at a time.
 final class UpstreamConnection: ChannelInboundHandler {
-    typealias InboundIn = HTTPClientResponsePart
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
     let backend: Backend
     private let pool: UpstreamPool
-    private let anchor: WriteAnchor
-    private let decoder: HTTPResponseDecoder
-    private var channel: (any Channel)?
+    private var context: ChannelHandlerContext?
+    private var parser = ResponseParser()
     private var exchange: Exchange?
     private var isReading = true
     private var keepsAlive = false
@@ -22,33 +22,28 @@ final class UpstreamConnection: ChannelInboundHandler {
     /// Since when it is idle.
     private(set) var idleSince = NIODeadline.now()
 
-    init(backend: Backend, pool: UpstreamPool, anchor: WriteAnchor, decoder: HTTPResponseDecoder) {
+    init(backend: Backend, pool: UpstreamPool) {
         self.backend = backend
         self.pool = pool
-        self.anchor = anchor
-        self.decoder = decoder
     }
 
     var isUsable: Bool { !isClosed && exchange == nil }
 
-    func handlerAdded(context: ChannelHandlerContext) { channel = context.channel }
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     /// Writes a request whose answer `exchange` gets.
     func begin(_ exchange: Exchange, request: ByteBuffer) {
         self.exchange = exchange
         hasAnswered = false
         keepsAlive = false
-        // The decoder has to know that an answer is expected; it observes typed writes, and these are bytes.
-        decoder.write(data: .head(UpstreamConnection.expectedHead))
-        anchor.write(request)
-        anchor.flush()
+        guard let context else { return }
+        context.writeAndFlush(wrapOutboundOut(request), promise: nil)
     }
-
-    private static let expectedHead = HTTPRequestHead(version: .http1_1, method: .POST, uri: "/")
 
     /// Stops or resumes reading, to make an engine as slow as its client.
     func setReading(_ reads: Bool) {
-        guard reads != isReading, let channel else { return }
+        guard reads != isReading, let channel = context?.channel else { return }
         isReading = reads
         try? channel.syncOptions?.setOption(.autoRead, value: reads)
         if reads { channel.read() }
@@ -58,31 +53,44 @@ final class UpstreamConnection: ChannelInboundHandler {
     func cut() {
         exchange = nil
         isClosed = true
-        channel?.close(promise: nil)
+        context?.close(promise: nil)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard let exchange else {
-            // Nothing was asked, so nothing may come.
-            cut()
-            return
+        var piece = unwrapInboundIn(data)
+        do throws(MessageError) {
+            while !isClosed {
+                // Nothing was asked, so nothing may come.
+                guard exchange != nil else { return piece.readableBytes > 0 ? cut() : () }
+                guard let (part, body) = try parser.next(in: &piece) else { return }
+                take(part, body, isLast: piece.readableBytes == 0)
+            }
+        } catch {
+            lost(.broken)
+            context.close(promise: nil)
         }
-        switch unwrapInboundIn(data) {
+    }
+
+    /// `isLast`: nothing was read behind it yet.
+    private func take(_ part: ResponseParser.Part, _ body: ByteBuffer?, isLast: Bool) {
+        guard let exchange else { return }
+        switch part {
         case .head(let head):
             hasAnswered = true
-            keepsAlive = head.isKeepAlive
+            keepsAlive = head.keepsAlive
             exchange.upstreamAnswered(head)
-        case .body(let body): exchange.upstreamSent(body)
+        case .body:
+            if let body { exchange.upstreamSent(body) }
         case .end:
             self.exchange = nil
             setReading(true)
-            if keepsAlive {
+            if keepsAlive, isLast {
                 isReused = true
                 idleSince = .now()
                 pool.giveBack(self)
             } else {
                 isClosed = true
-                context.close(promise: nil)
+                context?.close(promise: nil)
             }
             exchange.upstreamEnded()
         }
@@ -90,7 +98,11 @@ final class UpstreamConnection: ChannelInboundHandler {
 
     func channelReadComplete(context: ChannelHandlerContext) { exchange?.upstreamPaused() }
 
-    func channelInactive(context: ChannelHandlerContext) { lost(.broken) }
+    func channelInactive(context: ChannelHandlerContext) {
+        // The end of a body that ends with its connection, or the end of a message's middle.
+        if exchange != nil, let part = try? parser.connectionClosed() { take(part, nil, isLast: false) }
+        lost(.broken)
+    }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         let isHandshake = !hasAnswered && !isReused && (error is NIOSSLError || error is BoringSSLError)
@@ -105,18 +117,4 @@ final class UpstreamConnection: ChannelInboundHandler {
         self.exchange = nil
         exchange.upstreamLost(failure, mayRetry: isReused && !hasAnswered)
     }
-}
-
-/// Stands before the HTTP decoder in the pipeline, so that requests can be written as bytes.
-final class WriteAnchor: ChannelOutboundHandler {
-    typealias OutboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
-
-    private var context: ChannelHandlerContext?
-
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
-
-    func write(_ buffer: ByteBuffer) { context?.write(wrapOutboundOut(buffer), promise: nil) }
-    func flush() { context?.flush() }
 }

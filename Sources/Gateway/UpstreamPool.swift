@@ -1,6 +1,5 @@
 import Engines
 import NIOCore
-import NIOHTTP1
 import NIOPosix
 import NIOSSL
 
@@ -28,13 +27,8 @@ final class UpstreamPool {
 
     /// Connects to `backend` and tells `exchange` what came of it.
     func connect(_ backend: Backend, for exchange: Exchange) {
-        let anchor = WriteAnchor()
-        // A stream's end is not told by a length, so bytes after an upgrade are of no interest: there is none.
-        let decoder = HTTPResponseDecoder(
-            leftOverBytesStrategy: .dropBytes, informationalResponseStrategy: .drop,
-            limitConfiguration: UpstreamPool.decoderLimits)
-        let connection = UpstreamConnection(backend: backend, pool: self, anchor: anchor, decoder: decoder)
-        let bound = NIOLoopBound((connection, anchor, decoder, exchange), eventLoop: eventLoop)
+        let connection = UpstreamConnection(backend: backend, pool: self)
+        let bound = NIOLoopBound((connection, exchange), eventLoop: eventLoop)
         let tls = tls
         ClientBootstrap(group: eventLoop)
             .connectTimeout(.milliseconds(configuration.times.connectMilliseconds))
@@ -42,32 +36,23 @@ final class UpstreamPool {
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let (connection, anchor, decoder, _) = bound.value
+                    let (connection, _) = bound.value
                     let pipeline = channel.pipeline.syncOperations
                     if backend.isTLS, let tls {
                         try pipeline.addHandler(UpstreamPool.tlsHandler(tls, host: backend.host))
                     }
-                    try pipeline.addHandler(anchor)
-                    try pipeline.addHandler(ByteToMessageHandler(decoder))
                     try pipeline.addHandler(connection)
                 }
             }
             .connect(host: backend.host, port: backend.port)
             .whenComplete { result in
-                let (connection, _, _, exchange) = bound.value
+                let (connection, exchange) = bound.value
                 switch result {
                 case .success: exchange.upstreamConnected(connection)
                 case .failure(let error): exchange.upstreamNotConnected(isTimeout: error.isConnectTimeout)
                 }
             }
     }
-
-    private static let decoderLimits: NIOHTTPDecoderLimitConfiguration = {
-        var limits = NIOHTTPDecoderLimitConfiguration()
-        limits.maxHeaderFieldSize = 32 * 1024
-        limits.maxHeaderListSize = 128 * 1024
-        return limits
-    }()
 
     /// Checks the certificate against the host name; an address has none to send.
     private static func tlsHandler(_ context: NIOSSLContext, host: String) throws -> NIOSSLClientHandler {

@@ -1,7 +1,6 @@
 import Engines
 import Identity
 import NIOCore
-import NIOHTTP1
 
 /// A request as one backend gets it.
 enum UpstreamRequest {

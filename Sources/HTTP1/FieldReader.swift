@@ -21,13 +21,10 @@ struct FieldReader {
         while head[index] != 0x0D {
             guard fields.count < limits.fieldCount else { throw .headTooLarge }
             let field = try FieldReader.field(in: head, at: index)
-            let end = Int(field.valueEnd)
-            var lineEnd = end
-            while head[lineEnd] != 0x0D { lineEnd += 1 }
-            guard lineEnd - index <= limits.fieldBytes else { throw .headTooLarge }
+            guard Int(field.lineEnd) - 2 - index <= limits.fieldBytes else { throw .headTooLarge }
             fields.append(field)
             try note(field, in: head)
-            index = lineEnd + 2
+            index = Int(field.lineEnd)
         }
         guard index + 2 == head.count else { throw .lineEnd }
         if isChunked, contentLength != nil { throw .lengthAndCoding }
@@ -45,7 +42,7 @@ struct FieldReader {
         let end = head.firstIndexOfControl(from: index)
         guard end + 1 < head.count, head[end] == 0x0D else { throw .fieldValue }
         guard head[end + 1] == 0x0A else { throw .lineEnd }
-        return Headers.Field(name: name, value: head.trimmed(index..<end))
+        return Headers.Field(name: name, value: head.trimmed(index..<end), lineEnd: end + 2)
     }
 
     private mutating func note(_ field: Headers.Field, in head: UnsafeRawBufferPointer) throws(MessageError) {

@@ -7,12 +7,15 @@ public struct Headers: Sendable {
         let nameEnd: UInt32
         let valueStart: UInt32
         let valueEnd: UInt32
+        /// Behind its line end.
+        let lineEnd: UInt32
 
-        init(name: Range<Int>, value: Range<Int>) {
+        init(name: Range<Int>, value: Range<Int>, lineEnd: Int) {
             nameStart = UInt32(truncatingIfNeeded: name.lowerBound)
             nameEnd = UInt32(truncatingIfNeeded: name.upperBound)
             valueStart = UInt32(truncatingIfNeeded: value.lowerBound)
             valueEnd = UInt32(truncatingIfNeeded: value.upperBound)
+            self.lineEnd = UInt32(truncatingIfNeeded: lineEnd)
         }
 
         var name: Range<Int> { Int(nameStart)..<Int(nameEnd) }
@@ -21,7 +24,7 @@ public struct Headers: Sendable {
 
     /// The whole head, its start line included.
     let bytes: [UInt8]
-    let fields: [Field]
+    private(set) var fields: [Field]
     /// Whether a `connection` field names others.
     let namesFields: Bool
 
@@ -43,7 +46,7 @@ public struct Headers: Sendable {
             bytes.append(contentsOf: name.utf8)
             let end = bytes.count
             bytes.append(contentsOf: ": \(value)\r\n".utf8)
-            fields.append(Field(name: start..<end, value: end + 2..<bytes.count - 2))
+            fields.append(Field(name: start..<end, value: end + 2..<bytes.count - 2, lineEnd: bytes.count))
         }
         bytes.append(contentsOf: "\r\n".utf8)
         self.init(bytes: bytes, fields: fields, namesFields: true)
@@ -63,22 +66,30 @@ public struct Headers: Sendable {
         }
     }
 
-    /// Calls `body` with the lines of the fields that are passed on: all but those of `names` and those that a `connection`
-    /// field names. Lines come as they were, with their line ends, as many at once as stand beside one another.
-    public func forEachRun(without names: FieldNames, _ body: (UnsafeRawBufferPointer) -> Void) {
+    /// Takes out the fields of this name, which is written in lower case.
+    public mutating func remove(_ name: StaticString) {
+        bytes.withUnsafeBytes { bytes in fields.removeAll { bytes.equalsIgnoringCase(name, in: $0.name) } }
+    }
+
+    /// Calls `body` with the lines of the fields that are passed on: those for whose name `isPassed` is true and that no
+    /// `connection` field names. Lines come as they were, with their line ends, as many at once as stand beside one
+    /// another.
+    public func forEachRun(
+        where isPassed: (_ name: UnsafeRawBufferPointer) -> Bool, _ body: (UnsafeRawBufferPointer) -> Void
+    ) {
         bytes.withUnsafeBytes { bytes in
-            var start: Int?
+            var run = 0..<0
             for field in fields {
                 let name = UnsafeRawBufferPointer(rebasing: bytes[field.name])
-                let isPassed = !names.contains(name) && !(namesFields && connectionNames(name))
-                if isPassed {
-                    if start == nil { start = field.name.lowerBound }
-                } else if let first = start {
-                    body(UnsafeRawBufferPointer(rebasing: bytes[first..<field.name.lowerBound]))
-                    start = nil
+                guard isPassed(name), !(namesFields && connectionNames(name)) else { continue }
+                if run.upperBound == Int(field.nameStart) {
+                    run = run.lowerBound..<Int(field.lineEnd)
+                } else {
+                    if !run.isEmpty { body(UnsafeRawBufferPointer(rebasing: bytes[run])) }
+                    run = Int(field.nameStart)..<Int(field.lineEnd)
                 }
             }
-            if let start { body(UnsafeRawBufferPointer(rebasing: bytes[start..<bytes.count - 2])) }
+            if !run.isEmpty { body(UnsafeRawBufferPointer(rebasing: bytes[run])) }
         }
     }
 

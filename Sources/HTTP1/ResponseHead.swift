@@ -4,12 +4,12 @@ public struct ResponseHead: Sendable {
     public let status: Int
     /// 0 or 1, after `HTTP/1.`
     public let minorVersion: Int
-    public let headers: Headers
+    public var headers: Headers
     public let framing: BodyFraming
     /// Whether the connection may be used again once the body has ended.
     public let keepsAlive: Bool
     /// What `content-length` says, be there a body or not.
-    public let declaredLength: Int?
+    public var declaredLength: Int?
 
     /// Reads a head that ends with its empty line. `isHead`: the request's method was HEAD.
     init(bytes: [UInt8], isHead: Bool, limits: HeadLimits) throws(MessageError) {

@@ -46,7 +46,7 @@ import UsageJournal
         let socket = try gateway.connect()
         socket.send(TestGateway.request(TestGateway.chat()))
         let count = 20_000
-        let ahead = String(repeating: "GET /healthz HTTP/1.1\r\n\r\n", count: count)
+        let ahead = String(repeating: "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n", count: count)
         onThread { socket.send(ahead) }
         #expect(socket.readMessage()?.status == 200)
         let answer = Array(#"{"status":"ok"}"#.utf8)
