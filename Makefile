@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo dev test test-long fuzz lint format bench bench-gateway clean
+.PHONY: help setup build demo dev test test-long fuzz lint format bench bench-gateway bench-soak clean
 
 # The engine that demo and dev stand in front of: `simulator`, `vllm` (demo only) or the URL of yours.
 ENGINE ?= simulator
@@ -53,10 +53,15 @@ format: ## rewrite Swift sources the way lint and ArchitectureTests want them
 
 bench: bench-gateway ## every benchmark, release build
 
-bench-gateway: ## CPU per request beside nginx; the last line is `ratio X.XX`
+bench-gateway: ## CPU and delay per request and chunk beside nginx; the last line is `ratio X.XX`
 	@scripts/setup-machine --bench
 	swift build --configuration release --product tollgate
 	@python3 Benchmarks/bench_gateway.py --out docs/performance.md
+
+bench-soak: ## a million requests and two thousand streams through one process: memory over time
+	@scripts/setup-machine --bench
+	swift build --configuration release --product tollgate
+	@python3 Benchmarks/soak.py --out docs/performance.md
 
 clean: ## remove what building, demo and tests made
 	rm -rf .build .build-fuzz .tollgate Benchmarks/.build

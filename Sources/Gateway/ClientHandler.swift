@@ -148,8 +148,8 @@ final class ClientHandler: ChannelInboundHandler {
 
     // MARK: Reading
 
-    /// Takes one part after the other until an exchange runs or nothing is left. An answer given at once comes back here:
-    /// the loop goes on then, instead of one more inside it for each of perhaps thousands of requests.
+    /// Takes one part after the other until an exchange runs or nothing is left. An answer given at once comes back
+    /// here: the loop goes on then, instead of one more inside it for each of perhaps thousands of requests.
     func takeUnread() {
         guard !isParsing else { return }
         isParsing = true

@@ -71,8 +71,8 @@ public struct Headers: Sendable {
         bytes.withUnsafeBytes { bytes in fields.removeAll { bytes.equalsIgnoringCase(name, in: $0.name) } }
     }
 
-    /// Calls `body` with the lines of the fields that are passed on: those for whose name `isPassed` is true and that no
-    /// `connection` field names. Lines come as they were, with their line ends, as many at once as stand beside one
+    /// Calls `body` with the lines of the fields that are passed on: those for whose name `isPassed` is true and that
+    /// no `connection` field names. Lines come as they were, with their line ends, as many at once as stand beside one
     /// another.
     public func forEachRun(
         where isPassed: (_ name: UnsafeRawBufferPointer) -> Bool, _ body: (UnsafeRawBufferPointer) -> Void
@@ -104,7 +104,9 @@ public struct Headers: Sendable {
     public func first(named name: String) -> String? {
         bytes.withUnsafeBytes { bytes in
             for field in fields where field.name.count == name.utf8.count {
-                if zip(bytes[field.name], name.utf8).allSatisfy({ $0.lowercased == $1 }) { return bytes.text(field.value) }
+                if zip(bytes[field.name], name.utf8).allSatisfy({ $0.lowercased == $1 }) {
+                    return bytes.text(field.value)
+                }
             }
             return nil
         }
