@@ -29,6 +29,7 @@ extension Behavior {
         /// What it cost, in the usage.
         case openrouter
         case nim
+        case triton
         case ray = "ray-serve"
         /// Rerankers that count searches.
         case cohere

@@ -42,6 +42,8 @@ extension Behavior {
         choice("transcription_usage", \.transcriptionUsage),
         choice("inner", \.innerInferences),
         number("batch_ms", \.batchMilliseconds),
+        number("waiting_requests", \.waitingRequests),
+        number("cache_percent", \.cachePercent),
         number("reasoning_tokens", \.reasoningTokens),
         text("text", \.text),
         text("finish_reason", \.finishReason),

@@ -45,6 +45,12 @@ public struct Behavior: Sendable, Equatable {
     /// Milliseconds that a batch takes, from its creation to its end.
     public var batchMilliseconds = 0
 
+    // What the engine's metrics tell of its load
+    /// Requests that wait.
+    public var waitingRequests = 0
+    /// How full the cache of keys and values is.
+    public var cachePercent = 0
+
     // What is said
     /// The text of every token, in place of words by seed; for looking whether a text was written anywhere.
     public var text: String?

@@ -7,6 +7,9 @@ extension Engine {
 
     /// Answers a request to the control surface.
     func controlAnswer(_ exchange: Exchange) -> PreparedAnswer {
+        // What goes on by itself goes on when someone looks.
+        advanceBatches()
+        closeEndedPredictions()
         switch (exchange.head.method, exchange.path) {
         case (.POST, "/simulator/configure"): return configure(exchange)
         case (.GET, "/simulator/state"): return PreparedAnswer(body: stateJSON())

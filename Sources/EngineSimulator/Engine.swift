@@ -6,6 +6,9 @@ final class Engine: Sendable {
     let configuration: SimulatedEngine.Configuration
     let log: RequestLog
     let control: ControlPanel
+    let predictions = Predictions()
+    let files = Files()
+    let batches = Batches()
 
     init(configuration: SimulatedEngine.Configuration) {
         self.configuration = configuration

@@ -247,6 +247,9 @@ final class Generation {
     // MARK: Shared
 
     private func produced(_ tokens: Int, _ plan: GenerationPlan) {
+        if entry.operation == .predictions {
+            entry.computeMilliseconds = EngineTimes(plan, tokens: tokens).totalMilliseconds
+        }
         entry.completionTokensProduced = tokens
         entry.reasoningTokens = min(tokens, plan.reasoningTokens)
     }

@@ -63,6 +63,8 @@ public struct ServedRequest: Sendable, Equatable {
     public internal(set) var completionTokensSent = 0
     /// Of those produced, reasoning tokens.
     public internal(set) var reasoningTokens = 0
+    /// Milliseconds on the engine's hardware, where a dialect counts them (Replicate's).
+    public internal(set) var computeMilliseconds = 0
     /// When the first token was sent, in milliseconds since 1970; 0 when none was.
     public internal(set) var firstTokenMilliseconds = 0
     /// When it ended, in milliseconds since 1970; 0 while running.
@@ -110,7 +112,8 @@ public struct ServedRequest: Sendable, Equatable {
             "cache_write_hour_tokens": String(cacheWriteHourTokens),
             "prompt_audio_tokens": String(promptAudioTokens), "prompt_image_tokens": String(promptImageTokens),
             "images": String(images), "audio_ms": String(audioMilliseconds), "characters": String(characters),
-            "searches": String(searches), "batch": String(isBatch), "inner": "[\(inner.joined(separator: ","))]",
+            "searches": String(searches), "compute_ms": String(computeMilliseconds), "batch": String(isBatch),
+            "inner": "[\(inner.joined(separator: ","))]",
             "completion_tokens_produced": String(completionTokensProduced),
             "completion_tokens_sent": String(completionTokensSent), "reasoning_tokens": String(reasoningTokens),
             "started_ms": String(startedMilliseconds), "first_token_ms": String(firstTokenMilliseconds),

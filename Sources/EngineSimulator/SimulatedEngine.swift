@@ -113,7 +113,9 @@ public struct RunningSimulator: Sendable {
 
     /// The simulator's own book, in the order in which the requests came.
     public func requests() -> [ServedRequest] {
-        engine.log.entries(after: 0, limit: .max)
+        engine.advanceBatches()
+        engine.closeEndedPredictions()
+        return engine.log.entries(after: 0, limit: .max)
     }
 
     /// Stops listening and cuts every connection that is open.

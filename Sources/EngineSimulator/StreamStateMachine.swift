@@ -23,7 +23,7 @@ extension Behavior.Flavour {
     /// The finish reason has a chunk of its own.
     var finishesApart: Bool {
         switch self {
-        case .vllm, .nim, .ray, .trtllm: false
+        case .vllm, .nim, .ray, .trtllm, .triton: false
         default: true
         }
     }

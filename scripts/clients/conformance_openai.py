@@ -1,60 +1,40 @@
 #!/usr/bin/env python3
-"""Does the official `openai` client work unchanged against a gateway?
+"""Does the official `openai` client work unchanged against a gateway, on every surface that both know?
 
-Runs by itself (`python conformance_openai.py`, exit status 1 when something failed) and under pytest. Environment:
-    TOLLGATE_GATEWAY_URL       the inference API, with or without /v1
-    TOLLGATE_KEY               a valid API key
-    TOLLGATE_MODEL             a chat model (default: the first listed without `embed` in its name)
-    TOLLGATE_EMBEDDING_MODEL   an embeddings model (default: none, its tests are skipped)
-    TOLLGATE_REAL_ENGINE       set when the engine is no simulator: tests that make the engine fail are skipped
+Runs by itself (`python conformance_openai.py`, exit status 1 when something failed) and under pytest. Its environment
+stands in `conformance.py`. Surfaces beside chat are asked for with the same model.
 """
 
-import os
+import io
+import json
 import sys
-import traceback
-import unittest
+import time
 
 import openai
 
-from observing import base_url
-
-GATEWAY = base_url(os.environ.get("TOLLGATE_GATEWAY_URL", "http://127.0.0.1:8080"))
-KEY = os.environ.get("TOLLGATE_KEY", "unset")
-EMBEDDING_MODEL = os.environ.get("TOLLGATE_EMBEDDING_MODEL")
-REAL_ENGINE = bool(os.environ.get("TOLLGATE_REAL_ENGINE"))
-
-
-# Raised where a gateway or engine has nothing to test; pytest knows it as well.
-Skipped = unittest.SkipTest
+from conformance import EMBEDDING_MODEL, GATEWAY, KEY, Skipped, in_a_loop, prompt, raises, run
+from conformance import model as named_model
 
 
 def client(key=KEY):
-    return openai.OpenAI(base_url=GATEWAY, api_key=key, max_retries=0, timeout=30)
+    return openai.OpenAI(base_url=GATEWAY + "/v1", api_key=key, max_retries=0, timeout=30)
+
+
+def async_client():
+    return openai.AsyncOpenAI(base_url=GATEWAY + "/v1", api_key=KEY, max_retries=0, timeout=30)
 
 
 def model():
-    named = os.environ.get("TOLLGATE_MODEL")
-    return named or next(entry.id for entry in client().models.list().data if "embed" not in entry.id)
+    return named_model(lambda: [entry.id for entry in client().models.list().data])
 
 
 def question(settings=None):
-    if settings and REAL_ENGINE:
-        raise Skipped("a real engine does not fail on demand")
-    marker = f" [[simulator {settings}]]" if settings else ""
-    return [{"role": "user", "content": "Count from one to five." + marker}]
+    return [{"role": "user", "content": prompt(settings)}]
 
 
 def check_sum(usage):
     assert usage.prompt_tokens > 0
     assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
-
-
-def raises(expected, call):
-    try:
-        call()
-    except expected as error:
-        return error
-    raise AssertionError(f"expected {expected.__name__}, nothing was raised")
 
 
 def test_plain_chat():
@@ -226,23 +206,193 @@ def test_engine_cutting_midway_raises_in_the_stream():
     raises(Exception, lambda: seen.extend(stream))
 
 
-def main():
-    failed = 0
-    for name, test in sorted(globals().items()):
-        if not name.startswith("test_"):
-            continue
-        try:
-            test()
-            print(f"ok    {name}")
-        except Skipped as reason:
-            print(f"skip  {name}: {reason}")
-        except Exception:
-            failed += 1
-            print(f"FAIL  {name}")
-            traceback.print_exc(file=sys.stdout)
-    print("conformance with openai", openai.__version__, "FAILED" if failed else "passed")
-    return 1 if failed else 0
+TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": "say",
+            "description": "Says a text.",
+            "parameters": {"type": "object", "properties": {"text": {"type": "string"}}},
+        },
+    }
+]
+
+
+def test_tool_call():
+    answer = client().chat.completions.create(
+        model=model(), messages=question("completion_tokens=6"), tools=TOOLS, tool_choice="required"
+    )
+    call = answer.choices[0].message.tool_calls[0]
+    assert answer.choices[0].finish_reason == "tool_calls"
+    assert call.function.name == "say" and json.loads(call.function.arguments)["text"]
+
+
+def test_streamed_tool_call_with_the_helper():
+    with client().chat.completions.stream(
+        model=model(),
+        messages=question("completion_tokens=6"),
+        tools=TOOLS,
+        tool_choice="required",
+        stream_options={"include_usage": True},
+    ) as stream:
+        kinds = {event.type for event in stream}
+        final = stream.get_final_completion()
+    assert "tool_calls.function.arguments.delta" in kinds
+    assert json.loads(final.choices[0].message.tool_calls[0].function.arguments)["text"]
+    check_sum(final.usage)
+
+
+@in_a_loop
+async def test_async_plain_and_streamed_chat():
+    async with async_client() as shared:
+        plain = await shared.chat.completions.create(model=model(), messages=question(), max_tokens=8)
+        stream = await shared.chat.completions.create(model=model(), messages=question(), max_tokens=8, stream=True)
+        text = "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
+    assert text == plain.choices[0].message.content
+
+
+@in_a_loop
+async def test_async_responses_helper():
+    async with async_client() as shared:
+        async with shared.responses.stream(model=model(), input=prompt(), max_output_tokens=30) as stream:
+            async for _ in stream:
+                pass
+            final = await stream.get_final_response()
+    assert final.usage.output_tokens <= 30
+
+
+def check_response(response):
+    usage = response.usage
+    assert usage.input_tokens > 0 and usage.output_tokens > 0
+    assert usage.total_tokens == usage.input_tokens + usage.output_tokens
+    assert response.status in ("completed", "incomplete")
+    assert response.output_text
+
+
+def test_plain_response():
+    response = client().responses.create(model=model(), input=prompt(), max_output_tokens=30)
+    assert response.object == "response" and response.id
+    check_response(response)
+
+
+def test_streamed_response():
+    events = list(client().responses.create(model=model(), input=prompt(), max_output_tokens=30, stream=True))
+    assert events[0].type == "response.created"
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    deltas = [event.delta for event in events if event.type == "response.output_text.delta"]
+    assert events[-1].type in ("response.completed", "response.incomplete")
+    check_response(events[-1].response)
+    assert "".join(deltas) == events[-1].response.output_text
+
+
+def test_response_that_calls_a_function():
+    function = {"type": "function", "name": "say", "parameters": TOOLS[0]["function"]["parameters"], "strict": False}
+    response = client().responses.create(
+        model=model(), input=prompt("completion_tokens=6"), tools=[function], tool_choice="required"
+    )
+    call = next(item for item in response.output if item.type == "function_call")
+    assert call.name == "say" and json.loads(call.arguments)["text"]
+
+
+def test_response_with_reasoning():
+    response = client().responses.create(model=model(), input=prompt("reasoning_tokens=4 completion_tokens=9"))
+    assert response.usage.output_tokens_details.reasoning_tokens == 4
+    assert [item.type for item in response.output] == ["reasoning", "message"]
+
+
+def test_response_failing_midway_raises_in_the_stream():
+    stream = client().responses.create(model=model(), input=prompt("fail_after=3"), stream=True)
+    seen = []
+    try:
+        seen.extend(stream)
+    except openai.APIError:
+        return
+    assert seen[-1].type in ("response.failed", "error"), f"ended with {seen[-1].type}"
+
+
+def test_response_refused_by_the_engine():
+    raises(openai.InternalServerError, lambda: client().responses.create(model=model(), input=prompt("status=503")))
+    raises(openai.BadRequestError, lambda: client().responses.create(model=model(), input=[]))
+
+
+def test_pictures():
+    answer = client().images.generate(model=model(), prompt=prompt(), n=2)
+    assert len(answer.data) == 2 and all(picture.b64_json for picture in answer.data)
+    assert answer.usage.output_tokens > 0
+    assert answer.usage.total_tokens == answer.usage.input_tokens + answer.usage.output_tokens
+
+
+def sound(milliseconds=1500):
+    return ("count.wav", io.BytesIO(bytes(32 * milliseconds)), "audio/wav")
+
+
+def test_transcription():
+    answer = client().audio.transcriptions.create(model=model(), file=sound(), prompt=prompt())
+    assert answer.text and answer.usage.type == "tokens"
+    assert answer.usage.total_tokens == answer.usage.input_tokens + answer.usage.output_tokens
+
+
+def test_transcription_by_seconds_and_as_text():
+    answer = client().audio.transcriptions.create(
+        model=model(), file=sound(), prompt=prompt("transcription_usage=duration")
+    )
+    assert answer.usage.type == "duration" and answer.usage.seconds == 2
+    verbose = client().audio.transcriptions.create(model=model(), file=sound(), response_format="verbose_json")
+    assert verbose.duration == 1.5
+    assert client().audio.transcriptions.create(model=model(), file=sound(), response_format="text")
+
+
+def test_streamed_transcription():
+    events = list(client().audio.transcriptions.create(model=model(), file=sound(), prompt=prompt(), stream=True))
+    deltas = [event.delta for event in events if event.type == "transcript.text.delta"]
+    assert events[-1].type == "transcript.text.done"
+    assert events[-1].text == "".join(deltas)
+
+
+def test_speech():
+    answer = client().audio.speech.create(model=model(), input=prompt(), voice="alloy")
+    assert len(answer.read()) > 0
+    with client().audio.speech.with_streaming_response.create(
+        model=model(), input=prompt("completion_tokens=50"), voice="alloy", response_format="pcm"
+    ) as stream:
+        assert stream.headers["content-type"].startswith("audio/")
+        assert sum(len(part) for part in stream.iter_bytes(1000)) == 50 * 160
+
+
+def test_one_model():
+    assert client().models.retrieve(model()).id == model()
+    raises(openai.NotFoundError, lambda: client().models.retrieve("no-such-model"))
+
+
+def test_files_and_batches():
+    lines = [
+        {
+            "custom_id": f"line-{number}",
+            "method": "POST",
+            "url": "/v1/chat/completions",
+            "body": {"model": model(), "messages": question(), "max_tokens": number},
+        }
+        for number in (1, 2, 3)
+    ]
+    content = "\n".join(json.dumps(line) for line in lines).encode()
+    shared = client()
+    file = shared.files.create(file=("lines.jsonl", content), purpose="batch")
+    assert file.bytes == len(content) and shared.files.retrieve(file.id).id == file.id
+    assert shared.files.content(file.id).read() == content
+    batch = shared.batches.create(
+        input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h", metadata={"for": "a test"}
+    )
+    deadline = time.monotonic() + 30
+    while batch.status not in ("completed", "failed", "expired", "cancelled"):
+        assert time.monotonic() < deadline, f"the batch is still {batch.status}"
+        time.sleep(0.1)
+        batch = shared.batches.retrieve(batch.id)
+    assert batch.status == "completed" and batch.request_counts.completed == 3, batch
+    answers = [json.loads(line) for line in shared.files.content(batch.output_file_id).text.splitlines()]
+    tokens = {answer["custom_id"]: answer["response"]["body"]["usage"]["completion_tokens"] for answer in answers}
+    assert tokens == {"line-1": 1, "line-2": 2, "line-3": 3}
+    raises(openai.NotFoundError, lambda: shared.batches.retrieve("batch_none"))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(globals(), "openai", openai.__version__))

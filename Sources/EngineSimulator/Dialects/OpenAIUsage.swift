@@ -41,7 +41,7 @@ struct OpenAIUsage: Sendable {
             return ",\"timings\":{\"cache_n\":\(counts.cached),\"prompt_n\":\(counts.prompt - counts.cached),"
                 + "\"prompt_ms\":\(times.prefillMilliseconds),\"predicted_n\":\(counts.completion),"
                 + "\"predicted_ms\":\(times.decodeMilliseconds)}"
-        case .vllm, .ray, .nim:
+        case .vllm, .ray, .nim, .triton:
             guard plan.behavior.tellsTimes else { return "" }
             guard plan.choices == 1 else { return ",\"metrics\":null" }
             return ",\"metrics\":{\"time_to_first_token_ms\":\(times.prefillMilliseconds),"
@@ -58,7 +58,7 @@ struct OpenAIUsage: Sendable {
     private func details(_ counts: ReportedCounts, in place: Place) -> String {
         let cached = counts.text(counts.cached)
         switch flavour {
-        case .vllm, .ray, .nim: return vllmDetails(counts, in: place)
+        case .vllm, .ray, .nim, .triton: return vllmDetails(counts, in: place)
         case .openai, .cohere, .vertex, .gemini:
             return ",\"prompt_tokens_details\":{\"cached_tokens\":\(cached),\"cache_write_tokens\":"
                 + "\(counts.text(counts.cacheWrites)),\"audio_tokens\":\(counts.promptAudio),"
@@ -125,10 +125,11 @@ struct EngineTimes: Sendable {
     private let decodeMicroseconds: Int
     private let tokens: Int
 
-    init(_ plan: GenerationPlan) {
+    /// - Parameter tokens: of all choices; nil for all that the plan has.
+    init(_ plan: GenerationPlan, tokens: Int? = nil) {
+        self.tokens = tokens ?? plan.completionTokens
         prefillMicroseconds = plan.firstTokenAt
-        decodeMicroseconds = max(0, plan.completionTokensEach - 1) * plan.behavior.decodeMicroseconds
-        tokens = plan.completionTokens
+        decodeMicroseconds = max(0, self.tokens / plan.choices - 1) * plan.behavior.decodeMicroseconds
     }
 
     /// Seconds.

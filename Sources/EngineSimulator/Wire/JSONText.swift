@@ -47,6 +47,20 @@ enum JSONText {
         return "\(value / scale)." + String(repeating: "0", count: digits - rest.count) + rest
     }
 
+    /// A value written again, members in the order of their names.
+    static func text(of value: JSONValue) -> String {
+        switch value {
+        case .null: return "null"
+        case .bool(let flag): return String(flag)
+        case .number(let text): return text
+        case .string(let text): return quoted(text)
+        case .array(let values): return "[\(values.map { self.text(of: $0) }.joined(separator: ","))]"
+        case .object(let members):
+            let sorted = members.sorted { $0.key < $1.key }
+            return "{\(sorted.map { "\(quoted($0.key)):\(self.text(of: $0.value))" }.joined(separator: ","))}"
+        }
+    }
+
     /// A JSON object of members that are already JSON, in the order given.
     static func object(_ members: KeyValuePairs<String, String>) -> String {
         "{" + members.map { "\"\($0.key)\":\($0.value)" }.joined(separator: ",") + "}"
