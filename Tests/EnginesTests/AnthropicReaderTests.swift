@@ -183,6 +183,42 @@ import Testing
         #expect(attempts.map(\.buckets.inputTotal) == [20, 18])
     }
 
+    @Test func `what the declined model had written to its cache is not the fallback's`() {
+        // The start is of the model that declined; the fallback wrote 9 for five minutes and read nothing.
+        let stream =
+            Self.start(
+                "msg_1",
+                usage: #"{"input_tokens":18,"cache_creation_input_tokens":30,"cache_read_input_tokens":5,"#
+                    + #""cache_creation":{"ephemeral_1h_input_tokens":30},"output_tokens":1}"#)
+            + Self.delta(
+                #"{"input_tokens":20,"cache_creation_input_tokens":9,"cache_read_input_tokens":0,"output_tokens":5,"#
+                    + #""iterations":[{"type":"message","model":"claude-a","input_tokens":18,"output_tokens":0,"#
+                    + #""cache_creation_input_tokens":30,"cache_read_input_tokens":5,"#
+                    + #""cache_creation":{"ephemeral_1h_input_tokens":30}},"#
+                    + #"{"type":"fallback_message","model":"claude-b","input_tokens":20,"output_tokens":5,"#
+                    + #""cache_creation_input_tokens":9,"cache_read_input_tokens":0}]}"#) + Self.stop
+        let attempts = NativeFixture.attempts(NativeFixture.read(stream, Self.streamed), .messages)
+        #expect(
+            attempts.map(\.buckets) == [
+                TokenBuckets(inputUncached: 20, cacheWriteFiveMinutes: 9, outputVisible: 5),
+                TokenBuckets(inputUncached: 18, cacheRead: 5, cacheWriteHour: 30),
+            ])
+    }
+
+    @Test func `another model is priced as itself, known or not, and the answer's own steps as the answer`() {
+        let facts = NativeFixture.read(
+            #"{"model":"claude-a-20260101","usage":{"input_tokens":10,"output_tokens":5,"iterations":["#
+                + #"{"type":"compaction","input_tokens":30,"output_tokens":7},"#
+                + #"{"type":"message","input_tokens":10,"output_tokens":5},"#
+                + #"{"type":"advisor_message","model":"claude-b","input_tokens":30,"output_tokens":7},"#
+                + #"{"type":"advisor_message","model":"claude-c","input_tokens":1,"output_tokens":1}]}}"#, Self.plain)
+        let base = AttemptRecord.example
+        let attempts = facts.attempts(
+            completing: base, request: NativeFixture.request(.messages), isCut: false,
+            priceKey: { $0 == "claude-b" ? "b-key" : nil }, newID: { base.id })
+        #expect(attempts.map(\.priceKey) == [base.priceKey, base.priceKey, "b-key", "claude-c"])
+    }
+
     @Test func `a stream cut after another model took over is that model's`() {
         let facts = NativeFixture.read(
             Self.start("msg_1", usage: #"{"input_tokens":18,"output_tokens":1}"#)

@@ -8,7 +8,9 @@ extension AnswerFacts {
     /// - Parameters:
     ///   - base: the attempt as it stands, with its termination.
     ///   - isCut: whether the answer ended early, so that its last count is not the last word.
-    ///   - priceKey: under which key plans price a model that an inner inference names; nil for the answer's own key.
+    ///   - priceKey: under which key plans price a model that an inner inference names; nil when the catalogue does not
+    ///     have it. An advisor's or a fallback's model is then priced under its own name, or not at all; whatever else
+    ///     names a model that is not known is priced as the answer.
     ///   - newID: an id for each further record.
     public func attempts(
         completing base: AttemptRecord, request: InferenceRequest, isCut: Bool,
@@ -22,6 +24,7 @@ extension AnswerFacts {
         fill(
             &primary, operation: request.operation, promptTextBytes: request.promptTextBytes, isCut: isCut,
             units: request.units)
+        if kind == .fallback, let model { primary.priceKey = priceKey(model) ?? model }
         guard !inferences.isEmpty else { return [primary] }
         return [primary]
             + inferences.prefix(AnswerFacts.inferencesMax).map { inner in
@@ -38,9 +41,11 @@ extension AnswerFacts {
                 attempt.usageSource = inner.isComplete ? .engine : .estimated
                 attempt.usageComplete = inner.isComplete && !isCut
                 attempt.upstreamID = inner.id ?? primary.upstreamID
+                attempt.priceKey = base.priceKey
                 if let model = inner.model {
                     attempt.modelServed = model
-                    attempt.priceKey = priceKey(model) ?? base.priceKey
+                    let isAnother = inner.kind == .advisor || inner.kind == .fallback
+                    attempt.priceKey = priceKey(model) ?? (isAnother ? model : base.priceKey)
                 }
                 if let tier = inner.serviceTier { attempt.tierServed = OpenAIDialect.tierServed(tier) }
                 switch inner.usage.buckets() {

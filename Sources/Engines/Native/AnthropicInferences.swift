@@ -38,14 +38,19 @@ struct AnthropicInferences {
         }
         let sum = EngineUsage.sum(serving)
         var main = merged
-        if hasFallback || merged.promptTokens == nil { main.takeInput(of: sum, unlessSaidBy: said) }
+        if hasFallback {
+            // What the start said was of the model that declined.
+            main = sum
+            main.update(with: said)
+            main.units = merged.units
+        }
+        main.promptTokens = main.promptTokens ?? sum.promptTokens
         main.completionTokens = said.completionTokens ?? sum.completionTokens
         if !said.agrees(with: sum) {
             let all = EngineUsage.sum(iterations.map(\.usage))
             if said.agrees(with: all) {
                 // A top level that counts everything: what is beside it is not in it twice.
-                main.takeInput(of: sum, unlessSaidBy: nil)
-                main.completionTokens = sum.completionTokens
+                main.takeCounts(of: sum)
             } else {
                 main.contradiction = main.contradiction ?? "the iterations do not add up to the usage around them"
             }
@@ -96,12 +101,13 @@ extension EngineUsage {
         return isSame(promptTokens, other.promptTokens) && isSame(completionTokens, other.completionTokens)
     }
 
-    /// Replaces the input by that of `other`, except for what `newest` says.
-    fileprivate mutating func takeInput(of other: EngineUsage, unlessSaidBy newest: EngineUsage?) {
-        promptTokens = newest?.promptTokens ?? other.promptTokens ?? promptTokens
-        cachedTokens = newest?.cachedTokens ?? other.cachedTokens ?? cachedTokens
-        cacheWriteTokens = newest?.cacheWriteTokens ?? other.cacheWriteTokens ?? cacheWriteTokens
-        cacheWriteHourTokens = newest?.cacheWriteHourTokens ?? other.cacheWriteHourTokens ?? cacheWriteHourTokens
-        cacheWriteLongTokens = newest?.cacheWriteLongTokens ?? other.cacheWriteLongTokens ?? cacheWriteLongTokens
+    /// Replaces all counts of tokens but those of thinking.
+    fileprivate mutating func takeCounts(of other: EngineUsage) {
+        promptTokens = other.promptTokens
+        completionTokens = other.completionTokens
+        cachedTokens = other.cachedTokens
+        cacheWriteTokens = other.cacheWriteTokens
+        cacheWriteHourTokens = other.cacheWriteHourTokens
+        cacheWriteLongTokens = other.cacheWriteLongTokens
     }
 }
