@@ -44,6 +44,9 @@ let package = Package(
         .target(name: "Engines", dependencies: ["Identity", "Metering"], swiftSettings: settings),
         .target(name: "HTTP1", swiftSettings: settings),
         .target(name: "Routing", dependencies: ["Engines"], swiftSettings: settings),
+        // Counting megabytes without optimisation would take tests minutes.
+        .target(
+            name: "Tokenizers", swiftSettings: settings + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
         // adapters
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(name: "Postgres", dependencies: ["CLibPQ"], swiftSettings: settings),
@@ -112,7 +115,7 @@ let package = Package(
             dependencies: [
                 "Accounts", "AdminAPI", "BillingJobs", "ControlPlane", "Documents", "EngineSimulator", "Engines",
                 "Gateway", "Identity", "Invoicing", "Metering", "Monetary", "Postgres", "Pricing", "ServiceLevels",
-                "Storage", "Telemetry", "UsageJournal",
+                "Storage", "Telemetry", "Tokenizers", "UsageJournal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -191,6 +194,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "RoutingTests", dependencies: ["Routing", "Engines", "NaiveArithmetic"], swiftSettings: settings),
+        .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"], swiftSettings: settings),
         .testTarget(
             name: "HTTP1Tests",

@@ -56,6 +56,9 @@ struct BackendsCommand: AsyncParsableCommand {
                 for finding in rejection.findings { say("\(file): \(finding)") }
                 throw ExitCode.failure
             }
+            let tokenizers = TokenizerFiles.findings(of: document.backends)
+            for line in tokenizers.missing + tokenizers.refused { say("\(file): \(line)") }
+            guard tokenizers.refused.isEmpty else { throw ExitCode.failure }
             if dryRun {
                 return print("\(document.backends.count) backends, \(document.models.count) models: fine")
             }

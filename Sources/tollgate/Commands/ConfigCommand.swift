@@ -1,4 +1,5 @@
 import ArgumentParser
+import Storage
 
 struct ConfigCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -10,6 +11,8 @@ struct ConfigCommand: AsyncParsableCommand {
 
         @OptionGroup var options: ConfigurationOptions
         @OptionGroup var output: OutputOptions
+        @Flag(help: "Also look at the tokenizers that the catalogue's backends name; asks the database.")
+        var tokenizers = false
 
         func run() async throws {
             let loaded: Configuration
@@ -28,6 +31,16 @@ struct ConfigCommand: AsyncParsableCommand {
                         setting.explanation,
                     ]
                 })
+            if tokenizers { try await checkTokenizers() }
+        }
+
+        private func checkTokenizers() async throws {
+            let backends = try await options.withDatabase { database in
+                try await database.read { try CatalogueStorage.backends(in: $0) }
+            }
+            let findings = TokenizerFiles.findings(of: backends)
+            for line in findings.missing + findings.refused { say(line) }
+            guard findings.refused.isEmpty else { throw ExitCode.failure }
         }
 
         private static func shown(_ value: String?, _ setting: Setting) -> String {
