@@ -100,9 +100,9 @@ private func removeLeftovers() {
     guard let directory = opendir(temporaryDirectory) else { return }
     defer { closedir(directory) }
     while let entry = readdir(directory) {
-        let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-        }
+        // An entry is only as long as its name: copying the whole array would read behind it.
+        guard let offset = MemoryLayout<dirent>.offset(of: \.d_name) else { return }
+        let name = String(cString: (UnsafeRawPointer(entry) + offset).assumingMemoryBound(to: CChar.self))
         guard name.hasPrefix(directoryPrefix),
             let id = pid_t(name.dropFirst(directoryPrefix.count).prefix { $0 != "-" }),
             kill(id, 0) != 0, errno == ESRCH,
