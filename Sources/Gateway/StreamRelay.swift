@@ -13,7 +13,7 @@ struct StreamRelay {
     }
 
     private(set) var meter: AnswerMeter
-    private var splitter: EventSplitter
+    private var splitter: AnswerSplitter
     /// The unfinished event. Its first `flowed` bytes went on already, because there were too many to hold.
     private var pending = ByteBuffer()
     private var flowed = 0
@@ -32,7 +32,7 @@ struct StreamRelay {
         usageMembers: ((AnswerFacts) -> [UInt8]?)? = nil
     ) {
         self.meter = meter
-        splitter = EventSplitter(meter.framing)
+        splitter = AnswerSplitter(framing: meter.framing)
         self.keepsUsageChunk = keepsUsageChunk
         self.usageMembers = usageMembers
         self.heldEventBytes = heldEventBytes
@@ -162,20 +162,5 @@ extension ByteBuffer {
     /// What is readable, without its first `count` bytes.
     fileprivate func unread(after count: Int) -> ByteBuffer {
         getSlice(at: readerIndex + count, length: readableBytes - count) ?? ByteBuffer()
-    }
-}
-
-/// Finds where events end, in whatever way the answer is framed.
-private enum EventSplitter {
-    case serverSentEvents(EventStreamSplitter)
-
-    init(_ framing: AnswerFraming) { self = .serverSentEvents(EventStreamSplitter()) }
-
-    mutating func nextEventEnd(in bytes: UnsafeRawBufferPointer, from offset: Int) -> Int? {
-        switch self {
-        case .serverSentEvents(var splitter):
-            defer { self = .serverSentEvents(splitter) }
-            return splitter.nextEventEnd(in: bytes, from: offset)
-        }
     }
 }

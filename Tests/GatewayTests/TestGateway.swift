@@ -30,7 +30,8 @@ final class TestGateway: Sendable {
 
     init(
         engine: ScriptedEngine, port: Int? = nil, onClientAbort: ClientAbortPolicy = .drain,
-        clockOffset: Int64 = 0, configure: (inout GatewayConfiguration) -> Void = { _ in },
+        clockOffset: Int64 = 0, kind: EngineKind = .openAICompatible,
+        configure: (inout GatewayConfiguration) -> Void = { _ in },
         wrap: (Journal) -> any RequestJournal = { $0 }
     ) async throws {
         self.engine = engine
@@ -46,7 +47,7 @@ final class TestGateway: Sendable {
         server = try await GatewayServer.start(
             configuration: configuration, journal: wrap(journal),
             snapshot: TestGateway.snapshot(
-                port: port ?? engine.port, onClientAbort: onClientAbort, clockOffset: clockOffset),
+                port: port ?? engine.port, onClientAbort: onClientAbort, clockOffset: clockOffset, kind: kind),
             log: StructuredLog(minimumLevel: .debug, write: { lines.append($0) }), metrics: metrics)
     }
 
@@ -57,7 +58,7 @@ final class TestGateway: Sendable {
     static func snapshot(
         change: Int64 = 1, port: Int, onClientAbort: ClientAbortPolicy = .drain, clockOffset: Int64 = 0,
         key: String = TestGateway.key, isTLS: Bool = false, host: String = "127.0.0.1",
-        basePath: String = "/base"
+        basePath: String = "/base", kind: EngineKind = .openAICompatible
     ) -> GatewaySnapshot {
         func grant(_ number: UInt64, subscription: SubscriptionID?) -> KeyGrant {
             KeyGrant(
@@ -67,16 +68,16 @@ final class TestGateway: Sendable {
         }
         let backend = Backend(
             name: "scripted", isTLS: isTLS, host: host, port: port, basePath: basePath, apiKey: "engine-key",
-            hardware: "h100x8", quantisation: "fp8")
+            hardware: "h100x8", quantisation: "fp8", kind: kind)
         func model(_ name: String, aliases: [String] = [], tenants: Set<TenantID>? = nil) -> CatalogueModel {
             CatalogueModel(
                 publicName: name, aliases: aliases, backend: backend, upstreamName: "engine-\(name)",
                 priceKey: "price-\(name)", contextTokensMax: 4096, outputTokensMax: 1024, tenantsAllowed: tenants,
                 createdAtSeconds: 1_700_000_000)
         }
-        let catalogue = ModelCatalogue(models: [
-            model("small", aliases: ["small-latest"]), model("private", tenants: [id(999)]),
-        ])
+        // A native path that names no model means the only one there is.
+        let privateModels = kind == .openAICompatible ? [model("private", tenants: [id(999)])] : []
+        let catalogue = ModelCatalogue(models: [model("small", aliases: ["small-latest"])] + privateModels)
         let keys = KeyDirectory(grants: [
             SHA256Digest(of: key): grant(1, subscription: id(401)),
             SHA256Digest(of: "sk-none"): grant(2, subscription: nil),

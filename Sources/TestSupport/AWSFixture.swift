@@ -1,6 +1,7 @@
 /// Writes frames of `application/vnd.amazon.eventstream`, its checksum reckoned bit by bit.
-enum AWSFixture {
-    static func checksum(_ bytes: some Sequence<UInt8>) -> UInt32 {
+public enum AWSFixture {
+    /// See the type.
+    public static func checksum(_ bytes: some Sequence<UInt8>) -> UInt32 {
         var crc: UInt32 = 0xFFFF_FFFF
         for byte in bytes {
             crc ^= UInt32(byte)
@@ -9,32 +10,38 @@ enum AWSFixture {
         return ~crc
     }
 
-    static func integer(_ value: UInt32) -> [UInt8] {
+    /// See the type.
+    public static func integer(_ value: UInt32) -> [UInt8] {
         [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> UInt32($0)) }
     }
 
-    static func header(_ name: String, _ value: String) -> [UInt8] {
+    /// See the type.
+    public static func header(_ name: String, _ value: String) -> [UInt8] {
         let count = value.utf8.count
         return [UInt8(name.utf8.count)] + Array(name.utf8) + [7, UInt8(count >> 8), UInt8(count & 0xFF)]
             + Array(value.utf8)
     }
 
-    static func frame(headers: [UInt8], payload: [UInt8]) -> [UInt8] {
+    /// See the type.
+    public static func frame(headers: [UInt8], payload: [UInt8]) -> [UInt8] {
         var frame = integer(UInt32(16 + headers.count + payload.count)) + integer(UInt32(headers.count))
         frame += integer(checksum(frame))
         frame += headers + payload
         return frame + integer(checksum(frame))
     }
 
-    static func event(_ name: String, _ payload: some Sequence<UInt8>) -> [UInt8] {
+    /// See the type.
+    public static func event(_ name: String, _ payload: some Sequence<UInt8>) -> [UInt8] {
         frame(
             headers: header(":event-type", name) + header(":content-type", "application/json")
                 + header(":message-type", "event"), payload: Array(payload))
     }
 
-    static func event(_ name: String, _ payload: String) -> [UInt8] { event(name, payload.utf8) }
+    /// See the type.
+    public static func event(_ name: String, _ payload: String) -> [UInt8] { event(name, payload.utf8) }
 
-    static func exception(_ name: String, _ payload: String) -> [UInt8] {
+    /// See the type.
+    public static func exception(_ name: String, _ payload: String) -> [UInt8] {
         frame(
             headers: header(":exception-type", name) + header(":message-type", "exception"),
             payload: Array(payload.utf8))
@@ -42,7 +49,8 @@ enum AWSFixture {
 }
 
 extension AWSFixture {
-    static func base64(_ text: String) -> String {
+    /// See the type.
+    public static func base64(_ text: String) -> String {
         let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
         let bytes = Array(text.utf8)
         var encoded = ""
