@@ -51,7 +51,7 @@ struct StreamedEvent {
 
 /// What is wanted of a plain JSON answer, which is read as it comes and otherwise forgotten. Arrays are looked through:
 /// `choices.message.content` is the content of every choice.
-struct DocumentShape: Sendable {
+final class DocumentShape: Sendable {
     struct Part: Sendable {
         enum Wish: Sendable {
             /// The whole value, up to so many bytes, is shown to `take`.

@@ -29,7 +29,7 @@ struct DocumentTree: Sendable {
     }
 
     /// Where `key` leads from `node`; nil when nothing is wanted there.
-    func node(after key: some Collection<UInt8>, from node: Int) -> Int? {
-        nodes[node].children.first { $0.name.elementsEqual(key) }?.node
+    func node(after key: [UInt8], from node: Int) -> Int? {
+        nodes[node].children.first { $0.name.count == key.count && $0.name.elementsEqual(key) }?.node
     }
 }

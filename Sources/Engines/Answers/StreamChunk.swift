@@ -20,8 +20,7 @@ struct StreamChunk {
     private(set) var serviceTier: JSONText?
     private(set) var finishReason: JSONText?
     private(set) var finishedChoices: Int64 = 0
-    private(set) var usage: EngineUsage?
-    /// Where the usage object stands.
+    /// Where the usage object stands; empty when there is none.
     private(set) var usageRange = 0..<0
     /// Where the member stands, with one comma beside it.
     private(set) var usageMember = 0..<0
@@ -75,9 +74,7 @@ struct StreamChunk {
             case .string: try readString(key, &scanner)
             case .object:
                 if key.equals("usage", in: bytes) {
-                    let start = scanner.offset
-                    usage = try EngineUsage(scanner: &scanner, bytes: bytes)
-                    usageRange = start..<scanner.offset
+                    usageRange = try scanner.skip()
                     isUsageFirst = isFirst
                     usageMember = (isFirst ? key.range.lowerBound - 1 : previousEnd)..<scanner.offset
                 } else {

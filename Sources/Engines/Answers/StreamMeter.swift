@@ -79,8 +79,9 @@ public struct StreamMeter: Sendable {
         return .error
     }
 
-    private mutating func take(_ chunk: borrowing StreamChunk, at offset: Int?) -> StreamEvent {
-        takeUsage(chunk, at: offset)
+    private mutating func take(_ chunk: StreamChunk, at offset: Int?) -> StreamEvent {
+        let hasUsage = !chunk.usageRange.isEmpty
+        let hasOutputCount = hasUsage ? takeUsage(chunk, at: offset) : false
         facts.finishedChoices += chunk.finishedChoices
         if let reason = chunk.finishReason { facts.finishReason = chunk.name(reason) ?? facts.finishReason }
         if facts.id == nil, let id = chunk.id { facts.id = chunk.name(id) }
@@ -91,28 +92,32 @@ public struct StreamMeter: Sendable {
             facts.contentEvents += 1
             facts.uncountedEvents += 1
         }
-        if chunk.usage?.completionTokens != nil { facts.uncountedEvents = 0 }
+        if hasOutputCount { facts.uncountedEvents = 0 }
         if let kind = chunk.typed { return take(kind, chunk) }
         if let error = chunk.error { return fail(EngineErrorText(error: chunk.bytes.part(error), in: chunk.bytes)) }
         if chunk.hasContent { return .content }
-        return chunk.usage != nil && chunk.hasEmptyChoices ? .usageChunk : .other
+        return hasUsage && chunk.hasEmptyChoices ? .usageChunk : .other
     }
 
-    private mutating func takeUsage(_ chunk: borrowing StreamChunk, at offset: Int?) {
-        guard let usage = chunk.usage else { return }
+    /// Returns whether the usage says how much was written.
+    private mutating func takeUsage(_ chunk: StreamChunk, at offset: Int?) -> Bool {
+        var scanner = JSONScanner(chunk.bytes, offset: chunk.usageRange.lowerBound)
+        guard let usage = try? EngineUsage(scanner: &scanner, bytes: chunk.bytes) else { return false }
         if facts.usage == nil { facts.usage = EngineUsage() }
         facts.usage?.update(with: usage)
         facts.usage?.keepRaw(chunk.bytes, chunk.usageRange)
         if choiceCount > 1, chunk.hasEmptyChoices { choiceUsage.add(usage, choiceCount, to: &facts.usage) }
-        guard let offset else { return }
+        let hasOutputCount = usage.completionTokens != nil
+        guard let offset else { return hasOutputCount }
         usageEnd = offset + chunk.usageRange.upperBound - 1
         if cutsUsage, chunk.typed == nil, !chunk.hasEmptyChoices {
             cutRange = chunk.usageMember.lowerBound + offset..<chunk.usageMember.upperBound + offset
         }
+        return hasOutputCount
     }
 
     /// Events that name their type: responses, transcriptions, speech and pictures.
-    private mutating func take(_ kind: StreamChunk.Typed, _ chunk: borrowing StreamChunk) -> StreamEvent {
+    private mutating func take(_ kind: StreamChunk.Typed, _ chunk: StreamChunk) -> StreamEvent {
         switch kind {
         case .delta: return chunk.hasContent ? .content : .other
         case .error: return fail(EngineErrorText(document: chunk.bytes))

@@ -2,18 +2,16 @@ internal import Identity
 
 /// Finds delimiters eight bytes at a time: prompts and answers are mostly plain text between them.
 extension UnsafeRawBufferPointer {
-    private static let ones: UInt64 = 0x0101_0101_0101_0101
-    private static let highs: UInt64 = 0x8080_8080_8080_8080
-
     /// The first byte at or after `start` that ends plain text inside a JSON string: a quote, a backslash or a control
     /// character; the count when there is none.
     func firstIndexOfStringDelimiter(from start: Int) -> Int {
         var index = start
         while index + 8 <= count {
-            let word = loadUnaligned(fromByteOffset: index, as: UInt64.self)
-            if word.mayHold(UInt8(ascii: "\"")) || word.mayHold(UInt8(ascii: "\\")) || word.mayHoldByte(below: 0x20) {
-                break
-            }
+            let word = UInt64(littleEndian: loadUnaligned(fromByteOffset: index, as: UInt64.self))
+            let found =
+                word.matches(of: UInt8(ascii: "\"")) | word.matches(of: UInt8(ascii: "\\"))
+                | word.matches(below: 0x20)
+            if found != 0 { return index + found.trailingZeroBitCount / 8 }
             index += 8
         }
         while index < count {
@@ -27,17 +25,17 @@ extension UnsafeRawBufferPointer {
     /// The first line feed or carriage return at or after `start`; the count when there is none.
     func firstIndexOfLineEnd(from start: Int) -> Int {
         var index = start
-        while true {
-            while index + 8 <= count, !loadUnaligned(fromByteOffset: index, as: UInt64.self).mayHoldByte(below: 0x0E) {
-                index += 8
-            }
-            let stop = Swift.min(index + 8, count)
-            while index < stop {
-                if self[index] == 0x0A || self[index] == 0x0D { return index }
-                index += 1
-            }
-            if index >= count { return count }
+        while index + 8 <= count {
+            let word = UInt64(littleEndian: loadUnaligned(fromByteOffset: index, as: UInt64.self))
+            let found = word.matches(of: 0x0A) | word.matches(of: 0x0D)
+            if found != 0 { return index + found.trailingZeroBitCount / 8 }
+            index += 8
         }
+        while index < count {
+            if self[index] == 0x0A || self[index] == 0x0D { return index }
+            index += 1
+        }
+        return count
     }
 
     /// Whether `text` stands at `offset`.
@@ -48,6 +46,7 @@ extension UnsafeRawBufferPointer {
     }
 
     /// Whether the bytes of `range` are those of `text`.
+    @inline(__always)
     func equals(_ text: StaticString, in range: Range<Int>) -> Bool {
         range.count == text.utf8CodeUnitCount && hasBytes(text, at: range.lowerBound)
     }
@@ -57,15 +56,17 @@ extension UnsafeRawBufferPointer {
 }
 
 extension UInt64 {
-    /// False only when no byte equals `byte` (may say true for a neighbour of one that does).
-    fileprivate func mayHold(_ byte: UInt8) -> Bool {
+    /// The high bit of each byte that equals `byte`. Only the lowest is certain: above it a neighbour may show too.
+    @inline(__always)
+    fileprivate func matches(of byte: UInt8) -> UInt64 {
         let folded = self ^ (0x0101_0101_0101_0101 &* UInt64(byte))
-        return (folded &- 0x0101_0101_0101_0101) & ~folded & 0x8080_8080_8080_8080 != 0
+        return (folded &- 0x0101_0101_0101_0101) & ~folded & 0x8080_8080_8080_8080
     }
 
-    /// False only when no byte is below `limit`, which is at most 128.
-    fileprivate func mayHoldByte(below limit: UInt8) -> Bool {
-        (self &- 0x0101_0101_0101_0101 &* UInt64(limit)) & ~self & 0x8080_8080_8080_8080 != 0
+    /// The high bit of each byte below `limit`, which is at most 128. Only the lowest is certain.
+    @inline(__always)
+    fileprivate func matches(below limit: UInt8) -> UInt64 {
+        (self &- 0x0101_0101_0101_0101 &* UInt64(limit)) & ~self & 0x8080_8080_8080_8080
     }
 }
 

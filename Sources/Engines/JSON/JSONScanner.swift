@@ -181,7 +181,15 @@ public struct JSONScanner {
         JSONScanError(problem: problem, offset: offset)
     }
 
+    @inline(__always)
     private mutating func skipWhitespace() {
+        // Engines rarely write any.
+        if offset < bytes.count, bytes[offset] > 0x20 { return }
+        skipAnyWhitespace()
+    }
+
+    @inline(never)
+    private mutating func skipAnyWhitespace() {
         while offset < bytes.count {
             switch bytes[offset] {
             case 0x20, 0x0A, 0x0D, 0x09: offset += 1
@@ -190,6 +198,7 @@ public struct JSONScanner {
         }
     }
 
+    @inline(__always)
     private mutating func peek() throws(JSONScanError) -> UInt8 {
         skipWhitespace()
         guard offset < bytes.count else { throw error(.unexpectedEnd) }

@@ -2,9 +2,9 @@ internal import Identity
 
 extension JSONText {
     /// Whether the string's value is `name`, whatever escapes it is written with.
+    @inline(__always)
     func equals(_ name: StaticString, in bytes: UnsafeRawBufferPointer) -> Bool {
-        guard isEscaped else { return bytes.equals(name, in: range) }
-        return value(in: bytes) == name.description
+        isEscaped ? value(in: bytes) == name.description : bytes.equals(name, in: range)
     }
 
     /// The string's value. A lone surrogate becomes U+FFFD.

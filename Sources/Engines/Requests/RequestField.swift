@@ -2,7 +2,7 @@ internal import Metering
 
 /// What a member of a request body is to the gateway. Anything that no table names passes unread.
 struct RequestField: Sendable {
-    indirect enum Role: Sendable {
+    enum Role: Sendable {
         case model, stream, streamOptions, outputTokensMax, choices, serviceTier, user, metadata
         /// An object whose `type` is the tier (Bedrock).
         case serviceTierObject
@@ -20,9 +20,9 @@ struct RequestField: Sendable {
         case streamFormat
         case responseFormat
         /// An object with fields of its own.
-        case nested([RequestField])
+        indirect case nested([RequestField])
         /// The same, and the place where TGI and Triton are asked for usage.
-        case parameters([RequestField])
+        indirect case parameters([RequestField])
         /// An option that asks for usage.
         case usageOption
     }
