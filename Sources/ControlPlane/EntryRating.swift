@@ -9,20 +9,57 @@ import Storage
 /// suspense.
 struct EntryRating {
     let book: PriceBook
+    private var places: [Quarter: Place] = [:]
+
+    init(book: PriceBook) {
+        self.book = book
+    }
 
     /// The request with its attempts rated, in its account's calendar.
-    func rate(_ entry: UsageEntry, mark: JournalMark) -> IngestRequest {
+    mutating func rate(_ entry: UsageEntry, mark: JournalMark) -> IngestRequest {
         let request = entry.request
         let account = book.account(request.accountID)
-        let calendar = account?.calendar ?? Self.utc
-        let accepted = request.acceptedAt
+        let place = place(of: request.acceptedAt, account: account)
         let pricing = Result { () throws(Unpriced) in try version(for: request) }
         return IngestRequest(
             request: request, tier: tier(of: entry, version: try? pricing.get()),
             attempts: entry.attempts.map { rate($0, of: request, by: pricing, currency: account?.currency ?? .usd) },
-            periodStart: calendar?.period(containing: accepted).start ?? accepted,
-            hourStart: calendar?.hourStart(of: accepted) ?? accepted, mark: mark)
+            periodStart: place.periodStart, hourStart: place.hourStart, mark: mark)
     }
+
+    /// A quarter of an hour of UTC in one account's calendar. Zones are apart from UTC, and change, by whole quarters, so
+    /// that all of it lies in one local hour and period; asking the zone's rules for each request would cost more than
+    /// all the rest of rating.
+    private struct Quarter: Hashable {
+        static let milliseconds: Int64 = 900_000
+
+        let account: AccountID?
+        let number: Int64
+    }
+
+    private struct Place {
+        let periodStart: Timestamp
+        let hourStart: Timestamp
+    }
+
+    private mutating func place(of accepted: Timestamp, account: Account?) -> Place {
+        guard let calendar = account?.calendar ?? Self.utc else {
+            return Place(periodStart: accepted, hourStart: accepted)
+        }
+        guard accepted.milliseconds >= Self.quartersSince else { return place(of: accepted, in: calendar) }
+        let quarter = Quarter(account: account?.id, number: accepted.milliseconds / Quarter.milliseconds)
+        if let known = places[quarter] { return known }
+        let place = place(of: accepted, in: calendar)
+        places[quarter] = place
+        return place
+    }
+
+    private func place(of accepted: Timestamp, in calendar: BillingCalendar) -> Place {
+        Place(periodStart: calendar.period(containing: accepted).start, hourStart: calendar.hourStart(of: accepted))
+    }
+
+    /// 1 January 1990: no request is older, and no zone has been apart by odd minutes since.
+    private static let quartersSince: Int64 = 631_152_000_000
 
     /// The tier that promises go by: that of the inference that is the client's answer.
     private func tier(of entry: UsageEntry, version: PlanVersion?) -> String {

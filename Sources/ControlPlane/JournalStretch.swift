@@ -67,7 +67,7 @@ struct JournalStretch {
         journal: JournalID, epoch: Int64, book: PriceBook, oldestOpenAt: Timestamp?, now: Timestamp
     ) -> IngestBatch {
         var batch = IngestBatch(journalID: journal, epoch: epoch, from: from, to: to)
-        let rating = EntryRating(book: book)
+        var rating = EntryRating(book: book)
         batch.requests = closed.map { rating.rate($0.entry, mark: $0.mark) }
         batch.refusals = refusals
         batch.quarantines = quarantines.map { range, _ in

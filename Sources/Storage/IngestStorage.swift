@@ -56,10 +56,12 @@ public enum IngestStorage {
 
     /// Partitions are made in their own months' order, which every ingester keeps.
     private static func ensurePartitions(for requests: [IngestRequest], in tx: Transaction) throws {
+        // Of a batch the days are few, and only they are worth a text.
+        let days = Set(requests.map { $0.request.acceptedAt.milliseconds / 86_400_000 })
         var months: [String: Timestamp] = [:]
-        for request in requests {
-            let accepted = request.request.acceptedAt
-            months[String(accepted.description.prefix(7)), default: accepted] = accepted
+        for day in days.sorted() {
+            let instant = Timestamp(milliseconds: day * 86_400_000)
+            months[String(instant.description.prefix(7))] = instant
         }
         for (_, instant) in months.sorted(by: { $0.key < $1.key }) {
             try tx.execute("SELECT ensure_usage_partitions(\(instant))")
@@ -69,8 +71,8 @@ public enum IngestStorage {
     private static func insertRequests(
         _ entries: [IngestRequest], journal: JournalID, in tx: Transaction
     ) throws -> Set<RequestID> {
-        var rows = InsertBatch(columns: RecordColumns.request)
-        for entry in entries { try rows.append(RecordColumns.values(of: entry, journal: journal)) }
+        var rows = BinaryBatch(columns: RecordColumns.request)
+        for entry in entries { try RecordColumns.append(entry, journal: journal, to: &rows) }
         guard !rows.isEmpty else { return [] }
         let sql = rows.insert(into: "request_records", "ON CONFLICT DO NOTHING RETURNING record_id")
         return Set(try tx.query(sql).decodeAll(as: RequestID.self))
@@ -79,10 +81,10 @@ public enum IngestStorage {
     private static func insertAttempts(
         _ entries: [IngestRequest], journal: JournalID, in tx: Transaction
     ) throws -> Set<AttemptID> {
-        var rows = InsertBatch(columns: RecordColumns.attempt)
+        var rows = BinaryBatch(columns: RecordColumns.attempt)
         for entry in entries {
             for attempt in entry.attempts {
-                try rows.append(RecordColumns.values(of: attempt, in: entry, journal: journal))
+                try RecordColumns.append(attempt, in: entry, journal: journal, to: &rows)
             }
         }
         guard !rows.isEmpty else { return [] }

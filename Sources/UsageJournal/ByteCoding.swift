@@ -110,6 +110,11 @@ struct ByteReader {
     }
 
     mutating func unsigned() throws(DecodingFault) -> UInt64 {
+        // Most numbers take one byte.
+        if offset < end, bytes[offset] < 0x80 {
+            defer { offset += 1 }
+            return UInt64(bytes[offset])
+        }
         var value: UInt64 = 0
         var shift: UInt64 = 0
         while true {
@@ -164,15 +169,15 @@ struct ByteReader {
     }
 
     mutating func fixed64() throws(DecodingFault) -> UInt64 {
-        var value: UInt64 = 0
-        for shift in stride(from: UInt64(0), to: 64, by: 8) { value |= UInt64(try byte()) << shift }
-        return value
+        guard remaining >= 8 else { throw DecodingFault(reason: "ends too early") }
+        defer { offset += 8 }
+        return bytes.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
     }
 
     mutating func fixed32() throws(DecodingFault) -> UInt32 {
-        var value: UInt32 = 0
-        for shift in stride(from: UInt32(0), to: 32, by: 8) { value |= UInt32(try byte()) << shift }
-        return value
+        guard remaining >= 4 else { throw DecodingFault(reason: "ends too early") }
+        defer { offset += 4 }
+        return bytes.withUnsafeBytes { UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: UInt32.self)) }
     }
 
     mutating func id<Kind>() throws(DecodingFault) -> TypedID<Kind> {

@@ -8,13 +8,20 @@ public struct IdempotentRequest: Hashable, Sendable {
     public let requestID: RequestID
     /// Acceptance in real time, not billing time.
     public let acceptedAt: Timestamp
+
+    /// A request as a journal remembers it.
+    public init(digest: [UInt8], requestID: RequestID, acceptedAt: Timestamp) {
+        self.digest = digest
+        self.requestID = requestID
+        self.acceptedAt = acceptedAt
+    }
 }
 
-/// What a journal says about the requests of the last while that carried an `Idempotency-Key`: a gateway that starts again
-/// still refuses their second run.
+/// What a journal says about the requests of the last while that carried an `Idempotency-Key`: a gateway that starts
+/// again still refuses their second run.
 ///
-/// Only open records are looked at, and only those with a digest are checked and decoded, so that a day of traffic is gone
-/// through about as fast as the disk gives it. Damage ends the reading of its segment, because recovery has told of it.
+/// Only open records are looked at, and only those with a digest are checked and decoded, so that a day of traffic is
+/// gone through about as fast as the disk gives it. Damage ends the reading of its segment: recovery has told of it.
 public enum IdempotencyHistory {
     /// The most bytes of segments that are read, the newest ones: what lies further back is forgotten.
     public static let bytesMax: Int64 = 16 << 30

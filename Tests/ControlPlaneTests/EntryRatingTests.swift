@@ -151,4 +151,91 @@ struct EntryRatingTests {
             #expect(rows.map { $0[0] } == ["1", "1", "2"])
         }
     }
+
+    @Test func `every inference of an answer is billed as its own model, and tries that failed are not`() async throws {
+        try await Fixture.run { made in
+            let entry = made.entry(1, accepted: Fixture.now) { entry in
+                let answer = entry.attempts[0]
+                func another(_ number: Int32, _ change: (inout AttemptRecord) -> Void) -> AttemptRecord {
+                    var attempt = answer
+                    attempt.id = Fixture.id(70 + UInt64(number))
+                    attempt.number = number
+                    change(&attempt)
+                    return attempt
+                }
+                let failed = another(1) {
+                    $0.isDelivered = false
+                    $0.termination = .upstreamError
+                }
+                let compaction = another(2) {
+                    $0.kind = .compaction
+                    $0.priceKey = "sim-embed"
+                    $0.buckets = TokenBuckets(inputUncached: 50)
+                }
+                entry.attempts[0].number = 3
+                entry.attempts[0].tierServed = "priority"
+                let unknown = another(4) {
+                    $0.kind = .advisor
+                    $0.priceKey = "another-model"
+                }
+                entry.attempts = [failed, compaction, entry.attempts[0], unknown]
+            }
+            let stored = try await stored(entry, made)
+            #expect(stored.attempts.map(\.record) == entry.attempts)
+            #expect(stored.attempts.map(\.rating) == [.notBillable, .rated, .rated, .suspended])
+            // 50 × 0.02 per million; the answer at 1.75 times 0.000027, which is the tier that promises go by.
+            #expect(
+                stored.attempts.map(\.amount.decimalText)
+                    == ["0.000000000000", "0.000001000000", "0.000047250000", "0.000000000000"])
+            #expect(stored.tier == "priority" && stored.attempts.map(\.tier)[1] == "standard")
+            let waiting = try await made.database.read { try SuspenseStorage.list(account: made.account.id, in: $0) }
+            #expect(waiting.items.map(\.attemptID) == [entry.attempts[3].id])
+            #expect(waiting.items.first?.detail.contains("another-model") == true)
+            // One request however many inferences, and three price rows.
+            let sums = try await made.pool.query(
+                "SELECT (SELECT sum(requests) FROM request_rollups), (SELECT sum(records) FROM usage_rollups)")
+            #expect(sums[0][0] == "1" && sums[0][1] == "3")
+        }
+    }
+
+    @Test func `counting a prompt costs nothing and never waits for a price`() async throws {
+        try await Fixture.run { made in
+            let entry = made.entry(1, accepted: Fixture.now) { entry in
+                entry.request.surface = .countTokens
+                entry.attempts[0].priceKey = "unheard-of"
+            }
+            let stored = try await stored(entry, made)
+            #expect(stored.request.surface == .countTokens && stored.request.operation == .countTokens)
+            #expect(stored.attempts[0].rating == .rated && stored.attempts[0].amount.isZero)
+            #expect(try await made.count("usage_rollups") == 0)
+            #expect(try await made.count("suspense") == 0)
+        }
+    }
+
+    @Test func `each line of a batch is billed once, at the price of batches`() async throws {
+        try await Fixture.run(policies: "batch: {multiplier: \"0.5\"}") { made in
+            let entry = made.entry(1, accepted: Fixture.now) { entry in
+                entry.request.surface = .batches
+                var line = entry.attempts[0]
+                line.kind = .batchItem
+                line.isBatch = true
+                entry.attempts[0].buckets = TokenBuckets()
+                for number in Int32(2)...4 {
+                    line.id = Fixture.id(70 + UInt64(number))
+                    line.number = number
+                    entry.attempts.append(line)
+                }
+            }
+            let stored = try await stored(entry, made)
+            #expect(stored.attempts.map(\.amount.decimalText).dropFirst().allSatisfy { $0 == "0.000013500000" })
+            #expect(stored.attempts[0].amount.isZero && stored.attempts.map(\.rating).allSatisfy { $0 == .rated })
+            let rows = try await made.pool.query(
+                "SELECT price_id, records, quantity FROM usage_rollups ORDER BY price_id")
+            #expect(
+                rows.map { "\($0[0] ?? "") \($0[1] ?? "") \($0[2] ?? "")" } == [
+                    "pay-as-you-go@1/sim-small/batch/input_tokens 3 300",
+                    "pay-as-you-go@1/sim-small/batch/output_tokens 3 60",
+                ])
+        }
+    }
 }

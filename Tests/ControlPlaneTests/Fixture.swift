@@ -46,6 +46,8 @@ struct Fixture {
             input: "\(version == 1 ? "0.15" : "0.30")"
             output: "0.60"
             cache_read: "0.015"
+            input_audio: "1.20"
+            images: "40000"
           sim-embed:
             input: "0.02"
             output: none

@@ -42,6 +42,55 @@ struct IngesterTests {
         }
     }
 
+    @Test func `every field of a record is stored and read back`() async throws {
+        try await Fixture.run { made in
+            let entry = made.entry(1, accepted: Fixture.now) { entry in
+                entry.request.surface = .messages
+                entry.request.idempotencyDigest = Array(1...16)
+                entry.request.reason = "NULL"
+                var attempt = entry.attempts[0]
+                attempt.buckets = TokenBuckets(
+                    inputUncached: 1, inputAudio: 2, inputImage: 3, inputVideo: 4, cacheRead: 5, cacheReadAudio: 6,
+                    cacheReadImage: 7, cacheReadVideo: 8, cacheWriteFiveMinutes: 9, cacheWriteHour: 10,
+                    cacheWriteLong: 11, outputVisible: 12, outputAudio: 13, outputImage: 14, outputReasoning: 15)
+                attempt.units = UsageUnits(
+                    images: 16, audioMilliseconds: 17, characters: 18, searches: 19, computeMilliseconds: 20)
+                attempt.timings = EngineTimings(queue: 21, prefill: 22, decode: 23, firstToken: 24, total: 25)
+                attempt.kind = .fallback
+                attempt.isBatch = true
+                attempt.region = "eu-central-1"
+                attempt.engineCost = "0.00012"
+                attempt.hardware = "h100x8"
+                attempt.quantisation = "fp8"
+                attempt.tierServed = "de\"fault,{}\\"
+                attempt.upstreamID = ""
+                entry.attempts[0] = attempt
+            }
+            try await made.withJournal { journal in
+                try await made.append([entry], to: journal)
+                try await made.ingestAll(journal)
+            }
+            let stored = try #require(
+                try await made.database.read { try RecordStorage.find(entry.request.id, in: $0) })
+            #expect(stored.request == entry.request)
+            #expect(stored.attempts.map(\.record) == entry.attempts)
+        }
+    }
+
+    @Test func `records from before there were surfaces are read as what they were`() async throws {
+        try await Fixture.run { made in
+            let entry = made.entry(1, accepted: Fixture.now) { $0.request.surface = .completions }
+            try await made.withJournal { journal in
+                try await made.append([entry], to: journal)
+                try await made.ingestAll(journal)
+            }
+            try await made.pool.execute("UPDATE request_records SET surface = NULL")
+            let stored = try #require(
+                try await made.database.read { try RecordStorage.find(entry.request.id, in: $0) })
+            #expect(stored.request == entry.request)
+        }
+    }
+
     @Test func `what was ingested before is not counted again`() async throws {
         try await Fixture.run { made in
             let id = try await made.withJournal { journal in

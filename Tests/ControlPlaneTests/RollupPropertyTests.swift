@@ -16,7 +16,8 @@ struct RollupPropertyTests {
 
     @Test(arguments: seeds)
     func `rollups equal the sum of the records`(seed: UInt64) async throws {
-        try await Fixture.run(zone: seed % 2 == 0 ? "Asia/Kolkata" : "America/New_York") { made in
+        let policies = seed % 3 == 0 ? "" : "batch: {multiplier: \"0.5\"}"
+        try await Fixture.run(zone: seed % 2 == 0 ? "Asia/Kolkata" : "America/New_York", policies: policies) { made in
             var random = SeededGenerator(seed: seed)
             let entries = (0..<Self.recordsPerSeed).map { randomEntry(UInt64($0), made, &random) }
             try await made.withJournal { journal in
@@ -38,17 +39,38 @@ struct RollupPropertyTests {
             entry.request.outcome = all.randomElement(using: &random) ?? .success
             entry.request.tierRequested = Bool.random(using: &random) ? "priority" : "standard"
             entry.request.tags = [Tag(name: "team", value: Bool.random(using: &random) ? "a" : "b")]
-            var attempt = entry.attempts[0]
-            attempt.priceKey = ["sim-small", "sim-embed", "unpriced"].randomElement(using: &random) ?? "sim-small"
-            attempt.termination = Termination.allCases.randomElement(using: &random) ?? .complete
-            attempt.isDelivered = UInt8.random(in: 0..<8, using: &random) > 0
-            attempt.buckets = TokenBuckets(
-                inputUncached: .random(in: 0...10_000_000, using: &random),
-                cacheRead: Bool.random(using: &random) ? 0 : .random(in: 0...100_000, using: &random),
-                cacheWriteHour: Bool.random(using: &random) ? 0 : .random(in: 0...1000, using: &random),
-                outputVisible: attempt.priceKey == "sim-embed" ? 0 : .random(in: 0...100_000, using: &random))
-            entry.attempts[0] = attempt
+            entry.request.surface =
+                [.chatCompletions, .messages, .countTokens, .batches].randomElement(using: &random) ?? .messages
+            let first = entry.attempts[0]
+            entry.attempts = (0..<Int.random(in: 1...3, using: &random)).map { index in
+                var attempt = first
+                attempt.id = AttemptID(
+                    UUIDv7(milliseconds: accepted.milliseconds, randomness: (number, UInt64(index) &+ 1 << 40)))
+                attempt.number = Int32(index + 1)
+                change(&attempt, &random)
+                return attempt
+            }
         }
+    }
+
+    private func change(_ attempt: inout AttemptRecord, _ random: inout SeededGenerator) {
+        func sometimes(_ most: Int64) -> Int64 {
+            Bool.random(using: &random) ? 0 : .random(in: 0...most, using: &random)
+        }
+        attempt.priceKey = ["sim-small", "sim-embed", "unpriced"].randomElement(using: &random) ?? "sim-small"
+        attempt.kind = InferenceKind.allCases.randomElement(using: &random) ?? .primary
+        attempt.isBatch = attempt.kind == .batchItem && Bool.random(using: &random)
+        attempt.termination = Termination.allCases.randomElement(using: &random) ?? .complete
+        attempt.isDelivered = UInt8.random(in: 0..<8, using: &random) > 0
+        attempt.buckets = TokenBuckets(
+            inputUncached: .random(in: 0...10_000_000, using: &random), inputAudio: sometimes(5000),
+            inputImage: sometimes(5000), cacheRead: sometimes(100_000), cacheReadAudio: sometimes(900),
+            cacheWriteHour: sometimes(1000))
+        guard attempt.priceKey != "sim-embed" else { return }
+        attempt.buckets.outputVisible = sometimes(100_000)
+        attempt.buckets.outputReasoning = sometimes(100_000)
+        attempt.buckets.outputAudio = sometimes(100_000)
+        attempt.units = UsageUnits(images: sometimes(4), audioMilliseconds: sometimes(90_000))
     }
 
     private func expectEqualSums(_ made: Fixture, seed: UInt64) async throws {

@@ -57,6 +57,10 @@ struct Mistake: Sendable, CustomTestStringConvertible {
         Mistake("  priority:\n    mult", "  standard:\n    mult", line: 11, "tiers.standard", "stand under models"),
         Mistake("  priority:\n    mult", "  default:\n    mult", line: 11, "tiers.default", "choose another name"),
         Mistake("    multiplier: \"1.75\"", "    {}", line: 11, "tiers.priority", "a multiplier, prices of its own"),
+        Mistake("promises:\n", "batch: {}\npromises:\n", line: 16, "batch", "give batches a multiplier"),
+        Mistake(
+            "small: {input: \"0.15\", output: \"0.60\", cache_read: \"0.075\"}", "small: {input: none, output: none}",
+            line: 8, "models.small", "nothing of this model has a price"),
         Mistake("      small:", "      smal:", line: 15, "tiers.dedicated.prices.smal", "unknown model"),
         Mistake(
             "promises:\n  priority", "promises:\n  premium", line: 17, "promises.premium", "no tier of this name"),

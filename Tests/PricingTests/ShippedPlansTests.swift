@@ -1,4 +1,5 @@
 import Foundation
+import Identity
 import Metering
 import NaiveArithmetic
 import Pricing
@@ -46,6 +47,36 @@ enum ShippedPlans {
             }
         }
         #expect(!version.promises(of: "priority").isEmpty)
+    }
+
+    /// SHA-256 of the canonical text, and of all price rows, as the program made them that knew neither modalities nor
+    /// batches: what was published then must read and hash the same for ever.
+    @Test(arguments: [
+        (
+            "enterprise", "dd3196d3fa3c3ec458d774cc822c0536d107ade67744b78e9573b88da79a1342",
+            "7389d09ba8fe42517f1ff839ff099577a6dfc22ef765e3f896692ec79ef14778"
+        ),
+        (
+            "internal-showback", "16887b1b3d2176b28705bc0998c4925cfdad7ced8cdff48032f1300154c310b9",
+            "eb864121e4677b91a25ab0b10294d41baf3f8e66a1ae2957c3df13cc5c680b9d"
+        ),
+        (
+            "pay-as-you-go", "b8c28951ad7bc943743aae3120386083c80e834852f77f14a699b2be93199589",
+            "ff8d265d5e0f7d162ae98c9c860aa9237e4d75475e548122ad546c60612f5b53"
+        ),
+        (
+            "team-priority", "af33560a7618c2b401a90d8c3eb2d0ffb3d813459fe5012b16cddcacdcbb79d1",
+            "343cff94a14a50e5e381b06e6c49e4e8bfab9967e107b305bbc881420137922b"
+        ),
+    ])
+    func `plans of the first version keep their canonical text and their price rows`(
+        name: String, canonical: String, prices: String
+    ) throws {
+        let file = ShippedPlans.directory.appending(path: "\(name).yaml")
+        let version = try PlanVersion(yaml: String(contentsOf: file, encoding: .utf8))
+        #expect(SHA256Digest(of: version.document.canonicalText).hexadecimal == canonical)
+        let rows = version.prices.map { "\($0.id) \($0.unitPrice)\n" }.joined()
+        #expect(SHA256Digest(of: rows).hexadecimal == prices)
     }
 
     @Test(arguments: Seeds.all)
