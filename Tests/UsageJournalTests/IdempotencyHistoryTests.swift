@@ -60,7 +60,7 @@ import Testing
             for step in Int64(0)..<60 {
                 let digest = (0..<16).map { _ in UInt8.random(in: 0...255, using: &generator) }
                 let entry = entry(at: round * 1000 + step, digest: digest)
-                _ = try journal.appendOpen(entry)
+                try journal.closeAndWait(entry, try journal.appendOpen(entry)).get()
                 if round >= 2 { expected.append(entry.request.id) }
             }
             journal.abandon()
