@@ -1,3 +1,5 @@
+import Accounts
+import Glibc
 import HTTP1
 
 /// The key that a client shows, wherever its dialect puts it.
@@ -36,5 +38,29 @@ enum ClientCredential {
             return value.isEmpty ? nil : String(value)
         }
         return nil
+    }
+}
+
+/// An `authorization` header and its grant in one snapshot: a connection's requests mostly show the same one, and need
+/// not be digested and looked up again.
+struct KnownCredential {
+    let snapshotUpdates: Int
+    let grant: KeyGrant
+    private let header: [UInt8]
+
+    /// Nil when the key stood elsewhere.
+    init?(in headers: Headers, snapshotUpdates: Int, grant: KeyGrant) {
+        guard let header = headers.withFirst("authorization", { Array($0) }) else { return nil }
+        self.header = header
+        self.snapshotUpdates = snapshotUpdates
+        self.grant = grant
+    }
+
+    /// Whether these headers show the same.
+    func isShown(in headers: Headers) -> Bool {
+        headers.withFirst("authorization") { shown in
+            guard shown.count == header.count, let base = shown.baseAddress else { return false }
+            return header.withUnsafeBytes { $0.baseAddress.map { memcmp($0, base, shown.count) == 0 } ?? false }
+        } ?? false
     }
 }

@@ -56,6 +56,8 @@ final class ClientHandler: ChannelInboundHandler {
     var isHeadRequest = false
     /// How the client of the current request wants its errors.
     var envelope = ErrorEnvelope.openAI
+    /// What the last request showed, and what it stood for.
+    private var known: KnownCredential?
     var deadline: NIODeadline?
     private var unwritableSince: NIODeadline?
 
@@ -229,8 +231,12 @@ final class ClientHandler: ChannelInboundHandler {
     }
 
     private func authenticate(_ head: RequestHead, query: Substring) throws(APIError) -> KeyGrant {
-        try Admission(snapshot: shared.snapshots.current)
+        let updates = shared.snapshots.updates
+        if let known, known.snapshotUpdates == updates, known.isShown(in: head.headers) { return known.grant }
+        let grant = try Admission(snapshot: shared.snapshots.current)
             .grant(secret: ClientCredential.secret(in: head.headers, query: query))
+        known = KnownCredential(in: head.headers, snapshotUpdates: updates, grant: grant)
+        return grant
     }
 
     /// The grant as it is now. While the body arrived, which may take a minute, the key may have been revoked, or its

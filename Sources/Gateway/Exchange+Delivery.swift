@@ -24,14 +24,16 @@ extension Exchange {
 
     func clientWritabilityChanged(_ isWritable: Bool) { connection?.setReading(isWritable) }
 
-    func sendHead() {
+    /// Writes the head; a body that goes out with it is in the same buffer.
+    func sendHead(with body: ByteBuffer = ByteBuffer()) {
         guard let head, let client else { return }
         isHeadSent = true
         entry.request.marks.firstByte = microseconds(at: lastReceivedAt)
-        var buffer = loop.buffer(512)
+        var buffer = loop.buffer(512 + body.readableBytes)
         HeaderForwarding.writeResponseHead(
             head, framing: framing, requestID: requestID, own: ownHeaders(),
             closes: framing == .untilClose || client.closesAfterAnswer, into: &buffer)
+        buffer.writeImmutableBuffer(body)
         client.write(buffer)
     }
 
@@ -44,14 +46,15 @@ extension Exchange {
     }
 
     func flushOutput() {
-        if output.readableBytes > 0 {
-            writeBody(output)
-            output.clear()
+        guard output.readableBytes > 0 else {
             client?.flush()
-            KillPoint.reach(.midStream)
-        } else {
-            client?.flush()
+            return
         }
+        if framing == .chunked, output.endChunk() { client?.write(output) } else { writeBody(output) }
+        client?.flush()
+        // Nearly always the socket took it, and the memory can be used again.
+        output.clear()
+        KillPoint.reach(.midStream)
     }
 
     // MARK: The end
@@ -147,13 +150,14 @@ extension Exchange {
                 framing =
                     head?.status == 204 || head?.status == 304
                     ? .none : .length(Int64(plain.held.readableBytes))
-                sendHead()
+                sendHead(with: plain.held)
+            } else {
+                writeBody(plain.held)
             }
-            writeBody(plain.held)
             return finishDelivery()
         }
         writeBody(held)
-        held.clear()
+        held = ByteBuffer()
         lingerUntil = .now() + .milliseconds(loop.shared.configuration.times.lingerMilliseconds)
         finishDelivery()
     }
@@ -161,7 +165,7 @@ extension Exchange {
     /// What an engine sends between the terminator and its response's end.
     func sendLateBytes() {
         writeBody(held)
-        held.clear()
+        held = ByteBuffer()
         client?.flush()
     }
 

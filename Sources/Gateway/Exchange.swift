@@ -185,6 +185,7 @@ final class Exchange {
     }
 
     private func relayStream(_ piece: ByteBuffer) {
+        if framing == .chunked { output.beginChunk(bytes: piece.readableBytes) }
         guard let sightings = stream?.take(piece, output: &output, held: &held) else { return }
         note(sightings)
         perform(machine.streamed(sightings, isFinished: isStreamFinished))

@@ -9,7 +9,12 @@ final class GatewayMetrics {
     let upstreamRetries: Counter
     let journalWait: Histogram
     private let registry: MetricsRegistry
-    private var byModel: [String: ModelMetrics] = [:]
+    private var byModel: [Key: ModelMetrics] = [:]
+
+    private struct Key: Hashable {
+        var operation: Operation
+        var model: String
+    }
 
     /// The most models whose series are kept at hand.
     private static let modelsMax = 256
@@ -27,7 +32,7 @@ final class GatewayMetrics {
     /// Counts a request that ended.
     func finished(_ entry: UsageEntry) {
         let request = entry.request
-        let name = "\(request.operation.rawValue) \(request.modelRequested)"
+        let name = Key(operation: request.operation, model: request.modelRequested)
         let metrics: ModelMetrics
         if let known = byModel[name] {
             metrics = known

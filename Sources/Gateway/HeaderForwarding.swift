@@ -35,7 +35,7 @@ enum HeaderForwarding {
         buffer.writeStaticString(" ")
         buffer.writeString(target.requestTarget)
         buffer.writeStaticString(" HTTP/1.1\r\nhost: ")
-        buffer.writeString(backend.hostHeader)
+        backend.writeHost(into: &buffer)
         buffer.writeStaticString("\r\naccept-encoding: identity\r\ncontent-length: ")
         buffer.writeDecimal(bodyBytes)
         buffer.writeStaticString("\r\nx-request-id: ")
@@ -125,10 +125,18 @@ extension HeaderField {
 }
 
 extension Backend {
-    /// The value of the `host` header: an IPv6 address in brackets, a usual port left out.
-    var hostHeader: String {
-        let name = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
-        return port == (isTLS ? 443 : 80) ? name : "\(name):\(port)"
+    /// Appends the value of the `host` header: an IPv6 address in brackets, a usual port left out.
+    fileprivate func writeHost(into buffer: inout ByteBuffer) {
+        if host.utf8.contains(UInt8(ascii: ":")) {
+            buffer.writeStaticString("[")
+            buffer.writeString(host)
+            buffer.writeStaticString("]")
+        } else {
+            buffer.writeString(host)
+        }
+        guard port != (isTLS ? 443 : 80) else { return }
+        buffer.writeStaticString(":")
+        buffer.writeDecimal(port)
     }
 }
 
@@ -142,6 +150,34 @@ extension ByteBuffer {
         writeStaticString("\r\n")
         writeImmutableBuffer(bytes)
         writeStaticString("\r\n")
+    }
+
+    /// The most that stands before a chunk: its size in hexadecimal and a line end.
+    private static let chunkHeadBytes = 18
+
+    /// Makes room before what is going to be written, so that it can become a chunk where it stands.
+    mutating func beginChunk(bytes: Int) {
+        guard writerIndex == 0 else { return }
+        reserveCapacity(ByteBuffer.chunkHeadBytes + bytes + 2)
+        moveWriterIndex(to: ByteBuffer.chunkHeadBytes)
+        moveReaderIndex(to: ByteBuffer.chunkHeadBytes)
+    }
+
+    /// Makes a chunk of what was written since `beginChunk`; false when that did not make room.
+    mutating func endChunk() -> Bool {
+        guard readerIndex == ByteBuffer.chunkHeadBytes else { return false }
+        var rest = readableBytes
+        writeStaticString("\r\n")
+        var index = readerIndex - 2
+        setInteger(0x0D0A as UInt16, at: index)
+        repeat {
+            index -= 1
+            let digit = UInt8(rest & 15)
+            setInteger(digit < 10 ? 0x30 + digit : 0x57 + digit, at: index)
+            rest >>= 4
+        } while rest > 0
+        moveReaderIndex(to: index)
+        return true
     }
 
     /// Appends `value`, which is not negative, in decimal.

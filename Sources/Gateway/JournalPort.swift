@@ -29,6 +29,15 @@ public protocol OpenRequest: Sendable {
     /// Writes the end and syncs it. Calls back once, on a thread of the journal's: true when it will outlive a crash,
     /// false when it was not, or perhaps not, written.
     func close(_ entry: UsageEntry, whenDurable: @escaping @Sendable (Bool) -> Void)
+
+    /// The same where others are closed right after it (`moreFollow`): one sync for all of them.
+    func close(_ entry: UsageEntry, moreFollow: Bool, whenDurable: @escaping @Sendable (Bool) -> Void)
+}
+
+extension OpenRequest {
+    public func close(_ entry: UsageEntry, moreFollow: Bool, whenDurable: @escaping @Sendable (Bool) -> Void) {
+        close(entry, whenDurable: whenDurable)
+    }
 }
 
 extension Journal: RequestJournal {
@@ -53,7 +62,11 @@ private struct JournalledRequest: OpenRequest {
     }
 
     func close(_ entry: UsageEntry, whenDurable: @escaping @Sendable (Bool) -> Void) {
-        journal.appendClose(entry, reservation: reservation) { result in
+        close(entry, moreFollow: false, whenDurable: whenDurable)
+    }
+
+    func close(_ entry: UsageEntry, moreFollow: Bool, whenDurable: @escaping @Sendable (Bool) -> Void) {
+        journal.appendClose(entry, reservation: reservation, moreFollow: moreFollow) { result in
             if case .success = result { whenDurable(true) } else { whenDurable(false) }
         }
     }

@@ -195,9 +195,11 @@ final class LoopContext {
         let closes = closing
         closing.removeAll(keepingCapacity: true)
         let completions = completions
-        for (exchange, request, since) in closes {
+        for (index, (exchange, request, since)) in closes.enumerated() {
             let number = exchange.number
-            request.close(exchange.entry) { isDurable in completions.add((number, isDurable, since)) }
+            request.close(exchange.entry, moreFollow: index + 1 < closes.count) { isDurable in
+                completions.add((number, isDurable, since))
+            }
         }
     }
 

@@ -114,10 +114,13 @@ extension Journal {
     /// `whenDurable` runs once, on the journal's thread, when a sync covers the record or when that failed; on the
     /// caller's thread, at once, when the journal had failed before. It must not block. A failure means that the client
     /// must not see the answer's end; the request is closed by this record or, at the next opening, as `gateway_lost`.
+    ///
+    /// `moreFollow`: the caller appends others right after this one; the thread is woken for all of them together.
     public func appendClose(
-        _ entry: borrowing UsageEntry, reservation: CloseReservation,
+        _ entry: borrowing UsageEntry, reservation: CloseReservation, moreFollow: Bool = false,
         whenDurable: @escaping @Sendable (Result<Void, JournalError>) -> Void
     ) {
+        defer { if !moreFollow { wakeUp.signal() } }
         do throws(JournalError) {
             do throws(JournalError) {
                 try gather(salt.close(entry), reservation, whenDurable)
@@ -125,7 +128,6 @@ extension Journal {
                 // Larger than what was kept, and no more is left: better a record without the engine's own words.
                 try gather(salt.close(withoutRawUsage(entry)), reservation, whenDurable)
             }
-            wakeUp.signal()
         } catch {
             whenDurable(.failure(error))
         }
