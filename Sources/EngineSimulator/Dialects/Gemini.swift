@@ -177,10 +177,8 @@ extension Engine {
         do throws(EngineError) {
             let body = try exchange.object()
             let count = EngineRequest.tokenCount(try GeminiDialect.texts(body["generateContentRequest"] ?? body))
-            return PreparedAnswer(
-                body:
-                    "{\"totalTokens\":\(count),\"promptTokensDetails\":[{\"modality\":\"TEXT\",\"tokenCount\":\(count)}]}"
-            )
+            let details = "[{\"modality\":\"TEXT\",\"tokenCount\":\(count)}]"
+            return PreparedAnswer(body: "{\"totalTokens\":\(count),\"promptTokensDetails\":\(details)}")
         } catch {
             return ErrorEnvelope.google.answer(error)
         }
