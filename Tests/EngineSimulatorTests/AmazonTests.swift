@@ -153,6 +153,22 @@ struct AmazonTests {
         }
     }
 
+    /// Signed with botocore 1.44.8 (`botocore.auth.SigV4Auth`).
+    @Test(arguments: [("SECRET", 200), ("OTHER", 401)])
+    func `a signature is checked where the secret is known`(secret: String, status: Int) async throws {
+        try await withSimulator(configuration: .init(apiKey: "AKIA1:\(secret)")) { simulator in
+            let answer = try await RawClient.post(
+                simulator.port, "/model/claude%3A0/converse?b=2&a=1", Self.chat,
+                headers: [
+                    "content-type": "application/json", "x-amz-date": "20261125T101112Z",
+                    "authorization": "AWS4-HMAC-SHA256 Credential=AKIA1/20261125/eu-central-1/bedrock/aws4_request, "
+                        + "SignedHeaders=content-type;host;x-amz-date, "
+                        + "Signature=3d092309e47c94c615de66f7e968a1ccbdf9f98c853d173578fdee0bc904ee91",
+                ])
+            #expect(answer.status == status)
+        }
+    }
+
     @Test func `a signature of the right form is let in`() async throws {
         try await withSimulator(configuration: .init(apiKey: "AKIA1")) { simulator in
             func status(_ service: String, key: String = "AKIA1") async throws -> Int {

@@ -83,6 +83,15 @@ struct FlavourTests {
         }
     }
 
+    @Test func `llama.cpp counts each choice of a stream for itself, the prompt in each`() async throws {
+        try await withSimulator("flavour=llama.cpp") { simulator in
+            let usage = try await simulator.chat(Self.streamed + #","n":2"#).chunks().compactMap(\.usage)
+            #expect(usage.map(\.completion_tokens) == [3, 3])
+            #expect(usage.map(\.prompt_tokens) == [6, 6])
+            #expect(try await simulator.onlyLine().completionTokensProduced == 6)
+        }
+    }
+
     @Test func `TensorRT-LLM refuses what it does not know`() async throws {
         try await withSimulator("flavour=trtllm") { simulator in
             let options = #""stream":true,"stream_options":{"include_usage":true,"chunk_obfuscation":true}"#

@@ -22,6 +22,19 @@ struct MediaTests {
         }
     }
 
+    @Test func `a streamed picture is shown unfinished first, and counted when it is done`() async throws {
+        try await withSimulator("image_tokens=50") { simulator in
+            let body = #"{"model":"m","prompt":"a red door","stream":true,"partial_images":2}"#
+            let answer = try await RawClient.post(simulator.port, "/v1/images/generations", body)
+            let names = answer.namedEvents.map(\.name)
+            #expect(
+                names == Array(repeating: "image_generation.partial_image", count: 2) + ["image_generation.completed"])
+            let done = try JSONProbe(try #require(answer.namedEvents.last?.data))
+            #expect(done["usage"]["output_tokens"].int == 50)
+            #expect(try await simulator.onlyLine().completionTokensSent == 50)
+        }
+    }
+
     private func form(_ fields: [String: String], sound: Int) -> (type: String, body: String) {
         var body = ""
         for (name, value) in fields {

@@ -50,7 +50,7 @@ struct ReplicateTests {
     }
 
     @Test func `a canceled prediction has cost the time until then`() async throws {
-        try await withSimulator("decode_ms=1000") { simulator in
+        try await withSimulator("decode_ms=60000") { simulator in
             let created = try await create(simulator).json()
             let id = try #require(created["id"].string)
             #expect(try await show(simulator, created)["status"].string == "processing")

@@ -322,6 +322,12 @@ def test_pictures():
     assert answer.usage.total_tokens == answer.usage.input_tokens + answer.usage.output_tokens
 
 
+def test_streamed_picture():
+    events = list(client().images.generate(model=model(), prompt=prompt(), stream=True, partial_images=2))
+    assert [event.type.split(".")[1] for event in events] == ["partial_image", "partial_image", "completed"]
+    assert events[-1].usage.output_tokens > 0 and events[-1].b64_json
+
+
 def sound(milliseconds=1500):
     return ("count.wav", io.BytesIO(bytes(32 * milliseconds)), "audio/wav")
 

@@ -257,10 +257,14 @@ struct OpenAIChatTemplate: AnswerTemplate {
 
     mutating func usage() -> [StreamPiece] {
         guard behavior.usage != .missing, plan.includeUsage || flavour == .openrouter else { return [] }
-        let usage = usage(plan.completionTokens)
-        let json = usage.json(in: .lastChunk)
-        usageSaid = json
-        return [.event(streamStart + "],\"usage\":\(json)" + usage.beside + "}")]
+        // llama.cpp counts each choice for itself, the prompt in each.
+        let counted = flavour == .llamaCpp ? Array(repeating: plan.completionTokensEach, count: plan.choices) : nil
+        return (counted ?? [plan.completionTokens]).map { tokens in
+            let usage = usage(tokens)
+            let json = usage.json(in: .lastChunk)
+            usageSaid = json
+            return .event(streamStart + "],\"usage\":\(json)" + usage.beside + "}")
+        }
     }
 
     mutating func terminator() -> [StreamPiece] { [.event("[DONE]")] }
