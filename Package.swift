@@ -61,7 +61,7 @@ let package = Package(
         .target(
             name: "Storage",
             dependencies: [
-                "Accounts", "Engines", "Identity", "Invoicing", "Ledger", "Metering", "Monetary", "Postgres",
+                "Accounts", "Engines", "Identity", "Invoicing", "Ledger", "Limits", "Metering", "Monetary", "Postgres",
                 "Pricing", "ServiceLevels",
             ],
             swiftSettings: settings),
@@ -69,14 +69,16 @@ let package = Package(
         .target(
             name: "ControlPlane",
             dependencies: [
-                "Accounts", "Engines", "Identity", "Metering", "Monetary", "Pricing", "Storage", "UsageJournal",
+                "Accounts", "Engines", "Identity", "Limits", "Metering", "Monetary", "Pricing", "Storage",
+                "UsageJournal",
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: settings),
         .target(
             name: "Gateway",
             dependencies: [
-                "Accounts", "CZlib", "Engines", "HTTP1", "Identity", "Metering", "Pricing", "Routing", "Telemetry",
+                "Accounts", "CZlib", "Engines", "HTTP1", "Identity", "Limits", "Metering", "Pricing", "Routing",
+                "Telemetry",
                 "UsageJournal",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -96,7 +98,8 @@ let package = Package(
         .target(
             name: "AdminAPI",
             dependencies: [
-                "Accounts", "Engines", "Identity", "Invoicing", "Metering", "Monetary", "Pricing", "ServiceLevels",
+                "Accounts", "Engines", "Identity", "Invoicing", "Limits", "Metering", "Monetary", "Pricing",
+                "ServiceLevels",
                 "Storage", "Telemetry",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -160,7 +163,8 @@ let package = Package(
         .testTarget(
             name: "AdminAPITests",
             dependencies: [
-                "AdminAPI", "Accounts", "Engines", "Identity", "Invoicing", "Metering", "Monetary", "Postgres",
+                "AdminAPI", "Accounts", "Engines", "Identity", "Invoicing", "Limits", "Metering", "Monetary",
+                "Postgres",
                 "Pricing",
                 "ServiceLevels", "Storage", "Telemetry", "TestSupport",
             ],
@@ -186,7 +190,7 @@ let package = Package(
         .testTarget(
             name: "StorageTests",
             dependencies: [
-                "Storage", "Accounts", "Engines", "Identity", "Metering", "Monetary", "Postgres", "Pricing",
+                "Storage", "Accounts", "Engines", "Identity", "Limits", "Metering", "Monetary", "Postgres", "Pricing",
                 "TestSupport",
             ],
             swiftSettings: settings),
@@ -209,7 +213,7 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "Accounts", "CZlib", "Engines", "Identity", "Metering", "Telemetry", "TestSupport",
+                "Gateway", "Accounts", "CZlib", "Engines", "Identity", "Limits", "Metering", "Telemetry", "TestSupport",
                 "UsageJournal",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
@@ -217,7 +221,7 @@ let package = Package(
         .testTarget(
             name: "ControlPlaneTests",
             dependencies: [
-                "ControlPlane", "Accounts", "Engines", "Identity", "Metering", "Monetary", "NaiveArithmetic",
+                "ControlPlane", "Accounts", "Engines", "Identity", "Limits", "Metering", "Monetary", "NaiveArithmetic",
                 "Postgres",
                 "Pricing", "Storage", "TestSupport", "UsageJournal", .product(name: "Logging", package: "swift-log"),
             ],

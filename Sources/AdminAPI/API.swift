@@ -5,7 +5,7 @@ enum API {
     static func endpoints(_ services: AdminServices) -> [Endpoint] {
         let resources =
             SellerEndpoints.all + AccountEndpoints.all + TenantEndpoints.all + ProjectEndpoints.all
-            + APIKeyEndpoints.all
+            + APIKeyEndpoints.all + LimitEndpoints.all
             + AdminKeyEndpoints.all + PlanEndpoints.all + PlanDocumentEndpoints.all
             + CatalogueEndpoints.all(services) + SubscriptionEndpoints.all + UsageEndpoints.all + RecordEndpoints.all
             + SuspenseEndpoints.all + JournalEndpoints.all + InvoiceEndpoints.all(services)

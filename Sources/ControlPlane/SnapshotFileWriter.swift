@@ -198,6 +198,7 @@ extension SnapshotState {
             part.subscriptions.append(subscription)
             try count()
         }
+        part.limits = Array(limits.values)
         try body(part)
     }
 }

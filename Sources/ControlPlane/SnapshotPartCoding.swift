@@ -30,6 +30,8 @@ enum SnapshotPartCoding {
             writer.instant(subscription.startsAt)
             writer.instant(subscription.endsAt)
         }
+        writer.list(part.limits) { writer, rule in writer.limit(rule) }
+        writer.list(part.removedLimits) { writer, id in writer.id(id) }
         guard !part.histories.isEmpty || part.models != nil else { return writer.bytes }
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
@@ -60,6 +62,8 @@ enum SnapshotPartCoding {
             return SuppliedSubscription(
                 id: id, tenant: tenant, plan: plan, startsAt: start, endsAt: try reader.instant())
         }
+        part.limits = try reader.list { reader in try reader.limit() }
+        part.removedLimits = try reader.list { reader in try reader.id() }
         let rest = reader.rest
         if !rest.isEmpty { try JSONDecoder().decode(SnapshotRowsCoding.self, from: Data(rest)).add(to: &part) }
         return part

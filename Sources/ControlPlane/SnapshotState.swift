@@ -1,6 +1,7 @@
 public import Accounts
 public import Engines
 import Identity
+public import Limits
 public import Pricing
 import Storage
 
@@ -12,13 +13,18 @@ public struct SuppliedSnapshot: Sendable {
     public let catalogue: ModelCatalogue
     /// Every published version of every plan.
     public let prices: PriceSnapshot
+    public let limits: LimitDirectory
 
     /// A snapshot of change `change`.
-    public init(change: Int64, keys: KeyDirectory, catalogue: ModelCatalogue, prices: PriceSnapshot) {
+    public init(
+        change: Int64, keys: KeyDirectory, catalogue: ModelCatalogue, prices: PriceSnapshot,
+        limits: LimitDirectory = .empty
+    ) {
         self.change = change
         self.keys = keys
         self.catalogue = catalogue
         self.prices = prices
+        self.limits = limits
     }
 }
 
@@ -37,6 +43,8 @@ struct SnapshotState: Sendable {
     private(set) var keys = KeyTable()
     private(set) var histories: [String: PlanHistory] = [:]
     private(set) var models: [CatalogueModel] = []
+    private(set) var limits: [LimitID: LimitRule] = [:]
+    private var limitDirectory = LimitDirectory.empty
     private var catalogue = ModelCatalogue(models: [])
     private var boundaries = InstantHeap()
     private var boundariesMax = boundariesSpare
@@ -61,7 +69,7 @@ struct SnapshotState: Sendable {
         boundaries.removeAll(upTo: now.milliseconds)
         return SuppliedSnapshot(
             change: mark.number, keys: KeyDirectory(table: keys, at: now), catalogue: catalogue,
-            prices: PriceSnapshot(histories: histories))
+            prices: PriceSnapshot(histories: histories), limits: limitDirectory)
     }
 
     /// The state is now that of this change.
@@ -94,6 +102,11 @@ struct SnapshotState: Sendable {
         if let models = part.models {
             self.models = models
             catalogue = ModelCatalogue(models: models)
+        }
+        if !part.limits.isEmpty || !part.removedLimits.isEmpty {
+            for rule in part.limits { limits[rule.id] = rule }
+            for id in part.removedLimits { limits[id] = nil }
+            limitDirectory = LimitDirectory(rules: Array(limits.values))
         }
         if boundaries.count > boundariesMax { countBoundaries(now) }
     }

@@ -17,6 +17,8 @@ public enum SnapshotChangeKind: String, CaseIterable, Sendable {
     case catalogue
     /// An account's id: its test clock was moved.
     case clock
+    /// A limit's id.
+    case limit
 }
 
 /// Names a change of one database: a database restored from a backup gives the same number to another change, but not
@@ -47,6 +49,7 @@ struct TouchedEntities {
     var subscriptions: Set<SubscriptionID> = []
     /// Slugs.
     var plans: Set<String> = []
+    var limits: Set<LimitID> = []
     var isCatalogueTouched = false
 
     /// False when this kind or this text of an entity is unknown here.
@@ -64,6 +67,7 @@ struct TouchedEntities {
         case .plan:
             guard let end = entity.lastIndex(of: "@") else { return false }
             plans.insert(String(entity[..<end]))
+        case .limit: return insert(entity, into: &limits)
         case .catalogue: isCatalogueTouched = true
         case nil: return false
         }

@@ -1,4 +1,4 @@
-import Identity
+public import Identity
 public import Postgres
 
 /// An open transaction, as apps that do not know Postgres name it: something to hand to this module's functions.
@@ -35,6 +35,11 @@ public struct Database: Sendable {
     /// Listens for changes that gateways must learn of.
     public func listenForChanges() throws -> ChangeListener {
         try ChangeListener(configuration: pool.configuration)
+    }
+
+    /// Listens for limits of which a gateway should give back what it keeps.
+    public func listenForRecalls(of gateway: UUIDv7) throws -> RecallListener {
+        try RecallListener(configuration: pool.configuration, gateway: gateway)
     }
 }
 

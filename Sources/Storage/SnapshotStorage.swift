@@ -1,6 +1,7 @@
 public import Accounts
 public import Engines
 public import Identity
+public import Limits
 public import Postgres
 public import Pricing
 
@@ -19,6 +20,10 @@ public struct SnapshotPart: Sendable {
     public var replacedTenants: [TenantReference] = []
     /// Subscriptions that have not ended, those that begin in the future too.
     public var subscriptions: [SuppliedSubscription] = []
+    /// Limits made or changed.
+    public var limits: [LimitRule] = []
+    /// Limits deleted.
+    public var removedLimits: [LimitID] = []
     /// The whole catalogue; nil when it did not change.
     public var models: [CatalogueModel]?
 
@@ -28,7 +33,7 @@ public struct SnapshotPart: Sendable {
     /// Whether it says nothing.
     public var isEmpty: Bool {
         clocks.isEmpty && histories.isEmpty && keys.isEmpty && removedKeys.isEmpty && replacedTenants.isEmpty
-            && subscriptions.isEmpty && models == nil
+            && subscriptions.isEmpty && limits.isEmpty && removedLimits.isEmpty && models == nil
     }
 }
 
@@ -49,6 +54,7 @@ public enum SnapshotStorage {
         var first = SnapshotPart()
         first.histories = try PlanStorage.histories(in: tx)
         first.models = try CatalogueStorage.models(in: tx)
+        first.limits = try LimitStorage.rules(in: tx)
         try take(first)
         // The keys' and subscriptions' real and billing times are compared with this.
         let time: SQL = "(timestamptz 'epoch' + \(unescaped: String(now.milliseconds)) * interval '1 millisecond')"
@@ -94,6 +100,8 @@ public enum SnapshotStorage {
         else { return nil }
         guard var part = try rows(of: touched, in: tx) else { return nil }
         for plan in touched.plans { part.histories[plan] = try PlanStorage.history(of: plan, in: tx) }
+        part.limits = try LimitStorage.rules(touched.limits, in: tx)
+        part.removedLimits = touched.limits.subtracting(part.limits.map(\.id)).sorted()
         if touched.isCatalogueTouched { part.models = try CatalogueStorage.models(in: tx) }
         return (part, newest)
     }

@@ -1,0 +1,128 @@
+import Accounts
+import Identity
+import Limits
+import Storage
+import TestSupport
+import Testing
+
+@Suite(.database, .timeLimit(.minutes(2)))
+struct LimitStorageTests {
+    private func rule(
+        _ made: StorageFixture, _ number: UInt64 = 50, kind: LimitKind = .requestsPerMinute, value: Int64 = 10,
+        model: String? = nil, isShadow: Bool = false
+    ) -> LimitRule {
+        LimitRule(
+            id: StorageFixture.id(number), accountID: made.account.id, scope: .key(made.key.id), model: model,
+            kind: kind, value: value, isShadow: isShadow)
+    }
+
+    private func request(_ rule: LimitRule, _ wanted: Int64, free: Int64 = 0, spent: Int64 = 0) -> SliceRequest {
+        SliceRequest(
+            accountID: rule.accountID, limitID: rule.id, spent: spent, spentConfirmed: 0, isFirst: false, free: free,
+            reserved: 0, need: min(wanted, 1), wanted: wanted, ahead: 0)
+    }
+
+    @Test func `a limit is made, changed, listed and deleted, and gateways learn of each`() async throws {
+        let made = try await StorageFixture.make()
+        let first = rule(made)
+        try await made.database.write { tx in
+            try LimitStorage.insert(first, now: StorageFixture.now, in: tx)
+            try LimitStorage.insert(rule(made, 51, model: "sim-small"), now: StorageFixture.now, in: tx)
+            try LimitStorage.insert(rule(made, 52, isShadow: true), now: StorageFixture.now, in: tx)
+        }
+        await #expect(throws: StorageError.self) {
+            try await made.database.write { tx in
+                try LimitStorage.insert(rule(made, 53), now: StorageFixture.now, in: tx)
+            }
+        }
+        let mark = try await made.database.read { try ChangeStorage.newest(in: $0) }
+        try await made.database.write { tx in
+            try LimitStorage.update(first.id, value: 20, isShadow: nil, now: StorageFixture.now, in: tx)
+            try LimitStorage.delete(StorageFixture.id(52), in: tx)
+        }
+        let limits = try await made.database.read { tx in
+            try LimitStorage.list(scope: .key(made.key.id), in: tx).items.map(\.rule)
+        }
+        #expect(limits.map(\.value) == [20, 10])
+        #expect(limits.map(\.model) == [nil, "sim-small"])
+        let part = try await made.database.read { try SnapshotStorage.difference(since: mark, in: $0)?.part }
+        #expect(part?.limits == [limits[0]])
+        #expect(part?.removedLimits == [StorageFixture.id(52)])
+    }
+
+    @Test func `two gateways never get more than the limit, and asking waits for nobody in a circle`() async throws {
+        let made = try await StorageFixture.make()
+        let rules = [
+            rule(made, 60, value: 40), rule(made, 61, kind: .concurrentRequests, value: 40),
+        ]
+        try await made.database.write { tx in
+            for rule in rules { try LimitStorage.insert(rule, now: StorageFixture.now, in: tx) }
+        }
+        let granted = try await withThrowingTaskGroup(of: [SliceGrant].self) { group in
+            for gateway in 1...8 as ClosedRange<UInt64> {
+                group.addTask {
+                    let order = gateway.isMultiple(of: 2) ? rules : rules.reversed()
+                    return try await made.database.write { tx in
+                        try LimitSliceStorage.exchange(
+                            order.map { request($0, 7) }, gateway: UUIDv7(high: 1, low: gateway), in: tx)
+                    }
+                }
+            }
+            return try await group.reduce(into: []) { $0 += $1 }
+        }
+        for rule in rules {
+            #expect(granted.filter { $0.limitID == rule.id }.reduce(0) { $0 + $1.amount } == 40)
+        }
+        // A gateway that reports what it spent and kept gives the rest back.
+        let after = try await made.database.write { tx in
+            try LimitSliceStorage.exchange(
+                rules.map { request($0, 0, free: 1, spent: 4) }, gateway: UUIDv7(high: 1, low: 1), in: tx)
+        }
+        #expect(after.map(\.amount) == [0, 0])
+        #expect(after.allSatisfy { $0.gatewayCount == 8 && $0.isHeldElsewhere })
+        #expect(after[1].available >= 4)
+    }
+
+    @Test func `who asks for more than is left makes the others hear of it`() async throws {
+        let made = try await StorageFixture.make()
+        let limit = rule(made, 70)
+        try await made.database.write { try LimitStorage.insert(limit, now: StorageFixture.now, in: $0) }
+        let (first, second) = (UUIDv7(high: 1, low: 1), UUIDv7(high: 1, low: 2))
+        _ = try await made.database.write { tx in
+            try LimitSliceStorage.exchange([request(limit, 10)], gateway: first, in: tx)
+        }
+        let listener = try made.database.listenForRecalls(of: first)
+        let (recalls, recalled) = AsyncStream.makeStream(of: [LimitID].self)
+        let listening = Task { await listener.forward { recalled.yield($0) } }
+        // Asked again and again: what was said before the listener was there is lost.
+        let asking = Task {
+            while !Task.isCancelled {
+                _ = try await made.database.write { tx in
+                    try LimitSliceStorage.exchange([request(limit, 1)], gateway: second, in: tx)
+                }
+                try await Task.sleep(for: .milliseconds(20))
+            }
+        }
+        for await ids in recalls {
+            #expect(ids == [limit.id])
+            break
+        }
+        asking.cancel()
+        _ = await asking.result
+        listener.stop()
+        await listening.value
+    }
+
+    @Test func `a deleted limit has no grant`() async throws {
+        let made = try await StorageFixture.make()
+        let limit = rule(made, 80)
+        try await made.database.write { try LimitStorage.insert(limit, now: StorageFixture.now, in: $0) }
+        try await made.database.write { tx in
+            _ = try LimitSliceStorage.exchange([request(limit, 1)], gateway: UUIDv7(high: 1, low: 1), in: tx)
+            try LimitStorage.delete(limit.id, in: tx)
+            let grants = try LimitSliceStorage.exchange(
+                [request(limit, 1)], gateway: UUIDv7(high: 1, low: 1), in: tx)
+            #expect(grants.isEmpty)
+        }
+    }
+}
