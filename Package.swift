@@ -118,8 +118,8 @@ let package = Package(
             name: "tollgate",
             dependencies: [
                 "Accounts", "AdminAPI", "BillingJobs", "ControlPlane", "Documents", "EngineSimulator", "Engines",
-                "Gateway", "Identity", "Invoicing", "Metering", "Monetary", "Postgres", "Pricing", "ServiceLevels",
-                "Storage", "Telemetry", "Tokenizers", "UsageJournal",
+                "Gateway", "Identity", "Invoicing", "Limits", "Metering", "Monetary", "Postgres", "Pricing",
+                "ServiceLevels", "Storage", "Telemetry", "Tokenizers", "UsageJournal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -2,6 +2,7 @@ import Accounts
 import Engines
 import HTTP1
 import Identity
+import Limits
 import NIOCore
 import Synchronization
 import Telemetry
@@ -36,13 +37,21 @@ extension ClientHandler {
         endAnswer(closes: false)
     }
 
-    private func infer(_ incoming: Incoming) {
+    /// `hold` is what a request got that waited for its limits. Everything else is looked at again then: it must be
+    /// judged and stamped by what is known now.
+    private func infer(_ incoming: Incoming, hold: LimitHold? = nil) {
         do {
-            guard let grant = try currentGrant(of: incoming) else { throw APIError.missingKey }
             let open = shared.openRequests.add(1, ordering: .relaxed).newValue
             var isHandedOver = false
-            defer { if !isHandedOver { shared.openRequests.subtract(1, ordering: .relaxed) } }
-            let admission = Admission(snapshot: shared.snapshots.current)
+            defer {
+                if !isHandedOver {
+                    hold?.release()
+                    shared.openRequests.subtract(1, ordering: .relaxed)
+                }
+            }
+            guard let grant = try currentGrant(of: incoming) else { throw APIError.missingKey }
+            let snapshot = shared.snapshots.current
+            let admission = Admission(snapshot: snapshot)
             let tagsHeader = incoming.head.headers.first(named: TagReader.headerName)
             let admitted = try incoming.body.withUnsafeReadableBytes { bytes in
                 switch incoming.route {
@@ -60,9 +69,20 @@ extension ClientHandler {
                 }
             }
             if let error = shared.unavailability(openRequests: open) { return try turnAway(admitted, error) }
+            var hold = hold
+            if hold == nil {
+                switch askLimits(admitted, snapshot.limits, incoming) {
+                case .admitted(let admittedHold): hold = admittedHold
+                case .refused(let error): throw error
+                case .waiting(let wait):
+                    isHandedOver = true
+                    state = .waiting(wait)
+                    return
+                }
+            }
             let head = ForwardedHead(
                 headers: incoming.head.headers, query: ClientCredential.queryWithoutKey(incoming.query))
-            let exchange = try loop.begin(admitted, client: self, head: head, body: incoming.body)
+            let exchange = try loop.begin(admitted, hold: hold, client: self, head: head, body: incoming.body)
             isHandedOver = true
             // A connection refused at once may have ended it already.
             if exchange.machine.state != .finished { state = .running(exchange) }
@@ -71,6 +91,35 @@ extension ClientHandler {
         } catch {
             loop.warnOfJournal(error)
             refuse(.journalUnavailable, incoming, closes: false)
+        }
+    }
+
+    private func askLimits(
+        _ admitted: AdmittedRequest, _ limits: LimitDirectory, _ incoming: Incoming
+    ) -> LimitGate.Decision {
+        // Most gateways have no limits, and most keys.
+        if limits.isEmpty { return .admitted(nil) }
+        let waiting = NIOLoopBound((client: self, incoming: incoming), eventLoop: loop.eventLoop)
+        return shared.limits.admit(
+            admitted.grant, model: admitted.model.publicName,
+            worst: LimitDemand(admitted, bodyBytes: incoming.body.readableBytes), limits: limits, on: loop.eventLoop
+        ) { outcome in
+            waiting.value.client.goOn(waiting.value.incoming, outcome)
+        }
+    }
+
+    /// The outcome of a wait.
+    private func goOn(_ incoming: Incoming, _ outcome: LimitGate.Outcome) {
+        shared.openRequests.subtract(1, ordering: .relaxed)
+        guard case .waiting = state else {
+            // The client has left meanwhile.
+            if case .admitted(let hold) = outcome { hold.release() }
+            return
+        }
+        state = .idle
+        switch outcome {
+        case .admitted(let hold): infer(incoming, hold: hold)
+        case .refused(let error): refuse(error, incoming, closes: false)
         }
     }
 

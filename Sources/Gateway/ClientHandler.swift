@@ -35,6 +35,8 @@ final class ClientHandler: ChannelInboundHandler {
     enum State {
         case idle
         case reading(Incoming)
+        /// Its limits have to be asked about.
+        case waiting(LimitWait)
         case running(Exchange)
         /// The last answer is written; what still comes is thrown away until the client closes.
         case discarding
@@ -118,7 +120,7 @@ final class ClientHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch state {
         case .discarding, .closed: return
-        case .idle, .reading, .running: break
+        case .idle, .reading, .waiting, .running: break
         }
         let piece = unwrapInboundIn(data)
         if unread.readableBytes == 0 { unread = piece } else { unread.writeImmutableBuffer(piece) }
@@ -144,7 +146,11 @@ final class ClientHandler: ChannelInboundHandler {
     }
 
     private func left() {
-        if case .running(let exchange) = state { exchange.clientLeft() }
+        switch state {
+        case .running(let exchange): exchange.clientLeft()
+        case .waiting(let wait): if wait.cancel() { shared.openRequests.subtract(1, ordering: .relaxed) }
+        case .idle, .reading, .discarding, .closed: break
+        }
         state = .closed
     }
 
@@ -172,7 +178,7 @@ final class ClientHandler: ChannelInboundHandler {
     private var isExpectingRequest: Bool {
         switch state {
         case .idle, .reading: true
-        case .running, .discarding, .closed: false
+        case .waiting, .running, .discarding, .closed: false
         }
     }
 
@@ -299,7 +305,7 @@ final class ClientHandler: ChannelInboundHandler {
         switch state {
         case .idle, .discarding, .closed: context?.close(promise: nil)
         case .reading(let incoming): refuse(.slowRequest("body"), incoming, closes: true)
-        case .running: break
+        case .waiting, .running: break
         }
     }
 }

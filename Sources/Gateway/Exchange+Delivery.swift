@@ -1,5 +1,6 @@
 import Engines
 import HTTP1
+import Limits
 import Metering
 import NIOCore
 import Telemetry
@@ -69,6 +70,7 @@ extension Exchange {
         }
         flushOutput()
         complete(ending, at: now)
+        hold?.settle(LimitUsage(entry.attempts))
         loop.close(self, openRequest, at: now)
         openRequest = nil
     }

@@ -1,4 +1,5 @@
 import Engines
+import Limits
 import Metering
 import NIOCore
 
@@ -15,6 +16,7 @@ extension Exchange {
             headers.append(
                 HeaderField("x-tollgate-tier", OpenAIDialect.tier(named: attempt.tierServed ?? admitted.tier)))
         }
+        hold?.standings.forEachHeader { headers.append(HeaderField($0, $1)) }
         return headers
     }
 

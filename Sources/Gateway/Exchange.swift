@@ -13,6 +13,8 @@ final class Exchange {
     let number: Int
     let loop: LoopContext
     let admitted: AdmittedRequest
+    /// What it holds of its limits; nil when it has none.
+    let hold: LimitHold?
     /// Nil once the client has left.
     var client: ClientHandler?
     var machine: ExchangeStateMachine
@@ -58,13 +60,14 @@ final class Exchange {
     var progressEvents: Int64 = 0
 
     init(
-        number: Int, loop: LoopContext, client: ClientHandler, admitted: AdmittedRequest, entry: UsageEntry,
-        head: ForwardedHead, body: ByteBuffer, now: NIODeadline
+        number: Int, loop: LoopContext, client: ClientHandler, admitted: AdmittedRequest, hold: LimitHold?,
+        entry: UsageEntry, head: ForwardedHead, body: ByteBuffer, now: NIODeadline
     ) {
         self.number = number
         self.loop = loop
         self.client = client
         self.admitted = admitted
+        self.hold = hold
         self.entry = entry
         forwarded = head
         self.body = body

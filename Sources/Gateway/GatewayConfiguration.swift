@@ -84,6 +84,8 @@ public struct GatewayConfiguration: Sendable {
         public var idleMilliseconds: Int64 = 75_000
         /// A client that takes nothing of its answer.
         public var writeStallMilliseconds: Int64 = 60_000
+        /// How long a request waits for a larger slice of a limit.
+        public var limitWaitMilliseconds: Int64 = 50
         /// Connecting to an engine, TLS included.
         public var connectMilliseconds: Int64 = 5000
         /// From the request's last byte to the first byte of the engine's answer.

@@ -1,4 +1,6 @@
 internal import Glibc
+public import Identity
+public import Limits
 internal import NIOCore
 internal import NIOPosix
 internal import NIOSSL
@@ -40,20 +42,22 @@ public final class GatewayServer: Sendable {
         self.refusalsTask = refusalsTask
     }
 
-    /// Starts to listen. Throws when the address is taken or a TLS file cannot be read.
+    /// Starts to listen. Limits are shared with other gateways through `sliceSource`; without one, this gateway has
+    /// them to itself. Throws when the address is taken or a TLS file cannot be read.
     public static func start(
         configuration: GatewayConfiguration, journal: any RequestJournal, snapshot: GatewaySnapshot,
-        log: StructuredLog, metrics: MetricsRegistry
+        sliceSource: (any SliceSource)? = nil, log: StructuredLog, metrics: MetricsRegistry
     ) async throws -> GatewayServer {
         // A client that closes while it is written to must not end the process.
         signal(SIGPIPE, SIG_IGN)
         raiseDescriptorLimit()
         let shared = GatewayShared(
             configuration: configuration, journal: journal, snapshot: snapshot, log: log, registry: metrics,
-            upstreamTLS: try TLSContexts.upstream(configuration))
+            upstreamTLS: try TLSContexts.upstream(configuration), sliceSource: sliceSource)
         let serverTLS = try TLSContexts.server(configuration)
         registerGauges(shared)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.eventLoopCount))
+        shared.limits.start(on: group.next())
         do {
             let contexts = try await makeContexts(group, shared)
             let listener = try await listen(configuration, group, contexts, serverTLS)
@@ -83,6 +87,9 @@ public final class GatewayServer: Sendable {
 
     /// Takes a newer snapshot into use: requests that arrive from now on are judged by it. An older one is ignored.
     public func update(_ snapshot: GatewaySnapshot) { shared.snapshots.update(snapshot) }
+
+    /// Other gateways need what this one keeps in reserve of these limits.
+    public func recall(_ limits: [LimitID]) { shared.limits.recall(limits) }
 
     /// Returns once no event loop is in the middle of accepting a request: what was accepted before the call, by an
     /// earlier snapshot or at an earlier time, has its open record in the journal then.
@@ -125,6 +132,7 @@ public final class GatewayServer: Sendable {
         }
         for context in contexts { await GatewayServer.onLoop(of: context) { $0.stop() } }
         shared.appendRefusals()
+        shared.limits.giveBack()
         do {
             try await group.shutdownGracefully()
         } catch {

@@ -1,5 +1,6 @@
 public import Accounts
 public import Engines
+public import Limits
 public import Pricing
 internal import Synchronization
 
@@ -11,11 +12,14 @@ public struct GatewaySnapshot: Sendable {
     public let catalogue: ModelCatalogue
     /// What requests cost, to tell clients; empty where nobody is told.
     public let prices: PriceSnapshot
+    public let limits: LimitDirectory
 
     /// The state after change number `change`.
     public init(
-        change: Int64, keys: KeyDirectory, catalogue: ModelCatalogue, prices: PriceSnapshot = PriceSnapshot()
+        change: Int64, keys: KeyDirectory, catalogue: ModelCatalogue, prices: PriceSnapshot = PriceSnapshot(),
+        limits: LimitDirectory = .empty
     ) {
+        self.limits = limits
         self.change = change
         self.keys = keys
         self.catalogue = catalogue

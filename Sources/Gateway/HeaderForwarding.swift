@@ -58,7 +58,7 @@ enum HeaderForwarding {
         into buffer: inout ByteBuffer
     ) {
         writeStatus(head.status, into: &buffer)
-        write(head.headers, except: responseHeaders, into: &buffer)
+        write(head.headers, except: responseHeaders, replacedBy: own, into: &buffer)
         buffer.writeStaticString("x-request-id: ")
         buffer.writeString(requestID)
         buffer.writeStaticString("\r\n")

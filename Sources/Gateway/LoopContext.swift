@@ -1,6 +1,7 @@
 import Accounts
 import Engines
 import Identity
+import Limits
 import Metering
 import NIOCore
 import NIOSSL
@@ -16,6 +17,7 @@ final class GatewayShared: Sendable {
     let registry: MetricsRegistry
     let clock: BillingClock
     let refusals = RefusalCounts()
+    let limits: LimitGate
     let upstreamTLS: NIOSSLContext?
     let openRequests = Atomic<Int>(0)
     let connections = Atomic<Int>(0)
@@ -23,7 +25,7 @@ final class GatewayShared: Sendable {
 
     init(
         configuration: GatewayConfiguration, journal: any RequestJournal, snapshot: GatewaySnapshot,
-        log: StructuredLog, registry: MetricsRegistry, upstreamTLS: NIOSSLContext?
+        log: StructuredLog, registry: MetricsRegistry, upstreamTLS: NIOSSLContext?, sliceSource: (any SliceSource)?
     ) {
         self.configuration = configuration
         self.journal = journal
@@ -32,6 +34,8 @@ final class GatewayShared: Sendable {
         self.registry = registry
         self.upstreamTLS = upstreamTLS
         clock = BillingClock(realMilliseconds: StructuredLog.wallClock)
+        limits = LimitGate(
+            source: sliceSource, registry: registry, waitMilliseconds: configuration.times.limitWaitMilliseconds)
     }
 
     var isDraining: Bool { draining.load(ordering: .relaxed) }
@@ -138,14 +142,14 @@ final class LoopContext {
 
     /// Begins an admitted request: its records, its place in the journal, its way to the engine.
     func begin(
-        _ admitted: AdmittedRequest, client: ClientHandler, head: ForwardedHead, body: ByteBuffer
+        _ admitted: AdmittedRequest, hold: LimitHold?, client: ClientHandler, head: ForwardedHead, body: ByteBuffer
     ) throws -> Exchange {
         let now = NIODeadline.now()
         let entry = accept(admitted)
         let id = entry.request.id
         lastNumber += 1
         let exchange = Exchange(
-            number: lastNumber, loop: self, client: client, admitted: admitted, entry: entry,
+            number: lastNumber, loop: self, client: client, admitted: admitted, hold: hold, entry: entry,
             head: head, body: body, now: now)
         try exchange.start()
         return exchange

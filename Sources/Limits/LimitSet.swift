@@ -106,7 +106,7 @@ public struct LimitSet: Sendable {
     public mutating func nextBatch(now: Int64) -> [SliceRequest]? {
         let mayAsk = hasSource && batchAskedAt == nil && (!isAway || now >= nextProbe)
         if mayAsk || !hasSource { scan(now: now) }
-        guard mayAsk else { return nil }
+        guard mayAsk, !waiters.isEmpty || !urgent.isEmpty else { return nil }
         var wishes: [LimitID: (need: Int64, wanted: Int64)] = [:]
         for waiter in waiters {
             for rule in waiter.rules where !rule.isShadow {
@@ -167,6 +167,9 @@ public struct LimitSet: Sendable {
             urgent.insert(id)
         }
     }
+
+    /// Gives back all that is kept.
+    public mutating func recallAll() { recall(Array(holders.keys)) }
 
     private mutating func goAway(now: Int64) -> [LimitAnswer] {
         isAway = true

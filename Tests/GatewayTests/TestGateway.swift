@@ -2,6 +2,7 @@ import Accounts
 import Engines
 import Glibc
 import Identity
+import Limits
 import Metering
 import Synchronization
 import Telemetry
@@ -30,7 +31,8 @@ final class TestGateway: Sendable {
 
     init(
         engine: ScriptedEngine, port: Int? = nil, onClientAbort: ClientAbortPolicy = .drain,
-        clockOffset: Int64 = 0, kind: EngineKind = .openAICompatible,
+        clockOffset: Int64 = 0, kind: EngineKind = .openAICompatible, limits: [LimitRule] = [],
+        sliceSource: (any SliceSource)? = nil,
         configure: (inout GatewayConfiguration) -> Void = { _ in },
         wrap: (Journal) -> any RequestJournal = { $0 }
     ) async throws {
@@ -47,7 +49,9 @@ final class TestGateway: Sendable {
         server = try await GatewayServer.start(
             configuration: configuration, journal: wrap(journal),
             snapshot: TestGateway.snapshot(
-                port: port ?? engine.port, onClientAbort: onClientAbort, clockOffset: clockOffset, kind: kind),
+                port: port ?? engine.port, onClientAbort: onClientAbort, clockOffset: clockOffset, kind: kind,
+                limits: limits),
+            sliceSource: sliceSource,
             log: StructuredLog(minimumLevel: .debug, write: { lines.append($0) }), metrics: metrics)
     }
 
@@ -58,7 +62,7 @@ final class TestGateway: Sendable {
     static func snapshot(
         change: Int64 = 1, port: Int, onClientAbort: ClientAbortPolicy = .drain, clockOffset: Int64 = 0,
         key: String = TestGateway.key, isTLS: Bool = false, host: String = "127.0.0.1",
-        basePath: String = "/base", kind: EngineKind = .openAICompatible
+        basePath: String = "/base", kind: EngineKind = .openAICompatible, limits: [LimitRule] = []
     ) -> GatewaySnapshot {
         func grant(_ number: UInt64, subscription: SubscriptionID?) -> KeyGrant {
             KeyGrant(
@@ -82,7 +86,8 @@ final class TestGateway: Sendable {
             SHA256Digest(of: key): grant(1, subscription: id(401)),
             SHA256Digest(of: "sk-none"): grant(2, subscription: nil),
         ])
-        return GatewaySnapshot(change: change, keys: keys, catalogue: catalogue)
+        return GatewaySnapshot(
+            change: change, keys: keys, catalogue: catalogue, limits: LimitDirectory(rules: limits))
     }
 
     func stop() async {

@@ -54,9 +54,11 @@ final class GatewayRuntime: Sendable {
             logger: instruments.logger("snapshot"), now: now
         ) { holder.take($0) }
         try await supplier.start()
+        let leases = LimitLeases(
+            database: database, gateway: fresh(LimitID.self).uuid, logger: instruments.logger("limits"))
         let server = try await GatewayServer.start(
             configuration: try GatewayConfiguration(configuration), journal: journal, snapshot: holder.first,
-            log: log, metrics: instruments.metrics)
+            sliceSource: leases, log: log, metrics: instruments.metrics)
         holder.serve(server)
 
         let ingester = Ingester(
@@ -81,6 +83,7 @@ final class GatewayRuntime: Sendable {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await supplier.run() }
                 group.addTask { await heartbeat.run() }
+                group.addTask { await leases.run { server.recall($0) } }
             }
         }
         return GatewayRuntime(
@@ -125,7 +128,7 @@ private final class ServerHolder: Sendable {
     func take(_ supplied: SuppliedSnapshot) {
         let snapshot = GatewaySnapshot(
             change: supplied.change, keys: supplied.keys, catalogue: supplied.catalogue,
-            prices: supplied.prices)
+            prices: supplied.prices, limits: supplied.limits)
         state.withLock {
             $0.newest = snapshot
             $0.server?.update(snapshot)

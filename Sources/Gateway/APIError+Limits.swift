@@ -1,0 +1,36 @@
+import Limits
+
+extension APIError {
+    /// 429 for a request that a limit has no room for. OpenAI writes such errors with what ran out as their type
+    /// (`requests`, `tokens`) and the one code `rate_limit_exceeded`; a request larger than the whole limit gets 429
+    /// from it too. Clients try 429 again by themselves, so what can never fit also says `x-should-retry: false`, which the
+    /// official clients of OpenAI and Anthropic obey.
+    static func limit(_ refusal: LimitRefusal, model: String) -> APIError {
+        let rule = refusal.rule
+        let about = "\(rule.kind.words) of this \(rule.scope.name)" + (rule.model.map { " for '\($0)'" } ?? "")
+        let message: String
+        switch refusal.cause {
+        case .exhausted:
+            message =
+                "Rate limit reached for '\(model)': the limit is \(rule.value) \(about), \(refusal.remaining) left, "
+                + "\(refusal.amount) needed. Try again in \(refusal.retryAfterSeconds ?? 1)s."
+        case .tooLarge:
+            message =
+                "Request too large for '\(model)': the limit is \(rule.value) \(about), and this request alone needs "
+                + "\(refusal.amount). Send a shorter prompt or a smaller max_tokens."
+        case .closed:
+            message = "Requests for '\(model)' are suspended: the limit is 0 \(about). Ask your administrator."
+        case .tooManyWaiting:
+            message = "Too many requests at once for '\(model)'. Try again in 1s."
+        }
+        var error = APIError(
+            status: 429, type: rule.kind.countsTokens ? "tokens" : "requests",
+            code: rule.kind.isRate ? "rate_limit_exceeded" : "concurrency_limit_exceeded", message: message)
+        error.retryAfterSeconds = refusal.retryAfterSeconds.map { Int($0) }
+        refusal.standings.forEachHeader { error.headers.append(ErrorHeader(name: $0, value: $1)) }
+        if refusal.retryAfterSeconds == nil {
+            error.headers.append(ErrorHeader(name: "x-should-retry", value: "false"))
+        }
+        return error
+    }
+}

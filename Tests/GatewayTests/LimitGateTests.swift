@@ -1,0 +1,232 @@
+import Identity
+import Limits
+import Metering
+import Synchronization
+import Testing
+
+@testable import Gateway
+
+/// Limits at the gate, on real sockets.
+@Suite(.timeLimit(.minutes(2)))
+struct LimitGateTests {
+    /// A limit of the key that tests use.
+    private func rule(
+        _ kind: LimitKind, _ value: Int64, number: UInt64 = 1, isShadow: Bool = false, model: String? = nil
+    ) -> LimitRule {
+        LimitRule(
+            id: TestGateway.id(500 + number), accountID: TestGateway.id(101), scope: .key(TestGateway.id(1)),
+            model: model, kind: kind, value: value, isShadow: isShadow)
+    }
+
+    /// A wait that a busy machine does not exceed.
+    private static func patient(_ configuration: inout GatewayConfiguration) {
+        configuration.times.limitWaitMilliseconds = 2_000
+        configuration.eventLoopCount = 2
+    }
+
+    /// Sends requests at once, each on a connection of its own, one gateway after the other; their answers.
+    private func storm(
+        _ gateways: [TestGateway], count: Int, body: String = TestGateway.chat()
+    ) throws -> [HTTPMessage] {
+        let answers = Mutex<[HTTPMessage]>([])
+        let ended = Mutex(0)
+        let sockets = try (0..<count).map { try gateways[$0 % gateways.count].connect() }
+        for socket in sockets {
+            onThread {
+                socket.send(TestGateway.request(body))
+                let answer = socket.readMessage(milliseconds: 20_000)
+                if let answer { answers.withLock { $0.append(answer) } }
+                ended.withLock { $0 += 1 }
+            }
+        }
+        let deadline = now() + 30_000
+        while ended.withLock({ $0 }) < count, now() < deadline { pause(milliseconds: 5) }
+        return answers.withLock { $0 }
+    }
+
+    /// An engine whose answers wait until so many refusals were seen, or a while.
+    private func slowEngine() throws -> ScriptedEngine {
+        try ScriptedEngine { socket, _ in
+            pause(milliseconds: 1_500)
+            socket.send(Answers.plain())
+        }
+    }
+
+    @Test(arguments: [LimitKind.requestsPerMinute, .concurrentRequests, .outputTokensPerMinute], [1, 2])
+    func `of 64 requests at once exactly as many pass as there is room for`(
+        kind: LimitKind, gatewayCount: Int
+    ) async throws {
+        let room: Int64 = 23
+        let limit = rule(kind, kind == .outputTokensPerMinute ? room * 50 : room)
+        let shared = SharedLimits([limit])
+        var gateways: [TestGateway] = []
+        for number in 1...UInt64(gatewayCount) {
+            let gateway = try await TestGateway(
+                engine: slowEngine(), limits: [limit], sliceSource: shared.source(number), configure: Self.patient)
+            shared.join(number, gateway.server)
+            gateways.append(gateway)
+        }
+        let answers = try storm(gateways, count: 64, body: TestGateway.chat(#","max_tokens":50"#))
+        #expect(answers.count == 64)
+        #expect(answers.count { $0.status == 200 } == Int(room))
+        #expect(answers.count { $0.status == 429 } == 64 - Int(room))
+        for answer in answers where answer.status == 429 {
+            #expect(answer.header("retry-after").flatMap { Int($0) } ?? 0 >= 1)
+            #expect(answer.text.contains(kind.isRate ? "rate_limit_exceeded" : "concurrency_limit_exceeded"))
+        }
+        // Nothing is held a second after the last request's end.
+        pause(milliseconds: 1_000)
+        #expect(shared.reserved(limit.id) == 0)
+        for gateway in gateways {
+            #expect(gateway.metricsText.contains("tollgate_limit_holds 0"))
+            await gateway.stop()
+        }
+    }
+
+    @Test func `a plain answer says what is left, and what was not used comes back`() async throws {
+        let limits = [rule(.requestsPerMinute, 60), rule(.tokensPerMinute, 100_000, number: 2)]
+        let gateway = try await TestGateway(engine: ScriptedEngine(), limits: limits)
+        let body = TestGateway.chat(#","max_tokens":1000"#)
+        let first = try gateway.ask(TestGateway.request(body))
+        #expect(first.status == 200)
+        #expect(first.header("x-ratelimit-limit-requests") == "60")
+        #expect(first.header("x-ratelimit-remaining-requests") == "59")
+        #expect(first.header("x-ratelimit-reset-requests") == "1s")
+        #expect(first.header("x-ratelimit-limit-tokens") == "100000")
+        #expect(first.header("x-ratelimit-remaining-tokens") == "\(100_000 - 1000 - body.utf8.count)")
+        let second = try gateway.ask(TestGateway.request(body))
+        let left = Int(second.header("x-ratelimit-remaining-tokens") ?? "") ?? 0
+        // 14 tokens were used; some refilled meanwhile.
+        #expect(left >= 100_000 - 14 - 1000 - body.utf8.count)
+        await gateway.stop()
+    }
+
+    @Test func `a streamed answer, a client that leaves and an engine that fails all give back what they held`()
+        async throws
+    {
+        let limit = rule(.concurrentRequests, 1)
+        let gateway = try await TestGateway(engine: ScriptedEngine(), limits: [limit])
+        gateway.engine.setScript { socket, _ in socket.send(Answers.stream()) }
+        #expect(try gateway.ask(TestGateway.request(TestGateway.streamed)).status == 200)
+        gateway.engine.setScript { socket, _ in socket.send(Answers.plain(status: "500 Oops")) }
+        #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 500)
+        gateway.engine.setScript { socket, _ in socket.close() }
+        #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 502)
+        let begun = Mutex(false)
+        gateway.engine.setScript { socket, _ in
+            socket.send(Answers.streamHead + Answers.chunk(Answers.event(delta: #"{"content":"x"}"#)))
+            begun.withLock { $0 = true }
+        }
+        let client = try gateway.connect()
+        client.send(TestGateway.request(TestGateway.streamed))
+        while !begun.withLock({ $0 }) { pause(milliseconds: 5) }
+        #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 429)
+        client.close()
+        _ = try gateway.records(4)
+        gateway.engine.setScript { socket, _ in socket.send(Answers.plain()) }
+        #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 200)
+        #expect(gateway.metricsText.contains("tollgate_limit_holds 0"))
+        await gateway.stop()
+    }
+
+    @Test func `shadow lets all pass and counts what would have been refused`() async throws {
+        let limit = rule(.requestsPerMinute, 2, isShadow: true)
+        let gateway = try await TestGateway(engine: ScriptedEngine(), limits: [limit])
+        for _ in 0..<5 {
+            let answer = try gateway.ask(TestGateway.request(TestGateway.chat()))
+            #expect(answer.status == 200)
+            #expect(answer.header("x-ratelimit-limit-requests") == nil)
+        }
+        let line = #"tollgate_limit_refusals_total{kind="requests_per_minute",mode="shadow"} 3"#
+        #expect(gateway.metricsText.contains(line))
+        await gateway.stop()
+    }
+
+    @Test func `a request larger than the whole limit is told so and not to try again`() async throws {
+        let gateway = try await TestGateway(engine: ScriptedEngine(), limits: [rule(.outputTokensPerMinute, 100)])
+        let answer = try gateway.ask(TestGateway.request(TestGateway.chat(#","max_tokens":101"#)))
+        #expect(answer.status == 429)
+        #expect(answer.text.contains("Request too large"))
+        #expect(answer.header("x-should-retry") == "false")
+        #expect(answer.header("retry-after") == nil)
+        await gateway.stop()
+    }
+
+    @Test func `a limit of one model leaves the others alone, and an alias is no way around it`() async throws {
+        let limits = [rule(.requestsPerMinute, 0, model: "small"), rule(.requestsPerMinute, 0, number: 2, model: "x")]
+        let gateway = try await TestGateway(engine: ScriptedEngine(), limits: [limits[1]])
+        #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 200)
+        gateway.server.update(TestGateway.snapshot(change: 2, port: gateway.engine.port, limits: limits))
+        #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 429)
+        let alias = TestGateway.chat().replacing(#""small""#, with: #""small-latest""#)
+        #expect(try gateway.ask(TestGateway.request(alias)).status == 429)
+        let refusals = try gateway.refusalsSoon(2)
+        #expect(refusals.allSatisfy { $0.reason == "rate_limit_exceeded" })
+        await gateway.stop()
+    }
+
+    @Test func `with the shared state away requests go by the local share, and a metric says so`() async throws {
+        let limit = rule(.requestsPerMinute, 10)
+        let shared = SharedLimits([limit])
+        shared.setAway(true)
+        let gateway = try await TestGateway(engine: ScriptedEngine(), limits: [limit], sliceSource: shared.source(1))
+        let answers = try storm([gateway], count: 20)
+        #expect(answers.count { $0.status == 200 } == 10)
+        #expect(gateway.metricsText.contains("tollgate_limits_local 1"))
+        shared.setAway(false)
+        let deadline = now() + 8_000
+        while gateway.metricsText.contains("tollgate_limits_local 1"), now() < deadline { pause(milliseconds: 20) }
+        #expect(gateway.metricsText.contains("tollgate_limits_local 0"))
+        await gateway.stop()
+    }
+
+    @Test func `a client that leaves while it waits leaves nothing behind`() async throws {
+        let limit = rule(.concurrentRequests, 1)
+        let silent = SilentSource()
+        let gateway = try await TestGateway(
+            engine: ScriptedEngine(), limits: [limit], sliceSource: silent,
+            configure: { $0.times.limitWaitMilliseconds = 600 })
+        let client = try gateway.connect()
+        client.send(TestGateway.request(TestGateway.chat()))
+        let deadline = now() + 8_000
+        while !gateway.metricsText.contains("tollgate_limit_waiters 1"), now() < deadline { pause(milliseconds: 2) }
+        client.close()
+        while gateway.server.openRequestCount > 0, now() < deadline { pause(milliseconds: 5) }
+        #expect(gateway.server.openRequestCount == 0)
+        #expect(gateway.metricsText.contains("tollgate_limit_waiters 0"))
+        #expect(gateway.metricsText.contains("tollgate_limit_holds 0"))
+        #expect(gateway.engine.requests.isEmpty)
+        await gateway.stop()
+    }
+
+    @Test func `requests sent ahead while one waits are answered in their order`() async throws {
+        let limit = rule(.requestsPerMinute, 2)
+        let shared = SharedLimits([limit])
+        let gateway = try await TestGateway(
+            engine: ScriptedEngine(), limits: [limit], sliceSource: shared.source(1), configure: Self.patient)
+        let client = try gateway.connect()
+        let request = TestGateway.request(TestGateway.chat())
+        client.send(request + request + request)
+        let statuses = (0..<3).map { _ in client.readMessage()?.status ?? 0 }
+        #expect(statuses == [200, 200, 429])
+        await gateway.stop()
+    }
+}
+
+/// A source that never answers.
+private struct SilentSource: SliceSource {
+    func request(_ batch: [SliceRequest], reply: @escaping @Sendable (SliceReply) -> Void) {}
+}
+
+extension TestGateway {
+    /// Waits for so many refusals in the journal.
+    fileprivate func refusalsSoon(_ count: Int64) throws -> [RefusalCount] {
+        let end = now() + 8_000
+        while now() < end {
+            let found = try refusals
+            if found.reduce(0, { $0 + $1.count }) >= count { return found }
+            pause(milliseconds: 10)
+        }
+        return try refusals
+    }
+}
