@@ -1,4 +1,5 @@
 import Accounts
+import Identity
 import Limits
 import NIOCore
 import Synchronization

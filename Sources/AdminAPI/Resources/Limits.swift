@@ -1,3 +1,4 @@
+import Accounts
 import Identity
 import Limits
 import Storage
@@ -22,7 +23,7 @@ enum LimitEndpoints {
             },
             .init("kind", .choice(LimitKind.self)) { .string($0.rule.kind.rawValue) },
             .init("value", .integer("A minute's worth, or requests at one time; 0 lets nothing pass.")) {
-                .integer($0.rule.value)
+                .integer(Int128($0.rule.value))
             },
             .init("mode", .choice(Mode.self, "`shadow` only counts what would have been refused.")) {
                 .string(($0.rule.isShadow ? Mode.shadow : .enforced).rawValue)
@@ -45,7 +46,8 @@ enum LimitEndpoints {
         ] + Parameter.page,
         successes: [.json(200, "A page.", shape.pageSchema)],
         work: .read { call, tx in
-            let scope = try call.queryText("scope").map { text throws(Problem) in try scope(text) }
+            var scope: LimitScope?
+            if let text = call.queryText("scope") { scope = try readScope(text) }
             let page = try LimitStorage.list(
                 account: call.queryID("account"), scope: scope, try call.page(LimitID.self), in: tx)
             return .page(page, as: shape) { "\($0.rule.id)" }
@@ -65,7 +67,7 @@ enum LimitEndpoints {
             ], named: "LimitInput"),
         successes: [.json(201, "The limit.", shape.schema)], problems: [404],
         work: .write { call, tx in
-            let scope = try scope(call.body.required("scope"))
+            let scope = try readScope(try call.body.required("scope"))
             guard let kind = LimitKind(rawValue: try call.body.required("kind")) else {
                 throw Problem.invalid("kind", "is no kind of limit")
             }
@@ -108,7 +110,7 @@ enum LimitEndpoints {
 
     private static func mode(_ body: JSONValue) -> Mode? { body["mode"]?.text.flatMap { Mode(rawValue: $0) } }
 
-    private static func scope(_ text: String) throws(Problem) -> LimitScope {
+    private static func readScope(_ text: String) throws(Problem) -> LimitScope {
         guard let scope = LimitScope(text) else {
             throw .invalid("scope", "must be the id of an account, tenant, project or key (acc_, ten_, prj_, key_)")
         }
