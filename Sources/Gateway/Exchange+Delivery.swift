@@ -92,7 +92,7 @@ extension Exchange {
             let requestID = entry.request.id
             let inferences = facts.attempts(
                 completing: ended, request: admitted.request, isCut: ending.isCut,
-                priceKey: { loop.shared.snapshots.current.catalogue.model(named: $0)?.priceKey },
+                priceKey: { loop.priceKey(of: $0) },
                 newID: { loop.newAttemptID(of: requestID) })
             ended = inferences[0]
             entry.attempts.append(

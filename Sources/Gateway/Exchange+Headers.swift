@@ -2,6 +2,7 @@ import Engines
 import Limits
 import Metering
 import NIOCore
+import Pricing
 
 /// What the gateway says of an answer beside it.
 extension Exchange {
@@ -17,7 +18,41 @@ extension Exchange {
                 HeaderField("x-tollgate-tier", OpenAIDialect.tier(named: attempt.tierServed ?? admitted.tier)))
         }
         hold?.standings.forEachHeader { headers.append(HeaderField($0, $1)) }
+        // Only now and then is the whole answer known before its first byte goes out.
+        if attempt.marks.end != nil, let quote = quote(of: entry) {
+            headers.append(HeaderField("x-tollgate-cost", quote.amount))
+            headers.append(HeaderField("x-tollgate-cost-currency", quote.currency))
+            headers.append(HeaderField("x-tollgate-cost-basis", quote.basis.rawValue))
+        }
         return headers
+    }
+
+    /// Whether the client wants to read in a stream's last usage object what it costs: it asked for that object, or for
+    /// the cost by a header.
+    var wantsCostInStream: Bool {
+        admitted.request.wantsUsageChunk || forwarded.headers.contains("x-tollgate-include-cost")
+    }
+
+    /// Members for the usage object of a stream's last word: what the request costs if these are its counts.
+    func costMembers(_ facts: AnswerFacts) -> [UInt8]? {
+        var ended = attempt
+        ended.termination = .complete
+        let loop = loop
+        let requestID = entry.request.id
+        var whole = entry
+        whole.attempts.removeLast(whole.attempts.count - attemptIndex)
+        whole.attempts += facts.attempts(
+            completing: ended, request: admitted.request, isCut: false, priceKey: { loop.priceKey(of: $0) },
+            newID: { loop.newAttemptID(of: requestID) })
+        guard let quote = quote(of: whole) else { return nil }
+        let text =
+            #","tollgate_cost":"\#(quote.amount)","tollgate_cost_currency":"\#(quote.currency)""#
+            + #","tollgate_cost_basis":"\#(quote.basis.rawValue)""#
+        return Array(text.utf8)
+    }
+
+    private func quote(of entry: UsageEntry) -> CostQuote? {
+        loop.shared.snapshots.current.prices.quote(entry, plan: admitted.grant.plan)
     }
 
     /// The time that was spent here and not with the engine, until now: from acceptance to the last try's start, and

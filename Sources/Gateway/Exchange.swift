@@ -21,7 +21,7 @@ final class Exchange {
     var entry: UsageEntry
     let startedAt: NIODeadline
     let requestID: String
-    private let forwarded: ForwardedHead
+    let forwarded: ForwardedHead
     /// The client's body: kept until an engine has answered, for another try.
     private var body: ByteBuffer
     /// The way that the running attempt takes.
@@ -32,7 +32,7 @@ final class Exchange {
         get { entry.attempts[attemptIndex] }
         _modify { yield &entry.attempts[attemptIndex] }
     }
-    private var attemptIndex = 0
+    private(set) var attemptIndex = 0
 
     var connection: UpstreamConnection?
     var isSentUpstream = false
@@ -144,7 +144,8 @@ final class Exchange {
         case .stream:
             stream = StreamRelay(
                 meter: meter, keepsUsageChunk: admitted.request.wantsUsageChunk || !admitted.request.isStream,
-                heldEventBytes: limits.heldEventBytes, readEventBytes: limits.readEventBytes)
+                heldEventBytes: limits.heldEventBytes, readEventBytes: limits.readEventBytes,
+                usageMembers: wantsCostInStream ? { [unowned self] facts in costMembers(facts) } : nil)
             framing = client?.canReadChunks == true ? .chunked : .untilClose
             sendHead()
         case .plain:

@@ -13,7 +13,7 @@ enum HeaderForwarding {
     private static let requestHeaders = FieldNames(
         connectionHeaders + [
             "host", "accept-encoding", "expect", "x-request-id", "x-amz-date", "x-amz-security-token",
-            "x-amz-content-sha256", "idempotency-key", TagReader.headerName,
+            "x-amz-content-sha256", "idempotency-key", "x-tollgate-include-cost", TagReader.headerName,
         ] + ClientCredential.headerNames)
     private static let responseHeaders = FieldNames(connectionHeaders + ["x-request-id"])
 

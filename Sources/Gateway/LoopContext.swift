@@ -170,6 +170,9 @@ final class LoopContext {
         return entry.request.id
     }
 
+    /// Under which key plans price a model that an answer names beside its own; nil for one that nobody may name.
+    func priceKey(of model: String) -> String? { shared.snapshots.current.catalogue.model(named: model)?.priceKey }
+
     /// A new id with the billing time of the request that it belongs to.
     func newAttemptID(of request: RequestID) -> AttemptID {
         AttemptID(

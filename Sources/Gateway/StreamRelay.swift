@@ -101,13 +101,11 @@ struct StreamRelay {
         _ event: StreamEvent, _ bytes: UnsafeRawBufferPointer, isWhole: Bool, output: inout ByteBuffer,
         held: inout ByteBuffer
     ) -> Sightings {
-        if isWhole, event != .other || meter.cutRange != nil || meter.usageEnd != nil,
-            let edited = editedEvent(event, bytes)
-        {
+        if event == .usageChunk, !keepsUsageChunk, isWhole { return [] }
+        if isWhole, meter.cutRange != nil || meter.usageEnd != nil, let edited = editedEvent(event, bytes) {
             return edited.withUnsafeBytes { pass(event, $0, isWhole: false, output: &output, held: &held) }
         }
         switch event {
-        case .usageChunk where !keepsUsageChunk && isWhole: return []
         case .terminator:
             isHolding = true
             pass(bytes, output: &output, held: &held)
@@ -131,7 +129,10 @@ struct StreamRelay {
             kept.append(contentsOf: bytes[cut.upperBound...])
             return kept
         }
-        guard let end = meter.usageEnd, keepsUsageChunk, let members = usageMembers?(meter.facts) else { return nil }
+        guard let end = meter.usageEnd, let usageMembers,
+            event == .usageChunk || event == .terminator || meter.facts.finishReason != nil,
+            let members = usageMembers(meter.facts)
+        else { return nil }
         return Array(bytes[..<end]) + members + Array(bytes[end...])
     }
 
