@@ -1,4 +1,6 @@
+import Accounts
 import Engines
+import HTTP1
 import Limits
 import Metering
 import NIOCore

@@ -113,7 +113,7 @@ extension DialectSample {
             AWSFixture.event(
                 "metadata",
                 #"{"metrics":{"latencyMs":9},"usage":{"inputTokens":3,"outputTokens":2,"totalTokens":5}}"#),
-        ], finish: 2)
+        ], finish: 2, terminator: 3)
 
     private static let invoke = DialectSample(
         name: "invoke", kind: .bedrock, path: "/engines/scripted/model/small/invoke-with-response-stream",
@@ -124,12 +124,12 @@ extension DialectSample {
             #"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":2}}"#,
             #"{"type":"message_stop","amazon-bedrock-invocationMetrics":{"inputTokenCount":3,"outputTokenCount":2,"#
                 + #""invocationLatency":9,"firstByteLatency":5}}"#,
-        ].map { AWSFixture.event("chunk", #"{"bytes":"\#(AWSFixture.base64($0))"}"#) }, finish: 2)
+        ].map { AWSFixture.event("chunk", #"{"bytes":"\#(AWSFixture.base64($0))"}"#) }, finish: 2, terminator: 3)
 
     private static let sageMaker = DialectSample(
         name: "sagemaker", kind: .sageMaker, path: "/engines/scripted/endpoints/small/invocations-response-stream",
         body: #"{"inputs":"SECRET-PROMPT"}"#, contentType: "application/vnd.amazon.eventstream",
-        events: tgiTexts.map { AWSFixture.event("PayloadPart", "data:\($0)\n\n") }, finish: 1)
+        events: tgiTexts.map { AWSFixture.event("PayloadPart", "data:\($0)\n\n") }, finish: 1, terminator: 1)
 
     private static let tgiTexts = [
         #"{"index":1,"token":{"id":1,"text":"SECRET-ANSWER","special":false},"generated_text":null,"details":null}"#,
