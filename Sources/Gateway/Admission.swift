@@ -16,12 +16,12 @@ struct Admission {
 
     /// What an inference request comes to, once its whole body is there.
     func admit(
-        _ body: UnsafeRawBufferPointer, surface: Surface, grant: KeyGrant, tagsHeader: String?
+        _ body: UnsafeRawBufferPointer, surface: Surface, contentType: String?, grant: KeyGrant, tagsHeader: String?
     ) throws(APIError) -> AdmittedRequest {
         guard grant.subscriptionID != nil else { throw .noSubscription }
         let request: InferenceRequest
         do throws(RequestError) {
-            request = try InferenceRequest(reading: body, surface: surface)
+            request = try InferenceRequest(reading: body, surface: surface, contentType: contentType)
         } catch {
             throw .badRequest(error)
         }

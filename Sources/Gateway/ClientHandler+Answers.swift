@@ -56,7 +56,10 @@ extension ClientHandler {
             let admitted = try incoming.body.withUnsafeReadableBytes { bytes in
                 switch incoming.route {
                 case .inference(let surface):
-                    try admission.admit(bytes, surface: surface, grant: grant, tagsHeader: tagsHeader)
+                    // The engine finds a form's parts by this header, so they are found by it here, too.
+                    try admission.admit(
+                        bytes, surface: surface, contentType: incoming.head.headers.first(named: "content-type") ?? "",
+                        grant: grant, tagsHeader: tagsHeader)
                 case .native(let backend, let path):
                     if let call = incoming.native {
                         try admission.admit(

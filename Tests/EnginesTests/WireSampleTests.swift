@@ -17,6 +17,11 @@ import Testing
         return nil
     }()
 
+    @Test func `where everything must run, the samples are there`() {
+        guard getenv("CI") != nil else { return }
+        #expect(Self.folder != nil, "put shared/wire-samples beside the project")
+    }
+
     static func bytes(_ name: String) -> [UInt8]? {
         guard let folder, let file = fopen("\(folder)/\(name)", "r") else { return nil }
         defer { fclose(file) }
