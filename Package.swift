@@ -213,7 +213,8 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "Accounts", "CZlib", "Engines", "Identity", "Limits", "Metering", "Telemetry", "TestSupport",
+                "Gateway", "Accounts", "CZlib", "Engines", "Identity", "Limits", "Metering", "Routing", "Telemetry",
+                "TestSupport",
                 "UsageJournal",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],

@@ -116,6 +116,9 @@ extension APIError {
     static let overloaded = unavailable(
         "overloaded", "The gateway is serving as many requests as it can. Try again shortly.")
 
+    static let backendsBusy = unavailable(
+        "backends_busy", "Every engine behind this model has as many requests as it takes. Try again shortly.")
+
     private static func unavailable(_ code: String, _ message: String) -> APIError {
         APIError(status: 503, type: "server_error", code: code, message: message, retryAfterSeconds: 1)
     }

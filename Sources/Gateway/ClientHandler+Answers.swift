@@ -43,6 +43,7 @@ extension ClientHandler {
         do {
             let open = shared.openRequests.add(1, ordering: .relaxed).newValue
             var isHandedOver = false
+            var hold = hold
             defer {
                 if !isHandedOver {
                     hold?.release()
@@ -72,7 +73,6 @@ extension ClientHandler {
                 }
             }
             if let error = shared.unavailability(openRequests: open) { return try turnAway(admitted, error) }
-            var hold = hold
             if hold == nil {
                 switch askLimits(admitted, snapshot.limits, incoming) {
                 case .admitted(let admittedHold): hold = admittedHold
@@ -85,7 +85,9 @@ extension ClientHandler {
             }
             let head = ForwardedHead(
                 headers: incoming.head.headers, query: ClientCredential.queryWithoutKey(incoming.query))
-            let exchange = try loop.begin(admitted, hold: hold, client: self, head: head, body: incoming.body)
+            guard
+                let exchange = try loop.begin(admitted, hold: hold, client: self, head: head, body: incoming.body)
+            else { return try turnAway(admitted, .backendsBusy) }
             isHandedOver = true
             // A connection refused at once may have ended it already.
             if exchange.machine.state != .finished { state = .running(exchange) }

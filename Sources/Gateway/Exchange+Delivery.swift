@@ -38,6 +38,13 @@ extension Exchange {
         client.write(buffer)
     }
 
+    /// A stream's head, once there are bytes to follow it.
+    private func sendHeadOfStream() {
+        guard !isHeadSent, stream != nil else { return }
+        sendHead()
+        body = ByteBuffer()
+    }
+
     func writeBody(_ bytes: ByteBuffer) {
         guard let client, bytes.readableBytes > 0 else { return }
         guard framing == .chunked else { return client.write(bytes) }
@@ -51,6 +58,7 @@ extension Exchange {
             client?.flush()
             return
         }
+        sendHeadOfStream()
         if framing == .chunked, output.endChunk() { client?.write(output) } else { writeBody(output) }
         client?.flush()
         // Nearly always the socket took it, and the memory can be used again.
@@ -98,13 +106,15 @@ extension Exchange {
             entry.attempts.append(
                 contentsOf: inferences.dropFirst().prefix(UsageEntry.attemptsMax - entry.attempts.count))
             // A plain answer of which the client got nothing is not billed; drained ones are, by the plan's rule.
-            if plain != nil, ending.isCut, !isHeadSent { ended.isDelivered = false }
+            // Nor a stream that broke before the client had any of it.
+            if ending.isCut, !isHeadSent, plain != nil || client != nil { ended.isDelivered = false }
         } else {
             ended.usageSource = .nothing
             ended.usageComplete = ending.termination != .clientAbort
             if case .error = ending.delivery { ended.isDelivered = false }
         }
         attempt = ended
+        giveBackTicket(of: ended, at: now)
     }
 
     /// The journal has answered: the end may go out, or must not.
@@ -158,6 +168,7 @@ extension Exchange {
             }
             return finishDelivery()
         }
+        sendHeadOfStream()
         writeBody(held)
         held = ByteBuffer()
         lingerUntil = .now() + .milliseconds(loop.shared.configuration.times.lingerMilliseconds)

@@ -4,6 +4,7 @@ import HTTP1
 import Identity
 import Metering
 import NIOCore
+import Routing
 import Telemetry
 import UsageJournal
 
@@ -23,9 +24,15 @@ final class Exchange {
     let requestID: String
     let forwarded: ForwardedHead
     /// The client's body: kept until an engine has answered, for another try.
-    private var body: ByteBuffer
+    var body: ByteBuffer
     /// The way that the running attempt takes.
     private(set) var route: ModelRoute
+    /// Ways that are left, should it fail.
+    var way: RouteTable.Way
+    /// The running try, until the table knows how it ended.
+    var ticket: RouteTable.Ticket?
+    /// How the running try failed, if it did.
+    var failedAs: TryFailure?
     var openRequest: (any OpenRequest)?
     /// The attempt that is running, or was the last one: the last in the entry until the answer has ended.
     var attempt: AttemptRecord {
@@ -61,7 +68,8 @@ final class Exchange {
 
     init(
         number: Int, loop: LoopContext, client: ClientHandler, admitted: AdmittedRequest, hold: LimitHold?,
-        entry: UsageEntry, head: ForwardedHead, body: ByteBuffer, now: NIODeadline
+        entry: UsageEntry, try first: RouteTable.Ticket, way: RouteTable.Way, head: ForwardedHead, body: ByteBuffer,
+        now: NIODeadline
     ) {
         self.number = number
         self.loop = loop
@@ -71,14 +79,17 @@ final class Exchange {
         self.entry = entry
         forwarded = head
         self.body = body
-        route = admitted.routes[0]
+        route = first.route
+        ticket = first
+        self.way = way
         startedAt = now
         lastReceivedAt = now
         let times = loop.shared.configuration.times
         progressAt = now + .milliseconds(times.progressMilliseconds)
         requestID = entry.request.id.description
         machine = ExchangeStateMachine(
-            isStreamRequest: admitted.request.isStream, onClientAbort: admitted.grant.onClientAbort, times: times)
+            isStreamRequest: admitted.request.isStream, onClientAbort: admitted.grant.onClientAbort, times: times,
+            triesMax: way.triesMax)
     }
 
     // MARK: Beginning
@@ -87,6 +98,31 @@ final class Exchange {
     func start() throws {
         openRequest = try loop.shared.journal.open(entry)
         loop.opened(self)
+        connect()
+    }
+
+    /// Asks another engine: nothing of the last try is left but its record.
+    func begin(_ next: RouteTable.Ticket) {
+        ticket = next
+        route = next.route
+        entry.attempts.append(
+            admitted.attempt(
+                id: loop.newAttemptID(of: entry.request.id), number: attempt.number + 1, on: next.route))
+        attemptIndex = entry.attempts.count - 1
+        connection = nil
+        isSentUpstream = false
+        hasUpstreamEnded = false
+        hasRetried = false
+        answerBytes = 0
+        head = nil
+        inflater = nil
+        framing = .chunked
+        plain = nil
+        stream = nil
+        output.clear()
+        held.clear()
+        sentUpstreamAt = nil
+        progressEvents = 0
         connect()
     }
 
@@ -106,7 +142,7 @@ final class Exchange {
 
     /// The connection asked for could not be had.
     func upstreamNotConnected(isTimeout: Bool) {
-        perform(machine.failed(isTimeout ? .connectTimeout : .connect, isHeadSent: false))
+        fail(isTimeout ? .connectTimeout : .connect)
     }
 
     private func send(on connection: UpstreamConnection) {
@@ -130,24 +166,26 @@ final class Exchange {
     func upstreamAnswered(_ head: ResponseHead) {
         let now = NIODeadline.now()
         lastReceivedAt = now
-        body = ByteBuffer()
+        if !way.hasMore { body = ByteBuffer() }
         attempt.marks.firstByte = microseconds(at: now)
         attempt.upstreamStatus = Int32(head.status)
         self.head = head
         unpackIfPacked()
         let status = head.status
         let limits = loop.shared.configuration.limits
+        let headers = AnswerHeaders(headers: head.headers)
+        noteAnswer(headers, status: status, at: now)
         let meter = AnswerMeter(
             request: admitted.request, backend: route.backend, status: status,
-            headers: AnswerHeaders(headers: head.headers))
+            headers: headers)
         switch machine.upstreamAnswered(status: status, isEventStream: meter.framing != .plain) {
         case .stream:
             stream = StreamRelay(
                 meter: meter, keepsUsageChunk: admitted.request.wantsUsageChunk || !admitted.request.isStream,
                 heldEventBytes: limits.heldEventBytes, readEventBytes: limits.readEventBytes,
                 usageMembers: wantsCostInStream ? { [unowned self] facts in costMembers(facts) } : nil)
+            // The head goes out with the first bytes of the stream: until then another engine may be asked.
             framing = client?.canReadChunks == true ? .chunked : .untilClose
-            sendHead()
         case .plain:
             plain = PlainRelay(
                 meter: meter, length: self.head?.contentLength, wholeAnswerBytes: limits.wholeAnswerBytes,
@@ -192,6 +230,10 @@ final class Exchange {
         if framing == .chunked { output.beginChunk(bytes: piece.readableBytes) }
         guard let sightings = stream?.take(piece, output: &output, held: &held) else { return }
         note(sightings)
+        if sightings.contains(.error), !isHeadSent, let facts = stream?.facts, facts.contentEvents == 0 {
+            let refusal = EngineRefusal(kind: route.backend.kind, insideAnswer: facts)
+            if triesNext(after: .refused(refusal), .upstreamError) { return }
+        }
         perform(machine.streamed(sightings, isFinished: isStreamFinished))
         if machine.state == .delivering { sendLateBytes() }
     }
@@ -230,7 +272,13 @@ final class Exchange {
         }
         plain?.finish()
         flushOutput()
-        perform(machine.upstreamEnded(isError: isErrorInPlaceOfAnswer))
+        if let refusal = refusal(), triesNext(after: .refused(refusal), .upstreamError) { return }
+        if stream != nil, !isHeadSent, !isStreamFinished, machine.isRunning,
+            triesNext(after: .broken, .upstreamError)
+        {
+            return
+        }
+        perform(machine.upstreamEnded(isError: isErrorInPlaceOfAnswer, isHeadSent: isHeadSent))
         if machine.state == .delivering { finishDelivery() }
     }
 
@@ -242,13 +290,15 @@ final class Exchange {
             loop.metrics.upstreamRetries.increment()
             return loop.pool.connect(route.backend, for: self)
         }
-        hasUpstreamEnded = true
         flushOutput()
+        hasUpstreamEnded = true
         fail(failure)
         if machine.state == .delivering { finishDelivery() }
     }
 
     func fail(_ failure: ExchangeStateMachine.Failure) {
+        guard machine.isRunning else { return }
+        if triesNext(after: TryFailure(failure), ExchangeStateMachine.termination(for: failure)) { return }
         perform(machine.failed(failure, isHeadSent: isHeadSent))
     }
 

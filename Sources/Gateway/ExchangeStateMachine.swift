@@ -1,5 +1,6 @@
 import Accounts
 import Metering
+import Routing
 
 /// The life of one request between client, engine and journal, without any of the three: it is told what happened and
 /// says what it means.
@@ -80,10 +81,15 @@ struct ExchangeStateMachine {
     private var isStreamFinished = false
     private let onClientAbort: ClientAbortPolicy
     private let isStreamRequest: Bool
+    private let policy: TryPolicy
+    private var triesMade = 1
     private let finishedDrainMilliseconds: Int64
     private let plainDrainMilliseconds: Int64
 
-    init(isStreamRequest: Bool, onClientAbort: ClientAbortPolicy, times: GatewayConfiguration.Times) {
+    init(
+        isStreamRequest: Bool, onClientAbort: ClientAbortPolicy, times: GatewayConfiguration.Times, triesMax: Int = 1
+    ) {
+        policy = TryPolicy(triesMax: triesMax)
         self.isStreamRequest = isStreamRequest
         self.onClientAbort = onClientAbort
         finishedDrainMilliseconds = times.finishedDrainMilliseconds
@@ -116,15 +122,36 @@ struct ExchangeStateMachine {
         return sightings.contains(.terminator) ? end(endingOfWholeAnswer) : nil
     }
 
+    /// Whether another backend may be asked after a try that failed. `isHeadSent`: the client has begun to see its
+    /// answer.
+    func mayTryNext(after failure: TryFailure, isHeadSent: Bool) -> Bool {
+        guard isRunning else { return false }
+        return policy.triesNext(
+            after: failure, triesMade: triesMade, isAnswerBegun: isHeadSent, isClientGone: isClientGone)
+    }
+
+    /// Another backend is asked: everything is as if none had been.
+    mutating func triesAgain() {
+        guard isRunning else { return }
+        triesMade += 1
+        state = .waiting
+        upstreamStatus = 0
+        sawStreamError = false
+        isStreamFinished = false
+    }
+
     /// The engine's response ended properly. `isError`: in place of an answer it held an error, whatever its status.
-    mutating func upstreamEnded(isError: Bool = false) -> Ending? {
+    /// `isHeadSent`: the client has begun to see its answer.
+    mutating func upstreamEnded(isError: Bool = false, isHeadSent: Bool = true) -> Ending? {
         switch state {
         case .relaying(.plain):
             if isError, (200..<300).contains(upstreamStatus) { return end(errorInPlaceOfAnswer) }
             return end(endingOfWholeAnswer)
         case .relaying(.stream):
             if isStreamFinished || sawStreamError { return end(endingOfWholeAnswer) }
-            return end(brokenStream("stream_incomplete", "The engine ended the stream before the answer was finished."))
+            let code = "stream_incomplete"
+            let message = "The engine ended the stream before the answer was finished."
+            return end(brokenStream(code, message, isHeadSent: isHeadSent))
         case .waiting, .closing, .delivering, .finished: return nil
         }
     }
@@ -135,7 +162,7 @@ struct ExchangeStateMachine {
         if isClientGone, failure != .stopped { return end(clientAbort) }
         let error = error(for: failure)
         var ending = Ending(
-            termination: termination(for: failure), outcome: .providerError, httpStatus: error.status,
+            termination: Self.termination(for: failure), outcome: .providerError, httpStatus: error.status,
             reason: error.code, delivery: .error(error), cutsUpstream: true, isCut: true)
         if failure == .stopped { ending.outcome = .gatewayLost }
         if isHeadSent {
@@ -193,12 +220,17 @@ struct ExchangeStateMachine {
             delivery: .nothing, cutsUpstream: true, isCut: true)
     }
 
-    private func brokenStream(_ code: String, _ message: String) -> Ending {
+    private func brokenStream(_ code: String, _ message: String, isHeadSent: Bool) -> Ending {
         if isClientGone { return clientAbort }
-        return Ending(
+        let error = APIError.upstream(502, code, message)
+        var ending = Ending(
             termination: .upstreamError, outcome: .providerError, httpStatus: upstreamStatus, reason: code,
-            delivery: sawStreamError ? .cut : .streamError(.upstream(502, code, message)), cutsUpstream: false,
-            isCut: true)
+            delivery: sawStreamError ? .cut : .streamError(error), cutsUpstream: false, isCut: true)
+        if !isHeadSent {
+            ending.httpStatus = error.status
+            ending.delivery = .error(error)
+        }
+        return ending
     }
 
     /// The engine said all it wanted to: an answer, an error, or a stream that ended in an error.
@@ -251,7 +283,8 @@ struct ExchangeStateMachine {
         return ending
     }
 
-    private func termination(for failure: Failure) -> Termination {
+    /// How the attempt that failed so ended.
+    static func termination(for failure: Failure) -> Termination {
         switch failure {
         case .connect, .broken: .upstreamError
         case .connectTimeout, .firstByteTimeout, .idleTimeout, .totalTimeout: .timeout

@@ -7,6 +7,7 @@ import Telemetry
 /// operations, token types and status classes: never keys, tenants or requests.
 final class GatewayMetrics {
     let upstreamRetries: Counter
+    let fallbacks: Counter
     let journalWait: Histogram
     private let registry: MetricsRegistry
     private var byModel: [Key: ModelMetrics] = [:]
@@ -14,6 +15,7 @@ final class GatewayMetrics {
     private struct Key: Hashable {
         var operation: Operation
         var model: String
+        var backend: String
     }
 
     /// The most models whose series are kept at hand.
@@ -23,6 +25,8 @@ final class GatewayMetrics {
         self.registry = registry
         upstreamRetries = registry.counter(
             "tollgate_upstream_retries_total", help: "Requests sent again because a kept connection was stale.")
+        fallbacks = registry.counter(
+            "tollgate_fallbacks_total", help: "Tries that failed and were followed by one at another backend.")
         journalWait = registry.histogram(
             "tollgate_journal_wait_seconds", help: "From the end of an answer until its record was durable.",
             bounds: [250, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000],
@@ -32,14 +36,15 @@ final class GatewayMetrics {
     /// Counts a request that ended.
     func finished(_ entry: UsageEntry) {
         let request = entry.request
-        let name = Key(operation: request.operation, model: request.modelRequested)
+        let backend = entry.attempts.last?.backend ?? ""
+        let name = Key(operation: request.operation, model: request.modelRequested, backend: backend)
         let metrics: ModelMetrics
         if let known = byModel[name] {
             metrics = known
         } else {
             metrics = ModelMetrics(
                 registry: registry, operation: request.operation, model: request.modelRequested,
-                backend: entry.attempts.first?.backend ?? "")
+                backend: backend)
             if byModel.count >= GatewayMetrics.modelsMax { byModel.removeAll() }
             byModel[name] = metrics
         }

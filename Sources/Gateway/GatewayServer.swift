@@ -28,11 +28,12 @@ public final class GatewayServer: Sendable {
     private let listener: any Channel
     private let contexts: [NIOLoopBound<LoopContext>]
     private let refusalsTask: RepeatedTask
+    private let capacityTask: RepeatedTask
     private let isStopping = Atomic<Bool>(false)
 
     private init(
         port: Int, shared: GatewayShared, group: MultiThreadedEventLoopGroup, listener: any Channel,
-        contexts: [NIOLoopBound<LoopContext>], refusalsTask: RepeatedTask
+        contexts: [NIOLoopBound<LoopContext>], refusalsTask: RepeatedTask, capacityTask: RepeatedTask
     ) {
         self.port = port
         self.shared = shared
@@ -40,6 +41,7 @@ public final class GatewayServer: Sendable {
         self.listener = listener
         self.contexts = contexts
         self.refusalsTask = refusalsTask
+        self.capacityTask = capacityTask
     }
 
     /// Starts to listen. Limits are shared with other gateways through `sliceSource`; without one, this gateway has
@@ -65,11 +67,12 @@ public final class GatewayServer: Sendable {
             let refusalsTask = group.next().scheduleRepeatedTask(initialDelay: period, delay: period) { _ in
                 shared.appendRefusals()
             }
+            let capacityTask = CapacityPoller.start(on: group.next(), shared)
             let port = listener.localAddress?.port ?? configuration.port
             log.info("gateway listens", ["host": "\(configuration.host)", "port": .integer(Int64(port))])
             return GatewayServer(
                 port: port, shared: shared, group: group, listener: listener, contexts: contexts,
-                refusalsTask: refusalsTask)
+                refusalsTask: refusalsTask, capacityTask: capacityTask)
         } catch {
             try? await group.shutdownGracefully()
             throw error
@@ -124,6 +127,7 @@ public final class GatewayServer: Sendable {
         shared.beginDraining()
         isStopping.store(true, ordering: .releasing)
         refusalsTask.cancel()
+        capacityTask.cancel()
         try? await listener.close()
         for context in contexts { await GatewayServer.onLoop(of: context) { $0.abandonExchanges() } }
         let end = ContinuousClock.now + recordsDeadline

@@ -5,6 +5,7 @@ import Limits
 import Metering
 import NIOCore
 import NIOSSL
+import Routing
 import Synchronization
 import Telemetry
 
@@ -18,6 +19,7 @@ final class GatewayShared: Sendable {
     let clock: BillingClock
     let refusals = RefusalCounts()
     let limits: LimitGate
+    let routes: RouteTable
     let upstreamTLS: NIOSSLContext?
     let openRequests = Atomic<Int>(0)
     let connections = Atomic<Int>(0)
@@ -33,6 +35,7 @@ final class GatewayShared: Sendable {
         self.log = log
         self.registry = registry
         self.upstreamTLS = upstreamTLS
+        routes = RouteTable(registry: registry)
         clock = BillingClock(realMilliseconds: StructuredLog.wallClock)
         limits = LimitGate(
             source: sliceSource, registry: registry, waitMilliseconds: configuration.times.limitWaitMilliseconds)
@@ -140,18 +143,30 @@ final class LoopContext {
 
     // MARK: Requests
 
-    /// Begins an admitted request: its records, its place in the journal, its way to the engine.
+    /// Begins an admitted request: its way to an engine, its records, its place in the journal. Nil when none of the
+    /// engines that may serve it takes more.
     func begin(
         _ admitted: AdmittedRequest, hold: LimitHold?, client: ClientHandler, head: ForwardedHead, body: ByteBuffer
-    ) throws -> Exchange {
+    ) throws -> Exchange? {
         let now = NIODeadline.now()
-        let entry = accept(admitted)
+        let milliseconds = ProcessTime.milliseconds(of: now)
+        var way = shared.routes.way(
+            among: admitted.routes, rules: admitted.model.routing, size: admitted.size, random: random.next(),
+            now: milliseconds)
+        guard let ticket = shared.routes.begin(&way, now: milliseconds) else { return nil }
+        let entry = accept(admitted, on: ticket.route)
         let id = entry.request.id
         lastNumber += 1
         let exchange = Exchange(
             number: lastNumber, loop: self, client: client, admitted: admitted, hold: hold, entry: entry,
+            try: ticket, way: way,
             head: head, body: body, now: now)
-        try exchange.start()
+        do {
+            try exchange.start()
+        } catch {
+            exchange.giveBackTicket(isNeutral: true, at: now)
+            throw error
+        }
         return exchange
     }
 
@@ -160,7 +175,7 @@ final class LoopContext {
 
     /// Writes the record of a request that never went to an engine. The answer need not wait for it.
     func recordRefusal(of admitted: AdmittedRequest, _ error: APIError) throws -> RequestID {
-        var entry = accept(admitted)
+        var entry = accept(admitted, on: admitted.routes[0])
         entry.attempts = []
         entry.request.outcome = .providerError
         entry.request.httpStatus = Int32(error.status)
@@ -180,11 +195,11 @@ final class LoopContext {
     }
 
     /// Stamps a request with billing time.
-    private func accept(_ admitted: AdmittedRequest) -> UsageEntry {
+    private func accept(_ admitted: AdmittedRequest, on route: ModelRoute) -> UsageEntry {
         let milliseconds = shared.clock.milliseconds(offset: admitted.grant.clockOffsetMilliseconds)
         let id = RequestID(UUIDv7(milliseconds: milliseconds, randomness: (random.next(), random.next())))
         let attemptID = AttemptID(UUIDv7(milliseconds: milliseconds, randomness: (random.next(), random.next())))
-        return admitted.entry(id: id, attemptID: attemptID)
+        return admitted.entry(id: id, attemptID: attemptID, on: route)
     }
 
     func opened(_ exchange: Exchange) { exchanges[exchange.number] = exchange }
@@ -236,13 +251,19 @@ final class LoopContext {
 
 extension AdmittedRequest {
     /// The records of a request just accepted.
-    fileprivate func entry(id: RequestID, attemptID: AttemptID) -> UsageEntry {
+    fileprivate func entry(id: RequestID, attemptID: AttemptID, on route: ModelRoute) -> UsageEntry {
         let record = RequestRecord(
             id: id, accountID: grant.accountID, tenantID: grant.tenantID, projectID: grant.projectID,
             keyID: grant.keyID, subscriptionID: subscriptionID, surface: request.surface,
             modelRequested: request.model, tierRequested: tier, isStream: request.isStream, tags: tags,
             clockOffsetMilliseconds: grant.clockOffsetMilliseconds)
-        return UsageEntry(request: record, attempts: [attempt(id: attemptID, number: 1, on: routes[0])])
+        return UsageEntry(request: record, attempts: [attempt(id: attemptID, number: 1, on: route)])
+    }
+
+    /// What it will come to, as far as one can tell before: for the choice by price.
+    fileprivate var size: RouteChooser.Size {
+        let input = UsageEstimate.tokens(inTextBytes: request.promptTextBytes)
+        return RouteChooser.Size(inputTokens: input, outputTokens: request.outputTokensMax ?? max(1, input / 3))
     }
 
     /// The record of a try on a route.

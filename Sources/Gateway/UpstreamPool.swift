@@ -55,7 +55,7 @@ final class UpstreamPool {
     }
 
     /// Checks the certificate against the host name; an address has none to send.
-    private static func tlsHandler(_ context: NIOSSLContext, host: String) throws -> NIOSSLClientHandler {
+    static func tlsHandler(_ context: NIOSSLContext, host: String) throws -> NIOSSLClientHandler {
         do {
             return try NIOSSLClientHandler(context: context, serverHostname: host)
         } catch let error as NIOSSLExtraError where error == .cannotUseIPAddressInSNI {

@@ -30,8 +30,11 @@ public final class MetricsRegistry: Sendable {
     }
 
     /// A gauge whose level is asked for when the text is made.
-    public func gauge(_ name: String, help: String, read: @escaping @Sendable () -> Int64) {
-        _ = metric(name, help, "gauge", [:], make: { .read(read) })
+    public func gauge(
+        _ name: String, help: String, labels: KeyValuePairs<String, String> = [:],
+        read: @escaping @Sendable () -> Int64
+    ) {
+        _ = metric(name, help, "gauge", labels, make: { .read(read) })
     }
 
     /// A counter whose count is asked for when the text is made.

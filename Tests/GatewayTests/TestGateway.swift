@@ -32,7 +32,7 @@ final class TestGateway: Sendable {
     init(
         engine: ScriptedEngine, port: Int? = nil, onClientAbort: ClientAbortPolicy = .drain,
         clockOffset: Int64 = 0, kind: EngineKind = .openAICompatible, limits: [LimitRule] = [],
-        sliceSource: (any SliceSource)? = nil,
+        sliceSource: (any SliceSource)? = nil, snapshot: GatewaySnapshot? = nil,
         configure: (inout GatewayConfiguration) -> Void = { _ in },
         wrap: (Journal) -> any RequestJournal = { $0 }
     ) async throws {
@@ -48,9 +48,10 @@ final class TestGateway: Sendable {
         configure(&configuration)
         server = try await GatewayServer.start(
             configuration: configuration, journal: wrap(journal),
-            snapshot: TestGateway.snapshot(
-                port: port ?? engine.port, onClientAbort: onClientAbort, clockOffset: clockOffset, kind: kind,
-                limits: limits),
+            snapshot: snapshot
+                ?? TestGateway.snapshot(
+                    port: port ?? engine.port, onClientAbort: onClientAbort, clockOffset: clockOffset, kind: kind,
+                    limits: limits),
             sliceSource: sliceSource,
             log: StructuredLog(minimumLevel: .debug, write: { lines.append($0) }), metrics: metrics)
     }

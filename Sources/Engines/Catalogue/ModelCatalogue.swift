@@ -155,6 +155,9 @@ public final class ModelCatalogue: Sendable {
         byBackend[name]?.backend
     }
 
+    /// Backends that serve some model, by name.
+    public var backends: [Backend] { byBackend.values.map(\.backend).sorted { $0.name < $1.name } }
+
     /// What `/engines/{backend}/…` runs: the model of that public name, alias or upstream name there (in this order,
     /// where they clash), or the only model there when the request names none; with its route to that backend.
     public func model(on backend: String, named name: String?) -> (CatalogueModel, ModelRoute)? {

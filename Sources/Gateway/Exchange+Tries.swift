@@ -1,0 +1,104 @@
+import Engines
+import Metering
+import NIOCore
+import Routing
+
+/// One try after another, until an engine answers or nothing is left to try.
+extension Exchange {
+    /// A try failed. Begins the next one, if the client has seen nothing of the answer and a route is left; otherwise
+    /// remembers what it says about the backend, for the end.
+    func triesNext(after failure: TryFailure, _ termination: Termination) -> Bool {
+        failedAs = failure
+        guard way.hasMore, machine.mayTryNext(after: failure, isHeadSent: isHeadSent) else { return false }
+        let now = NIODeadline.now()
+        guard let next = loop.shared.routes.begin(&way, now: ProcessTime.milliseconds(of: now)) else { return false }
+        endTry(termination, at: now)
+        machine.triesAgain()
+        begin(next)
+        return true
+    }
+
+    /// The record of a try whose answer nobody gets.
+    private func endTry(_ termination: Termination, at now: NIODeadline) {
+        connection?.cut()
+        attempt.termination = termination
+        attempt.marks.end = microseconds(at: now)
+        attempt.usageSource = .nothing
+        attempt.usageComplete = true
+        attempt.isDelivered = false
+        giveBackTicket(at: now)
+        loop.metrics.fallbacks.increment()
+    }
+
+    /// Tells the table how the running try ended. The first call counts.
+    func giveBackTicket(isNeutral: Bool = false, observation: RouteTable.Observation? = nil, at now: NIODeadline) {
+        guard let ticket else { return }
+        self.ticket = nil
+        loop.shared.routes.ended(
+            ticket, failure: failedAs, isNeutral: isNeutral, observation: observation,
+            now: ProcessTime.milliseconds(of: now))
+        failedAs = nil
+    }
+
+    /// The last try ended with its request.
+    func giveBackTicket(of ended: AttemptRecord, at now: NIODeadline) {
+        switch ended.termination {
+        case .complete:
+            var observation = RouteTable.Observation()
+            if let first = ended.marks.firstToken, let last = ended.marks.lastToken {
+                observation.firstTokenMicroseconds = first - (ended.marks.upstreamSent ?? 0)
+                observation.outputTokens = ended.buckets.outputTotal
+                observation.outputMicroseconds = last - first
+            }
+            giveBackTicket(observation: observation, at: now)
+        case .clientAbort: giveBackTicket(isNeutral: true, at: now)
+        default:
+            failedAs = failedAs ?? .broken
+            giveBackTicket(at: now)
+        }
+    }
+
+    /// What the engine's refusal means, once all of it has come; nil when it answered, or when the client has begun to
+    /// see what it said.
+    func refusal() -> EngineRefusal? {
+        guard let plain, !isHeadSent else { return nil }
+        let kind = route.backend.kind
+        if isErrorInPlaceOfAnswer { return EngineRefusal(kind: kind, insideAnswer: plain.facts) }
+        guard let head, !(200..<300).contains(machine.upstreamStatus) else { return nil }
+        return plain.held.withUnsafeReadableBytes { bytes in
+            EngineRefusal(
+                kind: kind, status: machine.upstreamStatus, headers: AnswerHeaders(headers: head.headers),
+                body: UnsafeRawBufferPointer(rebasing: bytes.prefix(Self.refusalBytesMax)))
+        }
+    }
+
+    /// Bytes of an engine's error that are looked at.
+    private static let refusalBytesMax = 16 * 1024
+
+    /// The engine's head has come: what it says of our quota, and that it works.
+    func noteAnswer(_ headers: AnswerHeaders, status: Int, at now: NIODeadline) {
+        guard var ticket else { return }
+        let milliseconds = ProcessTime.milliseconds(of: now)
+        if (200..<300).contains(status) {
+            loop.shared.routes.answered(&ticket, now: milliseconds)
+            self.ticket = ticket
+        }
+        // Without another route to take, what is left here changes nothing.
+        if admitted.routes.count > 1, let quota = UpstreamQuota(kind: route.backend.kind, headers: headers) {
+            loop.shared.routes.note(quota, from: ticket, now: milliseconds)
+        }
+    }
+}
+
+extension TryFailure {
+    /// What broke, as routing sees it.
+    init(_ failure: ExchangeStateMachine.Failure) {
+        switch failure {
+        case .connect: self = .connect
+        case .connectTimeout: self = .connectTimeout
+        case .broken: self = .broken
+        case .firstByteTimeout, .idleTimeout: self = .silence
+        case .totalTimeout, .answerTooLarge, .stopped: self = .gatewayLimit
+        }
+    }
+}

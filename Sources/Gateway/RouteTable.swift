@@ -1,0 +1,237 @@
+import Engines
+import Routing
+import Synchronization
+import Telemetry
+
+/// What all event loops know together of backends and routes, and where a request goes because of it.
+///
+/// One lock for each backend, held for well under a microsecond; a model with one route takes it twice a request.
+final class RouteTable: Sendable {
+    /// The routes of one request that are still to be tried, the best first.
+    struct Way {
+        fileprivate(set) var rest: [ModelRoute]
+        fileprivate let isForced: Bool
+        fileprivate let policy: TryPolicy
+
+        var triesMax: Int { policy.triesMax }
+        var hasMore: Bool { !rest.isEmpty }
+    }
+
+    /// A try that is running; goes back to the table exactly once.
+    struct Ticket {
+        let route: ModelRoute
+        fileprivate let cell: BackendCell
+        fileprivate let permit: CircuitBreaker.Permit
+        fileprivate var hasAnswered = false
+    }
+
+    /// How fast an answer came, as far as it is known.
+    struct Observation {
+        var firstTokenMicroseconds: Int64?
+        var outputTokens: Int64 = 0
+        var outputMicroseconds: Int64?
+    }
+
+    private let cells = Mutex<[String: BackendCell]>([:])
+    private let registry: MetricsRegistry
+    private let rules: CircuitBreaker.Rules
+
+    /// Backends that are remembered; more than a catalogue can have at one time.
+    private static let backendsMax = 20_000
+
+    init(registry: MetricsRegistry, rules: CircuitBreaker.Rules = CircuitBreaker.Rules()) {
+        self.registry = registry
+        self.rules = rules
+    }
+
+    // MARK: Choosing
+
+    /// The routes that a request may take, in the order in which to try them. `now`: milliseconds of process time.
+    func way(
+        among routes: [ModelRoute], rules: RoutingRules, size: @autoclosure () -> RouteChooser.Size, random: UInt64,
+        now: Int64
+    ) -> Way {
+        let policy = TryPolicy(triesMax: rules.triesMax)
+        if routes.count == 1, rules.regionsAllowed.isEmpty, rules.quantisationsAllowed.isEmpty {
+            // Nothing to choose: its breaker shows when the try begins.
+            return Way(rest: routes, isForced: true, policy: policy)
+        }
+        let candidates = routes.map { cell(of: $0.backend).candidate(for: $0, now: now) }
+        let order = RouteChooser.order(candidates, rules: rules, size: size(), random: random)
+        return Way(rest: order.places.map { routes[$0] }, isForced: order.isForced, policy: policy)
+    }
+
+    /// Begins the next try; nil when no route is left that takes one.
+    func begin(_ way: inout Way, now: Int64) -> Ticket? {
+        while !way.rest.isEmpty {
+            let route = way.rest.removeFirst()
+            let cell = cell(of: route.backend)
+            if let permit = cell.begin(route, isForced: way.isForced, now: now) {
+                return Ticket(route: route, cell: cell, permit: permit)
+            }
+        }
+        return nil
+    }
+
+    // MARK: What came of it
+
+    /// The answer has begun well. Only a try that was to show how the backend is has to be told at once.
+    func answered(_ ticket: inout Ticket, now: Int64) {
+        guard !ticket.hasAnswered, ticket.permit.isProbe || ticket.permit.isForced else { return }
+        ticket.hasAnswered = true
+        ticket.cell.answered(ticket.permit, now: now)
+    }
+
+    /// The try has ended. `failure` is nil when it did not fail; `isNeutral` when nobody waited for how it would end.
+    func ended(
+        _ ticket: Ticket, failure: TryFailure?, isNeutral: Bool = false, observation: Observation? = nil, now: Int64
+    ) {
+        let verdict = isNeutral ? .neutral : failure.map { TryPolicy.verdict(on: $0) } ?? .success
+        var isMissing = false
+        if case .refused(let refusal)? = failure, refusal.meaning == .notFound { isMissing = true }
+        ticket.cell.ended(ticket, verdict, isMissing: isMissing, observation: observation, now: now)
+    }
+
+    /// What an answer's headers say is left of our quota at the provider.
+    func note(_ quota: UpstreamQuota, from ticket: Ticket, now: Int64) { ticket.cell.note(quota, now: now) }
+
+    /// What an engine's own metrics say.
+    func note(_ capacity: EngineCapacity, from backend: Backend, now: Int64) {
+        cell(of: backend).note(capacity, now: now)
+    }
+
+    private func cell(of backend: Backend) -> BackendCell {
+        cells.withLock { cells in
+            if let cell = cells[backend.name] { return cell }
+            if cells.count >= Self.backendsMax { cells.removeAll() }
+            let cell = BackendCell(name: backend.name, rules: rules, registry: registry)
+            cells[backend.name] = cell
+            return cell
+        }
+    }
+}
+
+/// What is known of one backend and of its routes.
+final class BackendCell: Sendable {
+    private struct State {
+        var health: BackendHealth
+        /// By the backend's own name of the model.
+        var routes: [String: RouteHealth] = [:]
+    }
+
+    private let state: Mutex<State>
+    private let successes: Counter
+    private let failures: Counter
+    private let coolDowns: Counter
+    private let neutrals: Counter
+
+    /// Models of one backend whose speed is remembered.
+    private static let routesMax = 10_000
+
+    init(name: String, rules: CircuitBreaker.Rules, registry: MetricsRegistry) {
+        state = Mutex(State(health: BackendHealth(rules: rules)))
+        func tries(_ outcome: String) -> Counter {
+            registry.counter(
+                "tollgate_backend_tries_total", help: "Tries that ended, by backend and what they say about it.",
+                labels: ["backend": name, "outcome": outcome])
+        }
+        successes = tries("success")
+        failures = tries("failure")
+        coolDowns = tries("cool_down")
+        neutrals = tries("neutral")
+        registerGauges(name, registry)
+    }
+
+    func candidate(for route: ModelRoute, now: Int64) -> RouteCandidate {
+        var candidate = RouteCandidate(route: route)
+        state.withLock { state in
+            let breaker = state.health.breaker
+            candidate.isAdmitting = breaker.admits(at: now)
+            candidate.opensAt = breaker.opensAt(now)
+            candidate.inFlight = state.health.inFlight
+            if let most = route.backend.settings.concurrentRequestsMax {
+                candidate.isFull = state.health.inFlight >= Int64(most)
+            }
+            candidate.isSaturated = state.health.capacity(at: now)?.isSaturated == true
+            guard var known = state.routes[route.upstreamName] else { return }
+            candidate.firstTokenMedian = known.firstTokenMedian(at: now)
+            candidate.speedMedian = known.speedMedian(at: now)
+            if known.isBlockedUntil > now {
+                candidate.isAdmitting = false
+                candidate.opensAt = max(candidate.opensAt ?? now, known.isBlockedUntil)
+            }
+        }
+        return candidate
+    }
+
+    func begin(_ route: ModelRoute, isForced: Bool, now: Int64) -> CircuitBreaker.Permit? {
+        let most = route.backend.settings.concurrentRequestsMax
+        return state.withLock { $0.health.began(at: now, concurrentMax: most, isForced: isForced) }
+    }
+
+    func answered(_ permit: CircuitBreaker.Permit, now: Int64) {
+        state.withLock { $0.health.answered(permit, at: now) }
+    }
+
+    fileprivate func ended(
+        _ ticket: RouteTable.Ticket, _ verdict: CircuitBreaker.Verdict, isMissing: Bool,
+        observation: RouteTable.Observation?, now: Int64
+    ) {
+        count(verdict)
+        state.withLock { state in
+            state.health.ended(ticket.permit, verdict, hasAnswered: ticket.hasAnswered, at: now)
+            guard observation != nil || isMissing else { return }
+            let name = ticket.route.upstreamName
+            if state.routes.count >= Self.routesMax, state.routes[name] == nil { state.routes.removeAll() }
+            if let observation {
+                state.routes[name, default: RouteHealth()].observe(
+                    firstTokenMicroseconds: observation.firstTokenMicroseconds,
+                    outputTokens: observation.outputTokens, outputMicroseconds: observation.outputMicroseconds,
+                    at: now)
+            }
+            if isMissing { state.routes[name, default: RouteHealth()].block(at: now) }
+        }
+    }
+
+    func note(_ quota: UpstreamQuota, now: Int64) { state.withLock { $0.health.note(quota, at: now) } }
+
+    func note(_ capacity: EngineCapacity, now: Int64) { state.withLock { $0.health.note(capacity, at: now) } }
+
+    private func count(_ verdict: CircuitBreaker.Verdict) {
+        switch verdict {
+        case .success: successes.increment()
+        case .failure: failures.increment()
+        case .coolDown: coolDowns.increment()
+        case .neutral: neutrals.increment()
+        }
+    }
+
+    // MARK: Metrics
+
+    private func registerGauges(_ name: String, _ registry: MetricsRegistry) {
+        func gauge(_ metric: String, _ help: String, _ read: @escaping @Sendable (BackendHealth, Int64) -> Int64) {
+            registry.gauge(metric, help: help, labels: ["backend": name]) { [weak self] in
+                self.map { cell in cell.state.withLock { read($0.health, ProcessTime.milliseconds) } } ?? 0
+            }
+        }
+        gauge("tollgate_backend_up", "1 while requests may go to the backend.") { $0.breaker.isClosed(at: $1) ? 1 : 0 }
+        gauge("tollgate_backend_breaker_state", "0 closed, 1 probing, 2 open, 3 left alone as it asked.") {
+            health, now in
+            if health.breaker.isClosed(at: now) { return 0 }
+            switch health.breaker.state {
+            case .closed: return 0
+            case .probing: return 1
+            case .open: return 2
+            case .cooling: return 3
+            }
+        }
+        gauge("tollgate_backend_requests_in_flight", "Requests that are at the backend.") { health, _ in health.inFlight
+        }
+        gauge("tollgate_backend_failures_permille", "Tries of the last five minutes that failed, in thousandths.") {
+            $0.failuresPermille(ofLast: 300_000, at: $1) ?? 0
+        }
+        gauge("tollgate_backend_queued", "Requests that wait at the engine, by its own metrics; -1 when unknown.") {
+            $0.capacity(at: $1)?.queued ?? -1
+        }
+    }
+}

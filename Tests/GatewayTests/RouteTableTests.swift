@@ -1,0 +1,73 @@
+import Engines
+import Routing
+import Telemetry
+import Testing
+
+@testable import Gateway
+
+/// The table by a clock of its own.
+struct RouteTableTests {
+    private let table = RouteTable(registry: MetricsRegistry())
+    private let routes = ["a", "b"].map { name in
+        ModelRoute(
+            backend: Backend(name: name, isTLS: false, host: "h", port: 1, basePath: "", apiKey: nil),
+            upstreamName: "model", weight: name == "a" ? 1 : 0)
+    }
+
+    private func way(_ routes: [ModelRoute], now: Int64, rules: RoutingRules = RoutingRules()) -> RouteTable.Way {
+        table.way(among: routes, rules: rules, size: .init(), random: 1, now: now)
+    }
+
+    /// The backend of the next try.
+    private func begin(now: Int64) -> RouteTable.Ticket? {
+        var way = way(routes, now: now)
+        return table.begin(&way, now: now)
+    }
+
+    @Test func `five failures send everybody elsewhere, and one request comes to see after the pause`() throws {
+        for _ in 0..<5 {
+            let ticket = try #require(begin(now: 0))
+            #expect(ticket.route.backend.name == "a")
+            table.ended(ticket, failure: .connect, now: 0)
+        }
+        let elsewhere = try #require(begin(now: 1999))
+        #expect(elsewhere.route.backend.name == "b")
+        table.ended(elsewhere, failure: nil, now: 1999)
+        var probe = try #require(begin(now: 2000))
+        #expect(probe.route.backend.name == "a")
+        let beside = try #require(begin(now: 2000))
+        #expect(beside.route.backend.name == "b")
+        table.answered(&probe, now: 2010)
+        #expect(begin(now: 2010)?.route.backend.name == "a")
+        table.ended(probe, failure: nil, now: 9000)
+    }
+
+    @Test func `the only route is tried even while its breaker is open`() throws {
+        let only = [routes[0]]
+        for _ in 0..<9 {
+            var way = way(only, now: 0)
+            let ticket = try #require(table.begin(&way, now: 0))
+            table.ended(ticket, failure: .broken, now: 0)
+            #expect(!way.hasMore)
+        }
+    }
+
+    @Test func `a backend without the model is passed over for a minute`() throws {
+        let ticket = try #require(begin(now: 0))
+        table.ended(ticket, failure: .refused(EngineRefusal(meaning: .notFound)), now: 0)
+        #expect(begin(now: 59_999)?.route.backend.name == "b" && begin(now: 60_000)?.route.backend.name == "a")
+    }
+
+    @Test func `a region that is not allowed is no way, even as the only one`() {
+        var rules = RoutingRules()
+        rules.regionsAllowed = ["eu"]
+        #expect(!way([routes[0]], now: 0, rules: rules).hasMore)
+    }
+
+    @Test func `a way gives each route once`() {
+        var way = way(routes, now: 0)
+        #expect(table.begin(&way, now: 0)?.route.backend.name == "a")
+        #expect(table.begin(&way, now: 0)?.route.backend.name == "b")
+        #expect(table.begin(&way, now: 0) == nil)
+    }
+}
