@@ -7,14 +7,17 @@ import Telemetry
 ///
 /// One lock for each backend, held for well under a microsecond; a model with one route takes it twice a request.
 final class RouteTable: Sendable {
-    /// The routes of one request that are still to be tried, the best first.
+    /// The routes of one request, and which of them is to be tried next.
     struct Way {
-        fileprivate(set) var rest: [ModelRoute]
+        /// The best first.
+        fileprivate let routes: [ModelRoute]
+        fileprivate var next = 0
+        fileprivate var hasBegun = false
         fileprivate let isForced: Bool
-        fileprivate let policy: TryPolicy
+        /// Tries of the request, the first among them.
+        let triesMax: Int
 
-        var triesMax: Int { policy.triesMax }
-        var hasMore: Bool { !rest.isEmpty }
+        var hasMore: Bool { next < routes.count }
     }
 
     /// A try that is running; goes back to the table exactly once.
@@ -51,26 +54,38 @@ final class RouteTable: Sendable {
         among routes: [ModelRoute], rules: RoutingRules, size: @autoclosure () -> RouteChooser.Size, random: UInt64,
         now: Int64
     ) -> Way {
-        let policy = TryPolicy(triesMax: rules.triesMax)
         if routes.count == 1, rules.regionsAllowed.isEmpty, rules.quantisationsAllowed.isEmpty {
             // Nothing to choose: its breaker shows when the try begins.
-            return Way(rest: routes, isForced: true, policy: policy)
+            return Way(routes: routes, isForced: true, triesMax: rules.triesMax)
         }
         let candidates = routes.map { cell(of: $0.backend).candidate(for: $0, now: now) }
         let order = RouteChooser.order(candidates, rules: rules, size: size(), random: random)
-        return Way(rest: order.places.map { routes[$0] }, isForced: order.isForced, policy: policy)
+        return Way(
+            routes: order.places.map { routes[$0] }, isForced: order.isForced, triesMax: rules.triesMax)
     }
 
     /// Begins the next try; nil when no route is left that takes one.
     func begin(_ way: inout Way, now: Int64) -> Ticket? {
-        while !way.rest.isEmpty {
-            let route = way.rest.removeFirst()
-            let cell = cell(of: route.backend)
-            if let permit = cell.begin(route, isForced: way.isForced, now: now) {
-                return Ticket(route: route, cell: cell, permit: permit)
+        while way.hasMore {
+            let route = way.routes[way.next]
+            way.next += 1
+            if let ticket = begin(route, isForced: way.isForced, now: now) {
+                way.hasBegun = true
+                return ticket
             }
         }
+        guard !way.hasBegun, !way.isForced else { return nil }
+        // Other event loops took the probes that were free a moment ago: as if no breaker let anything through.
+        way.hasBegun = true
+        for route in way.routes {
+            if let ticket = begin(route, isForced: true, now: now) { return ticket }
+        }
         return nil
+    }
+
+    private func begin(_ route: ModelRoute, isForced: Bool, now: Int64) -> Ticket? {
+        let cell = cell(of: route.backend)
+        return cell.begin(route, isForced: isForced, now: now).map { Ticket(route: route, cell: cell, permit: $0) }
     }
 
     // MARK: What came of it
