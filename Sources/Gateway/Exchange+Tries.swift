@@ -1,7 +1,9 @@
 import Engines
+import HTTP1
 import Metering
 import NIOCore
 import Routing
+import Telemetry
 
 /// One try after another, until an engine answers or nothing is left to try.
 extension Exchange {

@@ -299,6 +299,7 @@ final class Exchange {
     func fail(_ failure: ExchangeStateMachine.Failure) {
         guard machine.isRunning else { return }
         if triesNext(after: TryFailure(failure), ExchangeStateMachine.termination(for: failure)) { return }
+        flushOutput()
         perform(machine.failed(failure, isHeadSent: isHeadSent))
     }
 

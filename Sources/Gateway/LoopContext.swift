@@ -155,7 +155,6 @@ final class LoopContext {
             now: milliseconds)
         guard let ticket = shared.routes.begin(&way, now: milliseconds) else { return nil }
         let entry = accept(admitted, on: ticket.route)
-        let id = entry.request.id
         lastNumber += 1
         let exchange = Exchange(
             number: lastNumber, loop: self, client: client, admitted: admitted, hold: hold, entry: entry,
