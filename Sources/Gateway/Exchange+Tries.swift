@@ -20,6 +20,9 @@ extension Exchange {
         return true
     }
 
+    /// Whether there would be another try, should the running one break now.
+    var mayAskAnother: Bool { way.hasMore && machine.mayTryNext(after: .broken, isHeadSent: isHeadSent) }
+
     /// The record of a try whose answer nobody gets.
     private func endTry(_ termination: Termination, at now: NIODeadline) {
         connection?.cut()

@@ -166,7 +166,7 @@ final class Exchange {
     func upstreamAnswered(_ head: ResponseHead) {
         let now = NIODeadline.now()
         lastReceivedAt = now
-        if !way.hasMore { body = ByteBuffer() }
+        if !mayAskAnother { body = ByteBuffer() }
         attempt.marks.firstByte = microseconds(at: now)
         attempt.upstreamStatus = Int32(head.status)
         self.head = head
@@ -184,8 +184,9 @@ final class Exchange {
                 meter: meter, keepsUsageChunk: admitted.request.wantsUsageChunk || !admitted.request.isStream,
                 heldEventBytes: limits.heldEventBytes, readEventBytes: limits.readEventBytes,
                 usageMembers: wantsCostInStream ? { [unowned self] facts in costMembers(facts) } : nil)
-            // The head goes out with the first bytes of the stream: until then another engine may be asked.
             framing = client?.canReadChunks == true ? .chunked : .untilClose
+            // While another engine may be asked, the head waits for the first bytes of the stream.
+            if !mayAskAnother { sendHead() }
         case .plain:
             plain = PlainRelay(
                 meter: meter, length: self.head?.contentLength, wholeAnswerBytes: limits.wholeAnswerBytes,

@@ -19,12 +19,8 @@ import Testing
         let answer = try gateway.ask(TestGateway.request(TestGateway.streamed))
         let entry = try gateway.record()
         let attempt = entry.attempts[0]
-        #expect(answer.status == (after == 0 ? 502 : 200))
-        if after == 0 {
-            // Nothing of the answer had gone out: the client gets an error it can read, and pays nothing.
-            #expect(answer.text.contains(#""code":"upstream_broken""#) && !attempt.isDelivered)
-            #expect(entry.request.httpStatus == 502 && attempt.termination == .upstreamError)
-        } else if after == events.count {
+        #expect(answer.status == 200)
+        if after == events.count {
             #expect(answer.text.hasSuffix("data: [DONE]\n\n"))
             #expect(attempt.termination == .complete)
         } else {
