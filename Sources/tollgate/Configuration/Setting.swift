@@ -67,6 +67,9 @@ struct Setting: Sendable {
             "gateway.idle_seconds_max", .integer(1...86_400), fallback: "120", "longest silence within an answer"),
         Setting("gateway.total_seconds_max", .integer(1...86_400), fallback: "3600", "longest answer"),
         Setting(
+            "gateway.limit_wait_milliseconds_max", .integer(1...1000), fallback: "50",
+            "how long a request waits for a larger slice of a limit; a database far away needs more"),
+        Setting(
             "gateway.drain_seconds_max", .integer(0...3600), fallback: "60",
             "how long running answers may go on after SIGTERM"),
         Setting(

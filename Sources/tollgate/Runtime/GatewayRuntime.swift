@@ -168,6 +168,7 @@ extension GatewayConfiguration {
         limits.connections = try configuration.integer("gateway.connections_max")
         times.firstByteMilliseconds = Int64(try configuration.integer("gateway.first_byte_seconds_max")) * 1000
         times.answerIdleMilliseconds = Int64(try configuration.integer("gateway.idle_seconds_max")) * 1000
+        times.limitWaitMilliseconds = Int64(try configuration.integer("gateway.limit_wait_milliseconds_max"))
         times.totalMilliseconds = Int64(try configuration.integer("gateway.total_seconds_max")) * 1000
     }
 }
