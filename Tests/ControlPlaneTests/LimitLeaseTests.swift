@@ -1,3 +1,4 @@
+import Accounts
 import ControlPlane
 import Identity
 import Limits
