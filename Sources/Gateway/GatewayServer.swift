@@ -48,14 +48,16 @@ public final class GatewayServer: Sendable {
     /// them to itself. Throws when the address is taken or a TLS file cannot be read.
     public static func start(
         configuration: GatewayConfiguration, journal: any RequestJournal, snapshot: GatewaySnapshot,
-        sliceSource: (any SliceSource)? = nil, log: StructuredLog, metrics: MetricsRegistry
+        sliceSource: (any SliceSource)? = nil, idempotency: IdempotencyTable = IdempotencyTable(), log: StructuredLog,
+        metrics: MetricsRegistry
     ) async throws -> GatewayServer {
         // A client that closes while it is written to must not end the process.
         signal(SIGPIPE, SIG_IGN)
         raiseDescriptorLimit()
         let shared = GatewayShared(
             configuration: configuration, journal: journal, snapshot: snapshot, log: log, registry: metrics,
-            upstreamTLS: try TLSContexts.upstream(configuration), sliceSource: sliceSource)
+            upstreamTLS: try TLSContexts.upstream(configuration), sliceSource: sliceSource,
+            idempotency: idempotency)
         let serverTLS = try TLSContexts.server(configuration)
         registerGauges(shared)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.eventLoopCount))

@@ -20,6 +20,7 @@ final class GatewayShared: Sendable {
     let refusals = RefusalCounts()
     let limits: LimitGate
     let routes: RouteTable
+    let idempotency: IdempotencyTable
     let upstreamTLS: NIOSSLContext?
     let openRequests = Atomic<Int>(0)
     let connections = Atomic<Int>(0)
@@ -27,7 +28,8 @@ final class GatewayShared: Sendable {
 
     init(
         configuration: GatewayConfiguration, journal: any RequestJournal, snapshot: GatewaySnapshot,
-        log: StructuredLog, registry: MetricsRegistry, upstreamTLS: NIOSSLContext?, sliceSource: (any SliceSource)?
+        log: StructuredLog, registry: MetricsRegistry, upstreamTLS: NIOSSLContext?, sliceSource: (any SliceSource)?,
+        idempotency: IdempotencyTable
     ) {
         self.configuration = configuration
         self.journal = journal
@@ -36,6 +38,7 @@ final class GatewayShared: Sendable {
         self.registry = registry
         self.upstreamTLS = upstreamTLS
         routes = RouteTable(registry: registry)
+        self.idempotency = idempotency
         clock = BillingClock(realMilliseconds: StructuredLog.wallClock)
         limits = LimitGate(
             source: sliceSource, registry: registry, waitMilliseconds: configuration.times.limitWaitMilliseconds)
@@ -161,9 +164,11 @@ final class LoopContext {
             try: ticket, way: way,
             head: head, body: body, now: now)
         do {
+            try claimIdempotencyKey(head.headers, of: &exchange.entry)
             try exchange.start()
         } catch {
             exchange.giveBackTicket(isNeutral: true, at: now)
+            releaseIdempotencyKey(of: exchange.entry)
             throw error
         }
         return exchange

@@ -56,9 +56,12 @@ final class GatewayRuntime: Sendable {
         try await supplier.start()
         let leases = LimitLeases(
             database: database, gateway: fresh(LimitID.self).uuid, logger: instruments.logger("limits"))
+        let history = try IdempotencyHistory.read(
+            directory: directory, since: now().advanced(byMilliseconds: -IdempotencyTable.rememberedMilliseconds),
+            countMax: IdempotencyTable.entriesMaxDefault)
         let server = try await GatewayServer.start(
             configuration: try GatewayConfiguration(configuration), journal: journal, snapshot: holder.first,
-            sliceSource: leases, log: log, metrics: instruments.metrics)
+            sliceSource: leases, idempotency: IdempotencyTable(remembering: history), log: log, metrics: instruments.metrics)
         holder.serve(server)
 
         let ingester = Ingester(
