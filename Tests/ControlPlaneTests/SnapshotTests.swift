@@ -95,11 +95,22 @@ struct SnapshotTests {
     @Test func `a gateway restarted without Postgres serves from its copy`() async throws {
         let nowhere = Database(.init(.init(host: "/nonexistent", database: "none", user: "none")))
         try await Fixture.run { made in
-            let backend = try Backend(name: "sim", baseURL: "http://127.0.0.1:9000", apiKey: "k")
+            var settings = BackendSettings()
+            settings.region = "eu-west-1"
+            settings.aws = BackendSettings.AWSCredentials(accessKeyID: "id", secretAccessKey: "s", region: "eu-west-1")
+            let backend = try Backend(
+                name: "sim", baseURL: "http://127.0.0.1:9000", apiKey: "k", kind: .bedrock, settings: settings)
+            var rules = RoutingRules()
+            rules.preference = .price
+            rules.regionsAllowed = ["eu-west-1"]
+            let routes = [
+                ModelRoute(backend: backend, upstreamName: "sim", weight: 3),
+                ModelRoute(
+                    backend: backend, upstreamName: "sim-2", weight: 0, inputCostPicounits: 1, outputCostPicounits: 2),
+            ]
             let model = CatalogueModel(
-                publicName: "sim-small", aliases: ["small"], backend: backend, upstreamName: "sim",
-                priceKey: "sim-small", contextTokensMax: 10, outputTokensMax: 5, tenantsAllowed: [made.tenant.id],
-                createdAtSeconds: 0)
+                publicName: "sim-small", aliases: ["small"], routes: routes, routing: rules, priceKey: "sim-small",
+                contextTokensMax: 10, outputTokensMax: 5, tenantsAllowed: [made.tenant.id], createdAtSeconds: 0)
             try await made.database.write { tx in
                 _ = try CatalogueStorage.apply(backends: [backend], models: [model], now: Fixture.now, in: tx)
             }
@@ -110,7 +121,8 @@ struct SnapshotTests {
             let snapshot = try #require(box.withLock { $0 })
             let grant = snapshot.keys.grant(forSecretDigest: made.secret.digest)
             #expect(grant?.subscriptionID == made.subscription.id && grant?.tiers == ["standard", "priority"])
-            #expect(snapshot.catalogue.model(named: "small")?.backend == backend)
+            let stored = snapshot.catalogue.model(named: "small")
+            #expect(stored?.routes == routes && stored?.routing == rules)
             #expect(snapshot.change > 0)
 
             let nextDay = Fixture.now.advanced(byMilliseconds: 24 * 3_600_000 + 1)

@@ -4,8 +4,8 @@ extension EngineKind {
     /// Whether requests to it can be signed with AWS Signature Version 4.
     public var takesAWSCredentials: Bool { self == .bedrock || self == .sageMaker }
 
-    /// Whether it can put a running count into each chunk of a stream (vLLM's `continuous_usage_stats`, and servers that
-    /// took over its request schema).
+    /// Whether it can put a running count into each chunk of a stream (vLLM's `continuous_usage_stats`, and servers
+    /// that took over its request schema).
     public var takesContinuousCounts: Bool {
         switch self {
         case .vllm, .tensorRTLLM, .rayServe, .nim, .tenstorrent, .openAICompatible: true
