@@ -114,11 +114,12 @@ public struct UsageEntry: Hashable, Sendable {
         self.attempts = attempts
     }
 
-    /// The inference that is the client's answer: the last one delivered, summaries, advice and parts of compound systems
-    /// apart. Its tier is the request's. Nil where nothing was delivered.
+    /// The inference that is the client's answer: the first one delivered, summaries, advice and parts of compound systems
+    /// apart, because an answer's own record stands before those of the inferences inside it. Its tier is the request's.
+    /// Nil where nothing was delivered.
     public var answer: AttemptRecord? {
-        attempts.last { $0.isDelivered && ($0.kind == .primary || $0.kind == .fallback) }
-            ?? attempts.last { $0.isDelivered }
+        attempts.first { $0.isDelivered && ($0.kind == .primary || $0.kind == .fallback) }
+            ?? attempts.first { $0.isDelivered }
     }
 }
 

@@ -62,7 +62,7 @@ public enum RecordStorage {
                 \(try rows.map { try $0.decode("record_id", as: RequestID.self) })::uuid[]
             ) AS r(account_id, accepted_at, request_id)
             JOIN attempt_records t USING (account_id, accepted_at, request_id)
-            ORDER BY t.number
+            ORDER BY t.number, t.record_id
             """)
         var byRequest: [RequestID: [StoredAttempt]] = [:]
         for row in attempts {

@@ -142,9 +142,9 @@ struct UsageEntryTests {
         arguments: [
             ([], nil), ([("primary", false)], nil), ([("primary", false), ("primary", true)], 2),
             ([("compaction", true), ("primary", true), ("advisor", true)], 2),
-            ([("primary", true), ("fallback", true)], 2), ([("component", true), ("component", true)], 2),
+            ([("fallback", true), ("primary", true)], 1), ([("component", true), ("component", true)], 1),
         ] as [([(String, Bool)], Int32?)])
-    func `the answer is the last inference that speaks to the client`(kinds: [(String, Bool)], number: Int32?) throws {
+    func `the answer is the first inference that speaks to the client`(kinds: [(String, Bool)], number: Int32?) throws {
         let attempts = try kinds.enumerated().map { index, kind in
             attempt(Int32(index + 1), try #require(InferenceKind(rawValue: kind.0)), delivered: kind.1)
         }
