@@ -161,8 +161,7 @@ final class LoopContext {
         lastNumber += 1
         let exchange = Exchange(
             number: lastNumber, loop: self, client: client, admitted: admitted, hold: hold, entry: entry,
-            try: ticket, way: way,
-            head: head, body: body, now: now)
+            try: ticket, way: way, head: head, body: body, now: now)
         do {
             try claimIdempotencyKey(head.headers, of: &exchange.entry)
             try exchange.start()

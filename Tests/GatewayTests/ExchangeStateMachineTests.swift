@@ -1,5 +1,6 @@
 import Accounts
 import Metering
+import Routing
 import TestSupport
 import Testing
 
@@ -8,8 +9,10 @@ import Testing
 @Suite struct ExchangeStateMachineTests {
     private typealias Machine = ExchangeStateMachine
 
-    private func machine(stream: Bool = true, onAbort: ClientAbortPolicy = .drain) -> ExchangeStateMachine {
-        ExchangeStateMachine(isStreamRequest: stream, onClientAbort: onAbort, times: .init())
+    private func machine(
+        stream: Bool = true, onAbort: ClientAbortPolicy = .drain, triesMax: Int = 1
+    ) -> ExchangeStateMachine {
+        ExchangeStateMachine(isStreamRequest: stream, onClientAbort: onAbort, times: .init(), triesMax: triesMax)
     }
 
     @Test func `a stream ends once, at its terminator`() {
@@ -60,8 +63,10 @@ import Testing
         for seed in propertySeeds {
             var generator = SeededGenerator(seed: seed)
             var machine = machine(
-                stream: Bool.random(using: &generator), onAbort: Bool.random(using: &generator) ? .drain : .cut)
+                stream: Bool.random(using: &generator), onAbort: Bool.random(using: &generator) ? .drain : .cut,
+                triesMax: 3)
             var endings = 0
+            var tries = 1
             var hasAnswered = false
             func count(_ ending: ExchangeStateMachine.Ending?) {
                 guard let ending else { return }
@@ -81,14 +86,21 @@ import Testing
                     count(machine.streamed(sightings.randomElement(using: &generator) ?? [], isFinished: isFinished))
                 case 2: count(machine.upstreamEnded())
                 case 3 where Int.random(in: 0..<4, using: &generator) == 0:
-                    count(machine.failed(.broken, isHeadSent: hasAnswered))
+                    if machine.mayTryNext(after: .broken, isHeadSent: Bool.random(using: &generator)) {
+                        #expect(machine.isRunning && !machine.isClientGone, "seed \(seed)")
+                        machine.triesAgain()
+                        hasAnswered = false
+                        tries += 1
+                    } else {
+                        count(machine.failed(.broken, isHeadSent: hasAnswered))
+                    }
                 case 4 where Int.random(in: 0..<4, using: &generator) == 0:
                     if case .end(let ending) = machine.clientLeft(isSentUpstream: true) { count(ending) }
                 case 5 where !machine.isRunning: _ = machine.recorded(isDurable: true)
                 default: break
                 }
             }
-            #expect(endings <= 1, "seed \(seed)")
+            #expect(endings <= 1 && tries <= 3, "seed \(seed)")
             #expect((endings == 1) == !machine.isRunning, "seed \(seed)")
         }
     }
