@@ -17,7 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 MODEL = "sim-small"
 FOREIGN_MAX = 0.1
-RETRIES = 3
+RETRIES = int(os.environ.get("BENCH_RETRIES", "3"))
 
 # Peers, where they are installed: what starts them, with the port to listen on and the engine's port.
 PEERS = {

@@ -26,7 +26,7 @@ def soak(lab, requests):
     target = lab.targets["tollgate"]
     rows, done = [("start", target.resident_mebibytes())], 0
     for goal in (10_000, 100_000, requests):
-        if goal <= done:
+        if not done < goal <= requests:
             continue
         report = lab.drive("tollgate", 64, "plain", 3600, requests=goal - done)
         done = goal
