@@ -21,9 +21,10 @@ final class Installation: Sendable {
     /// - Parameters:
     ///   - plans: files of plans.
     ///   - settings: variables of the environment for every command.
-    ///   - engineScheme: what stands before the engine's address in the catalogue.
+    ///   - catalogue: what the catalogue's file says of an engine at a URL; nil for one backend with all its models.
     static func make(
-        plans: [String] = ["\(repositoryRoot)/pricing-plans/pay-as-you-go.yaml"], settings: [String: String] = [:]
+        plans: [String] = ["\(repositoryRoot)/pricing-plans/pay-as-you-go.yaml"], settings: [String: String] = [:],
+        catalogue makeCatalogue: ((_ engineURL: String) -> String)? = nil
     ) async throws -> Installation {
         try await TestCluster.durable.cluster().start()
         let files = try TemporaryDirectory()
@@ -35,7 +36,8 @@ final class Installation: Sendable {
         _ = try await installation.tollgate("seller", "set", "Seller Ltd").successful("seller set")
         _ = try await installation.tollgate(["plans", "apply"] + plans).successful("plans apply")
         let catalogue = "\(files.path)/catalogue.yaml"
-        try Self.catalogue(engineURL: engine.url).write(toFile: catalogue, atomically: true, encoding: .utf8)
+        let text = makeCatalogue?(engine.url) ?? Self.catalogue(engineURL: engine.url)
+        try text.write(toFile: catalogue, atomically: true, encoding: .utf8)
         _ = try await installation.tollgate("backends", "apply", catalogue).successful("backends apply")
         return installation
     }

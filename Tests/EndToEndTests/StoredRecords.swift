@@ -24,8 +24,10 @@ extension Installation {
         let rows = try await query(
             """
             SELECT 'req_' || replace(r.record_id::text, '-', '') AS request, r.outcome, a.termination, a.usage_source,
-                   a.input_uncached + a.cache_read + a.cache_write_5m + a.cache_write_1h + a.cache_write_long AS input,
-                   a.output_visible + a.output_reasoning AS output, a.content_events, a.rating,
+                   a.input_uncached + a.cache_read + a.cache_write_5m + a.cache_write_1h + a.cache_write_long
+                       + a.input_audio + a.input_image AS input,
+                   a.output_visible + a.output_reasoning + a.output_audio + a.output_image AS output,
+                   a.content_events, a.rating,
                    r.ctid::text || r.tableoid::text AS place
             FROM request_records r
             LEFT JOIN attempt_records a ON a.account_id = r.account_id AND a.request_id = r.record_id

@@ -382,7 +382,12 @@ def test_files_and_batches():
     ]
     content = "\n".join(json.dumps(line) for line in lines).encode()
     shared = client()
-    file = shared.files.create(file=("lines.jsonl", content), purpose="batch")
+    try:
+        file = shared.files.create(file=("lines.jsonl", content), purpose="batch")
+    except openai.NotFoundError as error:
+        if error.code == "unknown_url":
+            raise Skipped("this gateway keeps no files") from None
+        raise
     assert file.bytes == len(content) and shared.files.retrieve(file.id).id == file.id
     assert shared.files.content(file.id).read() == content
     batch = shared.batches.create(
