@@ -19,7 +19,7 @@ extension EndToEndTests {
                         "TOLLGATE_MODEL": "sim-small", "TOLLGATE_EMBEDDING_MODEL": "sim-embed",
                         "TOLLGATE_REPLICATE_MODEL": "sim/small", "TOLLGATE_ENGINES": Self.kinds.joined(separator: " "),
                     ],
-                    directory: installation.files.path, name: script)
+                    directory: installation.files.path, name: script, within: .seconds(600))
                 #expect(run.isSuccess, "\(run.output) \(run.errors)")
             }
             let book = try await installation.engine.book()
