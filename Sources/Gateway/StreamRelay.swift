@@ -17,8 +17,8 @@ struct StreamRelay {
     /// The unfinished event. Its first `flowed` bytes went on already, because there were too many to hold.
     private var pending = ByteBuffer()
     private var flowed = 0
-    /// The unfinished event is too long to be read.
-    private var isSkipping = false
+    /// The unfinished event is too long to be kept, and read while it passes.
+    private var isPassing = false
     private var isHolding = false
 
     private let keepsUsageChunk: Bool
@@ -61,7 +61,7 @@ struct StreamRelay {
     /// The stream is over: what is left is an event without its empty line.
     mutating func finish(output: inout ByteBuffer, held: inout ByteBuffer) -> Sightings {
         defer { meter.finish() }
-        guard pending.readableBytes > 0 || isSkipping else { return [] }
+        guard pending.readableBytes > 0 || isPassing else { return [] }
         return finishEvent(UnsafeRawBufferPointer(start: nil, count: 0), output: &output, held: &held)
     }
 
@@ -71,13 +71,13 @@ struct StreamRelay {
         defer {
             if pending.readableBytes > 0 { pending.clear() }
             flowed = 0
-            isSkipping = false
+            isPassing = false
         }
-        if isSkipping || pending.readableBytes + part.count > readEventBytes {
-            meter.skipEvent()
+        if isPassing || pending.readableBytes + part.count > readEventBytes {
+            if !isPassing { readPending() }
+            meter.read(longEventPiece: part)
             pass(pending.unread(after: flowed), output: &output, held: &held)
-            pass(part, output: &output, held: &held)
-            return []
+            return pass(meter.finishLongEvent(), part, isWhole: false, output: &output, held: &held)
         }
         if pending.readableBytes == 0 {
             let event = meter.read(event: part)
@@ -138,16 +138,26 @@ struct StreamRelay {
 
     /// Keeps the beginning of an event until its end comes, unless it grows too long.
     private mutating func keep(_ bytes: UnsafeRawBufferPointer, output: inout ByteBuffer, held: inout ByteBuffer) {
-        if isSkipping { return pass(bytes, output: &output, held: &held) }
+        if isPassing {
+            meter.read(longEventPiece: bytes)
+            return pass(bytes, output: &output, held: &held)
+        }
         pending.writeBytes(bytes)
         guard pending.readableBytes > heldEventBytes else { return }
         pass(pending.unread(after: flowed), output: &output, held: &held)
         flowed = pending.readableBytes
         if pending.readableBytes > readEventBytes {
-            isSkipping = true
+            isPassing = true
+            readPending()
             pending.clear()
             flowed = 0
         }
+    }
+
+    /// Shows the meter the beginning of an event that has grown too long.
+    private mutating func readPending() {
+        let beginning = pending
+        beginning.withUnsafeReadableBytes { meter.read(longEventPiece: $0) }
     }
 
     private func pass(_ bytes: UnsafeRawBufferPointer, output: inout ByteBuffer, held: inout ByteBuffer) {

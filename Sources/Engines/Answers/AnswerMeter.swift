@@ -38,6 +38,8 @@ public struct AnswerMeter: Sendable {
     private var native: (any AnswerReader)?
     private var nativeFacts = AnswerFacts()
     private var isFramingBroken = false
+    /// The event that is passing, when it is too long to be kept.
+    private var long: LongEvent?
 
     /// A meter for the answer that began with this head. `upstreamModel` is what the backend was asked for; nil where
     /// nobody knows.
@@ -101,9 +103,28 @@ public struct AnswerMeter: Sendable {
         }
     }
 
-    /// Notes an event that was too long to be looked at.
-    public mutating func skipEvent() {
-        if native == nil { stream.skipEvent() } else { nativeFacts.unreadCount += 1 }
+    /// Reads the next piece of an event that is too long to be kept, from its first byte on; at its end comes
+    /// `finishLongEvent()`.
+    public mutating func read(longEventPiece bytes: UnsafeRawBufferPointer) {
+        // A frame is read when its checksum is known, or not at all.
+        guard framing != .awsEventStream else { return }
+        guard var reader = native else { return stream.read(longEventPiece: bytes) }
+        var event = long ?? LongEvent(shape: reader.shape)
+        event.read(bytes, with: &reader, facts: &nativeFacts)
+        native = reader
+        long = event
+    }
+
+    /// The event that was too long to be kept is over.
+    public mutating func finishLongEvent() -> StreamEvent {
+        if framing == .awsEventStream {
+            nativeFacts.unreadCount += 1
+            return .other
+        }
+        guard native != nil else { return stream.finishLongEvent() }
+        long?.finish(facts: &nativeFacts)
+        long = nil
+        return .content
     }
 
     /// The answer is over.

@@ -22,6 +22,9 @@ public struct StreamMeter: Sendable {
     /// Of the event read last: just inside the closing brace of its usage object.
     private(set) var usageEnd: Int?
 
+    /// The event that is passing, when it is too long to be kept.
+    private var long: LongEvent?
+
     private let choiceCount: Int64
     private let cutsUsage: Bool
     private var choiceUsage = ChoiceUsage()
@@ -38,11 +41,21 @@ public struct StreamMeter: Sendable {
     /// Takes over what the answer's head said.
     mutating func begin(with head: AnswerFacts) { facts = head }
 
-    /// Notes an event that was too long to be looked at.
-    public mutating func skipEvent() {
-        facts.unreadCount += 1
+    /// Reads the next piece of an event that is too long to be kept.
+    mutating func read(longEventPiece bytes: UnsafeRawBufferPointer) {
+        var reader = OpenAIAnswerReader()
+        var event = long ?? LongEvent(shape: reader.shape)
+        event.read(bytes, with: &reader, facts: &facts)
+        long = event
+    }
+
+    /// The event that was too long to be kept is over.
+    mutating func finishLongEvent() -> StreamEvent {
+        long?.finish(facts: &facts)
+        long = nil
         cutRange = nil
         usageEnd = nil
+        return .content
     }
 
     /// Reads one event: all its lines, with or without the empty line at its end.

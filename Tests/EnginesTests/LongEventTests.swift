@@ -1,0 +1,69 @@
+import Metering
+import TestSupport
+import Testing
+
+@testable import Engines
+
+/// Events with pictures in them are longer than any that are kept; their usage counts all the same.
+@Suite struct LongEventTests {
+    private static let picture = String(repeating: "iVBORw0KGgo", count: 3000)
+
+    private static func read(
+        _ event: String, _ surface: Surface, isArray: Bool = false, using generator: inout SeededGenerator
+    ) -> (AnswerFacts, StreamEvent) {
+        var meter = AnswerMeter(
+            request: NativeFixture.request(surface, isStream: true), backend: NativeFixture.backend, status: 200,
+            headers: NativeFixture.Headers(
+                fields: ["content-type": isArray ? "application/json" : NativeFixture.eventStream]))
+        for piece in Fixture.pieces(of: Array(event.utf8), using: &generator) {
+            piece.withUnsafeBytes { meter.read(longEventPiece: $0) }
+        }
+        let meaning = meter.finishLongEvent()
+        meter.finish()
+        return (meter.facts, meaning)
+    }
+
+    /// Prompt 9, a picture of 1,290 tokens: 1,299.
+    private static let gemini =
+        #"{"candidates":[{"content":{"parts":[{"text":"{\"usageMetadata\":{\"promptTokenCount\":1}}"},"#
+        + #"{"inlineData":{"mimeType":"image/png","data":"\#(picture)"}}]},"finishReason":"STOP"}],"#
+        + #""usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":1290,"totalTokenCount":1299,"#
+        + #""candidatesTokensDetails":[{"modality":"IMAGE","tokenCount":1290}]},"modelVersion":"gemini-image"}"#
+
+    @Test(arguments: [("data: \(gemini)\r\n\r\n", false), (",\n\(gemini)", true)])
+    func `a picture in Gemini's stream is counted`(event: String, isArray: Bool) throws {
+        for seed in propertySeeds.prefix(20) {
+            var generator = SeededGenerator(seed: seed)
+            let (facts, meaning) = Self.read(event, .geminiGenerate, isArray: isArray, using: &generator)
+            #expect(meaning == .content)
+            let attempt = try #require(NativeFixture.attempts(facts, .geminiGenerate).first)
+            #expect(attempt.buckets == TokenBuckets(inputUncached: 9, outputImage: 1290), "seed \(seed)")
+            #expect(facts.contentEvents == 1)
+            #expect(facts.uncountedEvents == 0)
+            #expect(facts.isTerminated)
+            #expect(facts.unreadCount == 0)
+        }
+    }
+
+    @Test func `a picture in a stream of OpenAI's is counted`() throws {
+        let event =
+            "event: image_generation.completed\ndata: "
+            + #"{"type":"image_generation.completed","b64_json":"\#(Self.picture)","usage":{"total_tokens":60,"#
+            + #""input_tokens":20,"output_tokens":40}}"# + "\n\n"
+        var generator = SeededGenerator(seed: 4)
+        let (facts, _) = Self.read(event, .imageGenerations, using: &generator)
+        #expect(facts.usage?.promptTokens == 20)
+        #expect(facts.usage?.completionTokens == 40)
+        #expect(facts.uncountedEvents == 0)
+    }
+
+    @Test func `a long event without usage is one event with content`() {
+        let event = #"data: {"type":"content_block_delta","delta":{"text":"\#(Self.picture)"}}"# + "\n\n"
+        var generator = SeededGenerator(seed: 5)
+        let (facts, meaning) = Self.read(event, .messages, using: &generator)
+        #expect(meaning == .content)
+        #expect(facts.contentEvents == 1)
+        #expect(facts.uncountedEvents == 1)
+        #expect(facts.usage == nil)
+    }
+}
