@@ -70,7 +70,7 @@ let package = Package(
             name: "ControlPlane",
             dependencies: [
                 "Accounts", "Engines", "Identity", "Limits", "Metering", "Monetary", "Pricing", "Storage",
-                "UsageJournal",
+                "Tokenizers", "UsageJournal",
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: settings),
@@ -78,8 +78,7 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "Accounts", "CZlib", "Engines", "HTTP1", "Identity", "Limits", "Metering", "Pricing", "Routing",
-                "Telemetry",
-                "UsageJournal",
+                "Telemetry", "Tokenizers", "UsageJournal",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),

@@ -4,6 +4,7 @@ import Identity
 public import Limits
 public import Pricing
 import Storage
+public import Tokenizers
 
 /// What a gateway is supplied with: everything it needs to admit and route, of one moment.
 public struct SuppliedSnapshot: Sendable {
@@ -14,17 +15,20 @@ public struct SuppliedSnapshot: Sendable {
     /// Every published version of every plan.
     public let prices: PriceSnapshot
     public let limits: LimitDirectory
+    /// Tokenizers that backends name, by the path that they name; those that cannot be counted with are not there.
+    public let tokenizers: [String: Tokenizer]
 
     /// A snapshot of change `change`.
     public init(
         change: Int64, keys: KeyDirectory, catalogue: ModelCatalogue, prices: PriceSnapshot,
-        limits: LimitDirectory = .empty
+        limits: LimitDirectory = .empty, tokenizers: [String: Tokenizer] = [:]
     ) {
         self.change = change
         self.keys = keys
         self.catalogue = catalogue
         self.prices = prices
         self.limits = limits
+        self.tokenizers = tokenizers
     }
 }
 
@@ -61,7 +65,7 @@ struct SnapshotState: Sendable {
     var boundary: Timestamp? { boundaries.next.map { Timestamp(milliseconds: $0) } }
 
     /// The snapshot that is right when the real time is `now`.
-    mutating func snapshot(at now: Timestamp) -> SuppliedSnapshot {
+    mutating func snapshot(at now: Timestamp, tokenizers: [String: Tokenizer] = [:]) -> SuppliedSnapshot {
         if now.milliseconds - sweptAt.milliseconds >= Self.sweepMilliseconds {
             keys.removeExpiredKeys(at: now)
             sweptAt = now
@@ -69,7 +73,7 @@ struct SnapshotState: Sendable {
         boundaries.removeAll(upTo: now.milliseconds)
         return SuppliedSnapshot(
             change: mark.number, keys: KeyDirectory(table: keys, at: now), catalogue: catalogue,
-            prices: PriceSnapshot(histories: histories), limits: limitDirectory)
+            prices: PriceSnapshot(histories: histories), limits: limitDirectory, tokenizers: tokenizers)
     }
 
     /// The state is now that of this change.

@@ -28,6 +28,7 @@ public actor SnapshotSupplier {
     private let apply: @Sendable (SuppliedSnapshot) -> Void
     private let file: SnapshotFileWriter?
     private var state: SnapshotState
+    private var tokenizers = TokenizerShelf()
     private var fileMarkedAt: Timestamp?
     private var isAway = false
 
@@ -61,6 +62,7 @@ public actor SnapshotSupplier {
                 "Postgres is away: serving from the copy of the snapshot",
                 metadata: ["written_at": "\(writtenAt)", "error": "\(error)"])
             self.state = state
+            fillTokenizers()
             supply()
         }
         await flushFile()
@@ -139,6 +141,7 @@ public actor SnapshotSupplier {
             state.reach(mark)
             return state
         }
+        fillTokenizers()
         supply()
         writeFile(askedAt: time)
     }
@@ -151,6 +154,7 @@ public actor SnapshotSupplier {
         }
         state.apply(part, now: time)
         state.reach(mark)
+        if part.models != nil { fillTokenizers() }
         supply()
         guard file?.isWholeWanted == false else { return markFile(askedAt: time) }
         file?.append(part, change: mark.number, now: time)
@@ -162,8 +166,14 @@ public actor SnapshotSupplier {
         supply()
     }
 
+    private func fillTokenizers() {
+        for complaint in tokenizers.fill(for: state.models) {
+            logger.error("a backend's answers without usage are estimated", metadata: ["tokenizer": "\(complaint)"])
+        }
+    }
+
     private func supply() {
-        let snapshot = state.snapshot(at: now())
+        let snapshot = state.snapshot(at: now(), tokenizers: tokenizers.tokenizers)
         apply(snapshot)
         appliedChange.set(snapshot.change)
     }

@@ -3,6 +3,7 @@ public import Engines
 public import Limits
 public import Pricing
 internal import Synchronization
+public import Tokenizers
 
 /// Everything the gateway knows about keys and models at one moment. Immutable; a change brings a new one.
 public struct GatewaySnapshot: Sendable {
@@ -13,17 +14,20 @@ public struct GatewaySnapshot: Sendable {
     /// What requests cost, to tell clients; empty where nobody is told.
     public let prices: PriceSnapshot
     public let limits: LimitDirectory
+    /// Tokenizers by the path that backends name; a backend without one here is not counted for.
+    public let tokenizers: [String: Tokenizer]
 
     /// The state after change number `change`.
     public init(
         change: Int64, keys: KeyDirectory, catalogue: ModelCatalogue, prices: PriceSnapshot = PriceSnapshot(),
-        limits: LimitDirectory = .empty
+        limits: LimitDirectory = .empty, tokenizers: [String: Tokenizer] = [:]
     ) {
         self.limits = limits
         self.change = change
         self.keys = keys
         self.catalogue = catalogue
         self.prices = prices
+        self.tokenizers = tokenizers
     }
 }
 

@@ -3,8 +3,8 @@ import Foundation
 /// Normalization Form C (Unicode Standard Annex 15) as Hugging Face's `tokenizers` has it: by Unicode 9.0, whatever it
 /// classifies letters by. What was assigned later neither composes nor changes its place.
 ///
-/// Foundation composes, but for two things that it does wrong (Swift 6.3): it takes the four characters that are made of
-/// combining marks for the beginning of something new, and it composes Hangul with the neighbours of the ranges that
+/// Foundation composes, but for two things that it does wrong (Swift 6.3): it takes the four characters that are made
+/// of combining marks for the beginning of something new, and it composes Hangul with the neighbours of the ranges that
 /// compose.
 struct Composition {
     private static let unicodeMajor = 9

@@ -53,7 +53,10 @@ private struct JSONReader {
     var isAtEnd: Bool { offset == bytes.count }
 
     mutating func skipSpace() {
-        while offset < bytes.count, [0x20, 0x0A, 0x0D, 0x09].contains(bytes[offset]) { offset += 1 }
+        while offset < bytes.count, bytes[offset] <= 0x20 {
+            guard [0x20, 0x0A, 0x0D, 0x09].contains(bytes[offset]) else { return }
+            offset += 1
+        }
     }
 
     private mutating func take(_ character: Unicode.Scalar) -> Bool {
@@ -117,10 +120,18 @@ private struct JSONReader {
 
     private mutating func number() -> JSONNode? {
         let start = offset
-        let characters = Set("+-.0123456789eE".utf8)
-        while offset < bytes.count, characters.contains(bytes[offset]) { offset += 1 }
+        while offset < bytes.count, Self.isNumeric(bytes[offset]) { offset += 1 }
         guard offset > start else { return nil }
         return .number(Int(String(decoding: bytes[start..<offset], as: UTF8.self)))
+    }
+
+    private static func isNumeric(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."),
+            UInt8(ascii: "e"), UInt8(ascii: "E"):
+            true
+        default: false
+        }
     }
 
     private mutating func string() -> [UInt8]? {

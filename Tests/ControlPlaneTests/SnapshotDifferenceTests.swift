@@ -177,6 +177,34 @@ struct SnapshotDifferenceTests {
         }
     }
 
+    @Test func `tokenizers that backends name are supplied, and one that is not covered is left out`() async throws {
+        try await Fixture.run { made in
+            let good = made.directory + "/good.json"
+            let bad = made.directory + "/bad.json"
+            let bytes = (0...255).map { #""<0x\($0 < 16 ? "0" : "")\(String($0, radix: 16, uppercase: true))>":\($0)"# }
+            let file = """
+                {"pre_tokenizer":{"type":"Metaspace","replacement":"▁"},
+                 "model":{"type":"BPE","byte_fallback":true,"vocab":{\(bytes.joined(separator: ","))},"merges":[]}}
+                """
+            try Data(file.utf8).write(to: URL(fileURLWithPath: good))
+            try Data("{}".utf8).write(to: URL(fileURLWithPath: bad))
+            let (following, taken) = supplier(made)
+            try await following.start()
+            for (name, path) in [("m", good), ("n", bad)] {
+                var backend = try Self.backend()
+                backend.settings.tokenizerPath = path
+                let model = CatalogueModel(
+                    publicName: name, aliases: [], backend: backend, upstreamName: "sim", priceKey: "sim-small",
+                    contextTokensMax: 10, outputTokensMax: 5, tenantsAllowed: nil, createdAtSeconds: 0)
+                try await made.database.write { tx in
+                    _ = try CatalogueStorage.apply(backends: [backend], models: [model], now: Fixture.now, in: tx)
+                }
+                await following.refresh()
+                #expect(try taken.snapshot.tokenizers.keys.sorted() == (path == good ? [good] : []))
+            }
+        }
+    }
+
     @Test func `without a change nothing is supplied again`() async throws {
         try await Fixture.run { made in
             let (following, taken) = supplier(made)

@@ -131,7 +131,7 @@ private final class ServerHolder: Sendable {
     func take(_ supplied: SuppliedSnapshot) {
         let snapshot = GatewaySnapshot(
             change: supplied.change, keys: supplied.keys, catalogue: supplied.catalogue,
-            prices: supplied.prices, limits: supplied.limits)
+            prices: supplied.prices, limits: supplied.limits, tokenizers: supplied.tokenizers)
         state.withLock {
             $0.newest = snapshot
             $0.server?.update(snapshot)
