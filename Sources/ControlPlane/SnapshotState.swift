@@ -147,7 +147,7 @@ struct SnapshotState: Sendable {
 
 extension PlanTerms {
     /// What admission needs of a version.
-    fileprivate init(_ version: PlanVersion) {
+    init(_ version: PlanVersion) {
         let policy: ClientAbortPolicy =
             switch version.policies.onClientAbort {
             case .cut: .cut
