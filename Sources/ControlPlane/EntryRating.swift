@@ -27,9 +27,9 @@ struct EntryRating {
             periodStart: place.periodStart, hourStart: place.hourStart, mark: mark)
     }
 
-    /// A quarter of an hour of UTC in one account's calendar. Zones are apart from UTC, and change, by whole quarters, so
-    /// that all of it lies in one local hour and period; asking the zone's rules for each request would cost more than
-    /// all the rest of rating.
+    /// A quarter of an hour of UTC in one account's calendar. Zones are apart from UTC, and change, by whole quarters,
+    /// so that all of it lies in one local hour and period; asking the zone's rules for each request would cost more
+    /// than all the rest of rating.
     private struct Quarter: Hashable {
         static let milliseconds: Int64 = 900_000
 

@@ -3,8 +3,8 @@ import Limits
 extension APIError {
     /// 429 for a request that a limit has no room for. OpenAI writes such errors with what ran out as their type
     /// (`requests`, `tokens`) and the one code `rate_limit_exceeded`; a request larger than the whole limit gets 429
-    /// from it too. Clients try 429 again by themselves, so what can never fit also says `x-should-retry: false`, which the
-    /// official clients of OpenAI and Anthropic obey.
+    /// from it too. Clients try 429 again by themselves, so what can never fit also says `x-should-retry: false`, which
+    /// the official clients of OpenAI and Anthropic obey.
     static func limit(_ refusal: LimitRefusal, model: String) -> APIError {
         let rule = refusal.rule
         let about = "\(rule.kind.words) of this \(rule.scope.name)" + (rule.model.map { " for '\($0)'" } ?? "")

@@ -34,13 +34,13 @@ public struct IdempotencyDigest: Hashable, Sendable {
     public func hash(into hasher: inout Hasher) { hasher.combine(low) }
 }
 
-/// The requests of the last 24 hours that carried an `Idempotency-Key`: a second one with the same key is refused and told
-/// the first one's record.
+/// The requests of the last 24 hours that carried an `Idempotency-Key`: a second one with the same key is refused and
+/// told the first one's record.
 ///
-/// One table a gateway, used by all its event loops. It holds the newest `entriesMax` requests; when more than these came
-/// within 24 hours the oldest are forgotten first, and a retry of those would run again. A request that never reached the
-/// journal gives its place back. At start the table is filled from the gateway's own journal; gateways do not know each
-/// other's, so a load balancer before several should send an API key's requests to one of them.
+/// One table a gateway, used by all its event loops. It holds the newest `entriesMax` requests; when more than these
+/// came within 24 hours the oldest are forgotten first, and a retry of those would run again. A request that never
+/// reached the journal gives its place back. At start the table is filled from the gateway's own journal; gateways do
+/// not know each other's, so a load balancer before several should send an API key's requests to one of them.
 public final class IdempotencyTable: Sendable {
     /// What came of asking.
     public enum Claim: Hashable, Sendable {

@@ -114,9 +114,9 @@ public struct UsageEntry: Hashable, Sendable {
         self.attempts = attempts
     }
 
-    /// The inference that is the client's answer: the first one delivered, summaries, advice and parts of compound systems
-    /// apart, because an answer's own record stands before those of the inferences inside it. Its tier is the request's.
-    /// Nil where nothing was delivered.
+    /// The inference that is the client's answer: the first one delivered, summaries, advice and parts of compound
+    /// systems apart, because an answer's own record stands before those of the inferences inside it. Its tier is the
+    /// request's. Nil where nothing was delivered.
     public var answer: AttemptRecord? {
         attempts.first { $0.isDelivered && ($0.kind == .primary || $0.kind == .fallback) }
             ?? attempts.first { $0.isDelivered }

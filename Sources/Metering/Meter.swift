@@ -51,8 +51,8 @@ public enum Meter: String, CaseIterable, Hashable, Sendable {
         }
     }
 
-    /// The meter whose price counts where a plan names none for this one. Nil for those that have a price or none: plain
-    /// input, plain output and all units.
+    /// The meter whose price counts where a plan names none for this one. Nil for those that have a price or none:
+    /// plain input, plain output and all units.
     public var parent: Meter? {
         switch self {
         case .inputAudioTokens, .inputImageTokens, .inputVideoTokens, .cacheReadTokens, .cacheWriteTokens:

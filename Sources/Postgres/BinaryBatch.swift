@@ -1,8 +1,8 @@
 /// Many rows in one INSERT, each column one array in Postgres' binary form: for tables that are written all day.
 ///
-/// Values are appended in the order of the columns and end as bytes at once; no text is made of them and none is parsed.
-/// ``InsertBatch`` does the same for any type by way of text. Where the two differ the server tells: a value that is not
-/// of its column's type is an error, never another value.
+/// Values are appended in the order of the columns and end as bytes at once; no text is made of them and none is
+/// parsed. ``InsertBatch`` does the same for any type by way of text. Where the two differ the server tells: a value
+/// that is not of its column's type is an error, never another value.
 public struct BinaryBatch: Sendable {
     /// A column to fill.
     public struct Column: Sendable {

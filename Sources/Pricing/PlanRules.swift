@@ -70,7 +70,8 @@ struct PlanRules {
             guard let price = prices.further[meter], price != .free, price.picounits < 10 * 1_000_000 else { continue }
             report(
                 "\(path).\(meter.planKey)",
-                "prices are for 1 000 000, so one costs a millionth of this: for \(price) each, write it times a million",
+                "prices are for 1 000 000, so one costs a millionth of this: for \(price) each, "
+                    + "write it times a million",
                 severity: .warning)
         }
     }

@@ -42,8 +42,8 @@ public struct PlanVersion: Sendable {
         self.rows = rows
     }
 
-    /// The row of one meter of a model in a tier; nil where the plan has none. Usage of a meter without a row of its own
-    /// may still have a price: its parent's.
+    /// The row of one meter of a model in a tier; nil where the plan has none. Usage of a meter without a row of its
+    /// own may still have a price: its parent's.
     public func price(priceKey: String, tier: String, meter: Meter) -> EffectivePrice? {
         modelPrices(priceKey: priceKey, tier: tier)?.named(meter)
     }
@@ -96,8 +96,8 @@ extension PlanVersion {
     /// What is billed when an answer did not end as it should.
     public var policies: PlanPolicies { document.policies }
 
-    /// The tier that an attempt is billed in: that of batches where it is part of one and the plan prices them, else the
-    /// one that served, else the one that was asked for.
+    /// The tier that an attempt is billed in: that of batches where it is part of one and the plan prices them, else
+    /// the one that served, else the one that was asked for.
     public func billedTier(of attempt: AttemptRecord, requested: String?) -> String {
         guard attempt.isBatch else { return ServiceTier.billable(served: attempt.tierServed, requested: requested) }
         if document.batch != nil || document.tiers[ServiceTier.batch] != nil { return ServiceTier.batch }

@@ -88,8 +88,8 @@ public enum Rating {
     /// Prices an attempt and applies the plan's policies to it.
     ///
     /// - Parameters:
-    ///   - surface: how the client asked: what costs nothing there (counting a prompt, handling the files of batches) has
-    ///     no charges, whatever was counted.
+    ///   - surface: how the client asked: what costs nothing there (counting a prompt, handling the files of batches)
+    ///     has no charges, whatever was counted.
     ///   - tierRequested: the tier that the client asked for; nil where it asked for none.
     public static func rate(
         _ attempt: AttemptRecord, surface: Surface, tierRequested: String?, version: PlanVersion,

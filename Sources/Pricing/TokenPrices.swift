@@ -4,8 +4,8 @@ public import Monetary
 /// The prices of one model in one tier, per 1 000 000 base units of each meter: tokens, pictures, milliseconds,
 /// characters, searches.
 public struct TokenPrices: Hashable, Sendable {
-    /// Tokens of the prompt that no cache served. Nil for models that read none; should they ever report some, that usage
-    /// has no price and goes to suspense.
+    /// Tokens of the prompt that no cache served. Nil for models that read none; should they ever report some, that
+    /// usage has no price and goes to suspense.
     public var input: UnitPrice?
     /// Nil for models that make no tokens, such as embeddings. Should they ever report some, that usage has no price
     /// and goes to suspense.
@@ -14,8 +14,8 @@ public struct TokenPrices: Hashable, Sendable {
     public var cacheRead: UnitPrice?
     /// Nil: tokens written to a cache cost what input costs. Zero is a price: they are free.
     public var cacheWrite: UnitPrice?
-    /// What the plan names beyond the four above: tokens of other kinds and lifetimes, and units. Tokens not in here cost
-    /// what their meter's parent costs; units not in here have no price.
+    /// What the plan names beyond the four above: tokens of other kinds and lifetimes, and units. Tokens not in here
+    /// cost what their meter's parent costs; units not in here have no price.
     public var further: [Meter: UnitPrice]
 
     /// Prices of a model.

@@ -1,9 +1,10 @@
 /// Keeps requests away from a backend that fails.
 ///
 /// `closed` lets everything through. After several failures in a row, or when most tries of the last half minute
-/// failed, it is `open` and lets nothing through. When its time is over it lets a single try through (`probing`): if that
-/// begins to answer it is closed again, if it fails the pause is twice as long. A backend that asked to be left alone
-/// (`retry-after`, a quota used up) is `cooling`: nothing is let through until then, and no probe is needed after.
+/// failed, it is `open` and lets nothing through. When its time is over it lets a single try through (`probing`): if
+/// that begins to answer it is closed again, if it fails the pause is twice as long. A backend that asked to be left
+/// alone (`retry-after`, a quota used up) is `cooling`: nothing is let through until then, and no probe is needed
+/// after.
 ///
 /// Time is an argument: milliseconds of a clock that never goes back.
 public struct CircuitBreaker: Hashable, Sendable {

@@ -1,6 +1,7 @@
 import Metering
 
-/// What version 1 wrote in another form: journals of that time are still read, and replayed when a database is restored.
+/// What version 1 wrote in another form: journals of that time are still read, and replayed when a database is
+/// restored.
 extension ByteReader {
     /// Version 1 knew operations of OpenAI's API only, each in one form.
     mutating func firstVersionSurface() throws(DecodingFault) -> Surface {

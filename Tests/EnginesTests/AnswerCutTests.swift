@@ -36,7 +36,8 @@ import Testing
         Answer(
             name: "data over several lines", fixture: AnswerFixture(isStream: true),
             text:
-                ": ping\n\ndata: {\"choices\":[{\"delta\":\ndata: {\"content\":\"x\"}}],\ndata: \"usage\":\(counted)}\n\n"
+                ": ping\n\ndata: {\"choices\":[{\"delta\":\ndata: {\"content\":\"x\"}}],"
+                + "\ndata: \"usage\":\(counted)}\n\n"
                 + "data:[DONE]\n\n"),
         Answer(
             name: "responses", fixture: AnswerFixture(kind: .openAI, surface: .responses, isStream: true),

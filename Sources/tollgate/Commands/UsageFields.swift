@@ -1,6 +1,7 @@
 import Metering
 
-/// What an attempt used, as `tollgate usage record` prints it: the ordinary counts always, the others where there are any.
+/// What an attempt used, as `tollgate usage record` prints it: the ordinary counts always, the others where there are
+/// any.
 enum UsageFields {
     static func fields(of attempt: AttemptRecord) -> [(name: String, value: String)] {
         let buckets = attempt.buckets

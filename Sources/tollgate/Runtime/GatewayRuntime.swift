@@ -61,7 +61,8 @@ final class GatewayRuntime: Sendable {
             countMax: IdempotencyTable.entriesMaxDefault)
         let server = try await GatewayServer.start(
             configuration: try GatewayConfiguration(configuration), journal: journal, snapshot: holder.first,
-            sliceSource: leases, idempotency: IdempotencyTable(remembering: history), log: log, metrics: instruments.metrics)
+            sliceSource: leases, idempotency: IdempotencyTable(remembering: history), log: log,
+            metrics: instruments.metrics)
         holder.serve(server)
 
         let ingester = Ingester(
