@@ -3,6 +3,7 @@ import Glibc
 import Identity
 import Logging
 import Postgres
+import Pricing
 import Storage
 import Synchronization
 import TestSupport

@@ -181,7 +181,9 @@ struct SnapshotDifferenceTests {
         try await Fixture.run { made in
             let good = made.directory + "/good.json"
             let bad = made.directory + "/bad.json"
-            let bytes = (0...255).map { #""<0x\($0 < 16 ? "0" : "")\(String($0, radix: 16, uppercase: true))>":\($0)"# }
+            let bytes = (0...255).map {
+                #""<0x\#($0 < 16 ? "0" : "")\#(String($0, radix: 16, uppercase: true))>":\#($0)"#
+            }
             let file = """
                 {"pre_tokenizer":{"type":"Metaspace","replacement":"▁"},
                  "model":{"type":"BPE","byte_fallback":true,"vocab":{\(bytes.joined(separator: ","))},"merges":[]}}
