@@ -195,11 +195,12 @@ struct SnapshotDifferenceTests {
             for (name, path) in [("m", good), ("n", bad)] {
                 var backend = try Self.backend()
                 backend.settings.tokenizerPath = path
+                let named = backend
                 let model = CatalogueModel(
-                    publicName: name, aliases: [], backend: backend, upstreamName: "sim", priceKey: "sim-small",
+                    publicName: name, aliases: [], backend: named, upstreamName: "sim", priceKey: "sim-small",
                     contextTokensMax: 10, outputTokensMax: 5, tenantsAllowed: nil, createdAtSeconds: 0)
                 try await made.database.write { tx in
-                    _ = try CatalogueStorage.apply(backends: [backend], models: [model], now: Fixture.now, in: tx)
+                    _ = try CatalogueStorage.apply(backends: [named], models: [model], now: Fixture.now, in: tx)
                 }
                 await following.refresh()
                 #expect(try taken.snapshot.tokenizers.keys.sorted() == (path == good ? [good] : []))
