@@ -16,7 +16,7 @@ extension ClientHandler {
             return respond(204, headers: [("allow", incoming.route.allowed)], body: nil)
         }
         switch incoming.route {
-        case .inference, .native, .stored: infer(incoming)
+        case .inference, .native: infer(incoming)
         default: respond(LocalAnswers(shared: shared).answer(to: incoming.route, grant: incoming.grant), incoming)
         }
     }
@@ -68,7 +68,7 @@ extension ClientHandler {
                     } else {
                         throw APIError.unknownPath(path)
                     }
-                case .stored, .models, .model, .health, .readiness, .metrics:
+                case .models, .model, .health, .readiness, .metrics:
                     throw APIError.unknownPath(incoming.head.path)
                 }
             }

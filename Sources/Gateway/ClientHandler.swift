@@ -315,7 +315,6 @@ extension Route {
         switch self {
         case .inference: method == .post
         case .native: method == .post || method == .get
-        case .stored: method == .post || method == .get || method == .delete
         case .models, .model, .health, .readiness, .metrics: method == .get || method == .head
         }
     }

@@ -7,8 +7,6 @@ enum Route: Hashable {
     case inference(Surface)
     /// `/engines/{backend}/…`: the rest of the path is in the backend's own dialect.
     case native(backend: String, path: String)
-    /// Files and batches, which pass to a backend that keeps them; the path as the client wrote it.
-    case stored(Surface, path: String)
     case models
     /// One model, by its public name, percent-decoded.
     case model(String)
@@ -46,18 +44,13 @@ enum Route: Hashable {
         if let rest = path.rest(after: "/engines/"), let slash = rest.firstIndex(of: "/") {
             return .native(backend: String(rest[..<slash]), path: String(rest[slash...]))
         }
-        for (prefix, surface) in [("/v1/files", Surface.files), ("/v1/batches", .batches)] where path.hasPrefix(prefix)
-        {
-            let rest = path.dropFirst(prefix.count)
-            if rest.isEmpty || rest.hasPrefix("/") { return .stored(surface, path: String(path)) }
-        }
         return nil
     }
 
     /// The form in which the client asks; nil where that depends on a backend, or nothing is asked of an engine.
     var surface: Surface? {
         switch self {
-        case .inference(let surface), .stored(let surface, _): surface
+        case .inference(let surface): surface
         case .native, .models, .model, .health, .readiness, .metrics: nil
         }
     }
@@ -67,14 +60,13 @@ enum Route: Hashable {
         switch self {
         case .inference: "POST, OPTIONS"
         case .native: "GET, POST, OPTIONS"
-        case .stored: "GET, POST, DELETE, OPTIONS"
         case .models, .model, .health, .readiness, .metrics: "GET, HEAD, OPTIONS"
         }
     }
 
     var needsKey: Bool {
         switch self {
-        case .inference, .native, .stored, .models, .model: true
+        case .inference, .native, .models, .model: true
         case .health, .readiness, .metrics: false
         }
     }
@@ -82,7 +74,7 @@ enum Route: Hashable {
     /// Whether the request goes to an engine.
     var isForwarded: Bool {
         switch self {
-        case .inference, .native, .stored: true
+        case .inference, .native: true
         case .models, .model, .health, .readiness, .metrics: false
         }
     }
