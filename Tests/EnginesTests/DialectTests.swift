@@ -324,6 +324,9 @@ import Testing
         #expect(
             try edited(sageMaker, .sageMakerInvocations, #"{"messages":[],"stream":true}"#, path: path)
                 == #"{"stream_options":{"include_usage":true},"messages":[],"stream":true}"#)
+        for body in [#"{"messages":[]}"#, #"{"instances":[[1,2]],"stream":true}"#] {
+            #expect(try edited(sageMaker, .sageMakerInvocations, body, path: path) == body)
+        }
     }
 
     @Test func `the upstream's model stands in the body only where the path does not name it`() throws {

@@ -59,7 +59,8 @@ extension InferenceRequest {
     private var hasStreamOptions: Bool {
         switch surface {
         case .chatCompletions, .completions: true
-        case .sageMakerInvocations: !hasInputs
+        // Its containers refuse the option without `stream`, and those of another dialect refuse it at all.
+        case .sageMakerInvocations: hasMessages && asksForStream
         default: false
         }
     }

@@ -35,6 +35,10 @@ public struct InferenceRequest: Sendable {
     var usageOptions = UsageOptions()
     /// Whether the body has `inputs`, which only TGI's dialect knows.
     var hasInputs = false
+    /// Whether the body has `messages` or a `prompt`, which are the completions'.
+    var hasMessages = false
+    /// Whether the body itself asks for a stream, whatever the path says.
+    var asksForStream = false
 
     init(surface: Surface) { self.surface = surface }
 

@@ -87,6 +87,7 @@ struct RequestReader {
         case .stream:
             guard kind == .bool else { throw ReadingError.wrongType(name.description, "a boolean") }
             request.isStream = try scanner.bool()
+            request.asksForStream = request.isStream
         case .streamOptions: try readStreamOptions(kind, into: &request)
         case .outputTokensMax:
             let limit = try integer(name, kind)
@@ -98,11 +99,13 @@ struct RequestReader {
         case .metadata: try readMetadata(name, kind, into: &request)
         case .messages:
             guard kind == .array else { throw ReadingError.wrongType(name.description, "an array") }
+            request.hasMessages = true
             request.promptTextBytes += try textBytes(kind)
         case .prompt, .prompts:
             guard kind == .string || kind == .array else {
                 throw ReadingError.wrongType(name.description, "a string or an array")
             }
+            request.hasMessages = true
             if case .prompts = field.role, kind == .array {
                 request.promptTextBytes += try promptsBytes()
             } else {
