@@ -73,8 +73,9 @@ extension ClientHandler {
                 }
             }
             if let error = shared.unavailability(openRequests: open) { return try turnAway(admitted, error) }
-            if hold == nil {
-                switch askLimits(admitted, snapshot.limits, incoming) {
+            let rules = hold == nil ? limits(of: admitted, in: snapshot.limits) : []
+            if !rules.isEmpty {
+                switch ask(rules, admitted, incoming) {
                 case .admitted(let admittedHold): hold = admittedHold
                 case .refused(let error): throw error
                 case .waiting(let wait):
@@ -99,15 +100,20 @@ extension ClientHandler {
         }
     }
 
-    private func askLimits(
-        _ admitted: AdmittedRequest, _ limits: LimitDirectory, _ incoming: Incoming
-    ) -> LimitGate.Decision {
-        // Most gateways have no limits, and most keys.
-        if limits.isEmpty { return .admitted(nil) }
+    /// What applies to a request: most gateways have no limits, and most keys; then this is all that they cost.
+    private func limits(of admitted: AdmittedRequest, in limits: LimitDirectory) -> [LimitRule] {
+        if limits.isEmpty { return [] }
+        let grant = admitted.grant
+        return limits.rules(
+            account: grant.accountID, tenant: grant.tenantID, project: grant.projectID, key: grant.keyID,
+            model: admitted.model.publicName)
+    }
+
+    private func ask(_ rules: [LimitRule], _ admitted: AdmittedRequest, _ incoming: Incoming) -> LimitGate.Decision {
         let waiting = NIOLoopBound((client: self, incoming: incoming), eventLoop: loop.eventLoop)
         return shared.limits.admit(
-            admitted.grant, model: admitted.model.publicName,
-            worst: LimitDemand(admitted, bodyBytes: incoming.body.readableBytes), limits: limits, on: loop.eventLoop
+            rules, model: admitted.model.publicName,
+            worst: LimitDemand(admitted, bodyBytes: incoming.body.readableBytes), on: loop.eventLoop
         ) { outcome in
             waiting.value.client.goOn(waiting.value.incoming, outcome)
         }

@@ -1,4 +1,3 @@
-import Accounts
 import Identity
 import Limits
 import NIOCore
@@ -12,8 +11,7 @@ import Telemetry
 final class LimitGate: Sendable {
     /// The answer to a request that asks for a place.
     enum Decision {
-        /// It may go on; without a hold when no limit applies to it.
-        case admitted(LimitHold?)
+        case admitted(LimitHold)
         /// The outcome comes within 50 ms.
         case waiting(LimitWait)
         case refused(APIError)
@@ -76,16 +74,12 @@ final class LimitGate: Sendable {
 
     // MARK: Requests
 
-    /// A request asks for a place. When it has to wait, `tell` is called on `eventLoop`, once, unless the wait is
-    /// cancelled before.
+    /// A request asks for a place under its rules. When it has to wait, `tell` is called on `eventLoop`, once, unless
+    /// the wait is cancelled before.
     func admit(
-        _ grant: KeyGrant, model: String, worst: LimitDemand, limits: LimitDirectory, on eventLoop: any EventLoop,
+        _ rules: [LimitRule], model: String, worst: LimitDemand, on eventLoop: any EventLoop,
         tell: @escaping @Sendable (Outcome) -> Void
     ) -> Decision {
-        if limits.isEmpty { return .admitted(nil) }
-        let rules = limits.rules(
-            account: grant.accountID, tenant: grant.tenantID, project: grant.projectID, key: grant.keyID, model: model)
-        if rules.isEmpty { return .admitted(nil) }
         let now = LimitGate.now()
         let decision = perform(now) { state, work in
             let decision = state.set.admit(rules, worst, now: now)

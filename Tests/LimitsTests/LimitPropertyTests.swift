@@ -41,6 +41,37 @@ import Testing
         #expect(fleet.gateways.allSatisfy { $0.set.rulesInUse == 0 })
         #expect(fleet.ledgers.values.allSatisfy { $0.slices.values.allSatisfy { $0.held == 0 } })
     }
+
+    @Test(arguments: Seeds.all)
+    func `whatever is killed or cut off, gateways that live get everything back`(seed: UInt64) {
+        var generator = SeededGenerator(seed: seed)
+        let value = Int64.random(in: 2...40, using: &generator)
+        let rules = [rule(1, .requestsPerMinute, value * 100), rule(2, .concurrentRequests, value)]
+        var fleet = Fleet(gateways: 3, rules: rules, seed: seed)
+        var traffic = Traffic()
+        for _ in 0..<60 {
+            let gateway = Int.random(in: fleet.gateways.indices, using: &generator)
+            if fleet.gateways[gateway].isAlive { traffic.admit(&fleet, gateway, rules, demand()) }
+            fleet.advance(Int64.random(in: 0...(generator.flip(oneIn: 8) ? 4_000 : 60), using: &generator))
+            traffic.collect(&fleet)
+            traffic.endSome(&fleet, &generator)
+            if generator.flip(oneIn: 20) { fleet.gateways[1].isCutOff.toggle() }
+            if generator.flip(oneIn: 30) {
+                fleet.kill(2)
+                traffic.forget(2)
+            }
+        }
+        fleet.gateways[1].isCutOff = false
+        traffic.endAll(&fleet)
+        fleet.kill(2)
+        fleet.advance(70_000)
+        // Everything is to be had again, at once and at one gateway.
+        for _ in 0..<value { traffic.admit(&fleet, 0, rules, demand()) }
+        fleet.advance(60)
+        traffic.collect(&fleet)
+        #expect(traffic.running.count == Int(value))
+        #expect(fleet.ledgers[rules[1].id]?.available == 0)
+    }
 }
 
 /// Requests under way and what they came to.
@@ -87,6 +118,12 @@ private struct Traffic {
         for index in running.indices.reversed() where generator.flip(oneIn: 4) {
             end(running.remove(at: index), used: Int64.random(in: 0...4, using: &generator), &fleet)
         }
+    }
+
+    /// The requests of a gateway that is no more.
+    mutating func forget(_ gateway: Int) {
+        running.removeAll { $0.running.gateway == gateway }
+        waiting.removeAll { $0.gateway == gateway }
     }
 
     mutating func endAll(_ fleet: inout Fleet) {
