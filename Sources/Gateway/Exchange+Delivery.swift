@@ -79,8 +79,25 @@ extension Exchange {
         flushOutput()
         complete(ending, at: now)
         hold?.settle(LimitUsage(entry.attempts))
+        if let prediction = pendingPrediction(ending) {
+            // The answer is only a receipt: the record is closed once it is known what the prediction came to.
+            loop.settlements.add(prediction)
+            openRequest = nil
+            return recorded(isDurable: true)
+        }
         loop.close(self, openRequest, at: now)
         openRequest = nil
+    }
+
+    /// What is to be asked for later; nil for answers that say themselves what they came to.
+    private func pendingPrediction(_ ending: ExchangeStateMachine.Ending) -> Settlements.Pending? {
+        guard entry.request.surface == .replicatePredictions, ending.termination == .complete, let openRequest,
+            let facts = plain?.facts,
+            let target = facts.settlementTarget(of: admitted.request, at: route.backend)
+        else { return nil }
+        return Settlements.Pending(
+            entry: entry, open: openRequest, facts: facts, request: admitted.request, backend: route.backend,
+            target: target)
     }
 
     /// Fills in the records.
@@ -94,8 +111,13 @@ extension Exchange {
         var ended = attempt
         ended.termination = ending.termination
         ended.marks.end = mark
-        let isAnswer = (200..<300).contains(machine.upstreamStatus) && !isErrorInPlaceOfAnswer
+        // Looking at a prediction, or cancelling one, is no inference, whatever its answer repeats.
+        let isInference = admitted.request.native?.isInference != false
+        let isAnswer = (200..<300).contains(machine.upstreamStatus) && !isErrorInPlaceOfAnswer && isInference
         if isAnswer, let facts = stream?.facts ?? plain?.facts {
+            // A plain answer of which the client got nothing is not billed; drained ones are, by the plan's rule. Nor a
+            // stream that broke before the client had any of it. That goes for every inference inside it.
+            if ending.isCut, !isHeadSent, plain != nil || client != nil { ended.isDelivered = false }
             let loop = loop
             let requestID = entry.request.id
             let inferences = facts.attempts(
@@ -105,9 +127,6 @@ extension Exchange {
             ended = inferences[0]
             entry.attempts.append(
                 contentsOf: inferences.dropFirst().prefix(UsageEntry.attemptsMax - entry.attempts.count))
-            // A plain answer of which the client got nothing is not billed; drained ones are, by the plan's rule.
-            // Nor a stream that broke before the client had any of it.
-            if ending.isCut, !isHeadSent, plain != nil || client != nil { ended.isDelivered = false }
         } else {
             ended.usageSource = .nothing
             ended.usageComplete = ending.termination != .clientAbort

@@ -236,6 +236,7 @@ extension LoopContext {
     fileprivate func abandonExchanges() {
         closeIdleClients()
         for exchange in running { exchange.fail(.stopped) }
+        settlements.abandon()
     }
 }
 

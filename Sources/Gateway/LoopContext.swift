@@ -94,6 +94,7 @@ final class LoopContext {
     private var nextJournalWarning = NIODeadline.uptimeNanoseconds(0)
     private var closing: [(exchange: Exchange, request: any OpenRequest, since: NIODeadline)] = []
     private let completions: CompletionQueue
+    private(set) lazy var settlements = Settlements(loop: self)
     private var ticker: RepeatedTask?
 
     /// How often times are looked at.
@@ -249,6 +250,7 @@ final class LoopContext {
         for exchange in exchanges.values { exchange.tick(now: now) }
         for client in clients.values { client.tick(now: now) }
         pool.tick(now: now)
+        settlements.tick(now: now)
     }
 }
 

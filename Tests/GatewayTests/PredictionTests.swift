@@ -1,0 +1,67 @@
+import Engines
+import Identity
+import Metering
+import Testing
+import UsageJournal
+
+@testable import Gateway
+
+@Suite(.timeLimit(.minutes(2))) struct PredictionTests {
+    private static let path = "/engines/scripted/v1/predictions"
+    private static let created =
+        #"{"id":"p1","model":"small","status":"starting","metrics":{},"urls":{"get":"x"}}"#
+    private static let done =
+        #"{"id":"p1","model":"small","status":"succeeded","output":["a"],"metrics":{"input_token_count":7,"#
+        + #""output_token_count":5,"predict_time":1.25}}"#
+
+    private func gateway() async throws -> TestGateway {
+        let engine = try ScriptedEngine { socket, request in
+            let isCreation = request.startLine.hasPrefix("POST")
+            socket.send(
+                Answers.plain(
+                    status: isCreation ? "201 Created" : "200 OK", body: isCreation ? Self.created : Self.done))
+        }
+        return try await TestGateway(engine: engine, kind: .replicate)
+    }
+
+    private func look() -> String {
+        "GET \(Self.path)/p1 HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer \(TestGateway.key)\r\n\r\n"
+    }
+
+    @Test func `a prediction is billed once, when it has ended, however often it is looked at`() async throws {
+        let gateway = try await gateway()
+        let answer = try gateway.ask(
+            TestGateway.request(#"{"version":"small","input":{"prompt":"SECRET-PROMPT"}}"#, path: Self.path))
+        #expect(answer.status == 201)
+        #expect(answer.text == Self.created)
+        for _ in 0..<3 { #expect(try gateway.ask(look()).status == 200) }
+        let entries = try gateway.records(4)
+        #expect(entries.count == 4)
+        let billed = entries.flatMap(\.attempts).filter { !$0.units.isEmpty || $0.buckets != TokenBuckets() }
+        #expect(billed.count == 1)
+        let attempt = try #require(billed.first)
+        #expect(attempt.buckets.inputTotal == 7)
+        #expect(attempt.buckets.outputTotal == 5)
+        #expect(attempt.units.computeMilliseconds == 1250)
+        #expect(attempt.termination == .complete)
+        let owner = try #require(entries.first { $0.attempts.contains { $0.id == attempt.id } })
+        #expect(owner.request.id.description == answer.header("x-request-id"))
+        #expect(entries.flatMap(\.attempts).filter { $0.usageSource == .nothing }.count == 3)
+        await gateway.stop()
+    }
+
+    @Test func `a gateway that stops before a prediction has ended leaves a record that says so`() async throws {
+        let engine = try ScriptedEngine { socket, _ in
+            socket.send(Answers.plain(status: "201 Created", body: Self.created))
+        }
+        let gateway = try await TestGateway(engine: engine, kind: .replicate)
+        let request = TestGateway.request(#"{"version":"small","input":{"prompt":"a"}}"#, path: Self.path)
+        #expect(try gateway.ask(request).status == 201)
+        await gateway.server.stop()
+        gateway.journal.close()
+        let entry = try #require(try gateway.closes.first)
+        #expect(entry.request.outcome == .gatewayLost)
+        #expect(entry.attempts[0].termination == .gatewayLost)
+        engine.close()
+    }
+}
