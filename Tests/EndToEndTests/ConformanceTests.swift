@@ -64,17 +64,19 @@ extension EndToEndTests {
                 text += "  - {name: \(kind), kind: \(kind), url: \"\(engineURL)\(place)\", \(proof)}\n"
             }
             text += "models:\n"
+            let tokens = "context_tokens: 131072, output_tokens: 32768"
             for model in EngineSimulator.models {
-                text += "  - name: \(model)\n    context_tokens: 131072\n    output_tokens: 32768\n"
-                // What the engine refuses is to reach the client, not another system's opinion of the request.
-                text += "    routing: {tries_max: 1}\n    routes:\n      - {backend: simulator}\n"
-                // A route without weight serves only what no other can: there, each dialect its own.
-                for kind in kinds + ["anthropic"] where serves(kind, model) {
-                    text += "      - {backend: \(kind), weight: 0}\n"
+                text +=
+                    "  - {name: \(model), \(tokens), routes: [{backend: simulator}, {backend: anthropic, weight: 0}]}\n"
+                // Each system has its own model, which its paths may name as the system does: were they routes of the one
+                // above, they would be asked for chats as well, on paths that the simulator does not have.
+                for kind in kinds where serves(kind, model) {
+                    text += "  - {name: \(model)-\(kind), backend: \(kind), upstream_name: \(model), "
+                    text += "price_key: \(model), \(tokens)}\n"
                 }
             }
-            text += "  - {name: sim/small, price_key: sim-small, backend: replicate, context_tokens: 131072, "
-            return text + "output_tokens: 32768}\n"
+            text += "  - {name: sim/small, price_key: sim-small, backend: replicate, "
+            return text + "\(tokens)}\n"
         }
 
         /// A request to TGI names no model, and a look at a prediction neither: such backends serve one only.
