@@ -77,4 +77,19 @@ import Testing
         #expect(attempt.usageSource == .engine)
         #expect(!attempt.usageComplete)
     }
+
+    /// Found by fuzzing: the place in one event was taken for a place in the next, which was shorter.
+    @Test func `a comment after usage has no usage of its own`() {
+        let request = NativeFixture.request(.messages, isStream: true)
+        let backend = Backend(
+            name: "b", isTLS: false, host: "h", port: 80, basePath: "", apiKey: nil, kind: .anthropic)
+        var meter = AnswerMeter(
+            request: request, backend: backend, status: 200,
+            headers: NativeFixture.Headers(fields: ["content-type": NativeFixture.eventStream]))
+        let usage = "event: message_delta\ndata: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":3}}\n\n"
+        Array(usage.utf8).withUnsafeBytes { _ = meter.read(event: $0) }
+        #expect(meter.usageEnd != nil)
+        Array(": ping\n\n".utf8).withUnsafeBytes { _ = meter.read(event: $0) }
+        #expect(meter.usageEnd == nil)
+    }
 }

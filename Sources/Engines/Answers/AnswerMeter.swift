@@ -29,7 +29,8 @@ public struct AnswerMeter: Sendable {
     /// is none. Of a stream counted in the event read last, of a plain answer in all its bytes.
     public var usageEnd: Int? {
         if framing == .plain { return plain.usageEnd }
-        return native?.usageEnd ?? stream.usageEnd
+        guard let native else { return stream.usageEnd }
+        return hasReaderSeenEvent ? native.usageEnd : nil
     }
 
     private var plain: PlainAnswerMeter
@@ -38,6 +39,8 @@ public struct AnswerMeter: Sendable {
     private var native: (any AnswerReader)?
     private var nativeFacts = AnswerFacts()
     private var isFramingBroken = false
+    /// Whether the event read last had anything for the native reader: a comment leaves it as it was.
+    private var hasReaderSeenEvent = false
     /// The event that is passing, when it is too long to be kept.
     private var long: LongEvent?
 
@@ -84,23 +87,28 @@ public struct AnswerMeter: Sendable {
     /// Reads one whole event, its framing included.
     public mutating func read(event bytes: UnsafeRawBufferPointer) -> StreamEvent {
         guard native != nil else { return stream.read(event: bytes) }
+        hasReaderSeenEvent = false
         switch framing {
         case .serverSentEvents:
-            return StreamedEvent.withServerSentEvent(bytes) { native?.read($0, facts: &nativeFacts) ?? .other }
-                ?? .other
+            return StreamedEvent.withServerSentEvent(bytes) { readNatively($0) } ?? .other
         case .jsonArray:
             let element = JSONArraySplitter.element(in: bytes)
             guard !element.isEmpty else { return .other }
             let event = StreamedEvent(
                 bytes: bytes, name: nil, data: bytes.part(element), dataOffset: element.lowerBound)
-            return native?.read(event, facts: &nativeFacts) ?? .other
+            return readNatively(event)
         case .awsEventStream, .plain:
             // Behind a frame whose length is not to be trusted nothing has a meaning, however it is cut.
             guard !isFramingBroken else { return .other }
             isFramingBroken = framing == .awsEventStream && !AWSPrelude.isValid(in: bytes)
             let event = StreamedEvent(bytes: bytes, name: nil, data: bytes, dataOffset: 0)
-            return native?.read(event, facts: &nativeFacts) ?? .other
+            return readNatively(event)
         }
+    }
+
+    private mutating func readNatively(_ event: StreamedEvent) -> StreamEvent {
+        hasReaderSeenEvent = true
+        return native?.read(event, facts: &nativeFacts) ?? .other
     }
 
     /// Reads the next piece of an event that is too long to be kept, from its first byte on; at its end comes
