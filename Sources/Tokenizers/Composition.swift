@@ -3,9 +3,9 @@ import Foundation
 /// Normalization Form C (Unicode Standard Annex 15) as Hugging Face's `tokenizers` has it: by Unicode 9.0, whatever it
 /// classifies letters by. What was assigned later neither composes nor changes its place.
 ///
-/// Foundation composes, but for two things that it does wrong (Swift 6.3): it takes the four characters that are made
-/// of combining marks for the beginning of something new, and it composes Hangul with the neighbours of the ranges that
-/// compose.
+/// Foundation composes, but for three things that it does wrong (Swift 6.3): it takes the four characters that are made
+/// of combining marks for the beginning of something new, composes Hangul with the neighbours of the ranges that
+/// compose, and takes a character beyond U+FFFF for the one with the same lower 16 bits.
 struct Composition {
     private static let unicodeMajor = 9
 
@@ -26,18 +26,32 @@ struct Composition {
     }
 
     private mutating func add(_ scalar: Unicode.Scalar) {
-        if Hangul.composes(scalar.value) {
+        if Hangul.isPart(scalar.value) {
             addHangul(scalar.value)
         } else if let marks = Self.combiningMarks(of: scalar) {
             endHangul()
             run.append(contentsOf: marks)
-        } else if let age = scalar.properties.age, age.major <= Self.unicodeMajor {
+        } else if let age = scalar.properties.age, age.major <= Self.unicodeMajor, Self.mayCompose(scalar) {
             endHangul()
             run.append(scalar)
         } else {
             endRun()
-            composed += String(Character(scalar)).utf8
+            addAlone(scalar)
         }
+    }
+
+    /// A character that composes with nothing; ideographs kept for compatibility become those that they stand for.
+    private mutating func addAlone(_ scalar: Unicode.Scalar) {
+        let text = String(Character(scalar))
+        let isCompatibility = (0x2F800...0x2FA1F).contains(scalar.value)
+        composed += (isCompatibility ? text.decomposedStringWithCanonicalMapping : text).utf8
+    }
+
+    /// Beyond U+FFFF only combining marks, some letters of Indic scripts and musical symbols compose or come apart.
+    private static func mayCompose(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.value < 0x10000 || (0x11080...0x115FF).contains(scalar.value)
+            || (0x1D150...0x1D1CF).contains(scalar.value)
+            || scalar.properties.canonicalCombiningClass != .notReordered
     }
 
     private mutating func addHangul(_ scalar: UInt32) {
@@ -105,8 +119,9 @@ private enum Hangul {
     private static let trailing: ClosedRange<UInt32> = 0x11A8...0x11C2
     private static let syllables: ClosedRange<UInt32> = 0xAC00...0xD7A3
 
-    static func composes(_ scalar: UInt32) -> Bool {
-        leading.contains(scalar) || vowels.contains(scalar) || trailing.contains(scalar) || syllables.contains(scalar)
+    /// Whether it is one of those, or of those beside them.
+    static func isPart(_ scalar: UInt32) -> Bool {
+        (0x1100...0x11FF).contains(scalar) || syllables.contains(scalar)
     }
 
     /// What two neighbours make; nil for those that stay two.
