@@ -118,6 +118,7 @@ struct ExchangeStateMachine {
     mutating func streamed(_ sightings: StreamRelay.Sightings, isFinished: Bool) -> Ending? {
         guard case .relaying(.stream) = state else { return nil }
         if sightings.contains(.error) { sawStreamError = true }
+        if sightings.contains(.failure), !sawStreamError { return end(endingOfFailedAnswer) }
         isStreamFinished = isFinished
         return sightings.contains(.terminator) ? end(endingOfWholeAnswer) : nil
     }
@@ -255,6 +256,14 @@ struct ExchangeStateMachine {
             termination: .upstreamError, outcome: isClientGone ? .clientAbort : .providerError,
             httpStatus: isClientGone ? 499 : upstreamStatus, reason: "engine_error", delivery: .rest,
             cutsUpstream: false)
+    }
+
+    /// The last word of a stream says that the answer failed: the client reads it, and it is the engine's failure.
+    private var endingOfFailedAnswer: Ending {
+        Ending(
+            termination: .upstreamError, outcome: isClientGone ? .clientAbort : .providerError,
+            httpStatus: isClientGone ? 499 : upstreamStatus, reason: "stream_error", delivery: .rest,
+            cutsUpstream: false, isCut: true)
     }
 
     /// The engine refused. Its status decides whose fault that is (references of the design, section 1.5).

@@ -10,6 +10,8 @@ struct StreamRelay {
         static let content = Sightings(rawValue: 1)
         static let error = Sightings(rawValue: 2)
         static let terminator = Sightings(rawValue: 4)
+        /// The terminator says that the answer failed (`response.failed`): the client is to read it.
+        static let failure = Sightings(rawValue: 8)
     }
 
     private(set) var meter: AnswerMeter
@@ -109,7 +111,7 @@ struct StreamRelay {
         case .terminator:
             isHolding = true
             pass(bytes, output: &output, held: &held)
-            return .terminator
+            return meter.facts.hasError ? [.terminator, .failure] : .terminator
         case .content:
             pass(bytes, output: &output, held: &held)
             return .content

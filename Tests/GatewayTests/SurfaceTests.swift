@@ -1,3 +1,4 @@
+import Engines
 import Metering
 import Testing
 
@@ -98,6 +99,24 @@ import Testing
         let gateway = try await TestGateway(engine: engine)
         #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 502)
         #expect(try gateway.record().attempts[0].isDelivered == false)
+        await gateway.stop()
+    }
+
+    @Test func `a response that failed is read by its client and is the engine's failure`() async throws {
+        let events = [
+            #"event: response.created"# + "\n" + #"data: {"type":"response.created","response":{"id":"r"}}"# + "\n\n",
+            #"event: response.failed"# + "\n"
+                + #"data: {"type":"response.failed","response":{"id":"r","status":"failed","error":{"code":"x"},"#
+                + #""usage":null}}"# + "\n\n",
+        ]
+        let engine = try ScriptedEngine { socket, _ in socket.send(Answers.stream(events)) }
+        let gateway = try await TestGateway(engine: engine, kind: .openAI)
+        let body = #"{"model":"small","input":"hello","stream":true}"#
+        let answer = try gateway.ask(TestGateway.request(body, path: "/v1/responses"))
+        #expect(answer.text == events.joined())
+        let entry = try gateway.record()
+        #expect(entry.request.outcome == .providerError)
+        #expect(entry.attempts[0].termination == .upstreamError)
         await gateway.stop()
     }
 }
