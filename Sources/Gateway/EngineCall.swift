@@ -18,7 +18,8 @@ enum EngineCall {
         let answerMilliseconds: Int64
     }
 
-    /// Asks with GET and calls back once, on `eventLoop`: with the body of an answer of 200, or nil when there was none.
+    /// Asks with GET and calls back once, on `eventLoop`: with the body of an answer of 200, or nil when there was
+    /// none.
     static func get(
         _ question: Question, tls: NIOSSLContext?, on eventLoop: any EventLoop,
         whenAnswered: @escaping ([UInt8]?) -> Void

@@ -4,8 +4,8 @@ import NIOCore
 import Telemetry
 
 /// Predictions that were created and have not ended: what they come to is asked for until the engine says it, and only
-/// then is their record closed. Whoever created one pays for it, whether it is looked at again or not, and once, however
-/// often it is looked at.
+/// then is their record closed. Whoever created one pays for it, whether it is looked at again or not, and once,
+/// however often it is looked at.
 ///
 /// Until then the request stays open in the journal. A gateway that dies or is stopped meanwhile leaves a record that
 /// says so (`gateway_lost`). Confined to one event loop.

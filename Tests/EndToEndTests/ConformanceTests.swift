@@ -68,8 +68,8 @@ extension EndToEndTests {
             for model in EngineSimulator.models {
                 text +=
                     "  - {name: \(model), \(tokens), routes: [{backend: simulator}, {backend: anthropic, weight: 0}]}\n"
-                // Each system has its own model, which its paths may name as the system does: were they routes of the one
-                // above, they would be asked for chats as well, on paths that the simulator does not have.
+                // Each system has its own model, which its paths may name as the system does: were they routes of the
+                // one above, they would be asked for chats as well, on paths that the simulator does not have.
                 for kind in kinds where serves(kind, model) {
                     text += "  - {name: \(model)-\(kind), backend: \(kind), upstream_name: \(model), "
                     text += "price_key: \(model), \(tokens)}\n"
