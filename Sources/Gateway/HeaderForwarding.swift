@@ -186,7 +186,4 @@ extension ByteBuffer {
             NumberText.writeDecimal(value, to: $0)
         }
     }
-
-    /// Appends the zero chunk that ends a chunked body.
-    mutating func writeLastChunk() { writeStaticString("0\r\n\r\n") }
 }
