@@ -1,6 +1,7 @@
 import Engines
 import Metering
 import NIOCore
+import UsageJournal
 
 extension Exchange {
     /// Looks at all that may have taken too long; called several times a second.
@@ -33,18 +34,27 @@ extension Exchange {
     }
 
     /// The count so far, for a progress record; nil when nothing new came.
-    func progress() -> (events: Int64, buckets: TokenBuckets)? {
+    func progress() -> UsageProgress? {
         guard let facts = stream?.facts, facts.contentEvents > progressEvents else { return nil }
         progressEvents = facts.contentEvents
         var counted = attempt
         facts.fill(
             &counted, operation: entry.request.operation, promptTextBytes: admitted.request.promptTextBytes,
-            isCut: true)
-        return (facts.contentEvents, counted.buckets)
+            isCut: true, units: admitted.request.units)
+        return UsageProgress(
+            requestID: entry.request.id, contentEvents: facts.contentEvents, buckets: counted.buckets,
+            units: counted.units)
     }
 
     func appendProgress() {
-        guard let (events, buckets) = progress() else { return }
-        openRequest?.progress(contentEvents: events, buckets: buckets)
+        guard let progress = progress() else { return }
+        openRequest?.progress(progress)
+    }
+
+    /// Another try begins: should the gateway die in it, this says who was asked, and how the tries before it ended.
+    func appendTries() {
+        openRequest?.progress(
+            UsageProgress(
+                requestID: entry.request.id, contentEvents: 0, buckets: TokenBuckets(), attempts: entry.attempts))
     }
 }

@@ -123,6 +123,7 @@ final class Exchange {
         held.clear()
         sentUpstreamAt = nil
         progressEvents = 0
+        appendTries()
         connect()
     }
 

@@ -1,4 +1,3 @@
-internal import Identity
 public import Metering
 public import UsageJournal
 
@@ -23,8 +22,8 @@ extension RequestJournal {
 
 /// A request that the journal knows to be running, and must be told the end of.
 public protocol OpenRequest: Sendable {
-    /// Writes what was received so far. Not synced; a failure shows in `isAccepting`.
-    func progress(contentEvents: Int64, buckets: TokenBuckets)
+    /// Writes what was received so far, or that another try begins. Not synced; a failure shows in `isAccepting`.
+    func progress(_ progress: UsageProgress)
 
     /// Writes the end and syncs it. Calls back once, on a thread of the journal's: true when it will outlive a crash,
     /// false when it was not, or perhaps not, written.
@@ -43,7 +42,7 @@ extension OpenRequest {
 extension Journal: RequestJournal {
     /// Writes the open record and reserves room for the close record.
     public func open(_ entry: UsageEntry) throws -> any OpenRequest {
-        JournalledRequest(journal: self, id: entry.request.id, reservation: try appendOpen(entry))
+        JournalledRequest(journal: self, reservation: try appendOpen(entry))
     }
 
     /// Writes refusal counts.
@@ -53,12 +52,11 @@ extension Journal: RequestJournal {
 /// One running request in the journal.
 private struct JournalledRequest: OpenRequest {
     let journal: Journal
-    let id: RequestID
     let reservation: CloseReservation
 
-    func progress(contentEvents: Int64, buckets: TokenBuckets) {
+    func progress(_ progress: UsageProgress) {
         // A count left out is no loss: the next one, or the close record, says more.
-        try? journal.appendProgress(UsageProgress(requestID: id, contentEvents: contentEvents, buckets: buckets))
+        try? journal.appendProgress(progress)
     }
 
     func close(_ entry: UsageEntry, whenDurable: @escaping @Sendable (Bool) -> Void) {

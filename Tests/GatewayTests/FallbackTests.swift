@@ -68,6 +68,29 @@ import Testing
         second.close()
     }
 
+    @Test func `a gateway that dies in a later try leaves a record of all tries`() async throws {
+        let (gateway, _, second) = try await gateway(
+            first: { socket, _ in socket.send(Answers.plain(status: "503 Busy", body: #"{"error":"no"}"#)) },
+            second: { socket, _ in
+                socket.send(Answers.streamHead + Answers.chunk(Answers.event(delta: #"{"content":"x"}"#)))
+                pause(milliseconds: 3000)
+            }, configure: { $0.times.progressMilliseconds = 100 })
+        let client = try gateway.connect()
+        client.send(TestGateway.request(TestGateway.streamed))
+        let end = now() + 8000
+        while now() < end, try gateway.progress.count < 2 { pause(milliseconds: 10) }
+        let lost = try gateway.lostIfKilledNow()
+        let entry = try #require(lost.first)
+        #expect(lost.count == 1 && entry.request.outcome == .gatewayLost)
+        #expect(entry.attempts.map(\.backend) == ["first", "second"] && entry.attempts.map(\.number) == [1, 2])
+        #expect(entry.attempts.map(\.termination) == [.upstreamError, .gatewayLost])
+        #expect(entry.attempts[0].upstreamStatus == 503 && !entry.attempts[0].isDelivered)
+        #expect(entry.attempts[1].upstreamModel == "model-at-second" && entry.attempts[1].contentEvents == 1)
+        client.close()
+        await gateway.stop()
+        second.close()
+    }
+
     @Test(arguments: ["400 Bad Request", "422 Unprocessable", "413 Too Large"])
     func `a client's mistake is not tried again`(status: String) async throws {
         let (gateway, _, second) = try await gateway(first: { socket, _ in

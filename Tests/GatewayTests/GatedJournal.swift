@@ -56,9 +56,7 @@ final class GatedJournal: RequestJournal {
         let journal: GatedJournal
         let base: any OpenRequest
 
-        func progress(contentEvents: Int64, buckets: TokenBuckets) {
-            base.progress(contentEvents: contentEvents, buckets: buckets)
-        }
+        func progress(_ progress: UsageProgress) { base.progress(progress) }
 
         func close(_ entry: UsageEntry, whenDurable: @escaping @Sendable (Bool) -> Void) {
             base.close(entry) { isDurable in

@@ -1,5 +1,6 @@
 import Accounts
 import Engines
+import Foundation
 import Glibc
 import Identity
 import Limits
@@ -168,6 +169,19 @@ final class TestGateway: Sendable {
     }
 
     func record(seconds: Int64 = 8) throws -> UsageEntry { try #require(try records(1, seconds: seconds).first) }
+
+    /// What the journal would say of its running requests if the process were killed now: recovery of a copy.
+    func lostIfKilledNow() throws -> [UsageEntry] {
+        let copy = files.path + "/killed"
+        try FileManager.default.copyItem(atPath: journalDirectory, toPath: copy)
+        let (recovered, _) = try Journal.open(JournalConfiguration(directory: copy, segmentBytes: 1 << 20))
+        defer { recovered.close() }
+        var reader = try JournalReader(directory: copy)
+        return try reader.next(limit: 100_000).compactMap { item in
+            guard case .entry(.close(let entry)) = item.content else { return nil }
+            return entry.request.outcome == .gatewayLost ? entry : nil
+        }
+    }
 
     /// Every byte that the journal has on disk.
     var journalBytes: [UInt8] {
