@@ -4,7 +4,8 @@ public import Identity
 public struct AttemptRecord: Hashable, Sendable {
     /// Carries the same millisecond as its request.
     public var id: AttemptID
-    /// 1 for the first try.
+    /// Its place among the attempts of its request, from 1: tries in their order, and behind a try the inferences
+    /// inside its answer. No two of a request have the same.
     public var number: Int32
     /// The backend's name in the catalogue.
     public var backend: String

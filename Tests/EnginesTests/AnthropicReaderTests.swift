@@ -212,11 +212,14 @@ import Testing
                 + #"{"type":"message","input_tokens":10,"output_tokens":5},"#
                 + #"{"type":"advisor_message","model":"claude-b","input_tokens":30,"output_tokens":7},"#
                 + #"{"type":"advisor_message","model":"claude-c","input_tokens":1,"output_tokens":1}]}}"#, Self.plain)
-        let base = AttemptRecord.example
+        var base = AttemptRecord.example
+        base.number = 3
         let attempts = facts.attempts(
             completing: base, request: NativeFixture.request(.messages), isCut: false,
             priceKey: { $0 == "claude-b" ? "b-key" : nil }, newID: { base.id })
         #expect(attempts.map(\.priceKey) == [base.priceKey, base.priceKey, "b-key", "claude-c"])
+        // Two tries had failed before this one.
+        #expect(attempts.map(\.number) == [3, 4, 5, 6])
     }
 
     @Test func `a stream cut after another model took over is that model's`() {

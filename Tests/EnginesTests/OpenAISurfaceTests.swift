@@ -222,6 +222,7 @@ import Testing
             ])
         #expect(attempts.map(\.kind) == [.primary, .component, .component])
         #expect(attempts.map(\.modelServed) == ["groq/compound", "llama-a", "scout-b"])
+        #expect(attempts.map(\.number) == [1, 2, 3])
         #expect(attempts.map(\.priceKey) == ["p", "price of llama-a", "price of scout-b"])
         #expect(attempts.allSatisfy { $0.tierServed == "standard" && $0.contradiction == nil })
         #expect(attempts[1].timings.queue == 500_000)

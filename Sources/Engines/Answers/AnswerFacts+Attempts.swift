@@ -27,9 +27,10 @@ extension AnswerFacts {
         if kind == .fallback, let model { primary.priceKey = priceKey(model) ?? model }
         guard !inferences.isEmpty else { return [primary] }
         return [primary]
-            + inferences.prefix(AnswerFacts.inferencesMax).map { inner in
+            + inferences.prefix(AnswerFacts.inferencesMax).enumerated().map { offset, inner in
                 var attempt = primary
                 attempt.id = newID()
+                attempt.number = primary.number + Int32(offset) + 1
                 attempt.kind = inner.kind
                 attempt.units = UsageUnits()
                 attempt.timings = inner.usage.timings
