@@ -73,7 +73,8 @@ extension Exchange {
         return plain.held.withUnsafeReadableBytes { bytes in
             EngineRefusal(
                 kind: kind, status: machine.upstreamStatus, headers: AnswerHeaders(headers: head.headers),
-                body: UnsafeRawBufferPointer(rebasing: bytes.prefix(Self.refusalBytesMax)))
+                body: UnsafeRawBufferPointer(rebasing: bytes.prefix(Self.refusalBytesMax)),
+                now: loop.shared.clock.realTime)
         }
     }
 
@@ -89,9 +90,9 @@ extension Exchange {
             self.ticket = ticket
         }
         // Without another route to take, what is left here changes nothing.
-        if admitted.routes.count > 1, let quota = UpstreamQuota(kind: route.backend.kind, headers: headers) {
-            loop.shared.routes.note(quota, from: ticket, now: milliseconds)
-        }
+        guard admitted.routes.count > 1 else { return }
+        let quota = UpstreamQuota(kind: route.backend.kind, headers: headers, now: loop.shared.clock.realTime)
+        if let quota { loop.shared.routes.note(quota, from: ticket, now: milliseconds) }
     }
 }
 

@@ -1,3 +1,4 @@
+import Identity
 import TestSupport
 import Testing
 
@@ -18,9 +19,13 @@ import Testing
     private func refusal(_ it: Case) -> EngineRefusal {
         Array(it.body.utf8).withUnsafeBytes {
             EngineRefusal(
-                kind: it.kind, status: it.status, headers: AnswerFixture.Headers(fields: it.headers), body: $0)
+                kind: it.kind, status: it.status, headers: AnswerFixture.Headers(fields: it.headers), body: $0,
+                now: Self.now)
         }
     }
+
+    /// 2026-11-23T08:49:37Z.
+    private static let now = Timestamp(milliseconds: 1_795_423_777_000)
 
     private static func error(_ message: String, type: String = "t", code: String = "null") -> String {
         #"{"error":{"message":"\#(message)","type":"\#(type)","code":\#(code)}}"#
@@ -105,6 +110,31 @@ import Testing
             kind: .anthropic, status: 529, headers: ["retry-after": "3"],
             body: #"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
             meaning: .overloaded, retry: 3_000, counts: true),
+        // Half a minute after `now`; by the backend's own clock ten seconds; a date that has passed.
+        Case(
+            kind: .openAI, status: 503, headers: ["retry-after": "Mon, 23 Nov 2026 08:50:07 GMT"], body: "",
+            meaning: .overloaded, retry: 30_000),
+        Case(
+            kind: .openAI, status: 503,
+            headers: ["retry-after": "Mon, 23 Nov 2026 08:50:07 GMT", "date": "Mon, 23 Nov 2026 08:49:57 GMT"],
+            body: "", meaning: .overloaded, retry: 10_000),
+        Case(
+            kind: .openAI, status: 503, headers: ["retry-after": "Mon, 23 Nov 2026 08:00:00 GMT"], body: "",
+            meaning: .overloaded, retry: 0),
+        Case(
+            kind: .openAI, status: 503, headers: ["retry-after": "Mon, 23 Nov 2026"], body: "", meaning: .overloaded),
+        // Requests are left; of the tokens those that come back last count.
+        Case(
+            kind: .anthropic, status: 429,
+            headers: [
+                "anthropic-ratelimit-requests-remaining": "7",
+                "anthropic-ratelimit-requests-reset": "2026-11-23T08:59:00Z",
+                "anthropic-ratelimit-input-tokens-remaining": "0",
+                "anthropic-ratelimit-input-tokens-reset": "2026-11-23T08:49:42Z",
+                "anthropic-ratelimit-tokens-remaining": "0",
+                "anthropic-ratelimit-tokens-reset": "2026-11-23T08:49:49.5Z",
+            ], body: #"{"type":"error","error":{"type":"rate_limit_error","message":"m"}}"#, meaning: .upstreamQuota,
+            retry: 12_500),
         Case(kind: .together, status: 503, body: error("busy"), meaning: .overloaded, counts: true),
         Case(
             kind: .groq, status: 498, body: error("capacity", code: "\"capacity_exceeded\""), meaning: .overloaded,
@@ -186,7 +216,7 @@ import Testing
 
     @Test func `a quota left is read from the names that its provider uses`() {
         func quota(_ kind: EngineKind, _ fields: [String: String]) -> UpstreamQuota? {
-            UpstreamQuota(kind: kind, headers: AnswerFixture.Headers(fields: fields))
+            UpstreamQuota(kind: kind, headers: AnswerFixture.Headers(fields: fields), now: Self.now)
         }
         let openAI = quota(
             .openAI,
@@ -206,9 +236,37 @@ import Testing
             ])
         #expect(anthropic?.requestsRemaining == 49)
         #expect(anthropic?.tokensRemaining == 7_000)
+        #expect(anthropic?.requestsResetMilliseconds == nil && anthropic?.tokensResetMilliseconds == nil)
+        let dated = quota(
+            .anthropic,
+            [
+                "anthropic-ratelimit-requests-remaining": "0",
+                "anthropic-ratelimit-requests-reset": "2026-11-23T08:50:37Z",
+                "anthropic-ratelimit-tokens-remaining": "900",
+                "anthropic-ratelimit-tokens-reset": "2026-11-23T08:49:39Z",
+                "anthropic-ratelimit-output-tokens-remaining": "800",
+                "anthropic-ratelimit-output-tokens-reset": "2026-11-23T08:49:38Z",
+            ])
+        #expect(dated?.requestsResetMilliseconds == 60_000)
+        #expect(dated?.tokensRemaining == 800 && dated?.tokensResetMilliseconds == 1_000)
         #expect(quota(.openAI, [:]) == nil)
         #expect(quota(.openAI, ["x-ratelimit-remaining-requests": "many"]) == nil)
         #expect(quota(.vllm, ["x-ratelimit-remaining-requests": "4"]) == nil)
+    }
+
+    @Test(
+        arguments: [
+            ("Sun, 06 Nov 1994 08:49:37 GMT", "1994-11-06T08:49:37.000Z"),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", "1994-11-06T08:49:37.000Z"),
+            ("Sunday, 06-Nov-44 08:49:37 GMT", "2044-11-06T08:49:37.000Z"),
+            ("Sun Nov  6 08:49:37 1994", "1994-11-06T08:49:37.000Z"),
+            ("Sat, 31 Dec 2016 23:59:60 GMT", "2017-01-01T00:00:00.000Z"),
+            ("Sun, 06 Nov 1994 08:49:37 CET", nil), ("Sun, 31 Feb 2026 08:49:37 GMT", nil),
+            ("Sun, 06 Nov 1994 24:00:00 GMT", nil), ("Sun, 06 Nov 1994 8:49:37 GMT", nil), ("120", nil), ("", nil),
+            ("Sun, +6 Nov 1994 08:49:37 GMT", nil), ("soon", nil),
+        ] as [(String, String?)])
+    func `the three forms of a date in HTTP are read, and nothing else`(text: String, expected: String?) {
+        #expect(HTTPDate.read(text, now: Self.now)?.description == expected)
     }
 
     @Test func `error bodies of any kind are read to their end`() {
@@ -221,7 +279,8 @@ import Testing
             let status = Int.random(in: 100...600, using: &generator)
             for kind in EngineKind.allCases {
                 _ = bytes.withUnsafeBytes {
-                    EngineRefusal(kind: kind, status: status, headers: AnswerFixture.Headers(), body: $0)
+                    EngineRefusal(
+                        kind: kind, status: status, headers: AnswerFixture.Headers(), body: $0, now: Self.now)
                 }
             }
         }

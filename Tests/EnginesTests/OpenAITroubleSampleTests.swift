@@ -1,3 +1,4 @@
+import Identity
 import Metering
 import TestSupport
 import Testing
@@ -8,12 +9,15 @@ import Testing
 @Suite struct OpenAITroubleSampleTests {
     static let folder = WireSampleTests.folder
 
+    private static let now = Timestamp(milliseconds: 1_795_423_777_000)
+
     private func refusal(
         _ file: String, _ kind: EngineKind, _ status: Int, headers: [String: String] = [:]
     ) throws -> EngineRefusal {
         let body = WireSampleTests.body(try #require(WireSampleTests.bytes(file)))
         return body.withUnsafeBytes {
-            EngineRefusal(kind: kind, status: status, headers: AnswerFixture.Headers(fields: headers), body: $0)
+            EngineRefusal(
+                kind: kind, status: status, headers: AnswerFixture.Headers(fields: headers), body: $0, now: Self.now)
         }
     }
 
@@ -57,16 +61,17 @@ import Testing
     @Test(.enabled(if: folder != nil))
     func `heads say what is left, how long it took and who served`() throws {
         let openAI = try head("openai/response-headers.json")
-        #expect(UpstreamQuota(kind: .openAI, headers: openAI)?.requestsRemaining == 499)
-        #expect(UpstreamQuota(kind: .openAI, headers: openAI)?.tokensRemaining == 199_996)
-        let groq = try #require(UpstreamQuota(kind: .groq, headers: try head("groq/response-headers.json")))
+        #expect(UpstreamQuota(kind: .openAI, headers: openAI, now: Self.now)?.requestsRemaining == 499)
+        #expect(UpstreamQuota(kind: .openAI, headers: openAI, now: Self.now)?.tokensRemaining == 199_996)
+        let groq = try #require(
+            UpstreamQuota(kind: .groq, headers: try head("groq/response-headers.json"), now: Self.now))
         #expect(groq.requestsRemaining == 14_370)
         #expect(groq.tokensRemaining == 17_997)
         // 2 min 59.56 s and 7.66 s.
         #expect(groq.requestsResetMilliseconds == 179_560)
         #expect(groq.tokensResetMilliseconds == 7_660)
         let azure = try head("azure/response-headers.json")
-        #expect(UpstreamQuota(kind: .azure, headers: azure)?.tokensRemaining == 99_998)
+        #expect(UpstreamQuota(kind: .azure, headers: azure, now: Self.now)?.tokensRemaining == 99_998)
         var fixture = AnswerFixture(kind: .openAI, headers: openAI.fields)
         // 2524 ms.
         #expect(try fixture.attempts(try fixture.read("{}").facts)[0].timings.total == 2_524_000)
@@ -77,7 +82,7 @@ import Testing
         #expect(
             EngineRefusal(
                 kind: .azure, status: 429, headers: AnswerFixture.Headers(fields: fixture.headers),
-                body: UnsafeRawBufferPointer(start: nil, count: 0)
+                body: UnsafeRawBufferPointer(start: nil, count: 0), now: Self.now
             ).retryAfterMilliseconds == 1_200)
     }
 

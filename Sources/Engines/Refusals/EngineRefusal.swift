@@ -1,3 +1,5 @@
+public import Identity
+
 /// What it means that an engine refused a request or failed at it: who is at fault, whether another backend may be
 /// asked, and when this one may be asked again.
 public struct EngineRefusal: Hashable, Sendable {
@@ -55,8 +57,10 @@ public struct EngineRefusal: Hashable, Sendable {
 extension EngineRefusal {
     /// What a status outside 2xx means.
     ///
-    /// `body` is the answer's body, or its first `bodyBytesMax` bytes.
-    public init(kind: EngineKind, status: Int, headers: some HeaderLookup, body: UnsafeRawBufferPointer) {
+    /// `body` is the answer's body, or its first `bodyBytesMax` bytes; `now` is real time, for hints that are dates.
+    public init(
+        kind: EngineKind, status: Int, headers: some HeaderLookup, body: UnsafeRawBufferPointer, now: Timestamp
+    ) {
         var text = EngineErrorText(document: body) ?? EngineErrorText()
         // `ThrottlingException:http://internal.amazon.com/…` is how some AWS services write it.
         if let name = headers.first("x-amzn-errortype") {
@@ -70,7 +74,7 @@ extension EngineRefusal {
         }
         self.init(
             meaning: EngineRefusal.meaning(of: status, text, kind),
-            retryAfterMilliseconds: RetryHint.milliseconds(headers: headers, error: text, status: status))
+            retryAfterMilliseconds: RetryHint.milliseconds(headers: headers, error: text, status: status, now: now))
         if status == 498 { countsAgainstPromises = false }
     }
 

@@ -1,11 +1,30 @@
+internal import Identity
+
 /// When a backend says that it may be asked again. Each vendor says it elsewhere and in its own form.
 enum RetryHint {
-    static func milliseconds(headers: some HeaderLookup, error: EngineErrorText, status: Int) -> Int64? {
+    /// - Parameter now: real time. Where the head has a `date`, the backend's own clock is gone by instead.
+    static func milliseconds(
+        headers: some HeaderLookup, error: EngineErrorText, status: Int, now: Timestamp
+    ) -> Int64? {
         for name in ["retry-after-ms", "x-ms-retry-after-ms"] {
             if let value = headers.first(name), let hint = decimal(value, exponent: 0) { return hint }
         }
-        if let value = headers.first("retry-after"), let hint = decimal(value, exponent: 3) { return hint }
-        return milliseconds(in: error) ?? (status == 429 ? reset(headers) : nil)
+        if let value = headers.first("retry-after") {
+            if let hint = decimal(value, exponent: 3) { return hint }
+            if let date = HTTPDate.read(value, now: now) { return milliseconds(until: date, headers, now: now) }
+        }
+        return milliseconds(in: error) ?? (status == 429 ? reset(headers, now: now) : nil)
+    }
+
+    /// The time from the head's own date to an instant that it names; 0 for one that has passed.
+    static func milliseconds(until date: Timestamp, _ headers: some HeaderLookup, now: Timestamp) -> Int64 {
+        let said = headers.first("date").flatMap { HTTPDate.read($0, now: now) } ?? now
+        return max(0, date.milliseconds - said.milliseconds)
+    }
+
+    /// The same of a header that holds an instant in RFC 3339's form; nil where it does not.
+    static func milliseconds(untilInstantIn name: String, _ headers: some HeaderLookup, now: Timestamp) -> Int64? {
+        headers.first(name).flatMap { Timestamp($0) }.map { milliseconds(until: $0, headers, now: now) }
     }
 
     /// What the error itself says: a delay of its own (Gemini), or words.
@@ -71,8 +90,14 @@ enum RetryHint {
         return bytes.withUnsafeBytes { DecimalText.scaled($0, 0..<$0.count, exponent: exponent) }
     }
 
-    /// Until the limit that is used up is full again, by OpenAI's headers; the tokens' where neither is.
-    private static func reset(_ headers: some HeaderLookup) -> Int64? {
+    /// Until the limit that is used up is full again, by Anthropic's headers or OpenAI's; the tokens' where none of
+    /// OpenAI's is.
+    private static func reset(_ headers: some HeaderLookup, now: Timestamp) -> Int64? {
+        let resets = UpstreamQuota.anthropicLimits.compactMap { limit -> Int64? in
+            guard headers.first("anthropic-ratelimit-\(limit)-remaining") == "0" else { return nil }
+            return milliseconds(untilInstantIn: "anthropic-ratelimit-\(limit)-reset", headers, now: now)
+        }
+        if let longest = resets.max() { return longest }
         let requests = headers.first("x-ratelimit-reset-requests").flatMap(duration)
         let tokens = headers.first("x-ratelimit-reset-tokens").flatMap(duration)
         let isOutOfRequests = headers.first("x-ratelimit-remaining-requests") == "0"

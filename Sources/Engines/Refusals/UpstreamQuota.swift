@@ -1,10 +1,12 @@
+public import Identity
+
 /// What a provider says is left of our quota, as its answers' headers show it.
 public struct UpstreamQuota: Hashable, Sendable {
     /// Requests left in the provider's window.
     public var requestsRemaining: Int64?
     /// Tokens left, the fewest of the kinds that it counts.
     public var tokensRemaining: Int64?
-    /// Until the requests are full again; nil when it does not say, or only by its own clock.
+    /// Until the requests are full again; nil when it does not say.
     public var requestsResetMilliseconds: Int64?
     /// Until the tokens are full again.
     public var tokensResetMilliseconds: Int64?
@@ -16,18 +18,28 @@ public struct UpstreamQuota: Hashable, Sendable {
     ///
     /// OpenAI, Azure, Groq, Cerebras, Together and others write `x-ratelimit-…`, Anthropic names of its own; engines of
     /// ours write none.
-    public init?(kind: EngineKind, headers: some HeaderLookup) {
+    ///
+    /// - Parameter now: real time, for resets that are instants.
+    public init?(kind: EngineKind, headers: some HeaderLookup, now: Timestamp) {
         func count(_ name: String) -> Int64? {
             headers.first(name).flatMap { Int64($0.prefix { $0 != "." }) }.map { max(0, $0) }
         }
         func fewest(_ names: [String]) -> Int64? { names.compactMap(count).min() }
         switch kind {
         case .anthropic:
-            requestsRemaining = count("anthropic-ratelimit-requests-remaining")
-            tokensRemaining = fewest([
-                "anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-input-tokens-remaining",
-                "anthropic-ratelimit-output-tokens-remaining",
-            ])
+            func left(of limit: String) -> Int64? { count("anthropic-ratelimit-\(limit)-remaining") }
+            func reset(of limit: String) -> Int64? {
+                RetryHint.milliseconds(untilInstantIn: "anthropic-ratelimit-\(limit)-reset", headers, now: now)
+            }
+            requestsRemaining = left(of: "requests")
+            if requestsRemaining != nil { requestsResetMilliseconds = reset(of: "requests") }
+            // The limit with the fewest tokens left; of several the one that is full again last.
+            for limit in UpstreamQuota.anthropicLimits.dropFirst() {
+                guard let left = left(of: limit), left <= tokensRemaining ?? .max else { continue }
+                let longest = left == tokensRemaining ? tokensResetMilliseconds : nil
+                tokensResetMilliseconds = [longest, reset(of: limit)].compactMap { $0 }.max()
+                tokensRemaining = left
+            }
         case .vllm, .tensorRTLLM, .triton, .llamaCpp, .bedrock, .sageMaker: return nil
         default:
             requestsRemaining = fewest([
@@ -41,6 +53,9 @@ public struct UpstreamQuota: Hashable, Sendable {
         }
         if requestsRemaining == nil, tokensRemaining == nil { return nil }
     }
+
+    /// What Anthropic counts apart.
+    static let anthropicLimits = ["requests", "tokens", "input-tokens", "output-tokens"]
 
     /// A Go-style duration, or seconds without a unit.
     private static func reset(_ text: String?) -> Int64? {
