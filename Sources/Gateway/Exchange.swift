@@ -178,7 +178,7 @@ final class Exchange {
         noteAnswer(headers, status: status, at: now)
         let meter = AnswerMeter(
             request: admitted.request, backend: route.backend, status: status,
-            headers: headers)
+            headers: headers, upstreamModel: route.upstreamName)
         switch machine.upstreamAnswered(status: status, isEventStream: meter.framing != .plain) {
         case .stream:
             stream = StreamRelay(

@@ -1,3 +1,4 @@
+import Engines
 import Identity
 import Metering
 import Testing
@@ -5,6 +6,19 @@ import Testing
 @testable import Gateway
 
 @Suite(.timeLimit(.minutes(2))) struct PlainAnswerTests {
+    @Test func `an answer that spilled from a reserved deployment of Azure is in the standard tier`() async throws {
+        let engine = try ScriptedEngine { socket, _ in
+            // The header names the deployment that was asked for and was full.
+            let header = "x-ms-spillover-from-engine-small: true\r\n"
+            let body = Answers.plainBody().replacing(#""service_tier":"default","#, with: "")
+            socket.send(Answers.plain(body: body, headers: header))
+        }
+        let gateway = try await TestGateway(engine: engine, kind: .azure)
+        #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 200)
+        #expect(try gateway.record().attempts.map(\.tierServed) == ["standard"])
+        await gateway.stop()
+    }
+
     @Test func `a plain answer reaches the client byte for byte and is recorded in full`() async throws {
         let gateway = try await TestGateway(engine: ScriptedEngine())
         let answer = try gateway.ask(TestGateway.request(TestGateway.chat()))
