@@ -1,3 +1,4 @@
+import Identity
 import Limits
 
 extension APIError {
@@ -27,10 +28,22 @@ extension APIError {
             status: 429, type: rule.kind.countsTokens ? "tokens" : "requests",
             code: rule.kind.isRate ? "rate_limit_exceeded" : "concurrency_limit_exceeded", message: message)
         error.retryAfterSeconds = refusal.retryAfterSeconds.map { Int($0) }
-        refusal.standings.forEachHeader { error.headers.append(ErrorHeader(name: $0, value: $1)) }
+        error.standings = refusal.standings
         if refusal.retryAfterSeconds == nil {
             error.headers.append(ErrorHeader(name: "x-should-retry", value: "false"))
         }
         return error
+    }
+}
+
+extension ErrorEnvelope {
+    /// Where a request's limits stand, by OpenAI's names, which all clients but Anthropic's know, and for these by
+    /// Anthropic's too.
+    func forEachLimitHeader(
+        of standings: LimitStandings, now: @autoclosure () -> Timestamp,
+        _ body: (_ name: String, _ value: String) -> Void
+    ) {
+        standings.forEachHeader(body)
+        if self == .anthropic { standings.forEachAnthropicHeader(now: now(), body) }
     }
 }

@@ -1,4 +1,5 @@
 import Engines
+import Limits
 import Metering
 
 /// What the client gets instead of an answer; `ErrorEnvelope` puts it into the client's dialect.
@@ -13,7 +14,9 @@ struct APIError: Error, Hashable, Sendable {
     var parameter: String?
     /// Seconds after which trying again makes sense.
     var retryAfterSeconds: Int?
-    /// More headers, such as `x-ratelimit-*`.
+    /// Where the limits of the refused request stand; nil where no limit refused it.
+    var standings: LimitStandings?
+    /// More headers, such as `x-should-retry`.
     var headers: [ErrorHeader] = []
 
     struct ErrorHeader: Hashable, Sendable {

@@ -151,6 +151,9 @@ extension ClientHandler {
         var headers = [("content-type", envelope.contentType)]
         if let header = envelope.header(of: error) { headers.append(header) }
         for header in error.headers { headers.append((header.name, header.value)) }
+        if let standings = error.standings {
+            envelope.forEachLimitHeader(of: standings, now: shared.clock.realTime) { headers.append(($0, $1)) }
+        }
         if let requestID { headers.append(("x-request-id", requestID)) }
         if let seconds = error.retryAfterSeconds { headers.append(("retry-after", String(seconds))) }
         if error.status == 401 { headers.append(("www-authenticate", "Bearer")) }

@@ -19,7 +19,12 @@ extension Exchange {
             headers.append(
                 HeaderField("x-tollgate-tier", OpenAIDialect.tier(named: attempt.tierServed ?? admitted.tier)))
         }
-        hold?.standings.forEachHeader { headers.append(HeaderField($0, $1)) }
+        if let standings = hold?.standings {
+            let envelope = ErrorEnvelope(entry.request.surface)
+            envelope.forEachLimitHeader(of: standings, now: loop.shared.clock.realTime) { name, value in
+                headers.append(HeaderField(name, value))
+            }
+        }
         // Only now and then is the whole answer known before its first byte goes out.
         if attempt.marks.end != nil, let quote = quote(of: entry) {
             headers.append(HeaderField("x-tollgate-cost", quote.amount))

@@ -1,12 +1,24 @@
+public import Identity
+
 /// Where a request's limits stand, as the headers tell it: the tightest rule of requests and the tightest of tokens.
 public struct LimitStandings: Hashable, Sendable {
     public var requests: LimitStanding?
+    /// Of input, output or both.
     public var tokens: LimitStanding?
+    /// The tightest rule of input alone.
+    public var inputTokens: LimitStanding?
+    /// The tightest rule of output alone.
+    public var outputTokens: LimitStanding?
 
     /// No limit of either sort.
-    public init(requests: LimitStanding? = nil, tokens: LimitStanding? = nil) {
+    public init(
+        requests: LimitStanding? = nil, tokens: LimitStanding? = nil, inputTokens: LimitStanding? = nil,
+        outputTokens: LimitStanding? = nil
+    ) {
         self.requests = requests
         self.tokens = tokens
+        self.inputTokens = inputTokens
+        self.outputTokens = outputTokens
     }
 
     /// Nothing to tell.
@@ -14,10 +26,16 @@ public struct LimitStandings: Hashable, Sendable {
 
     /// Keeps the tighter one of each sort.
     mutating func note(_ standing: LimitStanding, of kind: LimitKind) {
-        if kind.countsTokens {
-            tokens = tokens.map { $0.remaining <= standing.remaining ? $0 : standing } ?? standing
-        } else if kind.isRate {
-            requests = requests.map { $0.remaining <= standing.remaining ? $0 : standing } ?? standing
+        switch kind {
+        case .requestsPerMinute: standing.replace(&requests)
+        case .tokensPerMinute: standing.replace(&tokens)
+        case .inputTokensPerMinute:
+            standing.replace(&tokens)
+            standing.replace(&inputTokens)
+        case .outputTokensPerMinute:
+            standing.replace(&tokens)
+            standing.replace(&outputTokens)
+        case .concurrentRequests: return
         }
     }
 
@@ -34,6 +52,26 @@ public struct LimitStandings: Hashable, Sendable {
             body("x-ratelimit-remaining-tokens", String(tokens.remaining))
             body("x-ratelimit-reset-tokens", DurationText.text(milliseconds: tokens.resetMilliseconds))
         }
+    }
+
+    /// `anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{limit,remaining,reset}` as Anthropic names
+    /// and writes them (docs.claude.com/en/api/rate-limits): what is whole again when is an instant, in whole seconds.
+    ///
+    /// - Parameter now: real time.
+    public func forEachAnthropicHeader(now: Timestamp, _ body: (_ name: String, _ value: String) -> Void) {
+        func write(_ name: String, _ standing: LimitStanding?) {
+            guard let standing else { return }
+            let seconds = (now.milliseconds + standing.resetMilliseconds + 999) / 1_000
+            let reset = Timestamp(milliseconds: seconds * 1_000).description
+            body("anthropic-ratelimit-\(name)-limit", String(standing.limit))
+            body("anthropic-ratelimit-\(name)-remaining", String(standing.remaining))
+            // Without the fraction, which is none.
+            body("anthropic-ratelimit-\(name)-reset", reset.dropLast(5) + "Z")
+        }
+        write("requests", requests)
+        write("tokens", tokens)
+        write("input-tokens", inputTokens)
+        write("output-tokens", outputTokens)
     }
 }
 
@@ -52,6 +90,12 @@ public struct LimitStanding: Hashable, Sendable {
         self.remaining = remaining
         let missing = max(0, limit - remaining)
         resetMilliseconds = limit == 0 ? 60_000 : (missing * TokenBucket.scale + limit - 1) / limit
+    }
+
+    /// Takes the place of `other`, unless that one is as tight.
+    fileprivate func replace(_ other: inout LimitStanding?) {
+        if let kept = other, kept.remaining <= remaining { return }
+        other = self
     }
 }
 

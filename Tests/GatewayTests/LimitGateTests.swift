@@ -1,7 +1,9 @@
+import Engines
 import Identity
 import Limits
 import Metering
 import Synchronization
+import Telemetry
 import Testing
 
 @testable import Gateway
@@ -98,6 +100,31 @@ struct LimitGateTests {
         let left = Int(second.header("x-ratelimit-remaining-tokens") ?? "") ?? 0
         // 14 tokens were used; some refilled meanwhile.
         #expect(left >= 100_000 - 14 - 1000 - body.utf8.count)
+        await gateway.stop()
+    }
+
+    @Test func `Anthropic's clients read their limits by Anthropic's names, on answers and refusals`() async throws {
+        let limits = [rule(.requestsPerMinute, 1), rule(.outputTokensPerMinute, 100_000, number: 2)]
+        let gateway = try await TestGateway(engine: ScriptedEngine(), kind: .anthropic, limits: limits)
+        gateway.engine.setScript { socket, _ in
+            let body = #"{"type":"message","model":"small","usage":{"input_tokens":3,"output_tokens":2}}"#
+            socket.send(Answers.plain(body: body, headers: "anthropic-ratelimit-requests-limit: 4000\r\n"))
+        }
+        let body = #"{"model":"small","max_tokens":1000,"messages":[{"role":"user","content":"hello"}]}"#
+        for status in [200, 429] {
+            let answer = try gateway.ask(TestGateway.request(body, path: "/v1/messages"))
+            #expect(answer.status == status)
+            #expect(answer.header("anthropic-ratelimit-requests-limit") == "1")
+            #expect(answer.header("anthropic-ratelimit-requests-remaining") == "0")
+            let reset = answer.header("anthropic-ratelimit-requests-reset").flatMap { Timestamp($0) }
+            let away = try #require(reset).milliseconds - StructuredLog.wallClock()
+            #expect((50_000...61_000).contains(away))
+            #expect(answer.header("anthropic-ratelimit-output-tokens-limit") == "100000")
+            #expect(answer.header("anthropic-ratelimit-input-tokens-limit") == nil)
+            #expect(answer.header("x-ratelimit-limit-requests") == "1")
+        }
+        let other = try gateway.ask(TestGateway.request(TestGateway.chat()))
+        #expect(other.header("anthropic-ratelimit-requests-limit") == nil)
         await gateway.stop()
     }
 

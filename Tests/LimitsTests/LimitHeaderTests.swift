@@ -32,6 +32,33 @@ import Testing
         #expect(found["x-ratelimit-reset-requests"] == text)
     }
 
+    @Test func `Anthropic's clients are told by Anthropic's names, and when as an instant`() {
+        var found: [String: String] = [:]
+        // 12:00:00.250; a second and a half later begins 12:00:02.
+        let now = Timestamp(milliseconds: 1_795_435_200_250)
+        LimitStandings(
+            requests: LimitStanding(limit: 40, remaining: 39), tokens: LimitStanding(limit: 1_000, remaining: 1_000),
+            inputTokens: LimitStanding(limit: 1_000, remaining: 1_000),
+            outputTokens: LimitStanding(limit: 60_000, remaining: 59_880)
+        ).forEachAnthropicHeader(now: now) { found[$0] = $1 }
+        #expect(
+            found == [
+                "anthropic-ratelimit-requests-limit": "40", "anthropic-ratelimit-requests-remaining": "39",
+                "anthropic-ratelimit-requests-reset": "2026-11-23T12:00:02Z",
+                "anthropic-ratelimit-tokens-limit": "1000", "anthropic-ratelimit-tokens-remaining": "1000",
+                "anthropic-ratelimit-tokens-reset": "2026-11-23T12:00:01Z",
+                "anthropic-ratelimit-input-tokens-limit": "1000",
+                "anthropic-ratelimit-input-tokens-remaining": "1000",
+                "anthropic-ratelimit-input-tokens-reset": "2026-11-23T12:00:01Z",
+                "anthropic-ratelimit-output-tokens-limit": "60000",
+                "anthropic-ratelimit-output-tokens-remaining": "59880",
+                "anthropic-ratelimit-output-tokens-reset": "2026-11-23T12:00:01Z",
+            ])
+        var none = 0
+        LimitStandings().forEachAnthropicHeader(now: now) { _, _ in none += 1 }
+        #expect(none == 0)
+    }
+
     @Test func `the tightest rule of each sort is told`() {
         let rules = [
             rule(1, .requestsPerMinute, 100), rule(2, .requestsPerMinute, 10), rule(3, .tokensPerMinute, 1_000),
@@ -46,6 +73,8 @@ import Testing
         }
         #expect(reservation.standings.requests == LimitStanding(limit: 10, remaining: 9))
         #expect(reservation.standings.tokens == LimitStanding(limit: 1_000, remaining: 780))
+        #expect(reservation.standings.outputTokens == LimitStanding(limit: 900, remaining: 880))
+        #expect(reservation.standings.inputTokens == nil)
     }
 
     @Test func `a request is held to the rules of its key, project, tenant and account, and of its model`() {
