@@ -221,6 +221,9 @@ final class ClientHandler: ChannelInboundHandler {
         do throws(APIError) {
             incoming = try check(head, declared: declared)
         } catch {
+            if envelope == .openAI {
+                envelope = ErrorEnvelope(refusing: head.path, method: head.methodText) ?? .openAI
+            }
             let grant = try? authenticate(head, query: "")
             incoming = Incoming(
                 head: head, route: .health, query: "", grant: grant, snapshotUpdates: shared.snapshots.updates,

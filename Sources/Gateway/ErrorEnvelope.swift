@@ -32,6 +32,16 @@ enum ErrorEnvelope: Hashable, Sendable {
         }
     }
 
+    /// The envelope for a request below `/engines/` that is refused before its backend may be known: the form of the
+    /// path. So whoever has no key learns nothing of which backends there are, and of what kind.
+    init?(refusing path: String, method: String) {
+        guard case .native(_, let rest)? = Route(path: path[...]),
+            let call = NativeCall.ofAnySystem(method: method, path: rest[...])
+                ?? NativeCall.ofAnySystem(method: "POST", path: rest[...])
+        else { return nil }
+        self.init(call.surface)
+    }
+
     var contentType: String { self == .problem ? "application/problem+json" : "application/json" }
 
     /// A header that carries part of the error; nil where the body says it all.

@@ -62,11 +62,38 @@ import Testing
         let gateway = try await TestGateway(engine: ScriptedEngine())
         let unknown = try gateway.ask(TestGateway.request("{}", path: "/engines/none/generate"))
         #expect(unknown.status == 404)
-        #expect(unknown.text.contains("engine_not_found"))
+        #expect(unknown.text.contains(#""error_type":"engine_not_found""#))
         let nothing = try gateway.ask(TestGateway.request("{}", path: "/engines/scripted/none"))
         #expect(nothing.status == 404)
         #expect(nothing.text.contains("unknown_url"))
         #expect(gateway.engine.requests.isEmpty)
+        await gateway.stop()
+    }
+
+    @Test(
+        arguments: [
+            ("/generate", #""error_type":"invalid_api_key""#), ("/v2/models/m/generate", #"{"error":"#),
+            ("/v1/predictions", #""title":"invalid_api_key""#),
+            ("/v1beta/models/m:generateContent", #""status":"UNAUTHENTICATED""#),
+            ("/model/m/converse", #""code":"invalid_api_key""#),
+            ("/endpoints/e/invocations", #""code":"invalid_api_key""#),
+            ("/v1/chat/completions", #""type":"authentication_error""#),
+        ])
+    func `a wrong key below engines is refused in the path's own form, whether the backend exists or not`(
+        path: String, expected: String
+    ) async throws {
+        let gateway = try await TestGateway(engine: ScriptedEngine(), kind: .tgi)
+        var texts: Set<String> = []
+        for backend in ["scripted", "none"] {
+            let answer = try gateway.ask(
+                TestGateway.request("{}", path: "/engines/\(backend)\(path)", key: "sk-wrong"))
+            #expect(answer.status == 401 && answer.text.contains(expected))
+            if path.hasPrefix("/model/") {
+                #expect(answer.header("x-amzn-errortype") == "AccessDeniedException")
+            }
+            texts.insert(answer.text)
+        }
+        #expect(texts.count == 1)
         await gateway.stop()
     }
 

@@ -38,3 +38,14 @@ public struct NativeCall: Hashable, Sendable {
         model == nil ? prefix : prefix + PercentEncoding.encoded(upstreamModel, leaving: unencoded) + suffix
     }
 }
+
+extension NativeCall {
+    /// What a path asks for, told by the path alone: by the first system that has it. Paths of two systems are never
+    /// alike but where both speak the same form.
+    public static func ofAnySystem(method: String, path: Substring) -> NativeCall? {
+        for kind in EngineKind.allCases {
+            if let call = kind.dialect.nativeCall(method: method, path: path) { return call }
+        }
+        return nil
+    }
+}
