@@ -6,8 +6,8 @@ import Yams
 extension CatalogueReader {
     private static let backendKeys = [
         "name", "url", "kind", "api_key", "api_key_env", "hardware", "quantisation", "region", "api_version", "aws",
-        "count", "tokenizer", "audit_usage", "ask_for_counts", "concurrent_requests_max", "read_metrics",
-        "metrics_path",
+        "count", "tokenizer", "audit_usage", "ask_for_counts", "concurrent_requests_max",
+        "context_tokens_max", "read_metrics", "metrics_path",
     ]
 
     mutating func backend(_ node: Node, path: String) -> Backend? {
@@ -58,6 +58,7 @@ extension CatalogueReader {
         }
         settings.concurrentRequestsMax =
             number(members, "concurrent_requests_max", path, 1...1_000_000).map { Int($0) }
+        settings.contextTokensMax = number(members, "context_tokens_max", path, 1...1_000_000_000)
         readMetrics(members, kind: kind, path: path, node, into: &settings)
         return settings
     }

@@ -265,10 +265,14 @@ extension AdmittedRequest {
         return UsageEntry(request: record, attempts: [attempt(id: attemptID, number: 1, on: route)])
     }
 
-    /// What it will come to, as far as one can tell before: for the choice by price.
+    /// What it will come to, as far as one can tell before: for the choice by price, and of backends with room for it.
     fileprivate var size: RouteChooser.Size {
         let input = UsageEstimate.tokens(inTextBytes: request.promptTextBytes)
-        return RouteChooser.Size(inputTokens: input, outputTokens: request.outputTokensMax ?? max(1, input / 3))
+        let prompt = UsageEstimate.tokensAtLeast(inTextBytes: request.promptTextBytes)
+        let (least, isOver) = prompt.addingReportingOverflow(max(0, request.outputTokensMax ?? 0))
+        return RouteChooser.Size(
+            inputTokens: input, outputTokens: request.outputTokensMax ?? max(1, input / 3),
+            tokensAtLeast: isOver ? .max : least)
     }
 
     /// The record of a try on a route.

@@ -41,20 +41,24 @@ public struct RouteOrder: Hashable, Sendable {
 
 /// Orders a model's routes for one request. Pure: the same candidates and random number give the same order.
 ///
-/// Left out are backends outside the allowed regions and quantisations, and those that are full. Breakers keep the
+/// Left out are backends outside the allowed regions and quantisations, those known to be too small for the request
+/// where another is not, and those that are full. Breakers keep the
 /// others' failing ones out; where they keep out all, the one that opens first is tried even so: a refusal would be
 /// certain, a try is not. What remains is ordered by the model's preference; engines that say that new work would wait
 /// come after those that do not; routes of weight zero come last.
 public struct RouteChooser {
-    /// How many tokens the request is expected to have, for its price.
+    /// How many tokens the request is expected to have, for its price, and has in any case, for its room.
     public struct Size: Hashable, Sendable {
         public var inputTokens: Int64
         public var outputTokens: Int64
+        /// Of prompt and answer together, as little as they can be.
+        public var tokensAtLeast: Int64
 
         /// Three tokens of input for one of output, unless more is known.
-        public init(inputTokens: Int64 = 3000, outputTokens: Int64 = 1000) {
+        public init(inputTokens: Int64 = 3000, outputTokens: Int64 = 1000, tokensAtLeast: Int64 = 0) {
             self.inputTokens = inputTokens
             self.outputTokens = outputTokens
+            self.tokensAtLeast = tokensAtLeast
         }
     }
 
@@ -68,9 +72,8 @@ public struct RouteChooser {
     public static func order(
         _ candidates: [RouteCandidate], rules: RoutingRules, size: Size = Size(), random: UInt64
     ) -> RouteOrder {
-        let allowed = candidates.indices.filter {
-            rules.allow(candidates[$0].route.backend) && !candidates[$0].isFull
-        }
+        let allowed = roomy(candidates.indices.filter { rules.allow(candidates[$0].route.backend) }, candidates, size)
+            .filter { !candidates[$0].isFull }
         let admitting = allowed.filter { candidates[$0].isAdmitting }
         guard !admitting.isEmpty else {
             let best = allowed.min {
@@ -85,6 +88,17 @@ public struct RouteChooser {
             ordered($0.value, candidates, rules: rules, size: size, draws: &draws)
         }
         return RouteOrder(places: places, isForced: false)
+    }
+
+    /// Those of `places` whose backends are not known to be too small for the request; all of them where none is left,
+    /// so that an engine says no in its own words.
+    private static func roomy(_ places: [Int], _ candidates: [RouteCandidate], _ size: Size) -> [Int] {
+        func isTooSmall(_ place: Int) -> Bool {
+            candidates[place].route.backend.settings.contextTokensMax.map { $0 < size.tokensAtLeast } ?? false
+        }
+        guard places.contains(where: isTooSmall) else { return places }
+        let roomy = places.filter { !isTooSmall($0) }
+        return roomy.isEmpty ? places : roomy
     }
 
     /// Routes of a lower group come first whatever their scores.

@@ -70,6 +70,17 @@ struct CatalogueRoutesTests {
         #expect(backends["azure"]?.settings.apiVersion == "2026-01-01")
     }
 
+    @Test func `a backend may say how much context its models take`() throws {
+        func yaml(_ tokens: String) -> String {
+            "backends: [{name: a, url: 'http://h', context_tokens_max: \(tokens)}]\nmodels: []"
+        }
+        let document = try CatalogueDocument(yaml: yaml("32768"), environment: [:])
+        #expect(document.backends.first?.settings.contextTokensMax == 32_768)
+        for wrong in ["0", "many", "1.5"] {
+            #expect(try findings(yaml(wrong)).map(\.path) == ["backends[0].context_tokens_max"])
+        }
+    }
+
     @Test func `a file's models have their routes, costs and rules`() throws {
         let models = try CatalogueDocument(yaml: whole, environment: environment).models
         let large = try #require(models.first)

@@ -45,6 +45,7 @@ struct ModelCatalogueTests {
         settings.auditsUsage = true
         settings.asksForCounts = true
         settings.concurrentRequestsMax = 3
+        settings.contextTokensMax = 8192
         settings.readsMetrics = true
         settings.metricsPath = "/m"
         let data = try JSONEncoder().encode(settings)

@@ -8,11 +8,13 @@ import Testing
 /// One request, several backends: `first` is always tried first, `second` when it fails.
 @Suite(.timeLimit(.minutes(3))) struct FallbackTests {
     private static func snapshot(
-        _ ports: [Int], weights: [Int64] = [1, 0], concurrentMax: Int? = nil, rules: RoutingRules = RoutingRules()
+        _ ports: [Int], weights: [Int64] = [1, 0], concurrentMax: Int? = nil, contexts: [Int64?] = [nil, nil, nil],
+        rules: RoutingRules = RoutingRules()
     ) -> GatewaySnapshot {
-        var settings = BackendSettings()
-        settings.concurrentRequestsMax = concurrentMax
         let routes = zip(ports, weights).enumerated().map { index, route in
+            var settings = BackendSettings()
+            settings.concurrentRequestsMax = concurrentMax
+            settings.contextTokensMax = contexts[index]
             let name = ["first", "second", "third"][index]
             return ModelRoute(
                 backend: Backend(
@@ -66,6 +68,22 @@ import Testing
         #expect(gateway.metricsText.contains("tollgate_fallbacks_total 1"))
         await gateway.stop()
         second.close()
+    }
+
+    @Test func `a prompt too long for a backend goes to one that takes it`() async throws {
+        let engines = (try ScriptedEngine(), try ScriptedEngine())
+        let gateway = try await TestGateway(
+            engine: engines.0,
+            snapshot: Self.snapshot([engines.0.port, engines.1.port], contexts: [1_000, 100_000, nil]))
+        // An eighth of its bytes are tokens in any case: 1,000 of 8,000, and what the answer may have.
+        let long = String(repeating: "long ", count: 1_600)
+        for (text, tokens, backend) in [("short", 10, "first"), (long, 10, "second"), ("short", 1_001, "second")] {
+            let body = #"{"model":"small","max_tokens":\#(tokens),"messages":[{"role":"user","content":"\#(text)"}]}"#
+            let answer = try gateway.ask(TestGateway.request(body))
+            #expect(answer.header("x-tollgate-backend") == backend)
+        }
+        await gateway.stop()
+        engines.1.close()
     }
 
     @Test func `a gateway that dies in a later try leaves a record of all tries`() async throws {

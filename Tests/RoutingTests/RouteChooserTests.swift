@@ -53,6 +53,28 @@ struct RouteChooserTests {
         #expect(Set((0..<50).map { order(candidates, random: $0) }).count > 40)
     }
 
+    @Test func `a backend known to be too small is left out while another is not`() {
+        func sized(_ name: String, _ tokens: Int64?, isFull: Bool = false) -> RouteCandidate {
+            candidate(name) {
+                let old = $0.route
+                var backend = old.backend
+                backend.settings.contextTokensMax = tokens
+                $0.route = ModelRoute(backend: backend, upstreamName: old.upstreamName)
+                $0.isFull = isFull
+            }
+        }
+        let candidates = [sized("small", 8_192), sized("large", 131_072), sized("unknown", nil)]
+        func names(_ tokens: Int64, _ candidates: [RouteCandidate]) -> Set<String> {
+            Set(order(candidates, size: .init(tokensAtLeast: tokens)))
+        }
+        #expect(names(8_192, candidates) == ["small", "large", "unknown"])
+        #expect(names(8_193, candidates) == ["large", "unknown"])
+        #expect(names(200_000, candidates) == ["unknown"])
+        // None has room: an engine says so itself. One has room and no place: waiting helps, a smaller one does not.
+        #expect(names(200_000, Array(candidates.prefix(2))) == ["small", "large"])
+        #expect(names(9_000, [sized("small", 8_192), sized("large", 131_072, isFull: true)]).isEmpty)
+    }
+
     @Test func `a route of weight zero is the last resort whatever its price`() {
         let spare = candidate("spare", weight: 0, cost: (1, 1))
         let candidates = [spare, candidate("dear", cost: (900, 900)), candidate("cheap", cost: (10, 10))]

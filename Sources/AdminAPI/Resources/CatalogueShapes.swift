@@ -40,6 +40,12 @@ enum CatalogueShapes {
         .init("concurrent_requests_max", .integer("Null: as many as come.", in: 1...1_000_000).nullable) {
             $0.settings.concurrentRequestsMax.map { .integer(Int128($0)) } ?? .null
         },
+        .init(
+            "context_tokens_max",
+            .integer("Prompt and answer together that its models take. Null: unknown.", in: 1...1_000_000_000).nullable
+        ) {
+            $0.settings.contextTokensMax.map { .integer(Int128($0)) } ?? .null
+        },
         .init("read_metrics", .boolean("Whether its own metrics are read for routing.")) {
             .boolean($0.settings.readsMetrics)
         },

@@ -81,6 +81,9 @@ public struct BackendSettings: Hashable, Sendable {
     public var asksForCounts = false
     /// Requests that it takes at once; nil for as many as come.
     public var concurrentRequestsMax: Int?
+    /// Tokens of prompt and answer together that its models take; nil where nobody says. What is longer goes elsewhere
+    /// where it can.
+    public var contextTokensMax: Int64?
     /// Whether its own metrics are read for routing.
     public var readsMetrics = false
     /// Where its metrics stand, in place of its kind's usual place: a path on the backend's own port, or `:PORT/PATH`.

@@ -11,6 +11,7 @@ extension BackendSettings: Codable {
         case auditsUsage = "audit_usage"
         case asksForCounts = "ask_for_counts"
         case concurrentRequestsMax = "concurrent_requests_max"
+        case contextTokensMax = "context_tokens_max"
         case readsMetrics = "read_metrics"
         case metricsPath = "metrics_path"
     }
@@ -26,6 +27,7 @@ extension BackendSettings: Codable {
         auditsUsage = try values.decodeIfPresent(Bool.self, forKey: .auditsUsage) ?? false
         asksForCounts = try values.decodeIfPresent(Bool.self, forKey: .asksForCounts) ?? false
         concurrentRequestsMax = try values.decodeIfPresent(Int.self, forKey: .concurrentRequestsMax)
+        contextTokensMax = try values.decodeIfPresent(Int64.self, forKey: .contextTokensMax)
         readsMetrics = try values.decodeIfPresent(Bool.self, forKey: .readsMetrics) ?? false
         metricsPath = try values.decodeIfPresent(String.self, forKey: .metricsPath)
     }
@@ -41,6 +43,7 @@ extension BackendSettings: Codable {
         if auditsUsage { try values.encode(auditsUsage, forKey: .auditsUsage) }
         if asksForCounts { try values.encode(asksForCounts, forKey: .asksForCounts) }
         try values.encodeIfPresent(concurrentRequestsMax, forKey: .concurrentRequestsMax)
+        try values.encodeIfPresent(contextTokensMax, forKey: .contextTokensMax)
         if readsMetrics { try values.encode(readsMetrics, forKey: .readsMetrics) }
         try values.encodeIfPresent(metricsPath, forKey: .metricsPath)
     }
