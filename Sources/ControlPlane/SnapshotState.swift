@@ -48,7 +48,7 @@ struct SnapshotState: Sendable {
     private(set) var histories: [String: PlanHistory] = [:]
     private(set) var models: [CatalogueModel] = []
     private(set) var limits: [LimitID: LimitRule] = [:]
-    private var limitDirectory = LimitDirectory.empty
+    private var limitTable = LimitTable()
     private var catalogue = ModelCatalogue(models: [])
     private var boundaries = InstantHeap()
     private var boundariesMax = boundariesSpare
@@ -73,7 +73,8 @@ struct SnapshotState: Sendable {
         boundaries.removeAll(upTo: now.milliseconds)
         return SuppliedSnapshot(
             change: mark.number, keys: KeyDirectory(table: keys, at: now), catalogue: catalogue,
-            prices: PriceSnapshot(histories: histories), limits: limitDirectory, tokenizers: tokenizers)
+            prices: PriceSnapshot(histories: histories), limits: LimitDirectory(table: limitTable),
+            tokenizers: tokenizers)
     }
 
     /// The state is now that of this change.
@@ -107,10 +108,12 @@ struct SnapshotState: Sendable {
             self.models = models
             catalogue = ModelCatalogue(models: models)
         }
-        if !part.limits.isEmpty || !part.removedLimits.isEmpty {
-            for rule in part.limits { limits[rule.id] = rule }
-            for id in part.removedLimits { limits[id] = nil }
-            limitDirectory = LimitDirectory(rules: Array(limits.values))
+        for rule in part.limits {
+            if let old = limits.updateValue(rule, forKey: rule.id) { limitTable.remove(old) }
+            limitTable.add(rule)
+        }
+        for id in part.removedLimits {
+            if let old = limits.removeValue(forKey: id) { limitTable.remove(old) }
         }
         if boundaries.count > boundariesMax { countBoundaries(now) }
     }

@@ -1,34 +1,30 @@
 public import Identity
 
-/// All limits of a moment, by whom they limit. Immutable: a change makes a new directory.
+/// All limits of a moment, by whom they limit. Immutable: a change makes a new directory, which shares with this one
+/// what did not change.
 public final class LimitDirectory: Sendable {
-    /// Accounts that have a limit of any scope: for all others one look is all that it costs.
-    private let accounts: Set<AccountID>
-    private let rules: [UUIDv7: [LimitRule]]
+    private let table: LimitTable
 
     /// A directory without limits.
-    public static let empty = LimitDirectory(rules: [])
+    public static let empty = LimitDirectory(table: LimitTable())
+
+    /// What this table says now.
+    public init(table: LimitTable) { self.table = table }
 
     /// A directory of these rules.
-    public init(rules: [LimitRule]) {
-        accounts = Set(rules.lazy.map(\.accountID))
-        self.rules = Dictionary(grouping: rules, by: \.scope.uuid)
+    public convenience init(rules: [LimitRule]) {
+        var table = LimitTable()
+        for rule in rules { table.add(rule) }
+        self.init(table: table)
     }
 
     /// No request has a limit.
-    public var isEmpty: Bool { accounts.isEmpty }
+    public var isEmpty: Bool { table.count == 0 }
 
     /// The rules that a request must fit, in the order of their ids; `model` is the public name of the model asked for.
     public func rules(
         account: AccountID, tenant: TenantID, project: ProjectID, key: KeyID, model: String
     ) -> [LimitRule] {
-        guard !accounts.isEmpty, accounts.contains(account) else { return [] }
-        var found: [LimitRule] = []
-        for scope in [account.uuid, tenant.uuid, project.uuid, key.uuid] {
-            for rule in rules[scope] ?? [] where rule.accountID == account && (rule.model ?? model) == model {
-                found.append(rule)
-            }
-        }
-        return found.count < 2 ? found : found.sorted { $0.id < $1.id }
+        table.rules(account: account, tenant: tenant, project: project, key: key, model: model)
     }
 }
