@@ -1,6 +1,6 @@
 import Accounts
 public import Identity
-import Metering
+public import Metering
 import Storage
 
 /// One line of an engine's own book, as the caller fetched it.
@@ -11,33 +11,54 @@ public struct EngineCount: Hashable, Sendable {
     public let promptTokens: Int64
     /// Tokens generated, whether anyone received them or not.
     public let completionTokensProduced: Int64
+    /// What else it came to.
+    public let units: UsageUnits
     /// The whole answer was sent.
     public let isComplete: Bool
 
     /// A line of the book.
-    public init(requestID: RequestID, promptTokens: Int64, completionTokensProduced: Int64, isComplete: Bool) {
+    public init(
+        requestID: RequestID, promptTokens: Int64, completionTokensProduced: Int64, isComplete: Bool,
+        units: UsageUnits = UsageUnits()
+    ) {
         self.requestID = requestID
         self.promptTokens = promptTokens
         self.completionTokensProduced = completionTokensProduced
         self.isComplete = isComplete
+        self.units = units
     }
 }
 
-/// What a request's records say of its tokens.
+/// What a request's records say that it came to.
 struct RecordedTokens: Sendable {
     let prompt: Int64
     let completion: Int64
+    /// Pictures, sound, characters, searches, time on hardware.
+    let units: [Meter: Int64]
+    static let unitMeters = Meter.allCases.filter(\.isUnit)
     /// The last attempt ended as it should.
     let isComplete: Bool
     /// The counts are the engine's own or were counted as it counts.
     let isCounted: Bool
 
-    /// Nil where no attempt reached the engine.
+    /// What is sold by another unit than tokens has no tokens in its records where the engine reported none, whatever
+    /// its book says.
+    var countsTokens: Bool { units.isEmpty || prompt > 0 || completion > 0 }
+
+    /// Nil where no attempt reached the engine, and for what is no inference: a look at a prediction is on record as a
+    /// request, and in no engine's book.
     init?(_ stored: StoredRequest) {
         let reached = stored.attempts.map(\.record).filter { $0.upstreamStatus != 0 }
         guard let last = reached.last else { return nil }
+        if last.termination == .complete, reached.allSatisfy({ $0.usageSource == .nothing }) { return nil }
         prompt = reached.reduce(0) { $0 + $1.buckets.inputTotal }
         completion = reached.reduce(0) { $0 + $1.buckets.outputTotal }
+        var units: [Meter: Int64] = [:]
+        for meter in RecordedTokens.unitMeters {
+            let quantity = reached.reduce(0) { $0 + $1.units.quantity(of: meter) }
+            if quantity > 0 { units[meter] = quantity }
+        }
+        self.units = units
         isComplete = last.termination == .complete
         isCounted = reached.allSatisfy { $0.usageSource == .engine || $0.usageSource == .counted }
     }
@@ -89,6 +110,8 @@ extension Comparison {
             apart.addEstimated(produced: produced, recorded: recorded.completion)
             return
         }
+        if recorded.isComplete { compareUnits(lines, recorded, stored.request.id, &check) }
+        guard recorded.countsTokens else { return }
         if recorded.isComplete {
             check.add(.count("prompt tokens"), left: Int128(prompt), right: Int128(recorded.prompt))
             check.add(.count("completion tokens"), left: Int128(produced), right: Int128(recorded.completion))
@@ -107,6 +130,25 @@ extension Comparison {
                     + "\(produced)")
         }
         apart.add(unreceived: produced - received)
+    }
+
+    /// Each unit that the records hold, against the engine's. Sound that an engine reports in whole seconds is longer
+    /// by the rest of the last one.
+    private func compareUnits(
+        _ lines: [EngineCount], _ recorded: RecordedTokens, _ id: RequestID, _ check: inout ReconciliationCheck
+    ) {
+        for meter in RecordedTokens.unitMeters {
+            guard let quantity = recorded.units[meter] else { continue }
+            var counted = lines.reduce(0) { $0 + $1.units.quantity(of: meter) }
+            if meter == .audioMilliseconds, quantity % 1_000 == 0, quantity - counted < 1_000 {
+                counted = max(counted, quantity)
+            }
+            let words = meter.rawValue.replacing("_", with: " ")
+            check.add(.count(words), left: Int128(counted), right: Int128(quantity))
+            if counted != quantity {
+                check.report("\(id): the engine counts \(counted) \(words), the records \(quantity)")
+            }
+        }
     }
 }
 

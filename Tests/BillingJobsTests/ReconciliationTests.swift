@@ -207,6 +207,42 @@ import Testing
         #expect(found.notes == ["unreceived, never billed: 7 tokens of 1 interrupted requests"])
     }
 
+    @Test func `what is sold by other units is compared by them, and a look at a prediction by nothing`() async throws {
+        let world = try await BillingWorld.make()
+        let beta = try await world.customer(2, plan: "beta", from: "2026-11-01T00:00:00Z")
+        func entry(_ hour: Int, input: Int64 = 0, _ units: UsageUnits) async throws -> IngestRequest {
+            var entry = try await world.request(beta, at: "2026-11-03T0\(hour):00:00Z", input: input, output: 0)
+            entry.attempts[0].record.upstreamStatus = 200
+            entry.attempts[0].record.units = units
+            if input == 0, units.isEmpty { entry.attempts[0].record.usageSource = .nothing }
+            return entry
+        }
+        let speech = try await entry(1, UsageUnits(characters: 70))
+        let transcription = try await entry(2, UsageUnits(audioMilliseconds: 3_000))
+        let prediction = try await entry(3, input: 9, UsageUnits(computeMilliseconds: 412))
+        let look = try await entry(4, UsageUnits())
+        try await world.ingest([speech, transcription, prediction, look], heartbeat: "2026-11-04T00:00:00Z")
+        func book(characters: Int64 = 70, audio: Int64 = 2_345, prompt: Int64 = 9) -> [EngineCount] {
+            [
+                // Speech is made of tokens that its engine does not report.
+                EngineCount(
+                    requestID: speech.request.id, promptTokens: 12, completionTokensProduced: 30, isComplete: true,
+                    units: UsageUnits(audioMilliseconds: 2_400, characters: characters)),
+                EngineCount(
+                    requestID: transcription.request.id, promptTokens: 5, completionTokensProduced: 6, isComplete: true,
+                    units: UsageUnits(audioMilliseconds: audio)),
+                EngineCount(
+                    requestID: prediction.request.id, promptTokens: prompt, completionTokensProduced: 0,
+                    isComplete: true, units: UsageUnits(computeMilliseconds: 412)),
+            ]
+        }
+        let equal = try await check(world, book())
+        #expect(equal.isEqual, "\(equal.differences)")
+        for other in [book(characters: 71), book(audio: 1_999), book(audio: 3_001), book(prompt: 8)] {
+            #expect(try await !check(world, other).isEqual)
+        }
+    }
+
     @Test func `a token too many or too few is found`() async throws {
         let (world, complete, cut) = try await world()
         let few = EngineCount(requestID: cut, promptTokens: 100, completionTokensProduced: 17, isComplete: false)

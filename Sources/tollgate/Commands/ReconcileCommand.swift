@@ -3,6 +3,7 @@ import ArgumentParser
 import BillingJobs
 import Foundation
 import Identity
+import Metering
 import Storage
 
 struct ReconcileCommand: AsyncParsableCommand {
@@ -81,6 +82,17 @@ private struct EngineBook {
         let outcome: String
         let prompt_tokens: Int64
         let completion_tokens_produced: Int64
+        let images: Int64?
+        let audio_ms: Int64?
+        let characters: Int64?
+        let searches: Int64?
+        let compute_ms: Int64?
+
+        var units: UsageUnits {
+            UsageUnits(
+                images: images ?? 0, audioMilliseconds: audio_ms ?? 0, characters: characters ?? 0,
+                searches: searches ?? 0, computeMilliseconds: compute_ms ?? 0)
+        }
     }
 
     func counts() async throws -> [EngineCount] {
@@ -92,7 +104,8 @@ private struct EngineBook {
                 guard let id = line.request_id.flatMap({ RequestID($0) }) else { return nil }
                 return EngineCount(
                     requestID: id, promptTokens: line.prompt_tokens,
-                    completionTokensProduced: line.completion_tokens_produced, isComplete: line.outcome == "complete")
+                    completionTokensProduced: line.completion_tokens_produced, isComplete: line.outcome == "complete",
+                    units: line.units)
             }
             guard page.has_more, let next = page.next_after, next > after else { return result }
             after = next
