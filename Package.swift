@@ -194,7 +194,7 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "EnginesTests", dependencies: ["Engines", "Identity", "Metering", "TestSupport"],
+            name: "EnginesTests", dependencies: ["Engines", "Identity", "Metering", "NaiveArithmetic", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "RoutingTests", dependencies: ["Routing", "Engines", "NaiveArithmetic"], swiftSettings: settings),
@@ -212,9 +212,8 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "Accounts", "CZlib", "Engines", "Identity", "Limits", "Metering", "Routing", "Telemetry",
-                "TestSupport",
-                "UsageJournal",
+                "Gateway", "Accounts", "CZlib", "Engines", "Identity", "Limits", "Metering", "NaiveArithmetic",
+                "Routing", "Telemetry", "TestSupport", "UsageJournal",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: settings),

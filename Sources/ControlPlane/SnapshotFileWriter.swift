@@ -186,6 +186,7 @@ extension SnapshotState {
         }
         part.histories = histories
         part.models = models
+        part.sealingSecret = sealingSecret
         try keys.forEachClock { clock in
             part.clocks.append(clock)
             try count()

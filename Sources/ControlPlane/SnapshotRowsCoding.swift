@@ -1,3 +1,4 @@
+import Identity
 import Pricing
 import Storage
 
@@ -7,6 +8,8 @@ struct SnapshotRowsCoding: Codable {
     var plans: [String: [String]]
     /// Nil where the catalogue did not change.
     var catalogue: SnapshotCatalogueCoding?
+    /// In hexadecimal; nil where the part does not say, and in copies from before it was there.
+    var sealingSecret: String?
 
     /// What the file holds is not what was written; the checksum should have told.
     struct Unreadable: Error {
@@ -16,10 +19,12 @@ struct SnapshotRowsCoding: Codable {
     init(_ part: SnapshotPart) {
         plans = part.histories.mapValues { $0.versions.map(\.document.canonicalText) }
         catalogue = part.models.map { SnapshotCatalogueCoding($0) }
+        sealingSecret = part.sealingSecret.map { Hexadecimal.text(of: $0) }
     }
 
     func add(to part: inout SnapshotPart) throws {
         part.histories = try plans.mapValues { try PlanHistory(published: try $0.map { try PlanVersion(yaml: $0) }) }
         part.models = try catalogue?.catalogueModels()
+        part.sealingSecret = sealingSecret.flatMap { Hexadecimal.bytes(of: $0) }
     }
 }

@@ -17,11 +17,13 @@ public struct SuppliedSnapshot: Sendable {
     public let limits: LimitDirectory
     /// Tokenizers that backends name, by the path that they name; those that cannot be counted with are not there.
     public let tokenizers: [String: Tokenizer]
+    /// Under which gateways seal ids of files and batches; empty where it is not known.
+    public let sealingSecret: [UInt8]
 
     /// A snapshot of change `change`.
     public init(
         change: Int64, keys: KeyDirectory, catalogue: ModelCatalogue, prices: PriceSnapshot,
-        limits: LimitDirectory = .empty, tokenizers: [String: Tokenizer] = [:]
+        limits: LimitDirectory = .empty, tokenizers: [String: Tokenizer] = [:], sealingSecret: [UInt8] = []
     ) {
         self.change = change
         self.keys = keys
@@ -29,6 +31,7 @@ public struct SuppliedSnapshot: Sendable {
         self.prices = prices
         self.limits = limits
         self.tokenizers = tokenizers
+        self.sealingSecret = sealingSecret
     }
 }
 
@@ -48,6 +51,7 @@ struct SnapshotState: Sendable {
     private(set) var histories: [String: PlanHistory] = [:]
     private(set) var models: [CatalogueModel] = []
     private(set) var limits: [LimitID: LimitRule] = [:]
+    private(set) var sealingSecret: [UInt8] = []
     private var limitTable = LimitTable()
     private var catalogue = ModelCatalogue(models: [])
     private var boundaries = InstantHeap()
@@ -74,7 +78,7 @@ struct SnapshotState: Sendable {
         return SuppliedSnapshot(
             change: mark.number, keys: KeyDirectory(table: keys, at: now), catalogue: catalogue,
             prices: PriceSnapshot(histories: histories), limits: LimitDirectory(table: limitTable),
-            tokenizers: tokenizers)
+            tokenizers: tokenizers, sealingSecret: sealingSecret)
     }
 
     /// The state is now that of this change.
@@ -104,6 +108,7 @@ struct SnapshotState: Sendable {
             keys.add(subscription)
             addBoundaries(of: subscription, offset: keys.clockOffset(of: subscription.tenant), now)
         }
+        if let secret = part.sealingSecret { sealingSecret = secret }
         if let models = part.models {
             self.models = models
             catalogue = ModelCatalogue(models: models)

@@ -17,6 +17,7 @@ extension ClientHandler {
         }
         switch incoming.route {
         case .inference, .native: infer(incoming)
+        case .jobs(let path): call(path, incoming)
         default: respond(LocalAnswers(shared: shared).answer(to: incoming.route, grant: incoming.grant), incoming)
         }
     }
@@ -68,7 +69,7 @@ extension ClientHandler {
                     } else {
                         throw APIError.unknownPath(path)
                     }
-                case .models, .model, .health, .readiness, .metrics:
+                case .jobs, .models, .model, .health, .readiness, .metrics:
                     throw APIError.unknownPath(incoming.head.path)
                 }
             }
@@ -110,11 +111,16 @@ extension ClientHandler {
     }
 
     private func ask(_ rules: [LimitRule], _ admitted: AdmittedRequest, _ incoming: Incoming) -> LimitGate.Decision {
-        let waiting = NIOLoopBound((client: self, incoming: incoming), eventLoop: loop.eventLoop)
-        return shared.limits.admit(
+        ask(
             rules, model: admitted.model.publicName,
-            worst: LimitDemand(admitted, bodyBytes: incoming.body.readableBytes), on: loop.eventLoop
-        ) { outcome in
+            worst: LimitDemand(admitted, bodyBytes: incoming.body.readableBytes), incoming)
+    }
+
+    func ask(
+        _ rules: [LimitRule], model: String, worst: LimitDemand, _ incoming: Incoming
+    ) -> LimitGate.Decision {
+        let waiting = NIOLoopBound((client: self, incoming: incoming), eventLoop: loop.eventLoop)
+        return shared.limits.admit(rules, model: model, worst: worst, on: loop.eventLoop) { outcome in
             waiting.value.client.goOn(waiting.value.incoming, outcome)
         }
     }
@@ -129,7 +135,12 @@ extension ClientHandler {
         }
         state = .idle
         switch outcome {
-        case .admitted(let hold): infer(incoming, hold: hold)
+        case .admitted(let hold):
+            if case .jobs(let path) = incoming.route {
+                call(path, incoming, hold: hold)
+            } else {
+                infer(incoming, hold: hold)
+            }
         case .refused(let error): refuse(error, incoming, closes: false)
         }
     }

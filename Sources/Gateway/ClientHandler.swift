@@ -38,6 +38,8 @@ final class ClientHandler: ChannelInboundHandler {
         /// Its limits have to be asked about.
         case waiting(LimitWait)
         case running(Exchange)
+        /// It is about files or batches.
+        case calling(JobCall)
         /// The last answer is written; what still comes is thrown away until the client closes.
         case discarding
         case closed
@@ -120,7 +122,7 @@ final class ClientHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch state {
         case .discarding, .closed: return
-        case .idle, .reading, .waiting, .running: break
+        case .idle, .reading, .waiting, .running, .calling: break
         }
         let piece = unwrapInboundIn(data)
         if unread.readableBytes == 0 { unread = piece } else { unread.writeImmutableBuffer(piece) }
@@ -130,7 +132,11 @@ final class ClientHandler: ChannelInboundHandler {
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         let isWritable = context.channel.isWritable
         unwritableSince = isWritable ? nil : .now()
-        if case .running(let exchange) = state { exchange.clientWritabilityChanged(isWritable) }
+        switch state {
+        case .running(let exchange): exchange.clientWritabilityChanged(isWritable)
+        case .calling(let call): call.clientWritabilityChanged(isWritable)
+        case .idle, .reading, .waiting, .discarding, .closed: break
+        }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -148,6 +154,7 @@ final class ClientHandler: ChannelInboundHandler {
     private func left() {
         switch state {
         case .running(let exchange): exchange.clientLeft()
+        case .calling(let call): call.clientLeft()
         case .waiting(let wait): if wait.cancel() { shared.openRequests.subtract(1, ordering: .relaxed) }
         case .idle, .reading, .discarding, .closed: break
         }
@@ -178,7 +185,7 @@ final class ClientHandler: ChannelInboundHandler {
     private var isExpectingRequest: Bool {
         switch state {
         case .idle, .reading: true
-        case .waiting, .running, .discarding, .closed: false
+        case .waiting, .running, .calling, .discarding, .closed: false
         }
     }
 
@@ -308,7 +315,7 @@ final class ClientHandler: ChannelInboundHandler {
         switch state {
         case .idle, .discarding, .closed: context?.close(promise: nil)
         case .reading(let incoming): refuse(.slowRequest("body"), incoming, closes: true)
-        case .waiting, .running: break
+        case .waiting, .running, .calling: break
         }
     }
 }
@@ -318,6 +325,7 @@ extension Route {
         switch self {
         case .inference: method == .post
         case .native: method == .post || method == .get
+        case .jobs(let path): path.allows(method)
         case .models, .model, .health, .readiness, .metrics: method == .get || method == .head
         }
     }

@@ -104,6 +104,10 @@ public struct GatewayConfiguration: Sendable {
         public var lingerMilliseconds: Int64 = 1000
         /// How often a running stream's count goes into the journal.
         public var progressMilliseconds: Int64 = 2000
+        /// From a batch's creation to the first look whether it has ended; each pause after it is half as long again.
+        public var batchPollMilliseconds: Int64 = 2000
+        /// How often batches are looked for that no gateway saw to their end.
+        public var batchSweepMilliseconds: Int64 = 300_000
         /// How often refusal counts go into the journal.
         public var refusalsMilliseconds: Int64 = 3000
 

@@ -45,11 +45,12 @@ public final class GatewayServer: Sendable {
     }
 
     /// Starts to listen. Limits are shared with other gateways through `sliceSource`; without one, this gateway has
-    /// them to itself. Throws when the address is taken or a TLS file cannot be read.
+    /// them to itself. `batchBook` says which batches were metered before. Throws when the address is taken or a TLS
+    /// file cannot be read.
     public static func start(
         configuration: GatewayConfiguration, journal: any RequestJournal, snapshot: GatewaySnapshot,
-        sliceSource: (any SliceSource)? = nil, idempotency: IdempotencyTable = IdempotencyTable(), log: StructuredLog,
-        metrics: MetricsRegistry
+        sliceSource: (any SliceSource)? = nil, idempotency: IdempotencyTable = IdempotencyTable(),
+        batchBook: (any BatchBook)? = nil, log: StructuredLog, metrics: MetricsRegistry
     ) async throws -> GatewayServer {
         // A client that closes while it is written to must not end the process.
         signal(SIGPIPE, SIG_IGN)
@@ -57,7 +58,7 @@ public final class GatewayServer: Sendable {
         let shared = GatewayShared(
             configuration: configuration, journal: journal, snapshot: snapshot, log: log, registry: metrics,
             upstreamTLS: try TLSContexts.upstream(configuration), sliceSource: sliceSource,
-            idempotency: idempotency)
+            idempotency: idempotency, batchBook: batchBook)
         let serverTLS = try TLSContexts.server(configuration)
         registerGauges(shared)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, configuration.eventLoopCount))
@@ -167,9 +168,10 @@ public final class GatewayServer: Sendable {
     ) async throws -> [NIOLoopBound<LoopContext>] {
         var contexts: [NIOLoopBound<LoopContext>] = []
         for eventLoop in group.makeIterator() {
+            let isFirst = contexts.isEmpty
             contexts.append(
                 try await eventLoop.submit {
-                    let context = LoopContext(eventLoop: eventLoop, shared: shared)
+                    let context = LoopContext(eventLoop: eventLoop, shared: shared, isFirst: isFirst)
                     context.start()
                     return NIOLoopBound(context, eventLoop: eventLoop)
                 }.get())
@@ -236,6 +238,8 @@ extension LoopContext {
     fileprivate func abandonExchanges() {
         closeIdleClients()
         for exchange in running { exchange.fail(.stopped) }
+        for job in runningJobs { job.stop() }
+        batches.stop()
         settlements.abandon()
     }
 }

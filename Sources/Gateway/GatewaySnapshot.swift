@@ -16,11 +16,14 @@ public struct GatewaySnapshot: Sendable {
     public let limits: LimitDirectory
     /// Tokenizers by the path that backends name; a backend without one here is not counted for.
     public let tokenizers: [String: Tokenizer]
+    /// What all gateways of the installation share and nobody else knows: ids of files and batches are sealed under
+    /// it. Empty where it is not known; then there are neither.
+    public let sealingSecret: [UInt8]
 
     /// The state after change number `change`.
     public init(
         change: Int64, keys: KeyDirectory, catalogue: ModelCatalogue, prices: PriceSnapshot = PriceSnapshot(),
-        limits: LimitDirectory = .empty, tokenizers: [String: Tokenizer] = [:]
+        limits: LimitDirectory = .empty, tokenizers: [String: Tokenizer] = [:], sealingSecret: [UInt8] = []
     ) {
         self.limits = limits
         self.change = change
@@ -28,6 +31,7 @@ public struct GatewaySnapshot: Sendable {
         self.catalogue = catalogue
         self.prices = prices
         self.tokenizers = tokenizers
+        self.sealingSecret = sealingSecret
     }
 }
 

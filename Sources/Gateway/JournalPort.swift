@@ -14,10 +14,23 @@ public protocol RequestJournal: Sendable {
 
     /// Writes refusal counts. Not synced.
     func append(_ refusals: [RefusalCount]) throws
+
+    /// Writes and syncs the record of something that was never open here. Calls back once, on a thread of the
+    /// journal's. `moreFollow`: others are written right after it, and one sync is for all of them. Throws when the
+    /// disk is full.
+    func append(
+        _ entry: UsageEntry, moreFollow: Bool, whenDurable: @escaping @Sendable (Bool) -> Void
+    ) throws
 }
 
 extension RequestJournal {
     public var hasRoom: Bool { true }
+
+    public func append(
+        _ entry: UsageEntry, moreFollow: Bool, whenDurable: @escaping @Sendable (Bool) -> Void
+    ) throws {
+        try open(entry).close(entry, moreFollow: moreFollow, whenDurable: whenDurable)
+    }
 }
 
 /// A request that the journal knows to be running, and must be told the end of.
@@ -47,6 +60,15 @@ extension Journal: RequestJournal {
 
     /// Writes refusal counts.
     public func append(_ refusals: [RefusalCount]) throws { try appendRefusals(refusals) }
+
+    /// Writes and syncs a record that nothing was written of before.
+    public func append(
+        _ entry: UsageEntry, moreFollow: Bool, whenDurable: @escaping @Sendable (Bool) -> Void
+    ) throws {
+        try appendClosed(entry, moreFollow: moreFollow) { result in
+            if case .success = result { whenDurable(true) } else { whenDurable(false) }
+        }
+    }
 }
 
 /// One running request in the journal.

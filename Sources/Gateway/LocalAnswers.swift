@@ -30,7 +30,7 @@ struct LocalAnswers {
             var bytes: [UInt8] = []
             append(model, named: name, to: &bytes)
             return .body(status: 200, type: "application/json", bytes: bytes)
-        case .inference, .native: return .refusal(.malformedRequest)
+        case .inference, .native, .jobs: return .refusal(.malformedRequest)
         }
     }
 

@@ -21,6 +21,7 @@ final class GatewayShared: Sendable {
     let limits: LimitGate
     let routes: RouteTable
     let idempotency: IdempotencyTable
+    let batches: BatchRegistry
     let upstreamTLS: NIOSSLContext?
     let openRequests = Atomic<Int>(0)
     let connections = Atomic<Int>(0)
@@ -29,7 +30,7 @@ final class GatewayShared: Sendable {
     init(
         configuration: GatewayConfiguration, journal: any RequestJournal, snapshot: GatewaySnapshot,
         log: StructuredLog, registry: MetricsRegistry, upstreamTLS: NIOSSLContext?, sliceSource: (any SliceSource)?,
-        idempotency: IdempotencyTable
+        idempotency: IdempotencyTable, batchBook: (any BatchBook)?
     ) {
         self.configuration = configuration
         self.journal = journal
@@ -39,6 +40,7 @@ final class GatewayShared: Sendable {
         self.upstreamTLS = upstreamTLS
         routes = RouteTable(registry: registry)
         self.idempotency = idempotency
+        batches = BatchRegistry(book: batchBook)
         clock = BillingClock(realMilliseconds: StructuredLog.wallClock)
         limits = LimitGate(
             source: sliceSource, registry: registry, waitMilliseconds: configuration.times.limitWaitMilliseconds)
@@ -95,14 +97,19 @@ final class LoopContext {
     private var closing: [(exchange: Exchange, request: any OpenRequest, since: NIODeadline)] = []
     private let completions: CompletionQueue
     private(set) lazy var settlements = Settlements(loop: self)
+    private(set) lazy var batches = BatchKeeper(loop: self)
+    private var jobs: [ObjectIdentifier: JobCall] = [:]
+    /// Of a gateway's event loops one does what only one need do.
+    let isFirst: Bool
     private var ticker: RepeatedTask?
 
     /// How often times are looked at.
     private static let tickMilliseconds: Int64 = 100
 
-    init(eventLoop: any EventLoop, shared: GatewayShared) {
+    init(eventLoop: any EventLoop, shared: GatewayShared, isFirst: Bool = false) {
         self.eventLoop = eventLoop
         self.shared = shared
+        self.isFirst = isFirst
         pool = UpstreamPool(eventLoop: eventLoop, tls: shared.upstreamTLS, configuration: shared.configuration)
         metrics = GatewayMetrics(registry: shared.registry)
         completions = CompletionQueue(eventLoop: eventLoop)
@@ -245,12 +252,35 @@ final class LoopContext {
         }
     }
 
+    // MARK: Files and batches
+
+    /// Calls about files and batches that have not ended.
+    var runningJobs: [JobCall] { Array(jobs.values) }
+
+    func began(_ job: JobCall) { jobs[ObjectIdentifier(job)] = job }
+
+    func finished(_ job: JobCall) {
+        guard jobs.removeValue(forKey: ObjectIdentifier(job)) != nil else { return }
+        shared.openRequests.subtract(1, ordering: .relaxed)
+    }
+
+    /// A new id with the billing time of now.
+    func newRequestID(offset: Int64) -> RequestID {
+        RequestID(
+            UUIDv7(
+                milliseconds: shared.clock.milliseconds(offset: offset), randomness: (random.next(), random.next())))
+    }
+
+    /// 16 of them.
+    func randomBytes() -> [UInt8] { withUnsafeBytes(of: (random.next(), random.next())) { Array($0) } }
+
     private func tick() {
         let now = NIODeadline.now()
         for exchange in exchanges.values { exchange.tick(now: now) }
         for client in clients.values { client.tick(now: now) }
         pool.tick(now: now)
         settlements.tick(now: now)
+        batches.tick(now: now)
     }
 }
 

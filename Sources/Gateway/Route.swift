@@ -7,6 +7,8 @@ enum Route: Hashable {
     case inference(Surface)
     /// `/engines/{backend}/…`: the rest of the path is in the backend's own dialect.
     case native(backend: String, path: String)
+    /// Files, and batches of what stands in them.
+    case jobs(JobPath)
     case models
     /// One model, by its public name, percent-decoded.
     case model(String)
@@ -44,14 +46,14 @@ enum Route: Hashable {
         if let rest = path.rest(after: "/engines/"), let slash = rest.firstIndex(of: "/") {
             return .native(backend: String(rest[..<slash]), path: String(rest[slash...]))
         }
-        return nil
+        return JobPath(path: path).map { .jobs($0) }
     }
 
     /// The form in which the client asks; nil where that depends on a backend, or nothing is asked of an engine.
     var surface: Surface? {
         switch self {
         case .inference(let surface): surface
-        case .native, .models, .model, .health, .readiness, .metrics: nil
+        case .native, .jobs, .models, .model, .health, .readiness, .metrics: nil
         }
     }
 
@@ -60,13 +62,14 @@ enum Route: Hashable {
         switch self {
         case .inference: "POST, OPTIONS"
         case .native: "GET, POST, OPTIONS"
+        case .jobs(let path): path.allowed
         case .models, .model, .health, .readiness, .metrics: "GET, HEAD, OPTIONS"
         }
     }
 
     var needsKey: Bool {
         switch self {
-        case .inference, .native, .models, .model: true
+        case .inference, .native, .jobs, .models, .model: true
         case .health, .readiness, .metrics: false
         }
     }
@@ -74,7 +77,7 @@ enum Route: Hashable {
     /// Whether the request goes to an engine.
     var isForwarded: Bool {
         switch self {
-        case .inference, .native: true
+        case .inference, .native, .jobs: true
         case .models, .model, .health, .readiness, .metrics: false
         }
     }

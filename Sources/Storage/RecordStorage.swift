@@ -26,6 +26,21 @@ public enum RecordStorage {
         return Page(try joined(rows, in: tx), page)
     }
 
+    /// Which of these requests are on record, asked for by account and id.
+    public static func recorded(
+        _ requests: [(account: AccountID, id: RequestID)], in tx: Transaction
+    ) throws -> Set<RequestID> {
+        let rows = try tx.query(
+            """
+            SELECT r.record_id FROM unnest(
+                \(requests.map(\.account))::uuid[], \(requests.map(\.id.uuid.timestamp))::timestamptz[],
+                \(requests.map(\.id))::uuid[]
+            ) AS asked(account_id, accepted_at, record_id)
+            JOIN request_records r USING (account_id, accepted_at, record_id)
+            """)
+        return Set(try rows.decodeAll(as: RequestID.self))
+    }
+
     private static func conditions(_ filter: RecordFilter, _ page: PageRequest) -> SQL {
         var sql: SQL = ""
         if let account = filter.account { sql += "AND account_id = \(account) " }

@@ -71,7 +71,8 @@ public enum ServiceLevelStorage {
     /// Requests read in one go.
     public static let pageSize = 20_000
 
-    /// Hands each request of the account's period to `body`, in the order of acceptance.
+    /// Hands each request of the account's period to `body`, in the order of acceptance. Lines of batches are promised
+    /// nothing: nobody waits for them.
     public static func forEachRequest(
         of account: AccountID, in period: BillingPeriod, in tx: Transaction, _ body: (MeasuredRequest) -> Void
     ) throws {
@@ -83,7 +84,7 @@ public enum ServiceLevelStorage {
                     first_byte_us, first_token_us, end_us
                 FROM request_records
                 WHERE account_id = \(account) AND accepted_at >= \(period.start) AND accepted_at < \(period.end)
-                    AND (accepted_at, record_id) > (\(after.accepted), \(after.id))
+                    AND operation <> 'batch' AND (accepted_at, record_id) > (\(after.accepted), \(after.id))
                 ORDER BY accepted_at, record_id LIMIT \(pageSize)
                 """)
             for row in rows { body(try measured(row)) }

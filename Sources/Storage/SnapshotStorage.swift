@@ -26,6 +26,8 @@ public struct SnapshotPart: Sendable {
     public var removedLimits: [LimitID] = []
     /// The whole catalogue; nil when it did not change.
     public var models: [CatalogueModel]?
+    /// Under which gateways seal ids of files and batches; nil where the part does not say.
+    public var sealingSecret: [UInt8]?
 
     /// A part without rows.
     public init() {}
@@ -33,7 +35,7 @@ public struct SnapshotPart: Sendable {
     /// Whether it says nothing.
     public var isEmpty: Bool {
         clocks.isEmpty && histories.isEmpty && keys.isEmpty && removedKeys.isEmpty && replacedTenants.isEmpty
-            && subscriptions.isEmpty && limits.isEmpty && removedLimits.isEmpty && models == nil
+            && subscriptions.isEmpty && limits.isEmpty && removedLimits.isEmpty && models == nil && sealingSecret == nil
     }
 }
 
@@ -55,6 +57,7 @@ public enum SnapshotStorage {
         first.histories = try PlanStorage.histories(in: tx)
         first.models = try CatalogueStorage.models(in: tx)
         first.limits = try LimitStorage.rules(in: tx)
+        first.sealingSecret = try InstallationStorage.sealingSecret(in: tx)
         try take(first)
         // The keys' and subscriptions' real and billing times are compared with this.
         let time: SQL = "(timestamptz 'epoch' + \(unescaped: String(now.milliseconds)) * interval '1 millisecond')"

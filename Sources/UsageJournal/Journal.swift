@@ -133,6 +133,21 @@ extension Journal {
         }
     }
 
+    /// Gathers the record of something that was never open here, as close records are gathered: what a line of a batch
+    /// came to. A process that dies before it is synced leaves nothing of it, so whoever writes it must be able to do
+    /// so again. Throws `.full` when the disk cannot take it.
+    public func appendClosed(
+        _ entry: borrowing UsageEntry, moreFollow: Bool = false,
+        whenDurable: @escaping @Sendable (Result<Void, JournalError>) -> Void
+    ) throws(JournalError) {
+        defer { if !moreFollow { wakeUp.signal() } }
+        let frame = salt.close(entry)
+        try perform { (state) throws(JournalError) in
+            let segment = try state.writer.admit([], reserve: frame.count)
+            state.pending.append(PendingClose(frame: frame, openSegment: segment, whenDurable: whenDurable))
+        }
+    }
+
     private func gather(
         _ frame: [UInt8], _ reservation: CloseReservation,
         _ whenDurable: @escaping @Sendable (Result<Void, JournalError>) -> Void

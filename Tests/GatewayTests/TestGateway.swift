@@ -29,6 +29,8 @@ final class TestGateway: Sendable {
     }
 
     static let key = "sk-test-abc"
+    /// Of another tenant.
+    static let otherKey = "sk-test-other"
 
     init(
         engine: ScriptedEngine, port: Int? = nil, onClientAbort: ClientAbortPolicy = .drain,
@@ -87,9 +89,11 @@ final class TestGateway: Sendable {
         let keys = KeyDirectory(grants: [
             SHA256Digest(of: key): grant(1, subscription: id(401)),
             SHA256Digest(of: "sk-none"): grant(2, subscription: nil),
+            SHA256Digest(of: otherKey): grant(3, subscription: id(403)),
         ])
         return GatewaySnapshot(
-            change: change, keys: keys, catalogue: catalogue, limits: LimitDirectory(rules: limits))
+            change: change, keys: keys, catalogue: catalogue, limits: LimitDirectory(rules: limits),
+            sealingSecret: Array("a secret of the installation".utf8))
     }
 
     func stop() async {

@@ -19,12 +19,22 @@ enum MultipartForm {
     ) throws(ReadingError) {
         let boundary = try boundary(of: body, contentType: contentType)
         request.body = .form(boundary: boundary)
+        let table = RequestField.table(for: request.surface)
+        var seen: Set<String> = []
+        try eachPart(of: body, boundary: boundary) { head, value throws(ReadingError) in
+            try read(head, value, of: body, table, &seen, into: &request)
+        }
+    }
+
+    /// Shows one part after the other: its head, and where its value stands.
+    private static func eachPart(
+        of body: UnsafeRawBufferPointer, boundary: String,
+        _ take: (Head, Range<Int>) throws(ReadingError) -> Void
+    ) throws(ReadingError) {
         let delimiter = Array("--\(boundary)".utf8)
         guard body.hasBytes(delimiter, at: 0) else {
             throw malformed("does not begin with its boundary")
         }
-        let table = RequestField.table(for: request.surface)
-        var seen: Set<String> = []
         var offset = delimiter.count
         for _ in 0..<partsMax {
             if body.hasBytes("--", at: offset) { return }
@@ -33,10 +43,24 @@ enum MultipartForm {
             guard let end = body.firstIndex(of: delimiter, afterLineEndFrom: head.end - 2) else {
                 throw malformed("ends within a part")
             }
-            try read(head, head.end..<max(head.end, end), of: body, table, &seen, into: &request)
+            try take(head, head.end..<max(head.end, end))
             offset = end + 2 + delimiter.count
         }
         throw malformed("has more than \(partsMax) parts")
+    }
+
+    /// All parts of a form, where they stand.
+    static func parts(
+        of body: UnsafeRawBufferPointer, contentType: String
+    ) throws(ReadingError) -> [FormPart] {
+        guard isForm(body, contentType: contentType) else { throw malformed("says that it is something else") }
+        var parts: [FormPart] = []
+        try eachPart(of: body, boundary: try boundary(of: body, contentType: contentType)) {
+            head, value throws(ReadingError) in
+            guard !parts.contains(where: { $0.name == head.name }) else { throw .givenTwice(head.name) }
+            parts.append(FormPart(name: head.name, isFile: head.isFile, fileName: head.fileName, value: value))
+        }
+        return parts
     }
 
     private static func read(
@@ -80,6 +104,7 @@ enum MultipartForm {
     private struct Head {
         var name: String
         var isFile: Bool
+        var fileName: String?
         /// Where the value begins.
         var end: Int
     }
@@ -105,6 +130,7 @@ enum MultipartForm {
                 }
                 isNamed = true
                 head.name = name
+                head.fileName = parameters.values["filename"]
                 head.isFile = parameters.values["filename"] != nil || parameters.values["filename*"] != nil
             }
             line = end + 2

@@ -61,8 +61,8 @@ final class GatewayRuntime: Sendable {
             countMax: IdempotencyTable.entriesMaxDefault)
         let server = try await GatewayServer.start(
             configuration: try GatewayConfiguration(configuration), journal: journal, snapshot: holder.first,
-            sliceSource: leases, idempotency: IdempotencyTable(remembering: history), log: log,
-            metrics: instruments.metrics)
+            sliceSource: leases, idempotency: IdempotencyTable(remembering: history),
+            batchBook: StoredBatchBook(database: database), log: log, metrics: instruments.metrics)
         holder.serve(server)
 
         let ingester = Ingester(
@@ -132,7 +132,8 @@ private final class ServerHolder: Sendable {
     func take(_ supplied: SuppliedSnapshot) {
         let snapshot = GatewaySnapshot(
             change: supplied.change, keys: supplied.keys, catalogue: supplied.catalogue,
-            prices: supplied.prices, limits: supplied.limits, tokenizers: supplied.tokenizers)
+            prices: supplied.prices, limits: supplied.limits, tokenizers: supplied.tokenizers,
+            sealingSecret: supplied.sealingSecret)
         state.withLock {
             $0.newest = snapshot
             $0.server?.update(snapshot)

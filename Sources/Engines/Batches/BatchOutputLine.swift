@@ -1,0 +1,41 @@
+/// One line of a batch's output or error file: which request it answers, and with what.
+public struct BatchOutputLine: Sendable {
+    /// What the client called its request.
+    public private(set) var customID = ""
+    /// The status that the answer would have had over HTTP; 0 where there is none.
+    public private(set) var status = 0
+    /// Where the answer stands in the line; empty where there is none.
+    public private(set) var body = 0..<0
+
+    /// Reads a line, without its end. Throws where it is no object, or says not whom it answers.
+    public init(reading line: UnsafeRawBufferPointer) throws(JSONScanError) {
+        var scanner = JSONScanner(line)
+        try scanner.beginObject()
+        while let key = try scanner.nextKey() {
+            if key.equals("custom_id", in: line) {
+                customID = try scanner.string().value(in: line)
+            } else if key.equals("response", in: line), try scanner.kind() == .object {
+                try readResponse(&scanner, of: line)
+            } else {
+                try scanner.skip()
+            }
+        }
+        try scanner.end()
+        guard !customID.isEmpty else { throw JSONScanError(problem: .unexpectedEnd, offset: line.count) }
+    }
+
+    private mutating func readResponse(
+        _ scanner: inout JSONScanner, of line: UnsafeRawBufferPointer
+    ) throws(JSONScanError) {
+        try scanner.beginObject()
+        while let key = try scanner.nextKey() {
+            let kind = try scanner.kind()
+            let value = try scanner.skip()
+            if key.equals("status_code", in: line), kind == .number {
+                status = Int(String(decoding: line[value], as: UTF8.self)) ?? 0
+            } else if key.equals("body", in: line), kind == .object {
+                body = value
+            }
+        }
+    }
+}

@@ -1,0 +1,246 @@
+import Engines
+import HTTP1
+import Identity
+import Metering
+import NIOCore
+import Telemetry
+
+/// Looks after batches until they have ended, and has their lines put on record then, whether a client asks again or
+/// not. Confined to one event loop; what has been settled is known to all of them (`BatchRegistry`).
+///
+/// Nothing of it has to survive: who created a batch stands in its metadata at the upstream, where the sweep finds what
+/// this process, or another, did not see to its end.
+final class BatchKeeper {
+    private struct Entry {
+        var askAt: NIODeadline
+        var pauseMilliseconds: Int64
+        let until = NIODeadline.now() + .hours(BatchKeeper.hoursMax)
+        var isBusy = false
+    }
+
+    private unowned let loop: LoopContext
+    private var entries: [ObjectSeal.Place: Entry] = [:]
+    private var settlements: [ObjectSeal.Place: BatchSettlement] = [:]
+    private var waiting: [(batch: UpstreamBatch, owner: BatchOwner)] = []
+    private var askingCount = 0
+    private var tickAt = NIODeadline.now()
+    private lazy var sweep = BatchSweep(keeper: self, loop: loop)
+
+    /// Batches looked after at once; the sweep finds the others.
+    private static let entriesMax = 10_000
+    /// The longest pause between two looks.
+    private static let pauseMillisecondsMax: Int64 = 60_000
+    /// The longest window that systems give a batch is a week.
+    static let hoursMax: Int64 = 8 * 24
+    private static let askingMax = 8
+    /// Batches whose files are read at once; more wait, up to a bound.
+    private static let settlingMax = 2
+    private static let waitingMax = 1000
+    private static let tickMilliseconds: Int64 = 250
+    private static let answerMilliseconds: Int64 = 30_000
+
+    init(loop: LoopContext) { self.loop = loop }
+
+    private var registry: BatchRegistry { loop.shared.batches }
+
+    /// Looks again and again until the batch has ended.
+    func watch(_ place: ObjectSeal.Place) {
+        guard entries[place] == nil, entries.count < Self.entriesMax else { return }
+        let pause = loop.shared.configuration.times.batchPollMilliseconds
+        entries[place] = Entry(askAt: .now() + .milliseconds(pause), pauseMilliseconds: pause)
+    }
+
+    func tick(now: NIODeadline) {
+        guard now >= tickAt else { return }
+        tickAt = now + .milliseconds(Self.tickMilliseconds)
+        for (place, entry) in entries where !entry.isBusy && entry.askAt <= now {
+            if now >= entry.until {
+                entries[place] = nil
+            } else if askingCount < Self.askingMax {
+                look(place)
+            }
+        }
+        if loop.isFirst { sweep.tick(now: now) }
+    }
+
+    func stop() {
+        entries.removeAll()
+        waiting.removeAll()
+        for settlement in settlements.values { settlement.stop() }
+    }
+
+    // MARK: Looking
+
+    private func look(_ place: ObjectSeal.Place) {
+        let snapshot = loop.shared.snapshots.current
+        guard let seal = ObjectSeal(secret: snapshot.sealingSecret),
+            let backend = snapshot.catalogue.backend(named: place.backend)
+        else { return pauseLonger(place) }
+        entries[place]?.isBusy = true
+        askingCount += 1
+        ask(backend, "/" + PercentEncoding.encoded(place.id), query: "") { [weak self] answer in
+            guard let self else { return }
+            askingCount -= 1
+            entries[place]?.isBusy = false
+            if answer?.head.status == 404 {
+                loop.shared.log.warning(
+                    "a batch is gone from its backend; what it came to is not known",
+                    ["batch": "\(place.id)", "backend": "\(place.backend)"])
+                entries[place] = nil
+                return
+            }
+            guard let answer, answer.head.status == 200,
+                let batch = UpstreamBatch(answer.body, on: place.backend, by: seal), batch.hasEnded
+            else { return pauseLonger(place) }
+            settle(batch)
+            // Another event loop may be at it, or done.
+            if registry.isSettled(place) { entries[place] = nil } else { pauseLonger(place) }
+        }
+    }
+
+    private func pauseLonger(_ place: ObjectSeal.Place) {
+        guard let pause = entries[place]?.pauseMilliseconds else { return }
+        let longer = min(pause * 3 / 2, Self.pauseMillisecondsMax)
+        entries[place]?.pauseMilliseconds = longer
+        entries[place]?.askAt = .now() + .milliseconds(longer)
+    }
+
+    /// Asks about batches with GET.
+    func ask(
+        _ backend: Backend, _ rest: String, query: String, whenAnswered: @escaping (EngineCall.Answer?) -> Void
+    ) {
+        let target = backend.target(of: .batches, method: "GET", rest: rest, query: query)
+        let question = EngineCall.Question(
+            backend: backend, path: target.requestTarget,
+            headers: backend.dialect.headers(for: target, backend: backend, content: .unsigned),
+            answerMilliseconds: Self.answerMilliseconds)
+        EngineCall.ask(question, tls: loop.shared.upstreamTLS, on: loop.eventLoop, whenAnswered: whenAnswered)
+    }
+
+    // MARK: Settling
+
+    /// Has the lines of a batch that has ended put on record, unless they are, or someone is at it. Where the database is
+    /// away and cannot say, metering again is better than not to meter, if someone waits for it (`isUrgent`).
+    func settle(_ batch: UpstreamBatch, isUrgent: Bool = true) {
+        guard let owner = batch.owner, registry.begin(batch.place) else { return }
+        guard let book = registry.book else { return enqueue(batch, owner) }
+        let creation = BatchCreation(accountID: owner.accountID, requestID: owner.requestID)
+        let bound = NIOLoopBound((self, batch, owner), eventLoop: loop.eventLoop)
+        loop.eventLoop.makeFutureWithTask { try await book.recorded([creation]) }.whenComplete { result in
+            let (keeper, batch, owner) = bound.value
+            switch result {
+            case .success(let recorded) where recorded.contains(owner.requestID):
+                keeper.ended(batch.place, isSettled: true)
+            case .failure where !isUrgent: keeper.registry.end(batch.place, isSettled: false)
+            case .success, .failure: keeper.enqueue(batch, owner)
+            }
+        }
+    }
+
+    private func enqueue(_ batch: UpstreamBatch, _ owner: BatchOwner) {
+        guard waiting.count < Self.waitingMax else { return ended(batch.place, isSettled: false) }
+        waiting.append((batch, owner))
+        startWaiting()
+    }
+
+    private func startWaiting() {
+        while settlements.count < Self.settlingMax, !waiting.isEmpty {
+            let (batch, owner) = waiting.removeFirst()
+            let snapshot = loop.shared.snapshots.current
+            guard let seal = ObjectSeal(secret: snapshot.sealingSecret),
+                let backend = snapshot.catalogue.backend(named: batch.place.backend)
+            else {
+                ended(batch.place, isSettled: false)
+                continue
+            }
+            let records = BatchLineRecord(
+                owner: owner, backend: backend, batchID: batch.place.id,
+                sealedID: seal.sealed(batch.place, .batch, for: owner.projectID))
+            let settlement = BatchSettlement(batch, of: records, loop: loop) { [weak self] isSettled in
+                self?.settlements[batch.place] = nil
+                self?.ended(batch.place, isSettled: isSettled)
+                self?.startWaiting()
+            }
+            settlements[batch.place] = settlement
+            settlement.start()
+        }
+    }
+
+    private func ended(_ place: ObjectSeal.Place, isSettled: Bool) {
+        registry.end(place, isSettled: isSettled)
+        if isSettled {
+            entries[place] = nil
+        } else {
+            watch(place)
+            pauseLonger(place)
+        }
+    }
+}
+
+/// Finds batches that nobody saw to their end: of a gateway that died, or that forgot. On one event loop of a gateway,
+/// when it starts and now and then.
+private final class BatchSweep {
+    private unowned let keeper: BatchKeeper
+    private unowned let loop: LoopContext
+    private var sweepAt: NIODeadline
+    private var isFirst = true
+    private var isSweeping = false
+
+    /// After the start.
+    private static let firstMilliseconds: Int64 = 500
+    private static let pageRows = 100
+    private static let pagesMax = 100
+
+    init(keeper: BatchKeeper, loop: LoopContext) {
+        self.keeper = keeper
+        self.loop = loop
+        sweepAt = .now() + .milliseconds(Self.firstMilliseconds)
+    }
+
+    func tick(now: NIODeadline) {
+        guard now >= sweepAt, !isSweeping else { return }
+        sweepAt = now + .milliseconds(loop.shared.configuration.times.batchSweepMilliseconds)
+        let snapshot = loop.shared.snapshots.current
+        guard let seal = ObjectSeal(secret: snapshot.sealingSecret) else { return }
+        isSweeping = true
+        next(snapshot.catalogue.backends.filter { $0.kind.hasBatches }[...], seal)
+    }
+
+    private func next(_ backends: ArraySlice<Backend>, _ seal: ObjectSeal) {
+        guard let backend = backends.first else {
+            isSweeping = false
+            isFirst = false
+            return
+        }
+        page(of: backend, after: nil, number: 1, seal) { [weak self] in self?.next(backends.dropFirst(), seal) }
+    }
+
+    private func page(
+        of backend: Backend, after: String?, number: Int, _ seal: ObjectSeal, whenDone: @escaping () -> Void
+    ) {
+        let query = "limit=\(Self.pageRows)" + (after.map { "&after=" + PercentEncoding.encoded($0) } ?? "")
+        keeper.ask(backend, "", query: query) { [weak self] answer in
+            guard let self, let answer, answer.head.status == 200,
+                let list = try? JSONObjectText(reading: answer.body), let rows = list.elements("data")
+            else { return whenDone() }
+            let batches = rows.compactMap { UpstreamBatch($0, on: backend.name, by: seal) }
+            for batch in batches { take(batch) }
+            let oldest = loop.shared.clock.realTime.milliseconds / 1000 - BatchKeeper.hoursMax * 3600
+            let goesOn = list.value("has_more") == Array("true".utf8) && number < Self.pagesMax
+            guard goesOn, let last = batches.last, last.createdSeconds >= oldest, last.place.id != after else {
+                return whenDone()
+            }
+            page(of: backend, after: last.place.id, number: number + 1, seal, whenDone: whenDone)
+        }
+    }
+
+    private func take(_ batch: UpstreamBatch) {
+        guard batch.owner != nil, !loop.shared.batches.isSettled(batch.place) else { return }
+        if batch.hasEnded {
+            keeper.settle(batch, isUrgent: false)
+        } else if isFirst {
+            // Whoever created it may be the process before this one.
+            keeper.watch(batch.place)
+        }
+    }
+}

@@ -1,0 +1,199 @@
+import Engines
+import HTTP1
+import Identity
+import Metering
+import NIOCore
+import Telemetry
+
+/// Reads the files of one batch that has ended, and writes its records. Confined to its event loop.
+final class BatchSettlement {
+    private let loop: LoopContext
+    private let backend: Backend
+    private let records: BatchLineRecord
+    private let status: String
+    private var files: [String]
+    private var whenDone: ((Bool) -> Void)?
+
+    private var file = ""
+    private var call: RunningCall?
+    /// What has come and is not read yet: less than a line, or what came while records were written.
+    private var unread = ByteBuffer()
+    /// Bytes of `unread` that are known to have no end of a line.
+    private var scanned = 0
+    private var lineNumber = 0
+    private var group: [UsageEntry] = []
+    private var isWriting = false
+    private var hasFileEnded = false
+
+    /// Records that are written together; the file is read on when they are durable.
+    private static let groupMax = 64
+    /// The longest line: pictures inside an answer are the largest.
+    private static let lineBytesMax = 64 << 20
+    /// Between two parts of a file.
+    private static let pauseMilliseconds: Int64 = 60_000
+
+    init(_ batch: UpstreamBatch, of records: BatchLineRecord, loop: LoopContext, whenDone: @escaping (Bool) -> Void) {
+        self.loop = loop
+        self.records = records
+        backend = records.backend
+        status = batch.status
+        files = batch.answerFiles
+        self.whenDone = whenDone
+    }
+
+    func start() { nextFile() }
+
+    /// The gateway stops: whoever runs next does it again.
+    func stop() { done(false) }
+
+    private func done(_ isSettled: Bool) {
+        guard let whenDone else { return }
+        self.whenDone = nil
+        call?.abandon()
+        call = nil
+        whenDone(isSettled)
+    }
+
+    // MARK: Reading
+
+    private func nextFile() {
+        guard whenDone != nil else { return }
+        guard !files.isEmpty else { return writeLast() }
+        file = files.removeFirst()
+        lineNumber = 0
+        unread = ByteBuffer()
+        scanned = 0
+        hasFileEnded = false
+        let target = backend.target(
+            of: .files, method: "GET", rest: "/" + PercentEncoding.encoded(file) + "/content", query: "")
+        var question = EngineCall.Question(
+            backend: backend, path: target.requestTarget,
+            headers: backend.dialect.headers(for: target, backend: backend, content: .unsigned),
+            answerMilliseconds: BatchSettlement.pauseMilliseconds)
+        question.isTimeBetweenParts = true
+        call = EngineCall.begin(question, tls: loop.shared.upstreamTLS, on: loop.eventLoop) { [weak self] part in
+            self?.received(part)
+        }
+    }
+
+    private func received(_ part: EngineCall.Part) {
+        switch part {
+        case .head(let head):
+            if head.status == 200 { return }
+            warn("the file of a batch cannot be had", head.status)
+            // Nothing will bring a file back that is gone: its lines are lost, and that is said, once.
+            guard head.status == 404 || head.status == 410 else { return done(false) }
+            loop.shared.registry.counter(
+                "tollgate_batch_files_lost_total", help: "Files of batches that were gone before they were metered."
+            ).increment()
+            call?.abandon()
+            nextFile()
+        case .body(let bytes):
+            unread.writeImmutableBuffer(bytes)
+            takeLines()
+        case .end:
+            call = nil
+            hasFileEnded = true
+            takeLines()
+        case .lost:
+            warn("the file of a batch broke off", lineNumber)
+            done(false)
+        }
+    }
+
+    /// Takes whole lines, until a group is full or none is left.
+    private func takeLines() {
+        while !isWriting, whenDone != nil {
+            if group.count >= BatchSettlement.groupMax { return write() }
+            guard let line = nextLine() else { break }
+            take(line)
+        }
+        guard !isWriting, whenDone != nil, hasFileEnded else { return }
+        if group.isEmpty { nextFile() } else { write() }
+    }
+
+    private func nextLine() -> ByteBuffer? {
+        let found = unread.withUnsafeReadableBytes { bytes in
+            bytes[min(scanned, bytes.count)...].firstIndex(of: 0x0A)
+        }
+        if let found {
+            scanned = 0
+            let line = unread.readSlice(length: found)
+            unread.moveReaderIndex(forwardBy: 1)
+            return line
+        }
+        scanned = unread.readableBytes
+        guard hasFileEnded, unread.readableBytes > 0 else {
+            if unread.readableBytes > BatchSettlement.lineBytesMax {
+                warn("a line of a batch's file is too long to be read", lineNumber + 1)
+                done(false)
+            }
+            unread.discardReadBytes()
+            scanned = unread.readableBytes
+            return nil
+        }
+        scanned = 0
+        return unread.readSlice(length: unread.readableBytes)
+    }
+
+    private func take(_ line: ByteBuffer) {
+        lineNumber += 1
+        let loop = loop
+        let entry = line.withUnsafeReadableBytes { bytes -> UsageEntry? in
+            guard bytes.contains(where: { $0 > 0x20 }) else { return nil }
+            return records.entry(
+                of: bytes, file: file, number: lineNumber, priceKey: { loop.priceKey(of: $0) })
+        }
+        if let entry { group.append(entry) }
+    }
+
+    // MARK: Writing
+
+    private func write() {
+        let entries = group
+        group.removeAll(keepingCapacity: true)
+        write(entries) { $0.takeLines() }
+    }
+
+    /// Once this record is there, nobody reads the batch's files again.
+    private func writeLast() {
+        write([records.ofBatch(status: status)]) { $0.done(true) }
+    }
+
+    /// Goes on once the records are durable. The journal writes in order, so the last one's word is that of all.
+    private func write(_ entries: [UsageEntry], then goOn: @escaping (BatchSettlement) -> Void) {
+        isWriting = true
+        call?.setReading(false)
+        let bound = NIOLoopBound((self, goOn), eventLoop: loop.eventLoop)
+        let eventLoop = loop.eventLoop
+        do {
+            for (index, entry) in entries.enumerated() {
+                let isLast = index == entries.count - 1
+                try loop.shared.journal.append(entry, moreFollow: !isLast) { isDurable in
+                    guard isLast else { return }
+                    eventLoop.execute {
+                        let (settlement, goOn) = bound.value
+                        settlement.isWriting = false
+                        guard isDurable else { return settlement.done(false) }
+                        settlement.call?.setReading(true)
+                        goOn(settlement)
+                    }
+                }
+            }
+        } catch {
+            isWriting = false
+            loop.warnOfJournal(error)
+            done(false)
+        }
+    }
+
+    /// `detail`: a status, or the number of a line.
+    private func warn(_ message: String, _ detail: Int) {
+        loop.shared.log.warning(
+            message,
+            [
+                "request_id": "\(records.owner.requestID)", "batch": "\(records.batchID)", "file": "\(file)",
+                "backend": "\(backend.name)", "detail": .integer(Int64(detail)),
+            ])
+    }
+}

@@ -1,0 +1,282 @@
+import Accounts
+import Engines
+import HTTP1
+import Identity
+import Limits
+import Metering
+import NIOCore
+import NIOPosix
+import Synchronization
+import Telemetry
+
+/// One request about files or batches: goes to the backend that has them on a connection of its own, with the ids that
+/// clients see opened on the way there and sealed on the way back. Confined to its event loop.
+///
+/// These requests are rare and are no inference: they leave no record (the lines of a batch do), and cost a request of
+/// the limits, but no tokens.
+final class JobCall {
+    let loop: LoopContext
+    let admission: Admission
+    let grant: KeyGrant
+    let seal: ObjectSeal
+    /// Where this project's files and batches can be.
+    let backends: [Backend]
+    let path: JobPath
+    let method: HTTP1.Method
+    let query: Substring
+    let contentType: String
+    let body: ByteBuffer
+    let requestID: RequestID
+
+    private var client: ClientHandler?
+    private var hold: LimitHold?
+    private var running: RunningCall?
+    private var isFinished = false
+    private var isStreaming = false
+    private var isChunked = false
+
+    /// From a question to its answer's end; of files, between two parts.
+    private static let answerMilliseconds: Int64 = 120_000
+    /// How long an answer is held back for the lines of a batch that has ended to be put on record.
+    private static let settleMilliseconds: Int64 = 2000
+    private static let settleLookMilliseconds: Int64 = 20
+
+    init(
+        loop: LoopContext, client: ClientHandler, incoming: ClientHandler.Incoming, path: JobPath, grant: KeyGrant,
+        seal: ObjectSeal, hold: LimitHold?
+    ) {
+        self.loop = loop
+        self.client = client
+        self.path = path
+        self.grant = grant
+        self.seal = seal
+        self.hold = hold
+        admission = Admission(snapshot: loop.shared.snapshots.current)
+        backends = admission.batchBackends(for: grant)
+        method = incoming.head.method
+        query = ClientCredential.queryWithoutKey(incoming.query).dropFirst()
+        contentType = incoming.head.headers.first("content-type") ?? ""
+        body = incoming.body
+        requestID = loop.newRequestID(offset: grant.clockOffsetMilliseconds)
+    }
+
+    var shared: GatewayShared { loop.shared }
+
+    func start() {
+        guard !backends.isEmpty else { return fail(.noBatchBackends) }
+        switch (path, method) {
+        case (.files, .post): upload()
+        case (.files, _): listFiles()
+        case (.file(let id), .delete): with(id, .file) { self.deleteFile($0, on: $1) }
+        case (.file(let id), _): with(id, .file) { self.showFile($0, on: $1) }
+        case (.fileContent(let id), _): with(id, .file) { self.sendContent($0, on: $1) }
+        case (.batches, .post): createBatch()
+        case (.batches, _): listBatches()
+        case (.batch(let id), _): with(id, .batch) { self.showBatch($0, on: $1) }
+        case (.batchCancellation(let id), _): with(id, .batch) { self.cancelBatch($0, on: $1) }
+        }
+    }
+
+    /// Goes on with what a client's id means.
+    private func with(_ id: String, _ kind: ObjectSeal.Kind, _ goOn: (ObjectSeal.Place, Backend) -> Void) {
+        guard let (place, backend) = opened(id, kind) else { return fail(.noSuch(kind, id)) }
+        goOn(place, backend)
+    }
+
+    func opened(_ id: String, _ kind: ObjectSeal.Kind) -> (ObjectSeal.Place, Backend)? {
+        guard let place = seal.opened(id, kind, for: grant.projectID, on: backends),
+            let backend = backends.first(where: { $0.name == place.backend })
+        else { return nil }
+        return (place, backend)
+    }
+
+    func sealed(_ id: String, _ kind: ObjectSeal.Kind, on backend: Backend) -> String {
+        seal.sealed(ObjectSeal.Place(backend: backend.name, id: id), kind, for: grant.projectID)
+    }
+
+    // MARK: Asking
+
+    /// What is asked of a backend beside the place.
+    struct Content {
+        var type = "application/json"
+        var bytes = ByteBuffer()
+    }
+
+    func question(
+        _ surface: Surface, _ rest: String = "", method: String = "GET", query: String = "",
+        content: Content? = nil, on backend: Backend
+    ) -> EngineCall.Question {
+        let target = backend.target(of: surface, method: method, rest: rest, query: query)
+        var headers = backend.dialect.headers(for: target, backend: backend, content: .unsigned)
+        headers.append(HeaderField("x-request-id", requestID.description))
+        if let content { headers.append(HeaderField("content-type", content.type)) }
+        return EngineCall.Question(
+            backend: backend, method: method, path: target.requestTarget, headers: headers,
+            body: content?.bytes ?? ByteBuffer(), answerMilliseconds: Self.answerMilliseconds)
+    }
+
+    /// Asks, and goes on with an answer that is a success. Others end the call: what the client can mend it is told in
+    /// the backend's words; the rest is between the backend and us.
+    func ask(
+        _ question: EngineCall.Question, missing: APIError, then goOn: @escaping (EngineCall.Answer) -> Void
+    ) {
+        running = EngineCall.ask(question, tls: shared.upstreamTLS, on: loop.eventLoop) { [self] answer in
+            running = nil
+            guard !isFinished else { return }
+            guard let answer else { return fail(.jobsUpstream(question.backend, nil)) }
+            switch answer.head.status {
+            case 200..<300: goOn(answer)
+            case 404, 410: fail(missing)
+            case 400..<500 where !JobCall.ownFaults.contains(answer.head.status):
+                respond(answer.head.status, answer.body, on: question.backend)
+            default: fail(.jobsUpstream(question.backend, answer.head.status))
+            }
+        }
+    }
+
+    /// Statuses by which a backend says that something is wrong with the gateway's own key or account.
+    private static let ownFaults: Set<Int> = [401, 402, 403, 407, 408]
+
+    /// Does long work on another thread and goes on with its result.
+    func onThread<Result: Sendable>(
+        _ work: @escaping @Sendable () -> Swift.Result<Result, APIError>, then goOn: @escaping (Result) -> Void
+    ) {
+        let bound = NIOLoopBound((self, goOn), eventLoop: loop.eventLoop)
+        NIOThreadPool.singleton.runIfActive(eventLoop: loop.eventLoop) { work() }.whenComplete { result in
+            let (call, goOn) = bound.value
+            guard !call.isFinished else { return }
+            switch result {
+            case .success(.success(let value)): goOn(value)
+            case .success(.failure(let error)): call.fail(error)
+            case .failure: call.fail(.draining)
+            }
+        }
+    }
+
+    /// Goes on once all these batches are settled, or when that takes too long.
+    func whenSettled(_ batches: [UpstreamBatch], then goOn: @escaping () -> Void) {
+        let open = batches.filter { $0.hasEnded && $0.owner != nil && !shared.batches.isSettled($0.place) }
+        for batch in open { loop.batches.settle(batch) }
+        wait(for: open.map(\.place), until: .now() + .milliseconds(Self.settleMilliseconds), then: goOn)
+    }
+
+    private func wait(for places: [ObjectSeal.Place], until: NIODeadline, then goOn: @escaping () -> Void) {
+        guard !isFinished else { return }
+        guard NIODeadline.now() < until, !places.allSatisfy({ shared.batches.isSettled($0) }) else { return goOn() }
+        loop.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Self.settleLookMilliseconds)) {
+            self.wait(for: places, until: until, then: goOn)
+        }
+    }
+
+    /// Whether a batch may be seen at its end.
+    func isShownAsEnded(_ batch: UpstreamBatch) -> Bool {
+        !batch.hasEnded || batch.owner == nil || shared.batches.isSettled(batch.place)
+    }
+
+    // MARK: Answering
+
+    func respond(_ status: Int, _ bytes: [UInt8], type: String = "application/json", on backend: Backend?) {
+        guard let client = finish() else { return }
+        var headers = [("content-type", type), ("x-request-id", requestID.description)]
+        if let backend { headers.append(("x-tollgate-backend", backend.name)) }
+        hold?.standings.forEachHeader { headers.append(($0, $1)) }
+        client.respond(status, headers: headers, body: ByteBuffer(bytes: bytes))
+    }
+
+    func fail(_ error: APIError) {
+        guard let client = finish() else { return }
+        if error.status < 500 { shared.refuse(error, grant: grant) } else { shared.countInMetrics(error) }
+        client.writeError(error, requestID: requestID.description)
+        client.endAnswer(closes: false)
+    }
+
+    /// Sends an answer on as it comes.
+    func stream(_ question: EngineCall.Question, missing: APIError) {
+        var question = question
+        question.isTimeBetweenParts = true
+        let backend = question.backend
+        running = EngineCall.begin(question, tls: shared.upstreamTLS, on: loop.eventLoop) { [self] part in
+            switch part {
+            case .head(let head):
+                if head.status == 200 { return sendHead(head, of: backend) }
+                running?.abandon()
+                let isMissing = head.status == 404 || head.status == 410
+                fail(isMissing ? missing : .jobsUpstream(backend, head.status))
+            case .body(let bytes):
+                guard let client else { return }
+                if isChunked {
+                    var chunk = loop.buffer(bytes.readableBytes + 16)
+                    chunk.writeChunk(bytes)
+                    client.write(chunk)
+                } else {
+                    client.write(bytes)
+                }
+                client.flush()
+                running?.setReading(client.isWritable)
+            case .end:
+                guard let client = finish() else { return }
+                if isChunked { client.write(ByteBuffer(staticString: "0\r\n\r\n")) }
+                client.endAnswer(closes: !client.canReadChunks)
+            case .lost:
+                guard isStreaming else { return fail(.jobsUpstream(backend, nil)) }
+                // What has begun must be seen to be unfinished.
+                finish()?.cut()
+            }
+        }
+    }
+
+    private func sendHead(_ head: ResponseHead, of backend: Backend) {
+        guard let client else { return }
+        isStreaming = true
+        let framing: HeaderForwarding.Framing =
+            head.declaredLength.map { .length(Int64($0)) } ?? (client.canReadChunks ? .chunked : .untilClose)
+        isChunked = framing == .chunked
+        var buffer = loop.buffer(1024)
+        HeaderForwarding.writeResponseHead(
+            head, framing: framing, requestID: requestID.description,
+            own: [HeaderField("x-tollgate-backend", backend.name)], closes: client.closesAfterAnswer, into: &buffer)
+        client.write(buffer)
+        client.flush()
+    }
+
+    // MARK: Life
+
+    /// The client's connection is closed. What was begun at the backend goes on there.
+    func clientLeft() {
+        _ = finish()
+        running?.abandon()
+    }
+
+    func clientWritabilityChanged(_ isWritable: Bool) { running?.setReading(isWritable) }
+
+    /// The gateway stops.
+    func stop() {
+        let client = finish()
+        running?.abandon()
+        client?.cut()
+    }
+
+    /// Ends the call, once; nil where it had ended. Whoever gets the client writes the end.
+    private func finish() -> ClientHandler? {
+        guard !isFinished else { return nil }
+        isFinished = true
+        let client = client
+        self.client = nil
+        hold?.settle(LimitUsage(inputTokens: 0, outputTokens: 0))
+        loop.finished(self)
+        return client
+    }
+}
+
+extension APIError {
+    static let noBatchBackends = APIError(
+        status: 404, type: "invalid_request_error", code: "batches_not_available",
+        message: "No engine that you can use keeps files or works through batches. Send requests one by one.")
+
+    /// `status`: what the backend answered; nil where it did not.
+    static func jobsUpstream(_ backend: Backend, _ status: Int?) -> APIError {
+        let what = status.map { "answered with the status \($0)" } ?? "did not answer"
+        return .upstream(
+            502, "upstream_error", "The engine that keeps files and batches \(what). Try again shortly.")
+    }
+}

@@ -1,0 +1,12 @@
+public import Postgres
+
+/// What all gateways of an installation share: one row, made with the schema.
+public enum InstallationStorage {
+    /// The secret under which gateways seal ids of files and batches. It never changes: whatever was sealed under it
+    /// would belong to nobody.
+    public static func sealingSecret(in tx: Transaction) throws -> [UInt8] {
+        let rows = try tx.query("SELECT sealing_secret FROM installation")
+        guard let row = rows.first else { throw StorageError.corrupt("the installation has no row of its own") }
+        return try row.decode("sealing_secret", as: Bytes.self).array
+    }
+}
