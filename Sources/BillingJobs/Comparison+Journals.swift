@@ -44,7 +44,7 @@ extension Comparison {
             let items = try reader.next(limit: Self.entriesPerLookup, upTo: end)
             if items.isEmpty { break }
             let entries = found.add(items, ingestedUpTo: end, journal: journal, &check)
-            try compareStored(entries, &check, in: tx)
+            found.leaveOut(try compareStored(entries, &check, in: tx).filter { !found.isFirst($0, in: journal) })
         }
         let stored = try ReconcileStorage.recordCounts(
             of: journal.id, fromSegment: found.firstSegment ?? journal.mark.segment + 1, upTo: journal.mark, in: tx)
@@ -57,20 +57,24 @@ extension Comparison {
         }
     }
 
+    /// What is stored of these entries.
     private func compareStored(
         _ entries: [UsageEntry], _ check: inout ReconciliationCheck, in tx: DatabaseTransaction
-    ) throws {
+    ) throws -> [StoredRequest] {
+        var found: [StoredRequest] = []
         for entry in entries {
             guard let stored = try RecordStorage.find(entry.request.id, in: tx) else {
                 check.report("\(entry.request.id) is in the journal and not among the records")
                 continue
             }
+            found.append(stored)
             let written = Self.facts(entry.request, entry.attempts)
             let read = Self.facts(stored.request, stored.attempts.map(\.record))
             if written != read {
                 check.report("\(entry.request.id) is stored otherwise than it was written: \(written) became \(read)")
             }
         }
+        return found
     }
 
     /// What of a request decides about money and promises.
@@ -101,6 +105,19 @@ private struct JournalContent {
     /// The first segment that is still there.
     var firstSegment: Int64?
     private var ids: Set<RequestID> = []
+
+    /// Whether a record is stored from this journal, as far as its files are still there. Only those of batches may be
+    /// in several journals, or several times in one: whoever sees a batch's end writes them, and the first counts.
+    func isFirst(_ stored: StoredRequest, in journal: RegisteredJournal) -> Bool {
+        guard stored.request.operation == .batch else { return true }
+        return stored.journalID == journal.id && stored.mark.segment >= firstSegment ?? 0
+    }
+
+    /// These are counted where they were stored from.
+    mutating func leaveOut(_ others: [StoredRequest]) {
+        requests -= Int64(others.count)
+        attempts -= others.reduce(0) { $0 + Int64($1.attempts.count) }
+    }
 
     /// Counts items; returns the closed requests among them, each once.
     mutating func add(

@@ -66,7 +66,8 @@ final class TestGateway: Sendable {
     static func snapshot(
         change: Int64 = 1, port: Int, onClientAbort: ClientAbortPolicy = .drain, clockOffset: Int64 = 0,
         key: String = TestGateway.key, isTLS: Bool = false, host: String = "127.0.0.1",
-        basePath: String = "/base", kind: EngineKind = .openAICompatible, limits: [LimitRule] = []
+        basePath: String = "/base", kind: EngineKind = .openAICompatible, limits: [LimitRule] = [],
+        sealingSecret: [UInt8] = []
     ) -> GatewaySnapshot {
         func grant(_ number: UInt64, subscription: SubscriptionID?) -> KeyGrant {
             KeyGrant(
@@ -93,7 +94,7 @@ final class TestGateway: Sendable {
         ])
         return GatewaySnapshot(
             change: change, keys: keys, catalogue: catalogue, limits: LimitDirectory(rules: limits),
-            sealingSecret: Array("a secret of the installation".utf8))
+            sealingSecret: sealingSecret)
     }
 
     func stop() async {

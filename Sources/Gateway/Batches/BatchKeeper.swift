@@ -185,6 +185,8 @@ private final class BatchSweep {
     private var sweepAt: NIODeadline
     private var isFirst = true
     private var isSweeping = false
+    /// Backends that turned out to have none.
+    private var withoutBatches: Set<String> = []
 
     /// After the start.
     private static let firstMilliseconds: Int64 = 500
@@ -203,7 +205,7 @@ private final class BatchSweep {
         let snapshot = loop.shared.snapshots.current
         guard let seal = ObjectSeal(secret: snapshot.sealingSecret) else { return }
         isSweeping = true
-        next(snapshot.catalogue.backends.filter { $0.kind.hasBatches }[...], seal)
+        next(snapshot.catalogue.backends.filter { $0.kind.hasBatches && !withoutBatches.contains($0.name) }[...], seal)
     }
 
     private func next(_ backends: ArraySlice<Backend>, _ seal: ObjectSeal) {
@@ -220,6 +222,9 @@ private final class BatchSweep {
     ) {
         let query = "limit=\(Self.pageRows)" + (after.map { "&after=" + PercentEncoding.encoded($0) } ?? "")
         keeper.ask(backend, "", query: query) { [weak self] answer in
+            if let status = answer?.head.status, [404, 405, 501].contains(status) {
+                self?.withoutBatches.insert(backend.name)
+            }
             guard let self, let answer, answer.head.status == 200,
                 let list = try? JSONObjectText(reading: answer.body), let rows = list.elements("data")
             else { return whenDone() }

@@ -87,7 +87,8 @@ struct FileUpload: Sendable {
     /// A name that needs no escapes in a form's head. Systems want it to end as it does.
     private static func plainName(_ name: String) -> String {
         let plain = name.unicodeScalars.map { scalar in
-            scalar.value < 0x20 || scalar.value == 0x7F || "\"\\/".unicodeScalars.contains(scalar) ? "_" : String(scalar)
+            scalar.value < 0x20 || scalar.value == 0x7F || "\"\\/".unicodeScalars.contains(scalar)
+                ? "_" : String(scalar)
         }
         var text = plain.joined()[...]
         while text.utf8.count > nameBytesMax { text = text.dropFirst() }

@@ -53,7 +53,8 @@ struct ObjectSeal {
     }
 
     private func code(of place: Place, _ kind: Kind, _ project: ProjectID) -> [UInt8] {
-        code(for: "id", [Array(kind.rawValue.utf8), project.uuid.bytes, Array(place.backend.utf8), Array(place.id.utf8)])
+        code(
+            for: "id", [Array(kind.rawValue.utf8), project.uuid.bytes, Array(place.backend.utf8), Array(place.id.utf8)])
     }
 
     /// A code over these fields, for this purpose and no other.

@@ -1,5 +1,6 @@
 import Identity
 import Metering
+import Synchronization
 import Testing
 import UsageJournal
 
@@ -14,7 +15,9 @@ import UsageJournal
     private static let file = lines.joined(separator: "\n")
 
     private func gateway(_ service: BatchService, pollMilliseconds: Int64 = 600_000) async throws -> TestGateway {
-        try await TestGateway(engine: service.engine) { configuration in
+        let snapshot = TestGateway.snapshot(
+            port: service.engine.port, sealingSecret: Array("a secret of the installation".utf8))
+        return try await TestGateway(engine: service.engine, snapshot: snapshot) { configuration in
             configuration.times.batchPollMilliseconds = pollMilliseconds
         }
     }
@@ -75,15 +78,25 @@ import UsageJournal
         await gateway.stop()
     }
 
-    @Test(arguments: [
-        ("x", "file", "invalid_json"), ("", "file", "empty_file"),
-        (lines[0].replacing("/v1/chat", "/v1/nothing"), "url", "invalid_url"),
-        (lines[0].replacing("POST", "GET"), "method", "invalid_method"),
-        (lines[0].replacing(#""model":"small""#, #""model":"private""#), "model", "model_not_found"),
-        (lines[0].replacing(#""model":"small","#, #""model":"small","stream":true,"#), "body.stream", "invalid_stream"),
-        (lines[0] + "\n" + lines[0], "custom_id", "duplicate_custom_id"),
-        (lines[0] + "\n" + lines[1].replacing("small", "large"), "body.model", "mismatched_model"),
-    ])
+    /// Files that are refused, and by what name.
+    private static let bad: [(content: String, parameter: String, code: String)] = {
+        let first = lines[0]
+        let foreign = first.replacing("small", with: "private")
+        let streamed = first.replacing(#""body":{"#, with: #""body":{"stream":true,"#)
+        let large = lines[1].replacing("small", with: "large")
+        return [
+            ("x", "file", "invalid_json"),
+            ("", "file", "empty_file"),
+            (first.replacing("/v1/chat", with: "/v1/nothing"), "url", "invalid_url"),
+            (first.replacing("POST", with: "GET"), "method", "invalid_method"),
+            (foreign, "model", "model_not_found"),
+            (streamed, "body.stream", "invalid_stream"),
+            ("\(first)\n\(first)", "custom_id", "duplicate_custom_id"),
+            ("\(first)\n\(large)", "body.model", "mismatched_model"),
+        ]
+    }()
+
+    @Test(arguments: bad)
     func `a file that could not be metered is refused with the line`(
         content: String, parameter: String, code: String
     ) async throws {
@@ -94,7 +107,7 @@ import UsageJournal
         #expect(error.text("code") == code)
         #expect(error.text("param") == parameter)
         #expect(answer.status == (code == "model_not_found" ? 404 : 400))
-        #expect(service.engine.requests.isEmpty)
+        #expect(service.state.withLock { $0.files.isEmpty })
         let other = try gateway.ask(upload(purpose: "fine-tune"))
         #expect(try object(other).object("error")?.text("code") == "unsupported_purpose")
         await gateway.stop()
@@ -164,9 +177,11 @@ import UsageJournal
         let running = try object(try gateway.ask(get("/v1/batches/\(batch)")))
         #expect(running.text("status") == "in_progress")
         #expect(try gateway.closes.isEmpty)
-        service.end(output: [BatchService.served("a"), BatchService.served("b", output: 5)], errors: [
-            BatchService.failed("c")
-        ])
+        service.end(
+            output: [BatchService.served("a"), BatchService.served("b", output: 5)],
+            errors: [
+                BatchService.failed("c")
+            ])
         for _ in 0..<4 {
             let ended = try object(try gateway.ask(get("/v1/batches/\(batch)")))
             #expect(ended.text("status") == "completed")
@@ -274,8 +289,8 @@ import UsageJournal
         #expect(try code("{}") == "missing_required_parameter")
         #expect(try code(order(file, metadata: #"{"tollgate":"x"}"#)) == "reserved_metadata")
         #expect(try code(order(file, metadata: "3")) == "invalid_type")
-        #expect(try code(order(file).replacing("chat/completions", "embeddings")) == "mismatched_endpoint")
-        #expect(try code(order(file).replacing("/v1/chat/completions", "/v1/x")) == "invalid_endpoint")
+        #expect(try code(order(file).replacing("chat/completions", with: "embeddings")) == "mismatched_endpoint")
+        #expect(try code(order(file).replacing("/v1/chat/completions", with: "/v1/x")) == "invalid_endpoint")
         #expect(service.state.withLock { $0.batches.isEmpty })
         await gateway.stop()
     }

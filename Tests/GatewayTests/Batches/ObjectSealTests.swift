@@ -1,5 +1,6 @@
 import Engines
 import Identity
+import Metering
 import NaiveArithmetic
 import Testing
 
