@@ -119,8 +119,8 @@ final class BatchKeeper {
 
     // MARK: Settling
 
-    /// Has the lines of a batch that has ended put on record, unless they are, or someone is at it. Where the database is
-    /// away and cannot say, metering again is better than not to meter, if someone waits for it (`isUrgent`).
+    /// Has the lines of a batch that has ended put on record, unless they are, or someone is at it. Where the database
+    /// is away and cannot say, metering again is better than not to meter, if someone waits for it (`isUrgent`).
     func settle(_ batch: UpstreamBatch, isUrgent: Bool = true) {
         guard let owner = batch.owner, registry.begin(batch.place) else { return }
         guard let book = registry.book else { return enqueue(batch, owner) }
