@@ -36,7 +36,7 @@ final class Exchange {
     var openRequest: (any OpenRequest)?
     /// The attempt that is running, or was the last one: the last in the entry until the answer has ended.
     var attempt: AttemptRecord {
-        get { entry.attempts[attemptIndex] }
+        _read { yield entry.attempts[attemptIndex] }
         _modify { yield &entry.attempts[attemptIndex] }
     }
     private(set) var attemptIndex = 0
@@ -251,14 +251,11 @@ final class Exchange {
         if client != nil { entry.request.marks.lastToken = mark }
     }
 
-    var isErrorInPlaceOfAnswer: Bool {
-        guard let facts = plain?.facts else { return false }
-        return facts.hasError && facts.usage == nil && facts.finishedChoices == 0 && facts.textBytes == 0
-    }
+    var isErrorInPlaceOfAnswer: Bool { plain?.meter.isErrorInPlaceOfAnswer ?? false }
 
     private var isStreamFinished: Bool {
-        guard let facts = stream?.facts else { return false }
-        return facts.finishedChoices >= admitted.request.choiceCount
+        guard let stream else { return false }
+        return stream.meter.finishedChoices >= admitted.request.choiceCount
     }
 
     /// The engine has nothing more to read for now: what was gathered goes out.

@@ -5,7 +5,7 @@ import NIOCore
 ///
 /// A small answer is kept whole until its record is durable. A larger one flows, except that the piece which completes
 /// its `content-length` is held; without a length it is the end itself that is held.
-struct PlainRelay {
+final class PlainRelay {
     private(set) var meter: AnswerMeter
     /// What has come and may not go on yet.
     private(set) var held = ByteBuffer()
@@ -29,10 +29,10 @@ struct PlainRelay {
     var facts: AnswerFacts { meter.facts }
 
     /// The answer is over.
-    mutating func finish() { meter.finish() }
+    func finish() { meter.finish() }
 
     /// Takes the next piece and returns what may go on; nil for nothing.
-    mutating func take(_ piece: ByteBuffer) -> ByteBuffer? {
+    func take(_ piece: ByteBuffer) -> ByteBuffer? {
         if isMetered { piece.withUnsafeReadableBytes { meter.read(piece: $0) } }
         received += Int64(piece.readableBytes)
         if let length, received >= length {

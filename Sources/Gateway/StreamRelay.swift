@@ -3,7 +3,7 @@ import NIOCore
 
 /// Passes a stream's events on as they end, reads them, cuts out the usage chunk that only the gateway asked for, and
 /// holds the terminator and all after it.
-struct StreamRelay {
+final class StreamRelay {
     /// What came by in one piece.
     struct Sightings: OptionSet {
         let rawValue: UInt8
@@ -44,7 +44,7 @@ struct StreamRelay {
     var facts: AnswerFacts { meter.facts }
 
     /// Takes the next piece: what may go on is appended to `output`, what must wait for the record to `held`.
-    mutating func take(_ piece: ByteBuffer, output: inout ByteBuffer, held: inout ByteBuffer) -> Sightings {
+    func take(_ piece: ByteBuffer, output: inout ByteBuffer, held: inout ByteBuffer) -> Sightings {
         var sightings: Sightings = []
         piece.withUnsafeReadableBytes { bytes in
             var start = 0
@@ -61,13 +61,13 @@ struct StreamRelay {
     }
 
     /// The stream is over: what is left is an event without its empty line.
-    mutating func finish(output: inout ByteBuffer, held: inout ByteBuffer) -> Sightings {
+    func finish(output: inout ByteBuffer, held: inout ByteBuffer) -> Sightings {
         defer { meter.finish() }
         guard pending.readableBytes > 0 || isPassing else { return [] }
         return finishEvent(UnsafeRawBufferPointer(start: nil, count: 0), output: &output, held: &held)
     }
 
-    private mutating func finishEvent(
+    private func finishEvent(
         _ part: UnsafeRawBufferPointer, output: inout ByteBuffer, held: inout ByteBuffer
     ) -> Sightings {
         defer {
@@ -99,7 +99,7 @@ struct StreamRelay {
     }
 
     @discardableResult
-    private mutating func pass(
+    private func pass(
         _ event: StreamEvent, _ bytes: UnsafeRawBufferPointer, isWhole: Bool, output: inout ByteBuffer,
         held: inout ByteBuffer
     ) -> Sightings {
@@ -111,7 +111,7 @@ struct StreamRelay {
         case .terminator:
             isHolding = true
             pass(bytes, output: &output, held: &held)
-            return meter.facts.hasError ? [.terminator, .failure] : .terminator
+            return meter.hasError ? [.terminator, .failure] : .terminator
         case .content:
             pass(bytes, output: &output, held: &held)
             return .content
@@ -139,7 +139,7 @@ struct StreamRelay {
     }
 
     /// Keeps the beginning of an event until its end comes, unless it grows too long.
-    private mutating func keep(_ bytes: UnsafeRawBufferPointer, output: inout ByteBuffer, held: inout ByteBuffer) {
+    private func keep(_ bytes: UnsafeRawBufferPointer, output: inout ByteBuffer, held: inout ByteBuffer) {
         if isPassing {
             meter.read(longEventPiece: bytes)
             return pass(bytes, output: &output, held: &held)
@@ -157,7 +157,7 @@ struct StreamRelay {
     }
 
     /// Shows the meter the beginning of an event that has grown too long.
-    private mutating func readPending() {
+    private func readPending() {
         let beginning = pending
         beginning.withUnsafeReadableBytes { meter.read(longEventPiece: $0) }
     }

@@ -193,9 +193,9 @@ struct SnapshotDifferenceTests {
             let (following, taken) = supplier(made)
             try await following.start()
             for (name, path) in [("m", good), ("n", bad)] {
-                var backend = try Self.backend()
-                backend.settings.tokenizerPath = path
-                let named = backend
+                var settings = BackendSettings()
+                settings.tokenizerPath = path
+                let named = try Self.backend().with(settings)
                 let model = CatalogueModel(
                     publicName: name, aliases: [], backend: named, upstreamName: "sim", priceKey: "sim-small",
                     contextTokensMax: 10, outputTokensMax: 5, tenantsAllowed: nil, createdAtSeconds: 0)

@@ -197,9 +197,10 @@ import Testing
         #expect(headers(backend(.vertex)) == ["authorization": "Bearer k-1"])
         #expect(headers(backend(.replicate)) == ["authorization": "Bearer k-1"])
         #expect(headers(backend(.bedrock)) == ["authorization": "Bearer k-1"])
-        var signed = backend(.sageMaker)
-        signed.settings.aws = BackendSettings.AWSCredentials(
+        var settings = BackendSettings()
+        settings.aws = BackendSettings.AWSCredentials(
             accessKeyID: "AKID", secretAccessKey: "s", sessionToken: "t", region: "eu-central-1")
+        let signed = backend(.sageMaker).with(settings)
         #expect(signed.signsRequests)
         let fields = headers(signed, path: "/endpoints/e/invocations")
         #expect(fields["authorization"]?.hasPrefix("AWS4-HMAC-SHA256 Credential=AKID/") == true)

@@ -29,7 +29,7 @@ import Testing
     private func pass(
         _ pieces: [[UInt8]], keepsUsageChunk: Bool = false, heldEventBytes: Int = 1000, readEventBytes: Int = 10_000
     ) -> Passed {
-        var relay = StreamRelay(
+        let relay = StreamRelay(
             meter: Self.meter, keepsUsageChunk: keepsUsageChunk, heldEventBytes: heldEventBytes,
             readEventBytes: readEventBytes)
         var output = ByteBuffer()
@@ -75,7 +75,7 @@ import Testing
 
     @Test func `an event too long to hold flows and is still read`() {
         let big = Answers.event(delta: #"{"content":"\#(String(repeating: "x", count: 5000))"}"#)
-        var relay = StreamRelay(
+        let relay = StreamRelay(
             meter: Self.meter, keepsUsageChunk: false, heldEventBytes: 1000, readEventBytes: 10_000)
         var output = ByteBuffer()
         var held = ByteBuffer()

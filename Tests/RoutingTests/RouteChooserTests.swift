@@ -57,9 +57,9 @@ struct RouteChooserTests {
         func sized(_ name: String, _ tokens: Int64?, isFull: Bool = false) -> RouteCandidate {
             candidate(name) {
                 let old = $0.route
-                var backend = old.backend
-                backend.settings.contextTokensMax = tokens
-                $0.route = ModelRoute(backend: backend, upstreamName: old.upstreamName)
+                var settings = old.backend.settings
+                settings.contextTokensMax = tokens
+                $0.route = ModelRoute(backend: old.backend.with(settings), upstreamName: old.upstreamName)
                 $0.isFull = isFull
             }
         }

@@ -50,6 +50,9 @@ public struct AnswerFacts: Hashable, Sendable {
 
     /// Nothing known yet.
     public init() {}
+
+    /// Whether an error object came, and nothing that could be billed.
+    var isNothingButError: Bool { hasError && usage == nil && finishedChoices == 0 && textBytes == 0 }
 }
 
 /// One inference inside an answer that is priced by itself: a compaction, an advisor, a model of a compound system.

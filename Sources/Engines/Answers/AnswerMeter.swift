@@ -81,6 +81,21 @@ public struct AnswerMeter: Sendable {
         return native == nil ? stream.facts : nativeFacts
     }
 
+    /// `facts.finishedChoices`, without a copy of the others: asked for with every piece of a stream.
+    public var finishedChoices: Int64 {
+        if framing == .plain { return plain.facts.finishedChoices }
+        return native == nil ? stream.facts.finishedChoices : nativeFacts.finishedChoices
+    }
+
+    /// Whether an error object came, likewise.
+    public var hasError: Bool {
+        if framing == .plain { return plain.facts.hasError }
+        return native == nil ? stream.facts.hasError : nativeFacts.hasError
+    }
+
+    /// Whether a plain answer is an error object and nothing else, although its status says that all is well.
+    public var isErrorInPlaceOfAnswer: Bool { framing == .plain && hasError && plain.facts.isNothingButError }
+
     /// Reads the next piece of a plain answer.
     public mutating func read(piece: UnsafeRawBufferPointer) { plain.read(piece) }
 

@@ -5,7 +5,7 @@ public struct BackendURLError: Error, Equatable, Sendable, CustomStringConvertib
 
 extension Backend {
     /// A backend at a URL such as `https://engine.example:8443/base`.
-    public init(
+    public convenience init(
         name: String, baseURL: String, apiKey: String?, hardware: String = "", quantisation: String = "",
         kind: EngineKind = .openAICompatible, settings: BackendSettings = BackendSettings()
     ) throws(BackendURLError) {

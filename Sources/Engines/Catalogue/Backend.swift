@@ -1,5 +1,8 @@
 /// An inference engine behind the gateway, as `tollgate backends apply` stored it.
-public struct Backend: Hashable, Sendable {
+///
+/// A class because every request carries it to many places, and a copy of its texts would cost more than their use; two
+/// with the same parts are equal.
+public final class Backend: Hashable, Sendable {
     /// Unique, lowercase, as records and metrics show it.
     public let name: String
     /// `http` or `https`.
@@ -16,9 +19,9 @@ public struct Backend: Hashable, Sendable {
     /// Such as `fp8`; empty when unknown.
     public let quantisation: String
     /// Which system it is.
-    public var kind: EngineKind
+    public let kind: EngineKind
     /// What else is known of it.
-    public var settings: BackendSettings
+    public let settings: BackendSettings
 
     /// A backend as the catalogue holds it.
     public init(
@@ -36,6 +39,23 @@ public struct Backend: Hashable, Sendable {
         self.kind = kind
         self.settings = settings
     }
+
+    /// The same engine under other settings.
+    public func with(_ settings: BackendSettings) -> Backend {
+        Backend(
+            name: name, isTLS: isTLS, host: host, port: port, basePath: basePath, apiKey: apiKey, hardware: hardware,
+            quantisation: quantisation, kind: kind, settings: settings)
+    }
+
+    public static func == (one: Backend, other: Backend) -> Bool {
+        one === other
+            || one.name == other.name && one.isTLS == other.isTLS && one.host == other.host && one.port == other.port
+                && one.basePath == other.basePath && one.apiKey == other.apiKey && one.hardware == other.hardware
+                && one.quantisation == other.quantisation && one.kind == other.kind && one.settings == other.settings
+    }
+
+    /// Names are unique in a catalogue.
+    public func hash(into hasher: inout Hasher) { hasher.combine(name) }
 }
 
 /// What is known of a backend beside its address; each has a default that does nothing.

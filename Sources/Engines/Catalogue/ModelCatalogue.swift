@@ -57,8 +57,8 @@ public struct RoutingRules: Hashable, Sendable {
     }
 }
 
-/// A model that clients may name.
-public struct CatalogueModel: Hashable, Sendable {
+/// A model that clients may name. A class as `Backend` is; two with the same parts are equal.
+public final class CatalogueModel: Hashable, Sendable {
     /// What clients write, and `/v1/models` lists.
     public let publicName: String
     public let aliases: [String]
@@ -95,7 +95,7 @@ public struct CatalogueModel: Hashable, Sendable {
     }
 
     /// A model that one backend serves.
-    public init(
+    public convenience init(
         publicName: String, aliases: [String], backend: Backend, upstreamName: String, priceKey: String,
         contextTokensMax: Int64, outputTokensMax: Int64, tenantsAllowed: Set<TenantID>?, createdAtSeconds: Int64
     ) {
@@ -115,6 +115,17 @@ public struct CatalogueModel: Hashable, Sendable {
     public func isAllowed(for tenant: TenantID) -> Bool {
         tenantsAllowed?.contains(tenant) ?? true
     }
+
+    public static func == (one: CatalogueModel, other: CatalogueModel) -> Bool {
+        one === other
+            || one.publicName == other.publicName && one.aliases == other.aliases && one.routes == other.routes
+                && one.routing == other.routing && one.priceKey == other.priceKey
+                && one.contextTokensMax == other.contextTokensMax && one.outputTokensMax == other.outputTokensMax
+                && one.tenantsAllowed == other.tenantsAllowed && one.createdAtSeconds == other.createdAtSeconds
+    }
+
+    /// Public names are unique in a catalogue.
+    public func hash(into hasher: inout Hasher) { hasher.combine(publicName) }
 }
 
 /// Every model, by public name and alias, and by the backends that serve it. Immutable: a change makes a new catalogue.
