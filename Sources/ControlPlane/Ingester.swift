@@ -26,10 +26,11 @@ public actor Ingester {
     public struct Configuration: Sendable {
         /// The gateway's name, as operators know it.
         public var gateway: String
-        public var entriesMax = 500
+        public var entriesMax = 2000
         /// Bytes of journal in one batch; a single entry may exceed it.
         public var bytesMax: Int64 = 1 << 20
-        /// Between two looks at a journal that has nothing new.
+        /// Between two looks at a journal that has nothing new, or less than a batch: a transaction costs as much for
+        /// one record as for a hundred.
         public var pollMilliseconds: Int64 = 100
         public var retryMillisecondsMin: Int64 = 100
         public var retryMillisecondsMax: Int64 = 5_000
@@ -91,6 +92,7 @@ public actor Ingester {
                 }
                 mark = stretch.to
                 status.note(position: mark, durable: JournalMark(durable))
+                if !stretch.isFull, !isLast { try await pause() }
                 continue
             }
             status.noteIdle(position: mark, durable: JournalMark(durable))
@@ -101,9 +103,11 @@ public actor Ingester {
                 removeOldSegments(before: JournalPosition(mark))
                 retentionLooked = .now
             }
-            try await Task.sleep(for: .milliseconds(configuration.pollMilliseconds))
+            try await pause()
         }
     }
+
+    private func pause() async throws { try await Task.sleep(for: .milliseconds(configuration.pollMilliseconds)) }
 
     // MARK: reading
 
@@ -148,7 +152,10 @@ public actor Ingester {
             for item in items { stretch.add(item, open: &open) }
             count += items.count
             let isLarge = stretch.to.segment != mark.segment || stretch.to.offset - mark.offset > configuration.bytesMax
-            if isLarge { break }
+            if isLarge || count >= configuration.entriesMax {
+                stretch.isFull = true
+                break
+            }
         }
         return count == 0 ? nil : stretch
     }

@@ -37,6 +37,8 @@ struct JournalStretch {
     private(set) var refusals: [RefusalCount] = []
     private(set) var quarantines: [(range: QuarantinedRange, mark: JournalMark)] = []
     private(set) var heartbeat: JournalHeartbeat?
+    /// Whether a batch's bounds cut it off: there is more.
+    var isFull = false
     private var closedIDs: Set<RequestID> = []
 
     init(from: JournalMark) {
