@@ -1,15 +1,18 @@
 /// Lowercase hexadecimal text of bytes, and back.
 public enum Hexadecimal {
-    private static let digits = Array("0123456789abcdef".utf8)
-
     /// Two digits a byte.
     public static func text(of bytes: some Sequence<UInt8>) -> String {
         var result: [UInt8] = []
         for byte in bytes {
-            result.append(digits[Int(byte >> 4)])
-            result.append(digits[Int(byte & 15)])
+            result.append(digit(of: byte >> 4))
+            result.append(digit(of: byte & 15))
         }
         return String(decoding: result, as: UTF8.self)
+    }
+
+    /// The digit of a value below 16.
+    static func digit(of value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") - 10 + value
     }
 
     /// The value of one digit of either case; nil for any other byte.

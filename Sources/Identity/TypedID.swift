@@ -23,7 +23,25 @@ public struct TypedID<Kind: IDKind>: Hashable, Comparable, Sendable, CustomStrin
         self.uuid = uuid
     }
 
-    public var description: String { "\(Kind.prefix)_\(uuid.hexadecimal)" }
+    public var description: String {
+        let prefix = Kind.prefix.utf8
+        return String(unsafeUninitializedCapacity: prefix.count + 33) { buffer in
+            var end = 0
+            for byte in prefix {
+                buffer[end] = byte
+                end += 1
+            }
+            buffer[end] = UInt8(ascii: "_")
+            end += 1
+            for half in [uuid.high, uuid.low] {
+                for shift in stride(from: 60, through: 0, by: -4) {
+                    buffer[end] = Hexadecimal.digit(of: UInt8(truncatingIfNeeded: half >> shift) & 15)
+                    end += 1
+                }
+            }
+            return end
+        }
+    }
 
     public static func < (left: Self, right: Self) -> Bool { left.uuid < right.uuid }
 }

@@ -69,14 +69,24 @@ extension UUIDv7 {
 
     /// Reads 32 hexadecimal digits of either case, with all four dashes or none; nil for anything else.
     public init?(_ text: some StringProtocol) {
+        // In place where the text is native, which it nearly always is: every id that Postgres returns comes by here.
+        let inPlace = text.utf8.withContiguousStorageIfAvailable { UUIDv7(digits: $0) }
+        guard let value = inPlace ?? Array(text.utf8).withUnsafeBufferPointer({ UUIDv7(digits: $0) }) else {
+            return nil
+        }
+        self = value
+    }
+
+    private init?(digits text: UnsafeBufferPointer<UInt8>) {
+        guard text.count == 32 || text.count == 36 else { return nil }
         var halves: (UInt64, UInt64) = (0, 0)
         var digits = 0
-        for (offset, byte) in text.utf8.enumerated() {
-            if byte == UInt8(ascii: "-") {
-                guard [8, 13, 18, 23].contains(offset) else { return nil }
+        for offset in 0..<text.count {
+            if text.count == 36, offset == 8 || offset == 13 || offset == 18 || offset == 23 {
+                guard text[offset] == UInt8(ascii: "-") else { return nil }
                 continue
             }
-            guard let value = Hexadecimal.value(of: byte), digits < 32 else { return nil }
+            guard let value = Hexadecimal.value(of: text[offset]) else { return nil }
             if digits < 16 {
                 halves.0 = halves.0 << 4 | UInt64(value)
             } else {
@@ -84,7 +94,6 @@ extension UUIDv7 {
             }
             digits += 1
         }
-        guard digits == 32, [32, 36].contains(text.utf8.count) else { return nil }
         self.init(high: halves.0, low: halves.1)
     }
 }

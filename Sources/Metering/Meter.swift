@@ -66,10 +66,7 @@ public enum Meter: String, CaseIterable, Hashable, Sendable {
     }
 
     /// Its place in the order of the cases, from 0.
-    public var order: Int { Meter.orders[self] ?? Meter.allCases.count }
-
-    private static let orders = Dictionary(
-        uniqueKeysWithValues: Meter.allCases.enumerated().map { ($0.element, $0.offset) })
+    public var order: Int { Meter.allCases.firstIndex(of: self) ?? Meter.allCases.count }
 }
 
 extension Meter: Comparable {

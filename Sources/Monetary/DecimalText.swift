@@ -32,12 +32,38 @@ enum DecimalText {
 
     /// `value` × 10^-`scale` with at least `minimumFractionDigits` decimals and no trailing zero beyond them.
     static func print(_ value: Int128, scale: Int, minimumFractionDigits: Int) -> String {
-        var digits = String(value.magnitude)
-        if digits.utf8.count <= scale { digits = String(repeating: "0", count: scale + 1 - digits.utf8.count) + digits }
-        let whole = digits.dropLast(scale)
-        var fraction = digits.suffix(scale)
-        while fraction.utf8.count > minimumFractionDigits, fraction.last == "0" { fraction.removeLast() }
-        return (value < 0 ? "-" : "") + whole + (fraction.isEmpty ? "" : "." + fraction)
+        // Digits come from the right: a request's cost is printed with every answer, so without texts in between.
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: scale + lengthMax) { buffer in
+            var start = buffer.count
+            func put(_ byte: UInt8) {
+                start -= 1
+                buffer[start] = byte
+            }
+            var rest = value.magnitude
+            var fractionDigits = 0
+            for place in 0..<scale {
+                let digit = takeDigit(&rest)
+                let isNeedless = digit == 0 && fractionDigits == 0 && scale - place > minimumFractionDigits
+                guard !isNeedless else { continue }
+                put(UInt8(ascii: "0") + digit)
+                fractionDigits += 1
+            }
+            if fractionDigits > 0 { put(UInt8(ascii: ".")) }
+            repeat { put(UInt8(ascii: "0") + takeDigit(&rest)) } while rest > 0
+            if value < 0 { put(UInt8(ascii: "-")) }
+            return String(decoding: UnsafeBufferPointer(rebasing: buffer[start...]), as: UTF8.self)
+        }
+    }
+
+    /// The last digit, which is taken off.
+    private static func takeDigit(_ rest: inout UInt128) -> UInt8 {
+        if let short = UInt64(exactly: rest) {
+            rest = UInt128(short / 10)
+            return UInt8(short % 10)
+        }
+        let (quotient, remainder) = rest.quotientAndRemainder(dividingBy: 10)
+        rest = quotient
+        return UInt8(remainder)
     }
 
     /// 10^`exponent` for 0 … 38, all that 128 bits hold.

@@ -46,7 +46,7 @@ public struct PriceSnapshot: Sendable {
                     attempt, surface: request.surface, tierRequested: request.tierRequested, version: version)
                 guard rated.waiver == nil else { continue }
                 total = try total.adding(rated.total())
-                isLinear = isLinear && rated.charges.allSatisfy(\.price.model.isLinear)
+                isLinear = isLinear && rated.charges.allSatisfy { $0.price.model.isLinear }
             } catch {
                 return nil
             }

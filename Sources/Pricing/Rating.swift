@@ -62,7 +62,9 @@ public struct RatedAttempt: Hashable, Sendable {
 
     /// The sum of the charges, billed or not.
     public func total() throws(MonetaryError) -> Money {
-        try Money.sum(charges.lazy.map(\.amount), currency: currency)
+        var total = Money.zero(currency)
+        for charge in charges { total = try total.adding(charge.amount) }
+        return total
     }
 }
 
