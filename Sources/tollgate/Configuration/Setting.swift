@@ -56,7 +56,7 @@ struct Setting: Sendable {
         Setting("gateway.port", .integer(0...65_535), fallback: "8080", "its port; 0 takes a free one"),
         Setting("gateway.tls_certificate", .text, "PEM file of the certificate chain; without it the port is plain"),
         Setting("gateway.tls_key", .text, "PEM file of the certificate's key"),
-        Setting("gateway.threads", .integer(1...256), "event loops; default: one a core"),
+        Setting("gateway.threads", .integer(1...256), "event loops; default: one a processor that it may use"),
         Setting(
             "gateway.body_bytes_max", .integer(1024...1 << 30), fallback: "33554432", "largest request body, in bytes"),
         Setting("gateway.connections_max", .integer(1...1_000_000), fallback: "10000", "most client connections"),

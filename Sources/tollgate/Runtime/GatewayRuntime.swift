@@ -161,7 +161,7 @@ extension GatewayConfiguration {
             host: try configuration.required("gateway.host"), port: try configuration.integer("gateway.port"),
             eventLoopCount: try configuration.text("gateway.threads").map { _ in
                 try configuration.integer("gateway.threads")
-            } ?? ProcessInfo.processInfo.activeProcessorCount)
+            } ?? Processors.usableCount)
         switch (configuration.text("gateway.tls_certificate"), configuration.text("gateway.tls_key")) {
         case (let certificate?, let key?): tls = TLSFiles(certificateChain: certificate, privateKey: key)
         case (nil, nil): tls = nil
