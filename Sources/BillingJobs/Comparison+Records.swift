@@ -46,8 +46,9 @@ extension Comparison {
         ) { first, _ in first }
     }
 
+    /// An engine's book knows requests by the ids that the gateway sent; the lines of batches have others there.
     private mutating func remember(_ stored: StoredRequest) {
-        guard options.engineCounts != nil, completed.count < Self.completedMax,
+        guard options.engineCounts != nil, completed.count < Self.completedMax, stored.request.operation != .batch,
             let tokens = RecordedTokens(stored), tokens.isComplete
         else { return }
         completed[stored.request.id] = tokens
