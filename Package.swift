@@ -214,8 +214,8 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "Accounts", "CZlib", "Engines", "Identity", "Limits", "Metering", "NaiveArithmetic",
-                "Routing", "Telemetry", "TestSupport", "UsageJournal",
+                "Gateway", "Accounts", "CZlib", "Engines", "EngineSimulator", "Identity", "Limits", "Metering",
+                "NaiveArithmetic", "Routing", "Telemetry", "TestSupport", "Tokenizers", "UsageJournal",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: settings),

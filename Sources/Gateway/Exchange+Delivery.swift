@@ -85,6 +85,7 @@ extension Exchange {
             openRequest = nil
             return recorded(isDurable: true)
         }
+        if counting != nil, closesLate() { return recorded(isDurable: true) }
         loop.close(self, openRequest, at: now)
         openRequest = nil
     }
@@ -118,13 +119,15 @@ extension Exchange {
             // A plain answer of which the client got nothing is not billed; drained ones are, by the plan's rule. Nor a
             // stream that broke before the client had any of it. That goes for every inference inside it.
             if ending.isCut, !isHeadSent, plain != nil || client != nil { ended.isDelivered = false }
+            let own = counting.map { ownCounts($0, facts, ending, base: ended) } ?? OwnCounts()
             let loop = loop
             let requestID = entry.request.id
             let inferences = facts.attempts(
-                completing: ended, request: admitted.request, isCut: ending.isCut,
+                completing: ended, request: admitted.request, isCut: ending.isCut, own: own,
                 priceKey: { loop.priceKey(of: $0) },
                 newID: { loop.newAttemptID(of: requestID) })
             ended = inferences[0]
+            if let counting { audit(counting, ended, own) }
             entry.attempts.append(
                 contentsOf: inferences.dropFirst().prefix(UsageEntry.attemptsMax - entry.attempts.count))
         } else {
@@ -138,7 +141,7 @@ extension Exchange {
 
     /// The journal has answered: the end may go out, or must not.
     func recorded(isDurable: Bool) {
-        loop.metrics.finished(entry)
+        if counting?.isLate != true { loop.metrics.finished(entry) }
         log()
         switch machine.recorded(isDurable: isDurable) {
         case .rest: deliverRest()

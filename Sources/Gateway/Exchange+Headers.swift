@@ -29,7 +29,8 @@ extension Exchange {
         if attempt.marks.end != nil, let quote = quote(of: entry) {
             headers.append(HeaderField("x-tollgate-cost", quote.amount))
             headers.append(HeaderField("x-tollgate-cost-currency", quote.currency))
-            headers.append(HeaderField("x-tollgate-cost-basis", quote.basis.rawValue))
+            let basis = counting?.isLate == true ? .provisional : quote.basis
+            headers.append(HeaderField("x-tollgate-cost-basis", basis.rawValue))
         }
         return headers
     }

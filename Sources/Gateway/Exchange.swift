@@ -54,6 +54,8 @@ final class Exchange {
     var framing = HeaderForwarding.Framing.chunked
     var plain: PlainRelay?
     var stream: StreamRelay?
+    /// Counts the running attempt's answer; nil where its backend does not ask for that.
+    var counting: AnswerCounting?
     /// Gathered in this turn of the event loop, for one write.
     var output = ByteBuffer()
     /// What waits for the record.
@@ -167,6 +169,7 @@ final class Exchange {
     func upstreamAnswered(_ head: ResponseHead) {
         let now = NIODeadline.now()
         lastReceivedAt = now
+        beginCounting(status: head.status)
         if !mayAskAnother { body = ByteBuffer() }
         attempt.marks.firstByte = microseconds(at: now)
         attempt.upstreamStatus = Int32(head.status)
@@ -176,9 +179,10 @@ final class Exchange {
         let limits = loop.shared.configuration.limits
         let headers = AnswerHeaders(headers: head.headers)
         noteAnswer(headers, status: status, at: now)
-        let meter = AnswerMeter(
+        var meter = AnswerMeter(
             request: admitted.request, backend: route.backend, status: status,
             headers: headers, upstreamModel: route.upstreamName)
+        if counting != nil { meter.beginText(of: admitted.request) }
         switch machine.upstreamAnswered(status: status, isEventStream: meter.framing != .plain) {
         case .stream:
             stream = StreamRelay(
@@ -218,6 +222,7 @@ final class Exchange {
             }
             writeBody(flowing)
         }
+        if counting != nil { gatherText() }
     }
 
     /// From here on the answer is as if the engine had not compressed it.

@@ -241,6 +241,7 @@ extension LoopContext {
         for job in runningJobs { job.stop() }
         batches.stop()
         settlements.abandon()
+        lateCounts.abandon()
     }
 }
 

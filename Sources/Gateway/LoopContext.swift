@@ -101,6 +101,8 @@ final class LoopContext {
     private var jobs: [ObjectIdentifier: JobCall] = [:]
     /// Of a gateway's event loops one does what only one need do.
     let isFirst: Bool
+    private(set) lazy var lateCounts = LateCounts(loop: self)
+    private(set) lazy var audit = UsageAudit(registry: shared.registry)
     private var ticker: RepeatedTask?
 
     /// How often times are looked at.
@@ -281,6 +283,7 @@ final class LoopContext {
         pool.tick(now: now)
         settlements.tick(now: now)
         batches.tick(now: now)
+        lateCounts.tick(now: now)
     }
 }
 

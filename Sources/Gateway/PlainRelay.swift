@@ -28,6 +28,15 @@ final class PlainRelay {
 
     var facts: AnswerFacts { meter.facts }
 
+    /// Whether all text that came could be read.
+    var isTextWhole: Bool { meter.isTextWhole }
+
+    /// Nothing more of the text will come, whether the answer is whole or not.
+    func finishText() { meter.finishText() }
+
+    /// Shows the text that came since the last time, where it is counted.
+    func takeText(_ body: (AnswerTextKey, UnsafeRawBufferPointer) -> Void) { meter.takeText(body) }
+
     /// The answer is over.
     func finish() { meter.finish() }
 

@@ -43,6 +43,12 @@ final class StreamRelay {
 
     var facts: AnswerFacts { meter.facts }
 
+    /// Whether all text that came could be read.
+    var isTextWhole: Bool { meter.isTextWhole }
+
+    /// Shows the text that came since the last time, where it is counted.
+    func takeText(_ body: (AnswerTextKey, UnsafeRawBufferPointer) -> Void) { meter.takeText(body) }
+
     /// Takes the next piece: what may go on is appended to `output`, what must wait for the record to `held`.
     func take(_ piece: ByteBuffer, output: inout ByteBuffer, held: inout ByteBuffer) -> Sightings {
         var sightings: Sightings = []

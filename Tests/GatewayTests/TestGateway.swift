@@ -9,6 +9,7 @@ import Synchronization
 import Telemetry
 import TestSupport
 import Testing
+import Tokenizers
 import UsageJournal
 
 @testable import Gateway
@@ -67,7 +68,8 @@ final class TestGateway: Sendable {
         change: Int64 = 1, port: Int, onClientAbort: ClientAbortPolicy = .drain, clockOffset: Int64 = 0,
         key: String = TestGateway.key, isTLS: Bool = false, host: String = "127.0.0.1",
         basePath: String = "/base", kind: EngineKind = .openAICompatible, limits: [LimitRule] = [],
-        sealingSecret: [UInt8] = []
+        sealingSecret: [UInt8] = [], settings: BackendSettings = BackendSettings(),
+        tokenizers: [String: Tokenizer] = [:]
     ) -> GatewaySnapshot {
         func grant(_ number: UInt64, subscription: SubscriptionID?) -> KeyGrant {
             KeyGrant(
@@ -77,7 +79,7 @@ final class TestGateway: Sendable {
         }
         let backend = Backend(
             name: "scripted", isTLS: isTLS, host: host, port: port, basePath: basePath, apiKey: "engine-key",
-            hardware: "h100x8", quantisation: "fp8", kind: kind)
+            hardware: "h100x8", quantisation: "fp8", kind: kind, settings: settings)
         func model(_ name: String, aliases: [String] = [], tenants: Set<TenantID>? = nil) -> CatalogueModel {
             CatalogueModel(
                 publicName: name, aliases: aliases, backend: backend, upstreamName: "engine-\(name)",
@@ -94,7 +96,7 @@ final class TestGateway: Sendable {
         ])
         return GatewaySnapshot(
             change: change, keys: keys, catalogue: catalogue, limits: LimitDirectory(rules: limits),
-            sealingSecret: sealingSecret)
+            tokenizers: tokenizers, sealingSecret: sealingSecret)
     }
 
     func stop() async {

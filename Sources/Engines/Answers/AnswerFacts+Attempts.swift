@@ -8,12 +8,13 @@ extension AnswerFacts {
     /// - Parameters:
     ///   - base: the attempt as it stands, with its termination.
     ///   - isCut: whether the answer ended early, so that its last count is not the last word.
+    ///   - own: what the gateway counted itself; used where the engine left something out.
     ///   - priceKey: under which key plans price a model that an inner inference names; nil when the catalogue does not
     ///     have it. An advisor's or a fallback's model is then priced under its own name, or not at all; whatever else
     ///     names a model that is not known is priced as the answer.
     ///   - newID: an id for each further record.
     public func attempts(
-        completing base: AttemptRecord, request: InferenceRequest, isCut: Bool,
+        completing base: AttemptRecord, request: InferenceRequest, isCut: Bool, own: OwnCounts = OwnCounts(),
         priceKey: (_ model: String) -> String?, newID: () -> AttemptID
     ) -> [AttemptRecord] {
         guard components.isEmpty else {
@@ -23,7 +24,7 @@ extension AnswerFacts {
         var primary = base
         fill(
             &primary, operation: request.operation, promptTextBytes: request.promptTextBytes, isCut: isCut,
-            units: request.units)
+            units: request.units, own: inferences.isEmpty ? own : OwnCounts())
         if kind == .fallback, let model { primary.priceKey = priceKey(model) ?? model }
         guard !inferences.isEmpty else { return [primary] }
         return [primary]
@@ -59,13 +60,13 @@ extension AnswerFacts {
 
     /// Buckets, source, completeness and contradiction as a record of a delivered answer carries them.
     ///
-    /// Where the engine left something out, output is the events with content (for a plain answer its text bytes
-    /// divided as the prompt's are) and input is the prompt's text bytes divided by `UsageEstimate.bytesPerToken`. Of a
-    /// cut answer (`isCut`) the events that came after the engine's last count are added to it. `units` are those that
-    /// the request alone decides.
+    /// Where the engine left something out, the gateway's `own` counts stand in for it. Where there are none either,
+    /// output is the events with content (for a plain answer its text bytes divided as the prompt's are) and input is
+    /// the prompt's text bytes divided by `UsageEstimate.bytesPerToken`. Of a cut answer (`isCut`) the events that came
+    /// after the engine's last count are added to it. `units` are those that the request alone decides.
     public func fill(
         _ attempt: inout AttemptRecord, operation: Operation, promptTextBytes: Int64, isCut: Bool,
-        units requestUnits: UsageUnits = UsageUnits()
+        units requestUnits: UsageUnits = UsageUnits(), own: OwnCounts = OwnCounts()
     ) {
         if let model { attempt.modelServed = model }
         if kind != .primary { attempt.kind = kind }
@@ -88,7 +89,7 @@ extension AnswerFacts {
             attempt.usageComplete = isCounted && !isCut
             return
         }
-        fillTokens(&attempt, operation: operation, promptTextBytes: promptTextBytes, isCut: isCut)
+        fillTokens(&attempt, operation: operation, promptTextBytes: promptTextBytes, isCut: isCut, own: own)
     }
 
     /// Whether tokens are what such an answer is counted in, so that they are estimated when the engine is silent.
@@ -112,35 +113,22 @@ extension AnswerFacts {
     }
 
     private func fillTokens(
-        _ attempt: inout AttemptRecord, operation: Operation, promptTextBytes: Int64, isCut: Bool
+        _ attempt: inout AttemptRecord, operation: Operation, promptTextBytes: Int64, isCut: Bool, own: OwnCounts
     ) {
+        let hasNoOutput = operation == .embeddings || operation == .rerank || operation == .countTokens
         guard var usage else {
-            attempt.usageSource = .estimated
-            attempt.usageComplete = false
+            let isCounted = own.isInputWhole && (hasNoOutput || own.output != nil)
+            attempt.usageSource = isCounted ? .counted : .estimated
+            attempt.usageComplete = isCounted && !isCut
             attempt.buckets = TokenBuckets(
-                inputUncached: UsageEstimate.tokens(inTextBytes: promptTextBytes), outputVisible: estimatedOutput)
+                inputUncached: own.input ?? UsageEstimate.tokens(inTextBytes: promptTextBytes),
+                outputVisible: own.output?.visible ?? estimatedOutput, outputReasoning: own.output?.reasoning ?? 0)
             return
         }
-        let hasNoOutput = operation == .embeddings || operation == .rerank || operation == .countTokens
         if hasNoOutput { usage.promptTokens = usage.promptTokens ?? usage.totalTokens }
-        let isComplete = usage.isComplete(for: operation)
-        attempt.usageSource = isComplete ? .engine : .estimated
-        attempt.usageComplete = isComplete && !isCut
-        if isCut, uncountedEvents > 0, let counted = usage.completionTokens, counted >= 0 {
-            usage.completionTokens = sum(counted, uncountedEvents)
-            usage.totalTokens = nil
-            attempt.usageSource = .estimated
-        }
-        if usage.promptTokens == nil {
-            let estimate = UsageEstimate.tokens(inTextBytes: promptTextBytes)
-            let cached = sum(usage.cachedTokens ?? 0, usage.cacheWriteTokens ?? 0)
-            usage.promptTokens = usage.rule == .cacheApart ? estimate : max(estimate, cached)
-            usage.totalTokens = nil
-        }
-        if usage.completionTokens == nil, !hasNoOutput {
-            usage.completionTokens = max(estimatedOutput, usage.reasoningTokens ?? 0)
-            usage.totalTokens = nil
-        }
+        attempt.usageSource = complete(
+            &usage, operation: operation, promptTextBytes: promptTextBytes, isCut: isCut, own: own)
+        attempt.usageComplete = attempt.usageSource != .estimated && !isCut
         // Pictures and speech are what these answers are made of, whether the engine says so or not.
         if usage.outputParts == ModalityTokens() {
             if operation == .imageGeneration { usage.outputParts.image = usage.completionTokens }
@@ -152,6 +140,44 @@ extension AnswerFacts {
         }
     }
 
+    /// Puts in what the engine left out, and says where the counts come from: `estimated` as soon as one of them is.
+    private func complete(
+        _ usage: inout EngineUsage, operation: Operation, promptTextBytes: Int64, isCut: Bool, own: OwnCounts
+    ) -> UsageSource {
+        var source = UsageSource.engine
+        func note(isCounted: Bool) {
+            usage.totalTokens = nil
+            if source != .estimated { source = isCounted ? .counted : .estimated }
+        }
+        let hasNoOutput = operation == .embeddings || operation == .rerank || operation == .countTokens
+        if isCut, uncountedEvents > 0, let counted = usage.completionTokens, counted >= 0 {
+            if let output = own.output, output.total >= counted {
+                usage.takeOutput(output)
+                note(isCounted: true)
+            } else {
+                usage.completionTokens = sum(counted, uncountedEvents)
+                note(isCounted: false)
+            }
+        }
+        if usage.promptTokens == nil {
+            let input = own.input ?? UsageEstimate.tokens(inTextBytes: promptTextBytes)
+            let cached = sum(usage.cachedTokens ?? 0, usage.cacheWriteTokens ?? 0)
+            // A count of the text has what a cache served in it.
+            let apart = own.input == nil ? input : max(0, input - cached)
+            usage.promptTokens = usage.rule == .cacheApart ? apart : max(input, cached)
+            note(isCounted: own.isInputWhole)
+        }
+        if usage.completionTokens == nil, !hasNoOutput {
+            if let output = own.output {
+                usage.takeOutput(output)
+            } else {
+                usage.completionTokens = max(estimatedOutput, usage.reasoningTokens ?? 0)
+            }
+            note(isCounted: own.output != nil)
+        }
+        return source
+    }
+
     /// What does not fit becomes a count that contradicts itself.
     private func sum(_ left: Int64, _ right: Int64) -> Int64 {
         let (sum, overflows) = left.addingReportingOverflow(right)
@@ -160,5 +186,14 @@ extension AnswerFacts {
 
     private var estimatedOutput: Int64 {
         contentEvents > 0 ? contentEvents : UsageEstimate.tokens(inTextBytes: textBytes)
+    }
+}
+
+extension EngineUsage {
+    /// Takes a count of the text in place of the engine's, with as much reasoning as the engine says.
+    fileprivate mutating func takeOutput(_ output: OwnCounts.Output) {
+        let reasoning = reasoningTokens ?? output.reasoning
+        reasoningTokens = reasoning
+        completionTokens = rule == .reasoningApart ? output.visible : max(output.total, reasoning)
     }
 }

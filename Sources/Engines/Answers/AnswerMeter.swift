@@ -43,6 +43,8 @@ public struct AnswerMeter: Sendable {
     private var hasReaderSeenEvent = false
     /// The event that is passing, when it is too long to be kept.
     private var long: LongEvent?
+    /// Reads what the model wrote, where somebody counts it.
+    private var text: AnswerTextReader?
 
     /// A meter for the answer that began with this head. `upstreamModel` is what the backend was asked for; nil where
     /// nobody knows.
@@ -97,10 +99,14 @@ public struct AnswerMeter: Sendable {
     public var isErrorInPlaceOfAnswer: Bool { framing == .plain && hasError && plain.facts.isNothingButError }
 
     /// Reads the next piece of a plain answer.
-    public mutating func read(piece: UnsafeRawBufferPointer) { plain.read(piece) }
+    public mutating func read(piece: UnsafeRawBufferPointer) {
+        plain.read(piece)
+        text?.read(piece: piece)
+    }
 
     /// Reads one whole event, its framing included.
     public mutating func read(event bytes: UnsafeRawBufferPointer) -> StreamEvent {
+        text?.read(event: bytes)
         guard native != nil else { return stream.read(event: bytes) }
         hasReaderSeenEvent = false
         switch framing {
@@ -131,6 +137,7 @@ public struct AnswerMeter: Sendable {
     public mutating func read(longEventPiece bytes: UnsafeRawBufferPointer) {
         // A frame is read when its checksum is known, or not at all.
         guard framing != .awsEventStream else { return }
+        text?.read(longEventPiece: bytes)
         guard var reader = native else { return stream.read(longEventPiece: bytes) }
         var event = long ?? LongEvent(shape: reader.shape)
         event.read(bytes, with: &reader, facts: &nativeFacts)
@@ -144,6 +151,7 @@ public struct AnswerMeter: Sendable {
             nativeFacts.unreadCount += 1
             return .other
         }
+        text?.finishDocument()
         guard native != nil else { return stream.finishLongEvent() }
         long?.finish(facts: &nativeFacts)
         long = nil
@@ -152,6 +160,7 @@ public struct AnswerMeter: Sendable {
 
     /// The answer is over.
     public mutating func finish() {
+        text?.finishEvents()
         if framing == .plain {
             plain.finish()
         } else if native != nil {
@@ -159,6 +168,24 @@ public struct AnswerMeter: Sendable {
         } else {
             stream.finish()
         }
+    }
+
+    // MARK: Text
+
+    /// From here on what the model wrote is read too, to be counted. Must be asked for before the answer's first byte.
+    public mutating func beginText(of request: InferenceRequest) {
+        text = AnswerTextReader(of: request.surface, framing: framing)
+    }
+
+    /// Whether all text that came could be read; false too where none is looked for.
+    public var isTextWhole: Bool { text.map { $0.isWhole && facts.unreadCount == 0 } ?? false }
+
+    /// Shows the text that came since the last time. Of a plain answer it is known once `finishText` was called.
+    public mutating func takeText(_ body: (AnswerTextKey, UnsafeRawBufferPointer) -> Void) { text?.drain(body) }
+
+    /// Nothing more will come of a plain answer, whether it is whole or not.
+    public mutating func finishText() {
+        if framing == .plain { text?.finishDocument() }
     }
 }
 

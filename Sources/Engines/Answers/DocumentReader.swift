@@ -73,6 +73,12 @@ struct DocumentReader: Sendable {
     /// The part that `nextPart` found last; empty when it was longer than wanted.
     func withPart(_ body: (UnsafeRawBufferPointer) -> Void) { captured.withUnsafeBytes(body) }
 
+    /// Shows the beginning of a wanted part whose end has not come.
+    func withUnfinishedPart(_ body: (_ part: Int, UnsafeRawBufferPointer) -> Void) {
+        guard isCapturing, let capturePart else { return }
+        captured.withUnsafeBytes { body(capturePart, $0) }
+    }
+
     /// How many values were too long since this was last asked.
     mutating func takeTooLongCount() -> Int64 {
         defer { tooLongCount = 0 }

@@ -226,7 +226,7 @@ struct RequestReader {
     // MARK: Text
 
     /// The members of messages, parts and documents under which text stands, at whatever depth.
-    private static let textFields: [StaticString] = ["content", "text", "parts", "output", "toolResult", "summary"]
+    static let textFields: [StaticString] = ["content", "text", "parts", "output", "toolResult", "summary"]
 
     /// Bytes of the text in a value of whatever form; a token given as a number counts as `bytesPerToken`.
     private mutating func textBytes(_ kind: JSONKind) throws -> Int64 {

@@ -47,15 +47,7 @@ struct BackendsCommand: AsyncParsableCommand {
         @Flag(help: "Only check the file.") var dryRun = false
 
         func run() async throws {
-            let document: CatalogueDocument
-            do {
-                document = try CatalogueDocument(
-                    yaml: readText(file),
-                    environment: ProcessInfo.processInfo.environment)
-            } catch let rejection as CatalogueRejection {
-                for finding in rejection.findings { say("\(file): \(finding)") }
-                throw ExitCode.failure
-            }
+            let document = try readCatalogue(file)
             let tokenizers = TokenizerFiles.findings(of: document.backends)
             for line in tokenizers.missing + tokenizers.refused { say("\(file): \(line)") }
             guard tokenizers.refused.isEmpty else { throw ExitCode.failure }
@@ -73,5 +65,15 @@ struct BackendsCommand: AsyncParsableCommand {
             for name in changes.changed { print("changed  \(name)") }
             for name in changes.removed { print("removed  \(name)") }
         }
+    }
+}
+
+/// Reads a catalogue file, or says all that is wrong with it.
+func readCatalogue(_ file: String) throws -> CatalogueDocument {
+    do {
+        return try CatalogueDocument(yaml: readText(file), environment: ProcessInfo.processInfo.environment)
+    } catch let rejection as CatalogueRejection {
+        for finding in rejection.findings { say("\(file): \(finding)") }
+        throw ExitCode.failure
     }
 }

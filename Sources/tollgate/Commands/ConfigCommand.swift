@@ -1,4 +1,5 @@
 import ArgumentParser
+import Engines
 import Storage
 
 struct ConfigCommand: AsyncParsableCommand {
@@ -7,12 +8,16 @@ struct ConfigCommand: AsyncParsableCommand {
 
     struct Check: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Every key, its value, where that came from, and what it does; exit 1 when one is wrong.")
+            abstract: "Every key, its value, where that came from, and what it does; exit 1 when one is wrong.",
+            discussion: """
+                Also looks at the tokenizers that the catalogue's backends name, as far as they are on this machine: \
+                those that cannot be counted with are refused.
+                """)
 
         @OptionGroup var options: ConfigurationOptions
         @OptionGroup var output: OutputOptions
-        @Flag(help: "Also look at the tokenizers that the catalogue's backends name; asks the database.")
-        var tokenizers = false
+        @Option(help: "Look at this catalogue file's tokenizers, in place of those that the database has.")
+        var catalogue: String?
 
         func run() async throws {
             let loaded: Configuration
@@ -31,16 +36,24 @@ struct ConfigCommand: AsyncParsableCommand {
                         setting.explanation,
                     ]
                 })
-            if tokenizers { try await checkTokenizers() }
-        }
-
-        private func checkTokenizers() async throws {
-            let backends = try await options.withDatabase { database in
-                try await database.read { try CatalogueStorage.backends(in: $0) }
-            }
+            let backends = try await backends(loaded)
             let findings = TokenizerFiles.findings(of: backends)
             for line in findings.missing + findings.refused { say(line) }
             guard findings.refused.isEmpty else { throw ExitCode.failure }
+        }
+
+        /// Those of the catalogue. A database that is not there is no fault of the configuration's.
+        private func backends(_ loaded: Configuration) async throws -> [Backend] {
+            if let catalogue { return try readCatalogue(catalogue).backends }
+            guard loaded.text("database.url") != nil else { return [] }
+            do {
+                return try await options.withDatabase { database in
+                    try await database.read { try CatalogueStorage.backends(in: $0) }
+                }
+            } catch {
+                say("the catalogue's tokenizers were not looked at, as the database did not answer: \(error)")
+                return []
+            }
         }
 
         private static func shown(_ value: String?, _ setting: Setting) -> String {

@@ -1,0 +1,80 @@
+import Engines
+import Metering
+import NIOCore
+import Tokenizers
+
+/// What is needed to count one answer without its engine: the text that came, and the request that it answers. Only
+/// requests to backends that name a tokenizer or can be asked have one.
+final class AnswerCounting {
+    /// Asks the engine afterwards; nil when there is nothing to ask.
+    var late: LateCounts.Question?
+    /// Whether the record waits for the engine's answer, after the client had its own.
+    var isLate = false
+
+    /// Nil when the backend names none, or the snapshot does not have it.
+    private let tokenizer: Tokenizer?
+    let asks: Bool
+    let audits: Bool
+    /// The client's body; empty when it is too long.
+    private let body: ByteBuffer
+    private var text: GeneratedText
+
+    /// The longest body whose prompt is counted: a longer one is estimated.
+    static let bodyBytesMax = 1024 * 1024
+    /// The longest prompt that is counted here, in bytes of its text: it is done on the event loop.
+    static let promptBytesMax = 256 * 1024
+
+    /// Nil where nothing can be counted.
+    init?(backend: Backend, request: InferenceRequest, body: ByteBuffer, tokenizers: [String: Tokenizer]) {
+        tokenizer = backend.settings.tokenizerPath.flatMap { tokenizers[$0] }
+        asks = backend.settings.asksForCounts && backend.kind.answersCountQuestions
+        guard tokenizer != nil || asks else { return nil }
+        audits = tokenizer != nil && backend.settings.auditsUsage
+        self.body = body.readableBytes <= AnswerCounting.bodyBytesMax ? body : ByteBuffer()
+        text = GeneratedText(tokenizer: tokenizer)
+    }
+
+    func append(_ key: AnswerTextKey, _ bytes: UnsafeRawBufferPointer) { text.append(key, bytes) }
+
+    /// The tokens of what the model wrote so far; nil where nobody can tell.
+    func countedOutput() -> OwnCounts.Output? { text.counted() }
+
+    /// Whether the engine is to count what it wrote, because no tokenizer does.
+    var asksForOutput: Bool { tokenizer == nil }
+
+    /// Puts the prompt's count into `counts`, as far as it can be counted here.
+    func countPrompt(of request: InferenceRequest, into counts: inout OwnCounts) {
+        guard body.readableBytes > 0, request.promptTextBytes <= AnswerCounting.promptBytesMax else { return }
+        var total: Int64 = 0
+        var isCounted = true
+        let isWhole = body.withUnsafeReadableBytes { bytes in
+            PromptText.read(bytes, of: request.surface) { piece in
+                switch piece {
+                case .tokens(let count): total += count
+                case .text(let text):
+                    if let tokenizer { total += Int64(tokenizer.count(text)) } else { isCounted = false }
+                }
+            }
+        }
+        guard isCounted else { return }
+        counts.input = total
+        counts.isInputWhole = isWhole
+    }
+
+    /// What the engine would be asked; nil where it cannot be.
+    func questions(
+        of request: InferenceRequest, backend: Backend, upstreamModel: String, asksForPrompt: Bool,
+        asksForOutput: Bool
+    ) -> CountQuestions? {
+        guard body.readableBytes > 0 || !asksForPrompt else { return nil }
+        return body.withUnsafeReadableBytes { bytes in
+            func questions(_ texts: [(kind: AnswerTextKey.Kind, text: String)]) -> CountQuestions? {
+                CountQuestions(
+                    of: request, body: bytes, backend: backend, upstreamModel: upstreamModel,
+                    asksForPrompt: asksForPrompt, texts: texts)
+            }
+            guard asksForOutput, let texts = text.kept else { return questions([]) }
+            return questions(texts) ?? questions([])
+        }
+    }
+}

@@ -1,0 +1,110 @@
+import Engines
+import Metering
+import NIOCore
+import UsageJournal
+
+/// Counting without the engine, where the backend has what it takes.
+extension Exchange {
+    /// From here on the text of the running try's answer is gathered, if somebody may count it.
+    func beginCounting(status: Int) {
+        counting = nil
+        let settings = route.backend.settings
+        guard settings.tokenizerPath != nil || settings.asksForCounts, (200..<300).contains(status) else { return }
+        counting = AnswerCounting(
+            backend: route.backend, request: admitted.request, body: body,
+            tokenizers: loop.shared.snapshots.current.tokenizers)
+    }
+
+    /// Takes over the text that came since the last time.
+    func gatherText() {
+        guard let counting else { return }
+        stream?.takeText { counting.append($0, $1) }
+        plain?.takeText { counting.append($0, $1) }
+    }
+
+    private var isTextWhole: Bool { stream?.isTextWhole ?? plain?.isTextWhole ?? false }
+
+    /// The output of a running stream, as counted so far.
+    func ownCountsSoFar() -> OwnCounts {
+        var own = OwnCounts()
+        guard let counting else { return own }
+        gatherText()
+        if isTextWhole { own.output = counting.countedOutput() }
+        return own
+    }
+
+    /// What stands in for what the engine left out of the answer that ended, and what it is to be asked. `base` is the
+    /// attempt before its usage.
+    func ownCounts(
+        _ counting: AnswerCounting, _ facts: AnswerFacts, _ ending: ExchangeStateMachine.Ending, base: AttemptRecord
+    ) -> OwnCounts {
+        plain?.finishText()
+        gatherText()
+        var own = OwnCounts()
+        let request = admitted.request
+        let operation = request.operation
+        let hasOutput = operation == .chat || operation == .textCompletion || operation == .generateContent
+        guard hasOutput || operation == .embeddings else { return own }
+        let needsInput = facts.usage?.promptTokens == nil && (hasOutput || facts.usage?.totalTokens == nil)
+        let isOutputOpen = facts.usage?.completionTokens == nil || ending.isCut && facts.uncountedEvents > 0
+        let needsOutput = hasOutput && isOutputOpen
+        if needsOutput || counting.audits && hasOutput, isTextWhole { own.output = counting.countedOutput() }
+        guard needsInput || needsOutput else { return own }
+        if counting.asks, base.isDelivered, ending.termination != .gatewayLost, facts.inferences.isEmpty,
+            loop.lateCounts.hasRoom,
+            let questions = counting.questions(
+                of: request, backend: route.backend, upstreamModel: route.upstreamName, asksForPrompt: needsInput,
+                asksForOutput: needsOutput && counting.asksForOutput && isTextWhole)
+        {
+            counting.late = LateCounts.Question(
+                base: base, facts: facts, isCut: ending.isCut, own: own, questions: questions)
+        } else if needsInput {
+            counting.countPrompt(of: request, into: &own)
+        }
+        return own
+    }
+
+    /// Leaves the record open until the engine has said what it is asked. Returns false when it is asked nothing.
+    func closesLate() -> Bool {
+        guard let counting, let late = counting.late, let openRequest else { return false }
+        counting.late = nil
+        counting.isLate = true
+        // Should the gateway die meanwhile, this is what it knew.
+        openRequest.progress(
+            UsageProgress(
+                requestID: entry.request.id, contentEvents: attempt.contentEvents, buckets: attempt.buckets,
+                units: attempt.units))
+        self.openRequest = nil
+        loop.lateCounts.add(late, of: self, open: openRequest)
+        return true
+    }
+
+    /// The engine has said what it was asked, or never will: completes the record.
+    func takeLateCounts(_ question: LateCounts.Question) {
+        var own = question.own
+        own.output = own.output ?? question.questions.output
+        own.input = question.questions.promptTokens
+        own.isInputWhole = own.input != nil
+        if own.input == nil, question.facts.usage?.promptTokens == nil {
+            counting?.countPrompt(of: admitted.request, into: &own)
+        }
+        let loop = loop
+        let requestID = entry.request.id
+        let completed = question.facts.attempts(
+            completing: question.base, request: admitted.request, isCut: question.isCut, own: own,
+            priceKey: { loop.priceKey(of: $0) }, newID: { loop.newAttemptID(of: requestID) })
+        if completed.count == 1 { attempt = completed[0] }
+    }
+
+    /// Compares the engine's usage with the own count.
+    func audit(_ counting: AnswerCounting, _ ended: AttemptRecord, _ own: OwnCounts) {
+        guard counting.audits, ended.termination == .complete, ended.usageSource == .engine,
+            ended.contradiction == nil, let output = own.output
+        else { return }
+        var prompt = OwnCounts()
+        counting.countPrompt(of: admitted.request, into: &prompt)
+        loop.audit.compared(
+            backend: ended.backend, choices: admitted.request.choiceCount, reported: ended.buckets,
+            countedOutput: output.total, countedInput: prompt.isInputWhole ? prompt.input : nil)
+    }
+}
