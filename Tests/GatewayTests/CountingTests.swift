@@ -148,7 +148,7 @@ import UsageJournal
 
     @Test(arguments: [true, false])
     func `a stream that breaks off or stalls costs what its text counts`(stalls: Bool) async throws {
-        let gateway = try await gateway(configure: { $0.times.answerIdleMilliseconds = 100 }) { socket, _ in
+        let gateway = try await gateway(configure: { $0.times.answerIdleMilliseconds = 1000 }) { socket, _ in
             socket.send(Answers.streamHead)
             for event in Self.events(Self.words) { socket.send(Answers.chunk(event)) }
             if stalls { _ = socket.isClosedByPeer(within: 5000) } else { socket.close() }
