@@ -1,4 +1,5 @@
 import Engines
+import HTTP1
 import Metering
 import NIOCore
 import Telemetry
