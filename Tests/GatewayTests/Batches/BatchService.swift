@@ -136,7 +136,8 @@ final class BatchService: Sendable {
     }
 
     private static func json(_ file: File) -> String {
-        #"{"id":"\#(file.id)","object":"file","bytes":\#(file.content.count),"filename":"\#(file.name)","purpose":"batch"}"#
+        #"{"id":"\#(file.id)","object":"file","bytes":\#(file.content.count),"filename":"\#(file.name)","#
+            + #""purpose":"batch"}"#
     }
 
     private static func json(_ batch: Batch, _ state: State) -> String {

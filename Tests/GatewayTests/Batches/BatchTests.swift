@@ -31,13 +31,15 @@ import UsageJournal
     ) -> String {
         let body =
             "--xx\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\n\(purpose)\r\n"
-            + "--xx\r\ncontent-disposition: form-data; name=\"file\"; filename=\"mine.jsonl\"\r\n\r\n\(content)\r\n--xx--\r\n"
+            + "--xx\r\ncontent-disposition: form-data; name=\"file\"; filename=\"mine.jsonl\"\r\n\r\n"
+            + "\(content)\r\n--xx--\r\n"
         return "POST /v1/files HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer \(key)\r\n"
             + "content-type: multipart/form-data; boundary=xx\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)"
     }
 
     private func order(_ file: String, metadata: String = #"{"for":"a test"}"#) -> String {
-        #"{"input_file_id":"\#(file)","endpoint":"/v1/chat/completions","completion_window":"24h","metadata":\#(metadata)}"#
+        #"{"input_file_id":"\#(file)","endpoint":"/v1/chat/completions","completion_window":"24h","#
+            + #""metadata":\#(metadata)}"#
     }
 
     private func object(_ message: HTTPMessage) throws -> JSONObjectText { try JSONObjectText(reading: message.body) }
