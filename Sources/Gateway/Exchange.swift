@@ -179,7 +179,7 @@ final class Exchange {
         let limits = loop.shared.configuration.limits
         let headers = AnswerHeaders(headers: head.headers)
         noteAnswer(headers, status: status, at: now)
-        var meter = AnswerMeter(
+        let meter = AnswerMeter(
             request: admitted.request, backend: route.backend, status: status,
             headers: headers, upstreamModel: route.upstreamName)
         if counting != nil { meter.beginText(of: admitted.request) }

@@ -6,7 +6,7 @@ import NIOCore
 /// A small answer is kept whole until its record is durable. A larger one flows, except that the piece which completes
 /// its `content-length` is held; without a length it is the end itself that is held.
 final class PlainRelay {
-    private(set) var meter: AnswerMeter
+    let meter: AnswerMeter
     /// What has come and may not go on yet.
     private(set) var held = ByteBuffer()
     /// Whether bytes have gone on, so that the head must go before them.

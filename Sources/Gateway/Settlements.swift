@@ -88,7 +88,7 @@ final class Settlements {
     private func answered(_ number: Int, _ body: [UInt8]?) {
         askingCount -= 1
         guard let prediction = pending[number] else { return }
-        var meter = AnswerMeter(
+        let meter = AnswerMeter(
             request: prediction.request, backend: prediction.backend, status: 200, headers: JSONHead())
         body?.withUnsafeBytes { meter.read(piece: $0) }
         meter.finish()

@@ -14,7 +14,7 @@ final class StreamRelay {
         static let failure = Sightings(rawValue: 8)
     }
 
-    private(set) var meter: AnswerMeter
+    let meter: AnswerMeter
     private var splitter: AnswerSplitter
     /// The unfinished event. Its first `flowed` bytes went on already, because there were too many to hold.
     private var pending = ByteBuffer()

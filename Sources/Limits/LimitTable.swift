@@ -1,4 +1,4 @@
-public import Identity
+import Identity
 
 /// All limits, by whom they limit, kept current rule by rule.
 ///

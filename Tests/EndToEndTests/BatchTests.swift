@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import TestSupport
+import Postgres
 import Testing
 
 extension EndToEndTests {

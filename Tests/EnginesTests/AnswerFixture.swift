@@ -49,7 +49,7 @@ struct AnswerFixture: Sendable {
         let request = try inferenceRequest()
         var fields = headers
         fields["content-type"] = contentType ?? (isStream ? "text/event-stream; charset=utf-8" : "application/json")
-        var meter = AnswerMeter(
+        let meter = AnswerMeter(
             request: request, backend: backend, status: status, headers: Headers(fields: fields),
             upstreamModel: upstreamModel)
         var reading = Reading()

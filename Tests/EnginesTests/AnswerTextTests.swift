@@ -174,7 +174,7 @@ struct AnswerTextTests {
         let request = try body.withUnsafeBytes { try InferenceRequest(reading: $0, surface: .chatCompletions) }
         let event = Array("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n".utf8)
         for counts in [true, false] {
-            var meter = AnswerMeter(
+            let meter = AnswerMeter(
                 request: request, backend: AnswerFixture().backend, status: 200,
                 headers: AnswerFixture.Headers(fields: ["content-type": "text/event-stream"]))
             if counts { meter.beginText(of: request) }

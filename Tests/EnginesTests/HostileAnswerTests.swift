@@ -83,7 +83,7 @@ import Testing
         let request = NativeFixture.request(.messages, isStream: true)
         let backend = Backend(
             name: "b", isTLS: false, host: "h", port: 80, basePath: "", apiKey: nil, kind: .anthropic)
-        var meter = AnswerMeter(
+        let meter = AnswerMeter(
             request: request, backend: backend, status: 200,
             headers: NativeFixture.Headers(fields: ["content-type": NativeFixture.eventStream]))
         let usage = "event: message_delta\ndata: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":3}}\n\n"

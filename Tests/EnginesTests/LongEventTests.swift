@@ -11,7 +11,7 @@ import Testing
     private static func read(
         _ event: String, _ surface: Surface, isArray: Bool = false, using generator: inout SeededGenerator
     ) -> (AnswerFacts, StreamEvent) {
-        var meter = AnswerMeter(
+        let meter = AnswerMeter(
             request: NativeFixture.request(surface, isStream: true), backend: NativeFixture.backend, status: 200,
             headers: NativeFixture.Headers(
                 fields: ["content-type": isArray ? "application/json" : NativeFixture.eventStream]))

@@ -36,7 +36,7 @@ enum NativeFixture {
     static func read(
         _ pieces: [[UInt8]], _ answer: Answer
     ) -> (facts: AnswerFacts, kinds: [StreamEvent], events: [[UInt8]]) {
-        var meter = AnswerMeter(
+        let meter = AnswerMeter(
             request: request(answer.surface, isStream: answer.isStream), backend: backend, status: answer.status,
             headers: Headers(fields: answer.headers.merging(["content-type": answer.contentType]) { $1 }))
         var kinds: [StreamEvent] = []

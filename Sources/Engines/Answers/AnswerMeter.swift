@@ -18,9 +18,10 @@ public enum AnswerFraming: Hashable, Sendable {
 
 /// Reads one answer of an engine, whatever its dialect: what is usage, what is content, where it ends.
 ///
-/// Made when the head of the answer has come. Plain answers are shown with `read(piece:)`, others event by event as
-/// `AnswerSplitter` cuts them; then `finish()`. What has been understood so far stands in `facts` at any time.
-public struct AnswerMeter: Sendable {
+/// A class, because it holds much and is asked with every piece. Made when the head of the answer has come. Plain
+/// answers are shown with `read(piece:)`, others event by event as `AnswerSplitter` cuts them; then `finish()`. What
+/// has been understood so far stands in `facts` at any time.
+public final class AnswerMeter {
     public let framing: AnswerFraming
     /// Of the event read last: the bytes that the client did not ask for and must not see (a count of
     /// `continuous_usage_stats`); nil when there are none.
@@ -99,13 +100,13 @@ public struct AnswerMeter: Sendable {
     public var isErrorInPlaceOfAnswer: Bool { framing == .plain && hasError && plain.facts.isNothingButError }
 
     /// Reads the next piece of a plain answer.
-    public mutating func read(piece: UnsafeRawBufferPointer) {
+    public func read(piece: UnsafeRawBufferPointer) {
         plain.read(piece)
         text?.read(piece: piece)
     }
 
     /// Reads one whole event, its framing included.
-    public mutating func read(event bytes: UnsafeRawBufferPointer) -> StreamEvent {
+    public func read(event bytes: UnsafeRawBufferPointer) -> StreamEvent {
         text?.read(event: bytes)
         guard native != nil else { return stream.read(event: bytes) }
         hasReaderSeenEvent = false
@@ -127,14 +128,14 @@ public struct AnswerMeter: Sendable {
         }
     }
 
-    private mutating func readNatively(_ event: StreamedEvent) -> StreamEvent {
+    private func readNatively(_ event: StreamedEvent) -> StreamEvent {
         hasReaderSeenEvent = true
         return native?.read(event, facts: &nativeFacts) ?? .other
     }
 
     /// Reads the next piece of an event that is too long to be kept, from its first byte on; at its end comes
     /// `finishLongEvent()`.
-    public mutating func read(longEventPiece bytes: UnsafeRawBufferPointer) {
+    public func read(longEventPiece bytes: UnsafeRawBufferPointer) {
         // A frame is read when its checksum is known, or not at all.
         guard framing != .awsEventStream else { return }
         text?.read(longEventPiece: bytes)
@@ -146,7 +147,7 @@ public struct AnswerMeter: Sendable {
     }
 
     /// The event that was too long to be kept is over.
-    public mutating func finishLongEvent() -> StreamEvent {
+    public func finishLongEvent() -> StreamEvent {
         if framing == .awsEventStream {
             nativeFacts.unreadCount += 1
             return .other
@@ -159,7 +160,7 @@ public struct AnswerMeter: Sendable {
     }
 
     /// The answer is over.
-    public mutating func finish() {
+    public func finish() {
         text?.finishEvents()
         if framing == .plain {
             plain.finish()
@@ -173,7 +174,7 @@ public struct AnswerMeter: Sendable {
     // MARK: Text
 
     /// From here on what the model wrote is read too, to be counted. Must be asked for before the answer's first byte.
-    public mutating func beginText(of request: InferenceRequest) {
+    public func beginText(of request: InferenceRequest) {
         text = AnswerTextReader(of: request.surface, framing: framing)
     }
 
@@ -181,10 +182,10 @@ public struct AnswerMeter: Sendable {
     public var isTextWhole: Bool { text.map { $0.isWhole && facts.unreadCount == 0 } ?? false }
 
     /// Shows the text that came since the last time. Of a plain answer it is known once `finishText` was called.
-    public mutating func takeText(_ body: (AnswerTextKey, UnsafeRawBufferPointer) -> Void) { text?.drain(body) }
+    public func takeText(_ body: (AnswerTextKey, UnsafeRawBufferPointer) -> Void) { text?.drain(body) }
 
     /// Nothing more will come of a plain answer, whether it is whole or not.
-    public mutating func finishText() {
+    public func finishText() {
         if framing == .plain { text?.finishDocument() }
     }
 }

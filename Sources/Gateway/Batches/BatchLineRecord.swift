@@ -26,7 +26,7 @@ struct BatchLineRecord {
             return unreadable(file: file, number: number, error)
         }
         guard !read.body.isEmpty, let request else { return nil }
-        var meter = AnswerMeter(
+        let meter = AnswerMeter(
             request: request, backend: backend, status: 200, headers: JSONHead(), upstreamModel: owner.upstreamModel)
         meter.read(piece: UnsafeRawBufferPointer(rebasing: line[read.body]))
         meter.finish()
