@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
-import TestSupport
 import Postgres
+import TestSupport
 import Testing
 
 extension EndToEndTests {
