@@ -18,7 +18,7 @@ enum ClientCredential {
 
     /// The query without the client's key, which is no engine's business.
     static func queryWithoutKey(_ query: Substring) -> Substring {
-        guard parameter("key", of: query) != nil else { return query }
+        guard !query.isEmpty, parameter("key", of: query) != nil else { return query }
         let kept = query.dropFirst().split(separator: "&").filter { !$0.hasPrefix("key=") }
         return kept.isEmpty ? "" : "?" + kept.joined(separator: "&")
     }

@@ -1,25 +1,63 @@
 import Identity
 
 /// Writes the journal's binary form: varints, zigzag for signed numbers, texts with their length before them.
-struct ByteWriter {
-    private(set) var bytes: [UInt8] = []
+///
+/// Two records of each request are written so, mostly single bytes: into memory of its own, because an array would look
+/// at each of them whether it is shared.
+struct ByteWriter: ~Copyable {
+    private var start: UnsafeMutablePointer<UInt8>
+    private var capacity: Int
+    /// Bytes written.
+    private(set) var count = 0
 
     init(reserving capacity: Int) {
-        bytes.reserveCapacity(capacity)
+        self.capacity = max(16, capacity)
+        start = .allocate(capacity: self.capacity)
     }
 
-    mutating func byte(_ value: UInt8) { bytes.append(value) }
+    deinit { start.deallocate() }
 
-    mutating func flag(_ value: Bool) { bytes.append(value ? 1 : 0) }
+    /// A copy of what was written.
+    var bytes: [UInt8] { Array(UnsafeBufferPointer(start: start, count: count)) }
+
+    /// What was written, where it stands.
+    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        body(UnsafeRawBufferPointer(start: start, count: count))
+    }
+
+    @inline(__always)
+    private mutating func makeRoom(for more: Int) {
+        if more > capacity - count { grow(for: more) }
+    }
+
+    @inline(never)
+    private mutating func grow(for more: Int) {
+        capacity = max(capacity * 2, count + more)
+        let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
+        larger.update(from: start, count: count)
+        start.deallocate()
+        start = larger
+    }
+
+    mutating func byte(_ value: UInt8) {
+        makeRoom(for: 1)
+        start[count] = value
+        count += 1
+    }
+
+    mutating func flag(_ value: Bool) { byte(value ? 1 : 0) }
 
     /// LEB128: seven bits a byte, the lowest first.
     mutating func unsigned(_ value: UInt64) {
+        makeRoom(for: 10)
         var rest = value
         while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            start[count] = UInt8(truncatingIfNeeded: rest) | 0x80
+            count += 1
             rest >>= 7
         }
-        bytes.append(UInt8(truncatingIfNeeded: rest))
+        start[count] = UInt8(truncatingIfNeeded: rest)
+        count += 1
     }
 
     /// Zigzag, so that small negative numbers stay short.
@@ -33,8 +71,11 @@ struct ByteWriter {
     }
 
     mutating func text(_ value: String) {
-        unsigned(UInt64(value.utf8.count))
-        bytes.append(contentsOf: value.utf8)
+        var value = value
+        value.withUTF8 { utf8 in
+            unsigned(UInt64(utf8.count))
+            append(UnsafeRawBufferPointer(utf8))
+        }
     }
 
     mutating func text(_ value: String?) {
@@ -44,15 +85,22 @@ struct ByteWriter {
 
     mutating func blob(_ value: [UInt8]) {
         unsigned(UInt64(value.count))
-        bytes.append(contentsOf: value)
+        value.withUnsafeBytes { append($0) }
     }
 
     mutating func fixed(_ value: UInt64) {
-        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+        withUnsafeBytes(of: value.littleEndian) { append($0) }
     }
 
     mutating func fixed(_ value: UInt32) {
-        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+        withUnsafeBytes(of: value.littleEndian) { append($0) }
+    }
+
+    private mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        guard let source = bytes.baseAddress else { return }
+        makeRoom(for: bytes.count)
+        UnsafeMutableRawPointer(start + count).copyMemory(from: source, byteCount: bytes.count)
+        count += bytes.count
     }
 
     mutating func id<Kind>(_ value: TypedID<Kind>) {
@@ -66,14 +114,17 @@ struct ByteWriter {
     }
 
     mutating func zeros(_ count: Int) {
-        for _ in 0..<count { bytes.append(0) }
+        for _ in 0..<count { byte(0) }
     }
 
     mutating func patch(_ value: UInt32, at offset: Int) {
-        for index in 0..<4 { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * UInt32(index))) }
+        for index in 0..<4 { patch(UInt8(truncatingIfNeeded: value >> (8 * UInt32(index))), at: offset + index) }
     }
 
-    mutating func patch(_ value: UInt8, at offset: Int) { bytes[offset] = value }
+    mutating func patch(_ value: UInt8, at offset: Int) {
+        precondition(offset < count, "only what was written can be written over")
+        start[offset] = value
+    }
 }
 
 /// What a payload that does not read as its kind says is wrong with it.

@@ -52,10 +52,10 @@ struct FrameSalt: Sendable {
         var writer = ByteWriter(reserving: capacity)
         writer.zeros(Frame.headerBytes)
         write(&writer)
-        writer.patch(UInt32(writer.bytes.count - Frame.headerBytes), at: 0)
+        writer.patch(UInt32(writer.count - Frame.headerBytes), at: 0)
         writer.patch(kind.rawValue, at: 4)
         writer.patch(Frame.version, at: 5)
-        let checksum = writer.bytes.withUnsafeBytes { self.checksum(of: $0) }
+        let checksum = writer.withBytes { self.checksum(of: $0) }
         writer.patch(checksum, at: 6)
         return writer.bytes
     }

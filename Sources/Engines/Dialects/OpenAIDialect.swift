@@ -35,12 +35,16 @@ public enum OpenAIDialect {
 
     /// The base path followed by `prefix`, whose parts are not repeated.
     static func base(_ backend: Backend, prefix: String) -> String {
+        let basePath = backend.basePath
         var rest = prefix[...]
-        while !rest.isEmpty {
-            if backend.basePath.hasSuffix(rest) { return backend.basePath + prefix[rest.endIndex...] }
+        while !rest.isEmpty, !basePath.isEmpty {
+            // Byte by byte: paths are ASCII, and every request comes by here.
+            if basePath.utf8.count >= rest.utf8.count, basePath.utf8.suffix(rest.utf8.count).elementsEqual(rest.utf8) {
+                return basePath + prefix[rest.endIndex...]
+            }
             rest = rest[..<(rest.lastIndex(of: "/") ?? rest.startIndex)]
         }
-        return backend.basePath + prefix
+        return basePath + prefix
     }
 
     /// The tier that a request or an answer means: `default`, `auto` and silence are the base tier.
