@@ -55,12 +55,12 @@ bench: bench-gateway ## every benchmark, release build
 
 bench-gateway: ## CPU and delay per request and chunk beside nginx; the last line is `ratio X.XX`
 	@scripts/setup-machine --bench
-	swift build --configuration release --product tollgate
+	swift build --configuration release --product tollgate --static-swift-stdlib
 	@python3 Benchmarks/bench_gateway.py --out docs/performance.md
 
 bench-soak: ## a million requests and two thousand streams through one process: memory over time
 	@scripts/setup-machine --bench
-	swift build --configuration release --product tollgate
+	swift build --configuration release --product tollgate --static-swift-stdlib
 	@python3 Benchmarks/soak.py --out docs/performance.md
 
 clean: ## remove what building, demo and tests made
