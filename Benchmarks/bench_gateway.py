@@ -69,7 +69,7 @@ def record(out, text, arguments):
     head, rest = document.split(BEGIN, 1)
     note = (f"{datetime.date.today()}, `make bench-gateway`: {arguments.rounds} alternating rounds of "
             f"{arguments.seconds:g} s a test, medians; {os.cpu_count()} cores, {platform.system()} "
-            f"{platform.release()}, release build.")
+            f"{platform.release().split('-')[0]}, release build.")
     out.write_text(f"{head}{BEGIN}\n{note}\n\n{text}\n{END}{rest.split(END, 1)[1]}")
 
 

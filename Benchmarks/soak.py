@@ -81,7 +81,7 @@ def main():
             sys.exit(f"{arguments.out} has no place for the table: it needs the lines {BEGIN} and {END}")
         head, rest = document.split(BEGIN, 1)
         note = (f"{datetime.date.today()}, `make bench-soak`: {os.cpu_count()} cores, {platform.system()} "
-                f"{platform.release()}, release build.")
+                f"{platform.release().split('-')[0]}, release build.")
         arguments.out.write_text(f"{head}{BEGIN}\n{note}\n\n{text}\n{END}{rest.split(END, 1)[1]}")
 
 
