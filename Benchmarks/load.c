@@ -216,7 +216,8 @@ int main(int count, char **arguments) {
     end_at = start + (uint64_t)(atof(arguments[5]) * 1e9);
     for (int index = 0; index < connections; index++) open_connection(&all[index]), begin(&all[index]);
     struct epoll_event events[EVENTS];
-    uint64_t patience = end_at + 60000000000ull;
+    // Streams that began late go on for as long as they are; what stalls is given up.
+    uint64_t patience = end_at + 180000000000ull;
     for (;;) {
         int busy = 0;
         for (int index = 0; index < connections && !busy; index++) busy = all[index].is_busy;
