@@ -157,7 +157,10 @@ static void receive(struct connection *it) {
     ssize_t count = recv(it->descriptor, bytes, sizeof bytes, 0);
     uint64_t now = now_ns();
     if (count <= 0) {
-        failures++;
+        // A connection that waits for nothing may be closed by whoever likes.
+        if (it->is_busy && !failures++)
+            fprintf(stderr, "load: a connection ended after %.1f s, %d bytes of its answer's head had come: %s\n",
+                    (now - it->sent) / 1e9, (int)it->head_count, count < 0 ? strerror(errno) : "closed");
         close(it->descriptor);
         if (now < end_at) open_connection(it), begin(it);
         else it->is_busy = 0;

@@ -41,7 +41,7 @@ def stream(lab, streams, seconds):
     target = lab.targets["tollgate"]
     lab.set_engine(int(seconds * 1e6 / PACE_US), PACE_US)
     command = ["taskset", "-c", "0", str(lab.directory / "load"), str(target.port), target.key, MODEL, str(streams),
-               "1", "stream"]
+               "20", "stream"]
     cpu, start = target.seconds(), time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     samples = []

@@ -311,6 +311,8 @@ import Testing
         #expect(
             try asked(#"{"text_input":"x","parameters":{"max_tokens":5}}"#)
                 == #"{"text_input":"x","parameters":{\#(both),"max_tokens":5}}"#)
+        // Found by the fuzzer: a comma and nothing behind it.
+        #expect(try asked("{}") == "{\(both)}")
         #expect(
             try asked(#"{"text_input":"x","return_num_input_tokens":true,"return_num_output_tokens":false}"#)
                 == #"{"text_input":"x","return_num_input_tokens":true,"return_num_output_tokens":true}"#)

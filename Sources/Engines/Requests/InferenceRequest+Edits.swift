@@ -129,10 +129,10 @@ extension InferenceRequest {
         return edits
     }
 
-    /// Members at the start of the body, which has others.
+    /// Members at the start of the body, which may have others.
     private func insertion(_ members: String) -> ByteEdit? {
-        guard case .json(let start) = body else { return nil }
-        return ByteEdit(range: start..<start, replacement: Array((members + ",").utf8))
+        guard case .json(let start, let isEmpty) = body else { return nil }
+        return ByteEdit(range: start..<start, replacement: Array((members + (isEmpty ? "" : ",")).utf8))
     }
 
     /// In the order of their places; where two insert at one place, one edit does both.

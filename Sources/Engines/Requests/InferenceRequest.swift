@@ -30,7 +30,7 @@ public struct InferenceRequest: Sendable {
     /// Where the model's name stands in the body; empty where it is not there.
     var modelRange = 0..<0
     /// Where the body itself is to be changed.
-    var body = Body.json(insideStart: 0)
+    var body = Body.json(insideStart: 0, isEmpty: false)
     var streamOptions = StreamOptions.absent
     var usageOptions = UsageOptions()
     /// Whether the body has `inputs`, which only TGI's dialect knows.
@@ -47,8 +47,8 @@ public struct InferenceRequest: Sendable {
 
     /// What the body is made of.
     enum Body: Sendable {
-        /// A JSON object; the offset just inside its brace.
-        case json(insideStart: Int)
+        /// A JSON object: the offset just inside its brace, and whether it has no members.
+        case json(insideStart: Int, isEmpty: Bool)
         /// A form, whose parts stand between lines of `--` and the boundary.
         case form(boundary: String)
         /// Nothing was read.

@@ -35,8 +35,9 @@ struct RequestReader {
                 RequestError(message: "The body must be a JSON object.", code: "invalid_json"))
         }
         try scanner.beginObject()
-        request.body = .json(insideStart: scanner.offset)
-        try readMembers(RequestField.table(for: request.surface), into: &request)
+        let start = scanner.offset
+        let hasMembers = try readMembers(RequestField.table(for: request.surface), into: &request)
+        request.body = .json(insideStart: start, isEmpty: !hasMembers)
         try scanner.end()
         request.choiceCount = min(request.choiceCount * promptCount, RequestReader.choicesMax)
     }
