@@ -8,10 +8,11 @@ extension Exchange {
     /// From here on the text of the running try's answer is gathered, if somebody may count it.
     func beginCounting(status: Int) {
         counting = nil
-        let settings = route.backend.settings
-        guard settings.tokenizerPath != nil || settings.asksForCounts, (200..<300).contains(status) else { return }
+        let backend = route.backend
+        guard backend.settings.tokenizerPath != nil || backend.settings.asksForCounts, (200..<300).contains(status)
+        else { return }
         counting = AnswerCounting(
-            backend: route.backend, request: admitted.request, body: body,
+            backend: backend, request: admitted.request, body: body,
             tokenizers: loop.shared.snapshots.current.tokenizers)
     }
 
@@ -65,16 +66,11 @@ extension Exchange {
     }
 
     /// Leaves the record open until the engine has said what it is asked. Returns false when it is asked nothing.
-    func closesLate() -> Bool {
+    func closesLate(at now: NIODeadline) -> Bool {
         guard let counting, let late = counting.late, let openRequest else { return false }
         counting.late = nil
         counting.isLate = true
-        // Should the gateway die meanwhile, this is what it knew.
-        openRequest.progress(
-            UsageProgress(
-                requestID: entry.request.id, contentEvents: attempt.contentEvents, buckets: attempt.buckets,
-                units: attempt.units))
-        self.openRequest = nil
+        keepOpen(at: now)
         loop.lateCounts.add(late, of: self, open: openRequest)
         return true
     }

@@ -81,13 +81,24 @@ extension Exchange {
         hold?.settle(LimitUsage(entry.attempts))
         if let prediction = pendingPrediction(ending) {
             // The answer is only a receipt: the record is closed once it is known what the prediction came to.
-            loop.settlements.add(prediction)
-            openRequest = nil
-            return recorded(isDurable: true)
+            keepOpen(at: now)
+            return loop.settlements.add(prediction)
         }
-        if counting != nil, closesLate() { return recorded(isDurable: true) }
+        if counting != nil, closesLate(at: now) { return }
         loop.close(self, openRequest, at: now)
         openRequest = nil
+    }
+
+    /// The record is closed after the client has seen the end. Should the gateway die meanwhile, or the power fail,
+    /// this is what it knew.
+    func keepOpen(at now: NIODeadline) {
+        guard let openRequest else { return }
+        self.openRequest = nil
+        loop.keepOpen(
+            self, openRequest,
+            UsageProgress(
+                requestID: entry.request.id, contentEvents: attempt.contentEvents, buckets: attempt.buckets,
+                units: attempt.units), at: now)
     }
 
     /// What is to be asked for later; nil for answers that say themselves what they came to.

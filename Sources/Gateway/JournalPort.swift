@@ -25,18 +25,15 @@ public protocol RequestJournal: Sendable {
 
 extension RequestJournal {
     public var hasRoom: Bool { true }
-
-    public func append(
-        _ entry: UsageEntry, moreFollow: Bool, whenDurable: @escaping @Sendable (Bool) -> Void
-    ) throws {
-        try open(entry).close(entry, moreFollow: moreFollow, whenDurable: whenDurable)
-    }
 }
 
 /// A request that the journal knows to be running, and must be told the end of.
 public protocol OpenRequest: Sendable {
     /// Writes what was received so far, or that another try begins. Not synced; a failure shows in `isAccepting`.
     func progress(_ progress: UsageProgress)
+
+    /// The same, synced with the open record before it. Calls back as `close` does.
+    func progress(_ progress: UsageProgress, whenDurable: @escaping @Sendable (Bool) -> Void)
 
     /// Writes the end and syncs it. Calls back once, on a thread of the journal's: true when it will outlive a crash,
     /// false when it was not, or perhaps not, written.
@@ -79,6 +76,12 @@ private struct JournalledRequest: OpenRequest {
     func progress(_ progress: UsageProgress) {
         // A count left out is no loss: the next one, or the close record, says more.
         try? journal.appendProgress(progress)
+    }
+
+    func progress(_ progress: UsageProgress, whenDurable: @escaping @Sendable (Bool) -> Void) {
+        journal.appendProgress(progress) { result in
+            if case .success = result { whenDurable(true) } else { whenDurable(false) }
+        }
     }
 
     func close(_ entry: UsageEntry, whenDurable: @escaping @Sendable (Bool) -> Void) {

@@ -8,6 +8,7 @@ import NIOSSL
 import Routing
 import Synchronization
 import Telemetry
+import UsageJournal
 
 /// What all event loops share. Everything in it is immutable or guards itself.
 final class GatewayShared: Sendable {
@@ -224,6 +225,14 @@ final class LoopContext {
         closing.append((exchange, request, now))
         guard closing.count == 1 else { return }
         eventLoop.assumeIsolated().execute { self.appendCloses() }
+    }
+
+    /// Syncs what is known of a request whose record is closed after its client has seen the end. The journal's answer
+    /// comes back as that to a close does.
+    func keepOpen(_ exchange: Exchange, _ request: any OpenRequest, _ progress: UsageProgress, at now: NIODeadline) {
+        let completions = completions
+        let number = exchange.number
+        request.progress(progress) { isDurable in completions.add((number, isDurable, now)) }
     }
 
     private func appendCloses() {

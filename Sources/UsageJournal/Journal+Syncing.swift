@@ -5,8 +5,21 @@ import Synchronization
 extension Journal {
     private enum Pass {
         case idle
-        case sync(group: [PendingClose], work: SegmentWriter.SyncWork, end: JournalPosition)
-        case failed([PendingClose], JournalError, isNew: Bool)
+        case sync(Group, work: SegmentWriter.SyncWork, end: JournalPosition)
+        case failed(Group, JournalError, isNew: Bool)
+    }
+
+    /// What one sync is for.
+    private struct Group {
+        let closes: [PendingClose]
+        let waiting: [@Sendable (Result<Void, JournalError>) -> Void]
+
+        var isEmpty: Bool { closes.isEmpty && waiting.isEmpty }
+
+        func tell(_ result: Result<Void, JournalError>) {
+            for close in closes { close.whenDurable(result) }
+            for tell in waiting { tell(result) }
+        }
     }
 
     func runSyncThread() {
@@ -30,42 +43,42 @@ extension Journal {
         case .idle: return
         case .failed(let group, let error, let isNew):
             if isNew { onFailure(error) }
-            for close in group { close.whenDurable(.failure(error)) }
+            group.tell(.failure(error))
         case .sync(let group, let work, let end):
-            if !group.isEmpty { KillPoint.reach(.afterCloseBeforeSync) }
+            if !group.closes.isEmpty { KillPoint.reach(.afterCloseBeforeSync) }
             do throws(JournalError) {
                 try work.perform()
             } catch {
                 fail(error)
-                for close in group { close.whenDurable(.failure(error)) }
-                return
+                return group.tell(.failure(error))
             }
-            if !group.isEmpty { KillPoint.reach(.afterSync) }
+            if !group.closes.isEmpty { KillPoint.reach(.afterSync) }
             state.withLock {
                 $0.durable = end
-                $0.writer.forget(group)
+                $0.writer.forget(group.closes)
             }
-            for close in group { close.whenDurable(.success(())) }
+            group.tell(.success(()))
         }
     }
 
     private func takePass(_ state: inout State) -> Pass {
-        let group = state.pending
+        let group = Group(closes: state.pending, waiting: state.waiting)
         state.pending = []
+        state.waiting = []
         if let failure = state.failure {
             return group.isEmpty ? .idle : .failed(group, failure, isNew: false)
         }
         guard !group.isEmpty || state.isSyncWanted else { return .idle }
         state.isSyncWanted = false
         do throws(JournalError) {
-            try state.writer.write(group)
+            try state.writer.write(group.closes)
         } catch {
             // The room was kept, so even a full disk is a failure here.
             let failure: JournalError = if case .failed = error { error } else { .failed("\(error)") }
             state.failure = failure
             return .failed(group, failure, isNew: true)
         }
-        return .sync(group: group, work: state.writer.takeSyncWork(), end: state.writer.position)
+        return .sync(group, work: state.writer.takeSyncWork(), end: state.writer.position)
     }
 
     private func fail(_ error: JournalError) {

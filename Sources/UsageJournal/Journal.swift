@@ -33,6 +33,8 @@ public final class Journal: Sendable {
     struct State {
         var writer: SegmentWriter
         var pending: [PendingClose] = []
+        /// Who waits for the next sync beside them.
+        var waiting: [@Sendable (Result<Void, JournalError>) -> Void] = []
         var failure: JournalError?
         var isClosing = false
         var isAbandoned = false
@@ -107,6 +109,29 @@ extension Journal {
     public func appendProgress(_ progress: UsageProgress) throws(JournalError) {
         let frame = salt.progress(progress)
         try perform { (state) throws(JournalError) in try state.writer.append(frame) }
+    }
+
+    /// The same, with the open record before it synced: for a request whose record is closed only after its client has
+    /// seen the end. `whenDurable` runs as that of `appendClose` does. On a full disk the count is left out and the
+    /// open record synced without it.
+    public func appendProgress(
+        _ progress: UsageProgress, whenDurable: @escaping @Sendable (Result<Void, JournalError>) -> Void
+    ) {
+        let frame = salt.progress(progress)
+        do throws(JournalError) {
+            try perform { (state) throws(JournalError) in
+                do throws(JournalError) {
+                    try state.writer.append(frame)
+                } catch {
+                    guard case .full = error else { throw error }
+                }
+                state.waiting.append(whenDurable)
+                state.isSyncWanted = true
+            }
+            wakeUp.signal()
+        } catch {
+            whenDurable(.failure(error))
+        }
     }
 
     /// Gathers the close record for the next group.

@@ -52,21 +52,33 @@ final class GatedJournal: RequestJournal {
         try base.append(refusals)
     }
 
+    func append(
+        _ entry: UsageEntry, moreFollow: Bool, whenDurable: @escaping @Sendable (Bool) -> Void
+    ) throws {
+        try base.append(entry, moreFollow: moreFollow) { self.answer($0, whenDurable) }
+    }
+
+    private func answer(_ isDurable: Bool, _ whenDurable: @escaping @Sendable (Bool) -> Void) {
+        let verdict = state.withLock { $0.verdict } ?? isDurable
+        let isHeld = state.withLock { state in
+            if state.isHolding { state.waiting.append { whenDurable(verdict) } }
+            return state.isHolding
+        }
+        if !isHeld { whenDurable(verdict) }
+    }
+
     private struct Gated: OpenRequest {
         let journal: GatedJournal
         let base: any OpenRequest
 
         func progress(_ progress: UsageProgress) { base.progress(progress) }
 
+        func progress(_ progress: UsageProgress, whenDurable: @escaping @Sendable (Bool) -> Void) {
+            base.progress(progress) { journal.answer($0, whenDurable) }
+        }
+
         func close(_ entry: UsageEntry, whenDurable: @escaping @Sendable (Bool) -> Void) {
-            base.close(entry) { isDurable in
-                let verdict = journal.state.withLock { $0.verdict } ?? isDurable
-                let isHeld = journal.state.withLock { state in
-                    if state.isHolding { state.waiting.append { whenDurable(verdict) } }
-                    return state.isHolding
-                }
-                if !isHeld { whenDurable(verdict) }
-            }
+            base.close(entry) { journal.answer($0, whenDurable) }
         }
     }
 }

@@ -133,4 +133,9 @@ private struct JournalWithoutRoom: RequestJournal {
     var hasRoom: Bool { false }
     func open(_ entry: UsageEntry) throws -> any OpenRequest { try base.open(entry) }
     func append(_ refusals: [RefusalCount]) throws { try base.append(refusals) }
+    func append(
+        _ entry: UsageEntry, moreFollow: Bool, whenDurable: @escaping @Sendable (Bool) -> Void
+    ) throws {
+        try base.append(entry, moreFollow: moreFollow, whenDurable: whenDurable)
+    }
 }

@@ -50,6 +50,30 @@ import UsageJournal
         await gateway.stop()
     }
 
+    @Test func `the receipt of a prediction waits until its request is durable`() async throws {
+        let engine = try ScriptedEngine { socket, _ in
+            socket.send(Answers.plain(status: "201 Created", body: Self.created))
+        }
+        var gate: GatedJournal?
+        let gateway = try await TestGateway(
+            engine: engine, snapshot: TestGateway.snapshot(port: engine.port, kind: .replicate),
+            wrap: { journal in
+                let gated = GatedJournal(journal)
+                gate = gated
+                return gated
+            })
+        let journal = try #require(gate)
+        journal.hold()
+        let socket = try gateway.connect()
+        socket.send(TestGateway.request(#"{"version":"small","input":{"prompt":"a"}}"#, path: Self.path))
+        for _ in 0..<500 where journal.waitingCount == 0 { pause(milliseconds: 10) }
+        #expect(journal.waitingCount == 1)
+        #expect(!socket.receive(milliseconds: 150))
+        journal.release()
+        #expect(socket.readMessage()?.status == 201)
+        await gateway.stop()
+    }
+
     @Test func `a gateway that stops before a prediction has ended leaves a record that says so`() async throws {
         let engine = try ScriptedEngine { socket, _ in
             socket.send(Answers.plain(status: "201 Created", body: Self.created))

@@ -101,6 +101,22 @@ import Testing
         #expect(failures.all.count == 1, "the program is told once")
     }
 
+    @Test mutating func `a count that has to last is told when it does, and when it does not`() throws {
+        let (journal, _) = try Journal.open(configuration())
+        defer { journal.close() }
+        let entry = generator.entry(attempts: 1...1)
+        _ = try journal.appendOpen(entry)
+        let progress = UsageProgress(requestID: entry.request.id, contentEvents: 1, buckets: TokenBuckets())
+        #expect(journal.durablePosition < journal.writtenPosition)
+        try journal.progressAndWait(progress).get()
+        #expect(journal.durablePosition == journal.writtenPosition)
+        files.set { $0.syncFault = EIO }
+        #expect(throws: JournalError.self) { try journal.progressAndWait(progress).get() }
+        #expect(throws: JournalError.self) { try journal.progressAndWait(progress).get() }
+        #expect(!journal.isAccepting)
+        #expect(failures.all.count == 1)
+    }
+
     @Test(arguments: [0, 7]) mutating func `a failed or short write is final and loses nothing that was durable`(
         bytes: Int
     ) throws {

@@ -186,6 +186,12 @@ final class Collector<Value: Sendable>: Sendable {
 
 extension Journal {
     /// Closes a request and waits until that is durable.
+    func progressAndWait(_ progress: UsageProgress) -> Result<Void, JournalError> {
+        let results = Collector<Result<Void, JournalError>>()
+        appendProgress(progress) { results.add($0) }
+        return results.wait(for: 1).first ?? .failure(.failed("nothing came back within ten seconds"))
+    }
+
     func closeAndWait(_ entry: UsageEntry, _ reservation: CloseReservation) -> Result<Void, JournalError> {
         let results = Collector<Result<Void, JournalError>>()
         appendClose(entry, reservation: reservation) { results.add($0) }
