@@ -215,7 +215,7 @@ let package = Package(
             name: "GatewayTests",
             dependencies: [
                 "Gateway", "Accounts", "CZlib", "Engines", "EngineSimulator", "Identity", "Limits", "Metering",
-                "NaiveArithmetic", "Routing", "Telemetry", "TestSupport", "Tokenizers", "UsageJournal",
+                "NaiveArithmetic", "Pricing", "Routing", "Telemetry", "TestSupport", "Tokenizers", "UsageJournal",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: settings),

@@ -26,11 +26,10 @@ extension Exchange {
             }
         }
         // Only now and then is the whole answer known before its first byte goes out.
-        if attempt.marks.end != nil, let quote = quote(of: entry) {
+        if attempt.marks.end != nil, let quote = quote(of: entry, isUsageFinal: counting?.isLate != true) {
             headers.append(HeaderField("x-tollgate-cost", quote.amount))
             headers.append(HeaderField("x-tollgate-cost-currency", quote.currency))
-            let basis = counting?.isLate == true ? .provisional : quote.basis
-            headers.append(HeaderField("x-tollgate-cost-basis", basis.rawValue))
+            headers.append(HeaderField("x-tollgate-cost-basis", quote.basis.rawValue))
         }
         return headers
     }
@@ -52,15 +51,18 @@ extension Exchange {
         whole.attempts += facts.attempts(
             completing: ended, request: admitted.request, isCut: false, priceKey: { loop.priceKey(of: $0) },
             newID: { loop.newAttemptID(of: requestID) })
-        guard let quote = quote(of: whole) else { return nil }
+        // What the engine leaves out may still be counted.
+        let isWhole = facts.usage?.promptTokens != nil && facts.usage?.completionTokens != nil
+        guard let quote = quote(of: whole, isUsageFinal: counting == nil || isWhole) else { return nil }
         let text =
             #","tollgate_cost":"\#(quote.amount)","tollgate_cost_currency":"\#(quote.currency)""#
             + #","tollgate_cost_basis":"\#(quote.basis.rawValue)""#
         return Array(text.utf8)
     }
 
-    private func quote(of entry: UsageEntry) -> CostQuote? {
-        loop.shared.snapshots.current.prices.quote(entry, plan: admitted.grant.plan)
+    private func quote(of entry: UsageEntry, isUsageFinal: Bool) -> CostQuote? {
+        loop.shared.snapshots.current.prices.quote(
+            entry, plan: admitted.grant.plan, isUsageFinal: isUsageFinal)
     }
 
     /// The time that was spent here and not with the engine, until now: from acceptance to the last try's start, and

@@ -185,10 +185,11 @@ final class Exchange {
         if counting != nil { meter.beginText(of: admitted.request) }
         switch machine.upstreamAnswered(status: status, isEventStream: meter.framing != .plain) {
         case .stream:
+            let wantsCost = wantsCostInStream
             stream = StreamRelay(
-                meter: meter, keepsUsageChunk: admitted.request.wantsUsageChunk || !admitted.request.isStream,
+                meter: meter, keepsUsageChunk: wantsCost || !admitted.request.isStream,
                 heldEventBytes: limits.heldEventBytes, readEventBytes: limits.readEventBytes,
-                usageMembers: wantsCostInStream ? { [unowned self] facts in costMembers(facts) } : nil)
+                usageMembers: wantsCost ? { [unowned self] facts in costMembers(facts) } : nil)
             framing = client?.canReadChunks == true ? .chunked : .untilClose
             // While another engine may be asked, the head waits for the first bytes of the stream.
             if !mayAskAnother { sendHead() }

@@ -43,7 +43,7 @@ import UsageJournal
         if hasTokenizer { settings.tokenizerPath = SmallTokenizer.path }
         let snapshot = TestGateway.snapshot(
             port: engine.port, kind: kind, settings: settings,
-            tokenizers: [SmallTokenizer.path: try SmallTokenizer.make()])
+            tokenizers: [SmallTokenizer.path: try SmallTokenizer.make()], prices: try CostTests.prices())
         return try await TestGateway(
             engine: engine, snapshot: snapshot, configure: { $0.times.countQuestionMilliseconds = milliseconds },
             wrap: wrap)
@@ -80,6 +80,7 @@ import UsageJournal
         let gateway = try await gateway(.vllm, desk, answers: ["/tokenize": #"{"count":21}"#])
         let answer = try gateway.ask(TestGateway.request(TestGateway.chat()))
         #expect(answer.isComplete && answer.text == Self.answer)
+        #expect(answer.header("x-tollgate-cost-basis") == "provisional")
         for _ in 0..<500 where desk.asked.isEmpty { pause(milliseconds: 10) }
         #expect(try gateway.closes.isEmpty)
         // Should the gateway die now, recovery has this.
@@ -89,6 +90,32 @@ import UsageJournal
         #expect(try gateway.records(2, seconds: 0).count == 1)
         #expect(gateway.metricsText.contains(#"usage_source="counted""#))
         #expect(!gateway.metricsText.contains(#"usage_source="estimated""#))
+        await gateway.stop()
+    }
+
+    @Test func `the answer waits until what is known of it is durable`() async throws {
+        let desk = Desk()
+        desk.shut()
+        var gate: GatedJournal?
+        let gateway = try await gateway(
+            .vllm, desk, answers: ["/tokenize": #"{"count":21}"#],
+            wrap: { journal in
+                let gated = GatedJournal(journal)
+                gate = gated
+                return gated
+            })
+        let journal = try #require(gate)
+        journal.hold()
+        let socket = try gateway.connect()
+        socket.send(TestGateway.request(TestGateway.chat()))
+        for _ in 0..<500 where journal.waitingCount == 0 { pause(milliseconds: 10) }
+        #expect(journal.waitingCount == 1)
+        #expect(!socket.receive(milliseconds: 150))
+        journal.release()
+        #expect(socket.readMessage()?.text == Self.answer)
+        #expect(try gateway.closes.isEmpty)
+        desk.open()
+        #expect(try gateway.record().attempts[0].buckets.inputUncached == 21)
         await gateway.stop()
     }
 

@@ -5,6 +5,7 @@ import Glibc
 import Identity
 import Limits
 import Metering
+import Pricing
 import Synchronization
 import Telemetry
 import TestSupport
@@ -69,7 +70,7 @@ final class TestGateway: Sendable {
         key: String = TestGateway.key, isTLS: Bool = false, host: String = "127.0.0.1",
         basePath: String = "/base", kind: EngineKind = .openAICompatible, limits: [LimitRule] = [],
         sealingSecret: [UInt8] = [], settings: BackendSettings = BackendSettings(),
-        tokenizers: [String: Tokenizer] = [:]
+        tokenizers: [String: Tokenizer] = [:], prices: PriceSnapshot = PriceSnapshot()
     ) -> GatewaySnapshot {
         func grant(_ number: UInt64, subscription: SubscriptionID?) -> KeyGrant {
             KeyGrant(
@@ -95,7 +96,7 @@ final class TestGateway: Sendable {
             SHA256Digest(of: otherKey): grant(3, subscription: id(403)),
         ])
         return GatewaySnapshot(
-            change: change, keys: keys, catalogue: catalogue, limits: LimitDirectory(rules: limits),
+            change: change, keys: keys, catalogue: catalogue, prices: prices, limits: LimitDirectory(rules: limits),
             tokenizers: tokenizers, sealingSecret: sealingSecret)
     }
 
