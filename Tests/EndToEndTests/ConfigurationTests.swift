@@ -18,6 +18,27 @@ extension EndToEndTests {
             }
         }
 
+        @Test func `a tokenizer that cannot be counted with is refused by the part that is wrong`() async throws {
+            let files = try TemporaryDirectory()
+            let tokenizer = "\(files.path)/tokenizer.json"
+            let catalogue = "\(files.path)/catalogue.yaml"
+            try #"{"model":{"type":"WordPiece","vocab":{}}}"#.write(
+                toFile: tokenizer, atomically: true, encoding: .utf8)
+            try """
+            backends:
+              - {name: gpu-1, url: "http://127.0.0.1:9", kind: vllm, tokenizer: \(tokenizer)}
+            models:
+              - {name: m, backend: gpu-1, context_tokens: 4096, output_tokens: 1024}
+            """.write(toFile: catalogue, atomically: true, encoding: .utf8)
+            let refused = try await tollgate(["config", "check", "--catalogue", catalogue], in: files)
+            #expect(refused.end == .exited(1), "\(refused.end)")
+            #expect(refused.errors.contains("gpu-1: \(tokenizer) cannot be counted with: "), "\(refused.errors)")
+            try FileManager.default.removeItem(atPath: tokenizer)
+            let missing = try await tollgate(["config", "check", "--catalogue", catalogue], in: files)
+            #expect(missing.isSuccess, "another machine may have it: \(missing.errors)")
+            #expect(missing.errors.contains(tokenizer), "\(missing.errors)")
+        }
+
         @Test func `a gateway without a database says which setting is missing`() async throws {
             let files = try TemporaryDirectory()
             let journal = ["JOURNAL_DIRECTORY": "\(files.path)/journal"]
