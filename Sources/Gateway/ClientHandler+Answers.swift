@@ -74,16 +74,10 @@ extension ClientHandler {
                 }
             }
             if let error = shared.unavailability(openRequests: open) { return try turnAway(admitted, error) }
-            let rules = hold == nil ? limits(of: admitted, in: snapshot.limits) : []
-            if !rules.isEmpty {
-                switch ask(rules, admitted, incoming) {
-                case .admitted(let admittedHold): hold = admittedHold
-                case .refused(let error): throw error
-                case .waiting(let wait):
-                    isHandedOver = true
-                    state = .waiting(wait)
-                    return
-                }
+            let rules = hold == nil ? limits(of: grant, model: admitted.model.publicName, in: snapshot.limits) : []
+            if !rules.isEmpty, try waits(for: ask(rules, admitted, incoming), &hold) {
+                isHandedOver = true
+                return
             }
             let head = ForwardedHead(
                 headers: incoming.head.headers, query: ClientCredential.queryWithoutKey(incoming.query))
@@ -102,12 +96,22 @@ extension ClientHandler {
     }
 
     /// What applies to a request: most gateways have no limits, and most keys; then this is all that they cost.
-    private func limits(of admitted: AdmittedRequest, in limits: LimitDirectory) -> [LimitRule] {
+    func limits(of grant: KeyGrant, model: String, in limits: LimitDirectory) -> [LimitRule] {
         if limits.isEmpty { return [] }
-        let grant = admitted.grant
         return limits.rules(
-            account: grant.accountID, tenant: grant.tenantID, project: grant.projectID, key: grant.keyID,
-            model: admitted.model.publicName)
+            account: grant.accountID, tenant: grant.tenantID, project: grant.projectID, key: grant.keyID, model: model)
+    }
+
+    /// Takes what the limits say: the hold, the refusal, or that the request waits to hear it. True when it does.
+    func waits(for decision: LimitGate.Decision, _ hold: inout LimitHold?) throws(APIError) -> Bool {
+        switch decision {
+        case .admitted(let admitted): hold = admitted
+        case .refused(let error): throw error
+        case .waiting(let wait):
+            state = .waiting(wait)
+            return true
+        }
+        return false
     }
 
     private func ask(_ rules: [LimitRule], _ admitted: AdmittedRequest, _ incoming: Incoming) -> LimitGate.Decision {

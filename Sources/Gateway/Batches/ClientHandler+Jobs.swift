@@ -20,18 +20,11 @@ extension ClientHandler {
             if let error = shared.unavailability(openRequests: open) { throw error }
             let snapshot = shared.snapshots.current
             guard let seal = ObjectSeal(secret: snapshot.sealingSecret) else { throw .batchesUnavailable }
-            if hold == nil, !snapshot.limits.isEmpty {
-                let rules = snapshot.limits.rules(
-                    account: grant.accountID, tenant: grant.tenantID, project: grant.projectID, key: grant.keyID,
-                    model: "")
-                switch ask(rules, model: "", worst: LimitDemand(inputBound: 0, outputBound: 0), incoming) {
-                case .admitted(let admittedHold): hold = admittedHold
-                case .refused(let error): throw error
-                case .waiting(let wait):
-                    isHandedOver = true
-                    state = .waiting(wait)
-                    return
-                }
+            let rules = hold == nil ? limits(of: grant, model: "", in: snapshot.limits) : []
+            let demand = LimitDemand(inputBound: 0, outputBound: 0)
+            if !rules.isEmpty, try waits(for: ask(rules, model: "", worst: demand, incoming), &hold) {
+                isHandedOver = true
+                return
             }
             let call = JobCall(
                 loop: loop, client: self, incoming: incoming, path: path, grant: grant, seal: seal, hold: hold)
