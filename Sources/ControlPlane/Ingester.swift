@@ -85,14 +85,14 @@ public actor Ingester {
             try Task.checkCancellation()
             let isLast = isFinishing.load(ordering: .acquiring)
             let durable = journal.durablePosition
-            if let stretch = try await readPatiently(&reader, from: mark, upTo: durable, open: &open) {
-                let oldest = open.oldest(at: stretch.to)
+            if let batch = try await readPatiently(&reader, from: mark, upTo: durable, open: &open) {
+                let oldest = open.oldest(at: batch.to)
                 try await retrying("store a batch") { [mark] in
-                    try await self.store(stretch, expecting: mark, oldestOpenAt: oldest)
+                    try await self.store(batch, expecting: mark, oldestOpenAt: oldest)
                 }
-                mark = stretch.to
+                mark = batch.to
                 status.note(position: mark, durable: JournalMark(durable))
-                if !stretch.isFull, !isLast { try await pause() }
+                if !batch.isFull, !isLast { try await pause() }
                 continue
             }
             status.noteIdle(position: mark, durable: JournalMark(durable))
@@ -116,7 +116,7 @@ public actor Ingester {
     private func readPatiently(
         _ reader: inout JournalReader?, from mark: JournalMark, upTo durable: JournalPosition,
         open: inout OpenRequests
-    ) async throws -> JournalStretch? {
+    ) async throws -> JournalBatch? {
         var pause = configuration.retryMillisecondsMin
         while true {
             do throws(JournalError) {
@@ -124,9 +124,9 @@ public actor Ingester {
                     if let reader { reader } else {
                         try JournalReader(directory: journal.directory, from: JournalPosition(mark))
                     }
-                let stretch = try read(&current, from: mark, upTo: durable, open: &open)
+                let batch = try read(&current, from: mark, upTo: durable, open: &open)
                 reader = current
-                return stretch
+                return batch
             } catch {
                 guard error.isPassing else { throw error }
                 reader = nil
@@ -138,26 +138,26 @@ public actor Ingester {
         }
     }
 
-    /// The next stretch, bounded in entries and bytes; nil when there is nothing new.
+    /// The next batch, bounded in entries and bytes; nil when there is nothing new.
     private func read(
         _ reader: inout JournalReader, from mark: JournalMark, upTo durable: JournalPosition,
         open: inout OpenRequests
-    ) throws(JournalError) -> JournalStretch? {
-        var stretch = JournalStretch(from: mark)
+    ) throws(JournalError) -> JournalBatch? {
+        var batch = JournalBatch(from: mark)
         var count = 0
         while count < configuration.entriesMax {
             // In small steps, because the bytes of an entry are known only when it was read.
             let items = try reader.next(limit: min(32, configuration.entriesMax - count), upTo: durable)
             if items.isEmpty { break }
-            for item in items { stretch.add(item, open: &open) }
+            for item in items { batch.add(item, open: &open) }
             count += items.count
-            let isLarge = stretch.to.segment != mark.segment || stretch.to.offset - mark.offset > configuration.bytesMax
+            let isLarge = batch.to.segment != mark.segment || batch.to.offset - mark.offset > configuration.bytesMax
             if isLarge || count >= configuration.entriesMax {
-                stretch.isFull = true
+                batch.isFull = true
                 break
             }
         }
-        return count == 0 ? nil : stretch
+        return count == 0 ? nil : batch
     }
 
     // MARK: storing
@@ -173,20 +173,20 @@ public actor Ingester {
         }
     }
 
-    private func store(_ stretch: JournalStretch, expecting mark: JournalMark, oldestOpenAt: Timestamp?) async throws {
+    private func store(_ batch: JournalBatch, expecting mark: JournalMark, oldestOpenAt: Timestamp?) async throws {
         book = try await PriceBook.reading(
-            accounts: Set(stretch.closed.map(\.entry.request.accountID)),
-            subscriptions: Set(stretch.closed.map(\.entry.request.subscriptionID)), startingFrom: book, from: database)
-        let batch = stretch.batch(
+            accounts: Set(batch.closed.map(\.entry.request.accountID)),
+            subscriptions: Set(batch.closed.map(\.entry.request.subscriptionID)), startingFrom: book, from: database)
+        let rated = batch.rated(
             journal: journal.id, epoch: journal.epoch, book: book, oldestOpenAt: oldestOpenAt, now: now())
-        guard case .stored(let requests, let attempts) = try await commit(batch) else { throw try await fenced(batch) }
+        guard case .stored(let requests, let attempts) = try await commit(rated) else { throw try await fenced(rated) }
         KillPoint.reach(.afterCommit)
         unknownCommit = nil
         status.update {
             $0.batches += 1
             $0.requests += Int64(requests)
             $0.attempts += Int64(attempts)
-            if let through = batch.heartbeat?.through {
+            if let through = rated.heartbeat?.through {
                 $0.ingestedThrough = max(through, $0.ingestedThrough ?? through)
             }
         }

@@ -28,7 +28,7 @@ public actor SnapshotSupplier {
     private let apply: @Sendable (SuppliedSnapshot) -> Void
     private let file: SnapshotFileWriter?
     private var state: SnapshotState
-    private var tokenizers = TokenizerShelf()
+    private var tokenizers = TokenizerCache()
     private var fileMarkedAt: Timestamp?
     private var isAway = false
 

@@ -81,9 +81,9 @@ import Testing
                     let status = [200, 400, 429, 500].randomElement(using: &generator) ?? 200
                     _ = machine.upstreamAnswered(status: status, isEventStream: Bool.random(using: &generator))
                 case 1 where hasAnswered:
-                    let sightings: [StreamRelay.Sightings] = [[], [.content], [.error], [.terminator]]
+                    let signals: [StreamSignals] = [[], [.content], [.error], [.terminator]]
                     let isFinished = Bool.random(using: &generator)
-                    count(machine.streamed(sightings.randomElement(using: &generator) ?? [], isFinished: isFinished))
+                    count(machine.streamed(signals.randomElement(using: &generator) ?? [], isFinished: isFinished))
                 case 2: count(machine.upstreamEnded())
                 case 3 where Int.random(in: 0..<4, using: &generator) == 0:
                     if machine.mayTryNext(after: .broken, isHeadSent: Bool.random(using: &generator)) {

@@ -14,14 +14,14 @@ struct RouteTableTests {
             upstreamName: "model", weight: name == "a" ? 1 : 0)
     }
 
-    private func way(_ routes: [ModelRoute], now: Int64, rules: RoutingRules = RoutingRules()) -> RouteTable.Way {
-        table.way(among: routes, rules: rules, size: .init(), random: 1, now: now)
+    private func plan(_ routes: [ModelRoute], now: Int64, rules: RoutingRules = RoutingRules()) -> RoutePlan {
+        table.plan(among: routes, rules: rules, size: .init(), random: 1, now: now)
     }
 
     /// The backend of the next try.
     private func begin(now: Int64) -> RouteTable.Ticket? {
-        var way = way(routes, now: now)
-        return table.begin(&way, now: now)
+        var plan = plan(routes, now: now)
+        return table.begin(&plan, now: now)
     }
 
     @Test func `five failures send everybody elsewhere, and one request comes to see after the pause`() throws {
@@ -45,10 +45,10 @@ struct RouteTableTests {
     @Test func `the only route is tried even while its breaker is open`() throws {
         let only = [routes[0]]
         for _ in 0..<9 {
-            var way = way(only, now: 0)
-            let ticket = try #require(table.begin(&way, now: 0))
+            var plan = plan(only, now: 0)
+            let ticket = try #require(table.begin(&plan, now: 0))
             table.ended(ticket, failure: .broken, now: 0)
-            #expect(!way.hasMore)
+            #expect(!plan.hasMore)
         }
     }
 
@@ -58,16 +58,16 @@ struct RouteTableTests {
         #expect(begin(now: 59_999)?.route.backend.name == "b" && begin(now: 60_000)?.route.backend.name == "a")
     }
 
-    @Test func `a region that is not allowed is no way, even as the only one`() {
+    @Test func `a region that is not allowed is never asked, even as the only one`() {
         var rules = RoutingRules()
         rules.regionsAllowed = ["eu"]
-        #expect(!way([routes[0]], now: 0, rules: rules).hasMore)
+        #expect(!plan([routes[0]], now: 0, rules: rules).hasMore)
     }
 
-    @Test func `a way gives each route once`() {
-        var way = way(routes, now: 0)
-        #expect(table.begin(&way, now: 0)?.route.backend.name == "a")
-        #expect(table.begin(&way, now: 0)?.route.backend.name == "b")
-        #expect(table.begin(&way, now: 0) == nil)
+    @Test func `a plan gives each route once`() {
+        var plan = plan(routes, now: 0)
+        #expect(table.begin(&plan, now: 0)?.route.backend.name == "a")
+        #expect(table.begin(&plan, now: 0)?.route.backend.name == "b")
+        #expect(table.begin(&plan, now: 0) == nil)
     }
 }

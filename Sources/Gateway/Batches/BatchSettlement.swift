@@ -161,10 +161,10 @@ final class BatchSettlement {
     }
 
     /// Goes on once the records are durable. The journal writes in order, so the last one's word is that of all.
-    private func write(_ entries: [UsageEntry], then goOn: @escaping (BatchSettlement) -> Void) {
+    private func write(_ entries: [UsageEntry], then then: @escaping (BatchSettlement) -> Void) {
         isWriting = true
         call?.setReading(false)
-        let bound = NIOLoopBound((self, goOn), eventLoop: loop.eventLoop)
+        let bound = NIOLoopBound((self, then), eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop
         do {
             for (index, entry) in entries.enumerated() {
@@ -172,11 +172,11 @@ final class BatchSettlement {
                 try loop.shared.journal.append(entry, moreFollow: !isLast) { isDurable in
                     guard isLast else { return }
                     eventLoop.execute {
-                        let (settlement, goOn) = bound.value
+                        let (settlement, then) = bound.value
                         settlement.isWriting = false
                         guard isDurable else { return settlement.done(false) }
                         settlement.call?.setReading(true)
-                        goOn(settlement)
+                        then(settlement)
                     }
                 }
             }

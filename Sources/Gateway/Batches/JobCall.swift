@@ -78,9 +78,9 @@ final class JobCall {
     }
 
     /// Goes on with what a client's id means.
-    private func with(_ id: String, _ kind: ObjectSeal.Kind, _ goOn: (ObjectSeal.Place, Backend) -> Void) {
+    private func with(_ id: String, _ kind: ObjectSeal.Kind, _ then: (ObjectSeal.Place, Backend) -> Void) {
         guard let (place, backend) = opened(id, kind) else { return fail(.noSuch(kind, id)) }
-        goOn(place, backend)
+        then(place, backend)
     }
 
     func opened(_ id: String, _ kind: ObjectSeal.Kind) -> (ObjectSeal.Place, Backend)? {
@@ -118,14 +118,14 @@ final class JobCall {
     /// Asks, and goes on with an answer that is a success. Others end the call: what the client can mend it is told in
     /// the backend's words; the rest is between the backend and us.
     func ask(
-        _ question: EngineCall.Question, missing: APIError, then goOn: @escaping (EngineCall.Answer) -> Void
+        _ question: EngineCall.Question, missing: APIError, then then: @escaping (EngineCall.Answer) -> Void
     ) {
         running = EngineCall.ask(question, tls: shared.upstreamTLS, on: loop.eventLoop) { [self] answer in
             running = nil
             guard !isFinished else { return }
             guard let answer else { return fail(.jobsUpstream(question.backend, nil)) }
             switch answer.head.status {
-            case 200..<300: goOn(answer)
+            case 200..<300: then(answer)
             case 404, 410: fail(missing)
             case 400..<500 where !JobCall.ownFaults.contains(answer.head.status):
                 respond(answer.head.status, answer.body, on: question.backend)
@@ -139,14 +139,14 @@ final class JobCall {
 
     /// Does long work on another thread and goes on with its result.
     func onThread<Result: Sendable>(
-        _ work: @escaping @Sendable () -> Swift.Result<Result, APIError>, then goOn: @escaping (Result) -> Void
+        _ work: @escaping @Sendable () -> Swift.Result<Result, APIError>, then then: @escaping (Result) -> Void
     ) {
-        let bound = NIOLoopBound((self, goOn), eventLoop: loop.eventLoop)
+        let bound = NIOLoopBound((self, then), eventLoop: loop.eventLoop)
         NIOThreadPool.singleton.runIfActive(eventLoop: loop.eventLoop) { work() }.whenComplete { result in
-            let (call, goOn) = bound.value
+            let (call, then) = bound.value
             guard !call.isFinished else { return }
             switch result {
-            case .success(.success(let value)): goOn(value)
+            case .success(.success(let value)): then(value)
             case .success(.failure(let error)): call.fail(error)
             case .failure: call.fail(.draining)
             }
@@ -154,17 +154,17 @@ final class JobCall {
     }
 
     /// Goes on once all these batches are settled, or when that takes too long.
-    func whenSettled(_ batches: [UpstreamBatch], then goOn: @escaping () -> Void) {
+    func whenSettled(_ batches: [UpstreamBatch], then then: @escaping () -> Void) {
         let open = batches.filter { $0.hasEnded && $0.owner != nil && !shared.batches.isSettled($0.place) }
         for batch in open { loop.batches.settle(batch) }
-        wait(for: open.map(\.place), until: .now() + .milliseconds(Self.settleMilliseconds), then: goOn)
+        wait(for: open.map(\.place), until: .now() + .milliseconds(Self.settleMilliseconds), then: then)
     }
 
-    private func wait(for places: [ObjectSeal.Place], until: NIODeadline, then goOn: @escaping () -> Void) {
+    private func wait(for places: [ObjectSeal.Place], until: NIODeadline, then then: @escaping () -> Void) {
         guard !isFinished else { return }
-        guard NIODeadline.now() < until, !places.allSatisfy({ shared.batches.isSettled($0) }) else { return goOn() }
+        guard NIODeadline.now() < until, !places.allSatisfy({ shared.batches.isSettled($0) }) else { return then() }
         loop.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Self.settleLookMilliseconds)) {
-            self.wait(for: places, until: until, then: goOn)
+            self.wait(for: places, until: until, then: then)
         }
     }
 

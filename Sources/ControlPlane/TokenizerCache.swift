@@ -3,7 +3,7 @@ import Foundation
 import Tokenizers
 
 /// The tokenizers that backends name, read from this machine's disk: each once, and again when its file changed.
-struct TokenizerShelf {
+struct TokenizerCache {
     /// How many different files are read; what goes beyond is said and not counted with.
     static let filesMax = 64
 
@@ -17,7 +17,7 @@ struct TokenizerShelf {
     /// Those that can be counted with, by path.
     var tokenizers: [String: Tokenizer] { entries.compactMapValues(\.tokenizer) }
 
-    /// Makes the shelf what these models' backends name; says what cannot be read or counted with.
+    /// Makes the cache hold what these models' backends name; says what cannot be read or counted with.
     mutating func fill(for models: [CatalogueModel]) -> [String] {
         let backends = models.flatMap(\.routes).map(\.backend)
         let paths = Set(backends.compactMap(\.settings.tokenizerPath)).sorted()

@@ -115,12 +115,12 @@ struct ExchangeStateMachine {
     }
 
     /// Events of a stream came by. `isFinished`: all choices have a finish reason. Ends at the terminator.
-    mutating func streamed(_ sightings: StreamRelay.Sightings, isFinished: Bool) -> Ending? {
+    mutating func streamed(_ signals: StreamSignals, isFinished: Bool) -> Ending? {
         guard case .relaying(.stream) = state else { return nil }
-        if sightings.contains(.error) { sawStreamError = true }
-        if sightings.contains(.failure), !sawStreamError { return end(endingOfFailedAnswer) }
+        if signals.contains(.error) { sawStreamError = true }
+        if signals.contains(.failure), !sawStreamError { return end(endingOfFailedAnswer) }
         isStreamFinished = isFinished
-        return sightings.contains(.terminator) ? end(endingOfWholeAnswer) : nil
+        return signals.contains(.terminator) ? end(endingOfWholeAnswer) : nil
     }
 
     /// Whether another backend may be asked after a try that failed. `isHeadSent`: the client has begun to see its

@@ -11,9 +11,9 @@ extension Exchange {
     /// remembers what it says about the backend, for the end.
     func triesNext(after failure: TryFailure, _ termination: Termination) -> Bool {
         failedAs = failure
-        guard way.hasMore, machine.mayTryNext(after: failure, isHeadSent: isHeadSent) else { return false }
+        guard plan.hasMore, machine.mayTryNext(after: failure, isHeadSent: isHeadSent) else { return false }
         let now = NIODeadline.now()
-        guard let next = loop.shared.routes.begin(&way, now: ProcessTime.milliseconds(of: now)) else { return false }
+        guard let next = loop.shared.routes.begin(&plan, now: ProcessTime.milliseconds(of: now)) else { return false }
         endTry(termination, at: now)
         machine.triesAgain()
         begin(next)
@@ -21,7 +21,7 @@ extension Exchange {
     }
 
     /// Whether there would be another try, should the running one break now.
-    var mayAskAnother: Bool { way.hasMore && machine.mayTryNext(after: .broken, isHeadSent: isHeadSent) }
+    var mayAskAnother: Bool { plan.hasMore && machine.mayTryNext(after: .broken, isHeadSent: isHeadSent) }
 
     /// The record of a try whose answer nobody gets.
     private func endTry(_ termination: Termination, at now: NIODeadline) {

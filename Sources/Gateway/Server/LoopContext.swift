@@ -164,15 +164,15 @@ final class LoopContext {
     ) throws -> Exchange? {
         let now = NIODeadline.now()
         let milliseconds = ProcessTime.milliseconds(of: now)
-        var way = shared.routes.way(
+        var plan = shared.routes.plan(
             among: admitted.routes, rules: admitted.model.routing, size: admitted.size, random: random.next(),
             now: milliseconds)
-        guard let ticket = shared.routes.begin(&way, now: milliseconds) else { return nil }
+        guard let ticket = shared.routes.begin(&plan, now: milliseconds) else { return nil }
         let entry = accept(admitted, on: ticket.route)
         lastNumber += 1
         let exchange = Exchange(
             number: lastNumber, loop: self, client: client, admitted: admitted, hold: hold, entry: entry,
-            try: ticket, way: way, head: head, body: body, now: now)
+            try: ticket, plan: plan, head: head, body: body, now: now)
         do {
             try claimIdempotencyKey(head.headers, of: &exchange.entry)
             try exchange.start()

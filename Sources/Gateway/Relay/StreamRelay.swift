@@ -1,19 +1,19 @@
 import Engines
 import NIOCore
 
+/// What came by in one piece.
+struct StreamSignals: OptionSet {
+    let rawValue: UInt8
+    static let content = StreamSignals(rawValue: 1)
+    static let error = StreamSignals(rawValue: 2)
+    static let terminator = StreamSignals(rawValue: 4)
+    /// The terminator says that the answer failed (`response.failed`): the client is to read it.
+    static let failure = StreamSignals(rawValue: 8)
+}
+
 /// Passes a stream's events on as they end, reads them, cuts out the usage chunk that only the gateway asked for, and
 /// holds the terminator and all after it.
 final class StreamRelay {
-    /// What came by in one piece.
-    struct Sightings: OptionSet {
-        let rawValue: UInt8
-        static let content = Sightings(rawValue: 1)
-        static let error = Sightings(rawValue: 2)
-        static let terminator = Sightings(rawValue: 4)
-        /// The terminator says that the answer failed (`response.failed`): the client is to read it.
-        static let failure = Sightings(rawValue: 8)
-    }
-
     let meter: AnswerMeter
     private var splitter: AnswerSplitter
     /// The unfinished event. Its first `flowed` bytes went on already, because there were too many to hold.
@@ -50,24 +50,24 @@ final class StreamRelay {
     func takeText(_ body: (AnswerTextKey, UnsafeRawBufferPointer) -> Void) { meter.takeText(body) }
 
     /// Takes the next piece: what may go on is appended to `output`, what must wait for the record to `held`.
-    func take(_ piece: ByteBuffer, output: inout ByteBuffer, held: inout ByteBuffer) -> Sightings {
-        var sightings: Sightings = []
+    func take(_ piece: ByteBuffer, output: inout ByteBuffer, held: inout ByteBuffer) -> StreamSignals {
+        var signals: StreamSignals = []
         piece.withUnsafeReadableBytes { bytes in
             var start = 0
             while let end = splitter.nextEventEnd(in: bytes, from: start) {
                 let part = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
-                sightings.formUnion(finishEvent(part, output: &output, held: &held))
+                signals.formUnion(finishEvent(part, output: &output, held: &held))
                 start = end
             }
             if start < bytes.count {
                 keep(UnsafeRawBufferPointer(rebasing: bytes[start...]), output: &output, held: &held)
             }
         }
-        return sightings
+        return signals
     }
 
     /// The stream is over: what is left is an event without its empty line.
-    func finish(output: inout ByteBuffer, held: inout ByteBuffer) -> Sightings {
+    func finish(output: inout ByteBuffer, held: inout ByteBuffer) -> StreamSignals {
         defer { meter.finish() }
         guard pending.readableBytes > 0 || isPassing else { return [] }
         return finishEvent(UnsafeRawBufferPointer(start: nil, count: 0), output: &output, held: &held)
@@ -75,7 +75,7 @@ final class StreamRelay {
 
     private func finishEvent(
         _ part: UnsafeRawBufferPointer, output: inout ByteBuffer, held: inout ByteBuffer
-    ) -> Sightings {
+    ) -> StreamSignals {
         defer {
             if pending.readableBytes > 0 { pending.clear() }
             flowed = 0
@@ -97,18 +97,18 @@ final class StreamRelay {
         let event = whole.withUnsafeReadableBytes { meter.read(event: $0) }
         let isWhole = flowed == 0
         let rest = whole.unread(after: flowed)
-        let sightings = rest.withUnsafeReadableBytes {
+        let signals = rest.withUnsafeReadableBytes {
             pass(event, $0, isWhole: isWhole, output: &output, held: &held)
         }
         swap(&whole, &pending)
-        return sightings
+        return signals
     }
 
     @discardableResult
     private func pass(
         _ event: StreamEvent, _ bytes: UnsafeRawBufferPointer, isWhole: Bool, output: inout ByteBuffer,
         held: inout ByteBuffer
-    ) -> Sightings {
+    ) -> StreamSignals {
         if event == .usageChunk, !keepsUsageChunk, isWhole { return [] }
         if isWhole, meter.cutRange != nil || meter.usageEnd != nil, let edited = editedEvent(event, bytes) {
             return edited.withUnsafeBytes { pass(event, $0, isWhole: false, output: &output, held: &held) }

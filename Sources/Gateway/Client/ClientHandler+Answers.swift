@@ -125,12 +125,12 @@ extension ClientHandler {
     ) -> LimitGate.Decision {
         let waiting = NIOLoopBound((client: self, incoming: incoming), eventLoop: loop.eventLoop)
         return shared.limits.admit(rules, model: model, worst: worst, on: loop.eventLoop) { outcome in
-            waiting.value.client.goOn(waiting.value.incoming, outcome)
+            waiting.value.client.resumeAfterLimitWait(waiting.value.incoming, outcome)
         }
     }
 
     /// The outcome of a wait.
-    private func goOn(_ incoming: Incoming, _ outcome: LimitGate.Outcome) {
+    private func resumeAfterLimitWait(_ incoming: Incoming, _ outcome: LimitGate.Outcome) {
         shared.openRequests.subtract(1, ordering: .relaxed)
         guard case .waiting = state else {
             // The client has left meanwhile.

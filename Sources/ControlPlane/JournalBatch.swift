@@ -28,8 +28,8 @@ struct OpenRequests {
     }
 }
 
-/// A stretch of the journal, sorted by what ingest does with it.
-struct JournalStretch {
+/// A batch of the journal, sorted by what ingest does with it.
+struct JournalBatch {
     let from: JournalMark
     private(set) var to: JournalMark
     /// Closed requests, each once, and the end of its entry.
@@ -65,7 +65,7 @@ struct JournalStretch {
     }
 
     /// The batch to store: requests rated from `book`.
-    func batch(
+    func rated(
         journal: JournalID, epoch: Int64, book: PriceBook, oldestOpenAt: Timestamp?, now: Timestamp
     ) -> IngestBatch {
         var batch = IngestBatch(journalID: journal, epoch: epoch, from: from, to: to)

@@ -3,23 +3,23 @@ import Routing
 import Synchronization
 import Telemetry
 
+/// The routes of one request, and which of them is to be tried next.
+struct RoutePlan {
+    /// The best first.
+    fileprivate let routes: [ModelRoute]
+    fileprivate var next = 0
+    fileprivate var hasBegun = false
+    fileprivate let isForced: Bool
+    /// Tries of the request, the first among them.
+    let triesMax: Int
+
+    var hasMore: Bool { next < routes.count }
+}
+
 /// What all event loops know together of backends and routes, and where a request goes because of it.
 ///
 /// One lock for each backend, held for well under a microsecond; a model with one route takes it twice a request.
 final class RouteTable: Sendable {
-    /// The routes of one request, and which of them is to be tried next.
-    struct Way {
-        /// The best first.
-        fileprivate let routes: [ModelRoute]
-        fileprivate var next = 0
-        fileprivate var hasBegun = false
-        fileprivate let isForced: Bool
-        /// Tries of the request, the first among them.
-        let triesMax: Int
-
-        var hasMore: Bool { next < routes.count }
-    }
-
     /// A try that is running; goes back to the table exactly once.
     struct Ticket {
         let route: ModelRoute
@@ -50,34 +50,34 @@ final class RouteTable: Sendable {
     // MARK: Choosing
 
     /// The routes that a request may take, in the order in which to try them. `now`: milliseconds of process time.
-    func way(
+    func plan(
         among routes: [ModelRoute], rules: RoutingRules, size: @autoclosure () -> RouteChooser.Size, random: UInt64,
         now: Int64
-    ) -> Way {
+    ) -> RoutePlan {
         if routes.count == 1, rules.regionsAllowed.isEmpty, rules.quantisationsAllowed.isEmpty {
             // Nothing to choose: its breaker shows when the try begins.
-            return Way(routes: routes, isForced: true, triesMax: rules.triesMax)
+            return RoutePlan(routes: routes, isForced: true, triesMax: rules.triesMax)
         }
         let candidates = routes.map { cell(of: $0.backend).candidate(for: $0, now: now) }
         let order = RouteChooser.order(candidates, rules: rules, size: size(), random: random)
-        return Way(
+        return RoutePlan(
             routes: order.places.map { routes[$0] }, isForced: order.isForced, triesMax: rules.triesMax)
     }
 
     /// Begins the next try; nil when no route is left that takes one.
-    func begin(_ way: inout Way, now: Int64) -> Ticket? {
-        while way.hasMore {
-            let route = way.routes[way.next]
-            way.next += 1
-            if let ticket = begin(route, isForced: way.isForced, now: now) {
-                way.hasBegun = true
+    func begin(_ plan: inout RoutePlan, now: Int64) -> Ticket? {
+        while plan.hasMore {
+            let route = plan.routes[plan.next]
+            plan.next += 1
+            if let ticket = begin(route, isForced: plan.isForced, now: now) {
+                plan.hasBegun = true
                 return ticket
             }
         }
-        guard !way.hasBegun, !way.isForced else { return nil }
+        guard !plan.hasBegun, !plan.isForced else { return nil }
         // Other event loops took the probes that were free a moment ago: as if no breaker let anything through.
-        way.hasBegun = true
-        for route in way.routes {
+        plan.hasBegun = true
+        for route in plan.routes {
             if let ticket = begin(route, isForced: true, now: now) { return ticket }
         }
         return nil

@@ -28,7 +28,7 @@ final class Exchange {
     /// The way that the running attempt takes.
     private(set) var route: ModelRoute
     /// Ways that are left, should it fail.
-    var way: RouteTable.Way
+    var plan: RoutePlan
     /// The running try, until the table knows how it ended.
     var ticket: RouteTable.Ticket?
     /// How the running try failed, if it did.
@@ -70,7 +70,7 @@ final class Exchange {
 
     init(
         number: Int, loop: LoopContext, client: ClientHandler, admitted: AdmittedRequest, hold: LimitHold?,
-        entry: UsageEntry, try first: RouteTable.Ticket, way: RouteTable.Way, head: ForwardedHead, body: ByteBuffer,
+        entry: UsageEntry, try first: RouteTable.Ticket, plan: RoutePlan, head: ForwardedHead, body: ByteBuffer,
         now: NIODeadline
     ) {
         self.number = number
@@ -83,7 +83,7 @@ final class Exchange {
         self.body = body
         route = first.route
         ticket = first
-        self.way = way
+        self.plan = plan
         startedAt = now
         lastReceivedAt = now
         let times = loop.shared.configuration.times
@@ -91,7 +91,7 @@ final class Exchange {
         requestID = entry.request.id.description
         machine = ExchangeStateMachine(
             isStreamRequest: admitted.request.isStream, onClientAbort: admitted.grant.onClientAbort, times: times,
-            triesMax: way.triesMax)
+            triesMax: plan.triesMax)
     }
 
     // MARK: Beginning
@@ -236,18 +236,18 @@ final class Exchange {
 
     private func relayStream(_ piece: ByteBuffer) {
         if framing == .chunked { output.beginChunk(bytes: piece.readableBytes) }
-        guard let sightings = stream?.take(piece, output: &output, held: &held) else { return }
-        note(sightings)
-        if sightings.contains(.error), !isHeadSent, let facts = stream?.facts, facts.contentEvents == 0 {
+        guard let signals = stream?.take(piece, output: &output, held: &held) else { return }
+        note(signals)
+        if signals.contains(.error), !isHeadSent, let facts = stream?.facts, facts.contentEvents == 0 {
             let refusal = EngineRefusal(kind: route.backend.kind, insideAnswer: facts)
             if triesNext(after: .refused(refusal), .upstreamError) { return }
         }
-        perform(machine.streamed(sightings, isFinished: isStreamFinished))
+        perform(machine.streamed(signals, isFinished: isStreamFinished))
         if machine.state == .delivering { sendLateBytes() }
     }
 
-    private func note(_ sightings: StreamRelay.Sightings) {
-        guard sightings.contains(.content) else { return }
+    private func note(_ signals: StreamSignals) {
+        guard signals.contains(.content) else { return }
         let mark = microseconds(at: lastReceivedAt)
         if attempt.marks.firstToken == nil {
             attempt.marks.firstToken = mark
@@ -271,9 +271,9 @@ final class Exchange {
         if let inflater, !inflater.isWhole, machine.isRunning { return upstreamLost(.broken, mayRetry: false) }
         hasUpstreamEnded = true
         connection = nil
-        if stream != nil, machine.isRunning, let sightings = stream?.finish(output: &output, held: &held) {
-            note(sightings)
-            perform(machine.streamed(sightings, isFinished: isStreamFinished))
+        if stream != nil, machine.isRunning, let signals = stream?.finish(output: &output, held: &held) {
+            note(signals)
+            perform(machine.streamed(signals, isFinished: isStreamFinished))
         }
         plain?.finish()
         flushOutput()
