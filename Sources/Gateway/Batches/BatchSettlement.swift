@@ -161,7 +161,7 @@ final class BatchSettlement {
     }
 
     /// Goes on once the records are durable. The journal writes in order, so the last one's word is that of all.
-    private func write(_ entries: [UsageEntry], then then: @escaping (BatchSettlement) -> Void) {
+    private func write(_ entries: [UsageEntry], then: @escaping (BatchSettlement) -> Void) {
         isWriting = true
         call?.setReading(false)
         let bound = NIOLoopBound((self, then), eventLoop: loop.eventLoop)

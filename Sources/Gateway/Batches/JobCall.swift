@@ -118,7 +118,7 @@ final class JobCall {
     /// Asks, and goes on with an answer that is a success. Others end the call: what the client can mend it is told in
     /// the backend's words; the rest is between the backend and us.
     func ask(
-        _ question: EngineCall.Question, missing: APIError, then then: @escaping (EngineCall.Answer) -> Void
+        _ question: EngineCall.Question, missing: APIError, then: @escaping (EngineCall.Answer) -> Void
     ) {
         running = EngineCall.ask(question, tls: shared.upstreamTLS, on: loop.eventLoop) { [self] answer in
             running = nil
@@ -139,7 +139,7 @@ final class JobCall {
 
     /// Does long work on another thread and goes on with its result.
     func onThread<Result: Sendable>(
-        _ work: @escaping @Sendable () -> Swift.Result<Result, APIError>, then then: @escaping (Result) -> Void
+        _ work: @escaping @Sendable () -> Swift.Result<Result, APIError>, then: @escaping (Result) -> Void
     ) {
         let bound = NIOLoopBound((self, then), eventLoop: loop.eventLoop)
         NIOThreadPool.singleton.runIfActive(eventLoop: loop.eventLoop) { work() }.whenComplete { result in
@@ -154,13 +154,13 @@ final class JobCall {
     }
 
     /// Goes on once all these batches are settled, or when that takes too long.
-    func whenSettled(_ batches: [UpstreamBatch], then then: @escaping () -> Void) {
+    func whenSettled(_ batches: [UpstreamBatch], then: @escaping () -> Void) {
         let open = batches.filter { $0.hasEnded && $0.owner != nil && !shared.batches.isSettled($0.place) }
         for batch in open { loop.batches.settle(batch) }
         wait(for: open.map(\.place), until: .now() + .milliseconds(Self.settleMilliseconds), then: then)
     }
 
-    private func wait(for places: [ObjectSeal.Place], until: NIODeadline, then then: @escaping () -> Void) {
+    private func wait(for places: [ObjectSeal.Place], until: NIODeadline, then: @escaping () -> Void) {
         guard !isFinished else { return }
         guard NIODeadline.now() < until, !places.allSatisfy({ shared.batches.isSettled($0) }) else { return then() }
         loop.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Self.settleLookMilliseconds)) {
