@@ -81,8 +81,9 @@ extension Comparison {
     private static func facts(_ request: RequestRecord, _ attempts: [AttemptRecord]) -> String {
         let head = [
             "\(request.accountID)", "\(request.tenantID)", "\(request.projectID)", "\(request.keyID)",
-            "\(request.subscriptionID)", request.modelRequested, request.tierRequested, request.outcome.rawValue,
-            "\(request.httpStatus)", text(request.marks.firstByte), text(request.marks.firstToken),
+            "\(request.subscriptionID)", request.model, request.modelRequested, request.tierRequested,
+            request.outcome.rawValue, "\(request.httpStatus)", text(request.marks.firstByte),
+            text(request.marks.firstToken),
             text(request.marks.end),
         ]
         let tries = attempts.sorted { $0.number < $1.number }.map { attempt in

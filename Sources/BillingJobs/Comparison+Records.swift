@@ -111,7 +111,7 @@ private struct RecordSums {
             periodStart: account.calendar.period(containing: request.acceptedAt).start,
             hourStart: account.calendar.hourStart(of: request.acceptedAt), tenantID: request.tenantID,
             projectID: request.projectID, keyID: request.keyID, subscriptionID: request.subscriptionID,
-            model: request.modelRequested, last: last)
+            model: request.model, last: last)
     }
 
     func compareCounts(

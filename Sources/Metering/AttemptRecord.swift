@@ -55,6 +55,7 @@ public struct AttemptRecord: Hashable, Sendable {
     public var region: String
     /// What the engine says it costs us, as decimal text in US dollars (OpenRouter's `cost`); nil when it is silent.
     public var engineCost: String?
+    public var notes: RecordNotes
 
     /// The most raw usage that a record keeps.
     public static let rawUsageBytesMax = 4096
@@ -91,6 +92,7 @@ public struct AttemptRecord: Hashable, Sendable {
         self.isBatch = false
         self.region = ""
         self.engineCost = nil
+        self.notes = []
     }
 }
 

@@ -35,8 +35,10 @@ public struct RequestRecord: Hashable, Sendable {
     public var surface: Surface
     /// The first 16 bytes of SHA-256 over key id and `Idempotency-Key`; empty when the client sent none.
     public var idempotencyDigest: [UInt8]
-    /// The public model name, as the client wrote it.
+    /// The model as the client wrote it: its own name or an alias.
     public var modelRequested: String
+    /// The model's own name in the catalogue: limits, prices, rollups, invoices and metrics go by it.
+    public var model: String
     /// A tier of the plan; `standard` when the client named none.
     public var tierRequested: String
     public var isStream: Bool
@@ -50,14 +52,17 @@ public struct RequestRecord: Hashable, Sendable {
     public var tags: [Tag]
     /// Billing time minus real time at acceptance, in milliseconds (the account's test clock).
     public var clockOffsetMilliseconds: Int64
+    public var notes: RecordNotes
 
-    /// A record of a request just accepted; the rest is filled in as things happen.
+    /// A record of a request just accepted; the rest is filled in as things happen. `model` is nil where the client
+    /// wrote the model's own name.
     public init(
         id: RequestID, accountID: AccountID, tenantID: TenantID, projectID: ProjectID, keyID: KeyID,
-        subscriptionID: SubscriptionID, surface: Surface, modelRequested: String, idempotencyDigest: [UInt8] = [],
+        subscriptionID: SubscriptionID, surface: Surface, modelRequested: String, model: String? = nil,
+        idempotencyDigest: [UInt8] = [],
         tierRequested: String = "standard", isStream: Bool = false, outcome: RequestOutcome = .success,
         httpStatus: Int32 = 200, reason: String = "", marks: TimeMarks = TimeMarks(), tags: [Tag] = [],
-        clockOffsetMilliseconds: Int64 = 0
+        clockOffsetMilliseconds: Int64 = 0, notes: RecordNotes = []
     ) {
         self.id = id
         self.accountID = accountID
@@ -68,6 +73,7 @@ public struct RequestRecord: Hashable, Sendable {
         self.surface = surface
         self.idempotencyDigest = idempotencyDigest
         self.modelRequested = modelRequested
+        self.model = model ?? modelRequested
         self.tierRequested = tierRequested
         self.isStream = isStream
         self.outcome = outcome
@@ -76,6 +82,7 @@ public struct RequestRecord: Hashable, Sendable {
         self.marks = marks
         self.tags = tags
         self.clockOffsetMilliseconds = clockOffsetMilliseconds
+        self.notes = notes
     }
 
     /// What was asked for.

@@ -10,6 +10,7 @@ enum RecordColumns {
         .init("tenant_id", .uuid), .init("project_id", .uuid), .init("key_id", .uuid),
         .init("subscription_id", .uuid), .init("surface", .text),
         .init("idempotency_digest", .bytea, standard: .null), .init("operation", .text), .init("model", .text),
+        .init("model_requested", .text, standard: .null), .init("notes", .text, standard: .blank),
         .init("tier_requested", .text), .init("tier", .text), .init("is_stream", .boolean),
         .init("outcome", .text), .init("http_status", .integer), .init("reason", .text),
         .init("first_byte_us", .bigint), .init("first_token_us", .bigint), .init("last_token_us", .bigint),
@@ -31,7 +32,9 @@ enum RecordColumns {
         rows.text(request.surface.rawValue)
         if request.idempotencyDigest.isEmpty { rows.null() } else { rows.bytes(request.idempotencyDigest) }
         rows.text(request.operation.rawValue)
-        rows.text(request.modelRequested.storable)
+        rows.text(request.model.storable)
+        if request.model == request.modelRequested { rows.null() } else { rows.text(request.modelRequested.storable) }
+        rows.text(request.notes.text)
         rows.text(request.tierRequested.storable)
         rows.text(entry.tier.storable)
         rows.boolean(request.isStream)
@@ -63,6 +66,7 @@ enum RecordColumns {
             .init("last_token_us", .bigint), .init("end_us", .bigint), .init("is_delivered", .boolean),
             .init("hardware", .text), .init("quantisation", .text), .init("region", .text, standard: .blank),
             .init("engine_cost", .text, standard: .null), .init("is_batch", .boolean, standard: .blank),
+            .init("notes", .text, standard: .blank),
             .init("engine_queue_us", .bigint, standard: .null), .init("engine_prefill_us", .bigint, standard: .null),
             .init("engine_decode_us", .bigint, standard: .null),
             .init("engine_first_token_us", .bigint, standard: .null),
@@ -138,6 +142,7 @@ enum RecordColumns {
         rows.text(record.region.storable)
         rows.text(record.engineCost?.storable)
         rows.boolean(record.isBatch)
+        rows.text(record.notes.text)
         rows.bigint(record.timings.queue)
         rows.bigint(record.timings.prefill)
         rows.bigint(record.timings.decode)

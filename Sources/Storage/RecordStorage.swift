@@ -61,6 +61,7 @@ public enum RecordStorage {
 
     private static let select: SQL = """
         SELECT account_id, accepted_at, record_id, tenant_id, project_id, key_id, subscription_id, operation, model,
+            model_requested, notes,
             tier_requested, tier, is_stream, outcome, http_status, reason, first_byte_us, first_token_us, last_token_us,
             end_us, tags, clock_offset_ms, journal_id, journal_segment, journal_offset, surface, idempotency_digest
         FROM request_records
@@ -94,11 +95,13 @@ public enum RecordStorage {
     }
 
     private static func request(_ row: Row) throws -> RequestRecord {
-        RequestRecord(
+        let model: String = try row.decode("model")
+        return RequestRecord(
             id: try row.decode("record_id"), accountID: try row.decode("account_id"),
             tenantID: try row.decode("tenant_id"), projectID: try row.decode("project_id"),
             keyID: try row.decode("key_id"), subscriptionID: try row.decode("subscription_id"),
-            surface: try surface(row), modelRequested: try row.decode("model"),
+            surface: try surface(row),
+            modelRequested: try row.decode("model_requested", as: String?.self) ?? model, model: model,
             idempotencyDigest: try row.decode("idempotency_digest", as: Bytes?.self)?.array ?? [],
             tierRequested: try row.decode("tier_requested"), isStream: try row.decode("is_stream"),
             outcome: try row.value("outcome"), httpStatus: try row.decode("http_status"),
@@ -107,7 +110,15 @@ public enum RecordStorage {
                 firstByte: try row.decode("first_byte_us"), firstToken: try row.decode("first_token_us"),
                 lastToken: try row.decode("last_token_us"), end: try row.decode("end_us")),
             tags: try TagText.tags(fromJSON: try row.decode("tags")),
-            clockOffsetMilliseconds: try row.decode("clock_offset_ms"))
+            clockOffsetMilliseconds: try row.decode("clock_offset_ms"), notes: try notes(row))
+    }
+
+    private static func notes(_ row: Row) throws -> RecordNotes {
+        let text: String = try row.decode("notes")
+        guard let notes = RecordNotes(text: text) else {
+            throw StorageError.corrupt("a record has notes that are not known: \(text)")
+        }
+        return notes
     }
 
     /// Rows from before surfaces were named had one for each operation.
@@ -142,6 +153,7 @@ public enum RecordStorage {
         record.kind = try row.value("kind")
         record.isBatch = try row.decode("is_batch")
         record.region = try row.decode("region")
+        record.notes = try notes(row)
         record.engineCost = try row.decode("engine_cost")
         record.timings = EngineTimings(
             queue: try row.decode("engine_queue_us"), prefill: try row.decode("engine_prefill_us"),

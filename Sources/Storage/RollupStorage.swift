@@ -102,7 +102,7 @@ private struct RollupKey: Hashable, Comparable {
         project = entry.request.projectID
         key = entry.request.keyID
         subscription = entry.request.subscriptionID
-        model = entry.request.modelRequested.storable
+        model = entry.request.model.storable
         self.last = last
     }
 

@@ -11,7 +11,7 @@ enum Frame {
     /// The longest payload.
     static let payloadBytesMax = 1 << 20
     /// What is written; all versions before it are read too.
-    static let version: UInt8 = 2
+    static let version: UInt8 = 3
 
     /// What a frame holds.
     enum Kind: UInt8 {

@@ -1,7 +1,7 @@
 import Identity
 import Metering
 
-/// The binary form, version 2, of requests and attempts: fields in the order written here, none left out. Numbers that
+/// The binary form, version 3, of requests and attempts: fields in the order written here, none left out. Numbers that
 /// are mostly zero or absent stand behind a mask that says which of them follow.
 ///
 /// A new field means a new version; a reader knows all versions up to its own.
@@ -34,6 +34,9 @@ extension ByteWriter {
             text(tag.value)
         }
         signed(record.clockOffsetMilliseconds)
+        // Empty where the client wrote the model's own name, as nearly all do.
+        text(record.model == record.modelRequested ? "" : record.model)
+        unsigned(UInt64(record.notes.rawValue))
     }
 
     private mutating func attempt(_ record: borrowing AttemptRecord) {
@@ -64,6 +67,7 @@ extension ByteWriter {
         flag(record.isBatch)
         text(record.region)
         text(record.engineCost)
+        unsigned(UInt64(record.notes.rawValue))
     }
 
     /// What a running request has received so far.
@@ -167,6 +171,11 @@ extension ByteReader {
             record.tags.append(Tag(name: name, value: try text()))
         }
         record.clockOffsetMilliseconds = try signed()
+        record.model = record.modelRequested
+        guard version > 2 else { return record }
+        let model = try text()
+        if !model.isEmpty { record.model = model }
+        record.notes = try notes()
         return record
     }
 
@@ -201,7 +210,16 @@ extension ByteReader {
         record.isBatch = try flag()
         record.region = try text()
         record.engineCost = try optionalText()
+        guard version > 2 else { return record }
+        record.notes = try notes()
         return record
+    }
+
+    private mutating func notes() throws(DecodingFault) -> RecordNotes {
+        guard let bits = UInt32(exactly: try unsigned()) else {
+            throw DecodingFault(reason: "the notes of a record have more than 32 bits")
+        }
+        return RecordNotes(rawValue: bits)
     }
 
     private mutating func buckets(version: UInt8) throws(DecodingFault) -> TokenBuckets {

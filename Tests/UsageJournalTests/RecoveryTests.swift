@@ -276,7 +276,7 @@ import Testing
         let end = Int(journal.writtenPosition.offset)
         journal.abandon()
         var frame = FrameSalt(journal.id).frame(.heartbeat, reserving: 9) { $0.byte(1) }
-        frame[5] = 3
+        frame[5] = Frame.version + 1
         let checksum = frame.withUnsafeBytes { FrameSalt(journal.id).checksum(of: $0) }
         for index in 0..<4 { frame[6 + index] = UInt8(truncatingIfNeeded: checksum >> (8 * UInt32(index))) }
         var bytes = Bytes.read(segment(1))

@@ -99,6 +99,7 @@ extension SeededGenerator {
         attempt.isBatch = .random(using: &self)
         attempt.region = text(atMost: 12)
         attempt.engineCost = maybe { $0.text(atMost: 12) }
+        attempt.notes = RecordNotes(rawValue: .random(in: 0...1000, using: &self))
         attempt.rawUsage = (0..<Int.random(in: 0...300, using: &self)).map { _ in .random(in: 0...255, using: &self) }
         return attempt
     }
@@ -108,6 +109,7 @@ extension SeededGenerator {
             id: RequestID(uuid()), accountID: AccountID(uuid()), tenantID: TenantID(uuid()),
             projectID: ProjectID(uuid()), keyID: KeyID(uuid()), subscriptionID: SubscriptionID(uuid()),
             surface: one(of: Surface.self) ?? .messages, modelRequested: text(atMost: 40),
+            model: maybe { $0.text(atMost: 20) + "m" },
             idempotencyDigest: maybe { generator in (0..<16).map { _ in .random(in: 0...255, using: &generator) } }
                 ?? [],
             tierRequested: text(atMost: 10), isStream: .random(using: &self),
@@ -116,7 +118,7 @@ extension SeededGenerator {
             tags: (0..<Int.random(in: 0...Tag.countMax, using: &self)).map { _ in
                 Tag(name: text(atMost: 9), value: text(atMost: 40))
             },
-            clockOffsetMilliseconds: number())
+            clockOffsetMilliseconds: number(), notes: RecordNotes(rawValue: .random(in: 0...1000, using: &self)))
         let count = Int.random(in: attempts, using: &self)
         return UsageEntry(request: request, attempts: (0..<count).map { attempt(number: Int32($0 + 1)) })
     }

@@ -16,6 +16,14 @@ enum RecordEndpoints {
             .init("end", .integer().nullable) { .optional($0.end) },
         ])
 
+    private static func notes<Value>(
+        _ notes: @escaping @Sendable (Value) -> RecordNotes
+    ) -> Shape<Value>.Field {
+        .init("notes", .list(.text(), "What else is to be known, such as `tags_dropped`.")) {
+            .array(notes($0).names.map { .string($0) })
+        }
+    }
+
     private static let attempt = Shape<StoredAttempt>(
         "Attempt", "One upstream try: usage, and with it money.",
         [
@@ -64,6 +72,7 @@ enum RecordEndpoints {
             .init("hardware", .text(lengths: 0...255)) { .string($0.record.hardware) },
             .init("quantisation", .text(lengths: 0...255)) { .string($0.record.quantisation) },
             .init("region", .text("Where the backend stands.", lengths: 0...255)) { .string($0.record.region) },
+            notes { $0.record.notes },
             .init("rating", .choice(RatingState.self)) { .string($0.rating.rawValue) },
             .init("plan", .text().nullable) { .optional($0.plan) },
             .init("plan_version", .integer().nullable) { .optional($0.planVersion) },
@@ -85,7 +94,12 @@ enum RecordEndpoints {
             .init("accepted_at", .instant("Billing time.")) { .string("\($0.request.acceptedAt)") },
             .init("surface", .choice(Surface.self)) { .string($0.request.surface.rawValue) },
             .init("operation", .choice(Operation.self)) { .string($0.request.operation.rawValue) },
-            .init("model_requested", .text(lengths: 0...10_000)) { .string($0.request.modelRequested) },
+            .init("model", .text("Its own name: what limits, prices and invoices go by.", lengths: 0...10_000)) {
+                .string($0.request.model)
+            },
+            .init("model_requested", .text("As the client wrote it.", lengths: 0...10_000)) {
+                .string($0.request.modelRequested)
+            },
             .init("tier_requested", .text()) { .string($0.request.tierRequested) },
             .init("tier", .text("Served, else requested: what promises and prices go by.")) { .string($0.tier) },
             .init("stream", .boolean()) { .boolean($0.request.isStream) },
@@ -100,6 +114,7 @@ enum RecordEndpoints {
             .init("tags", .map(.text(lengths: 0...256))) { record in
                 .object(record.request.tags.map { .init(name: $0.name, value: .string($0.value)) })
             },
+            notes { $0.request.notes },
             .init("clock_offset_ms", .integer("Of the account's test clock at acceptance.")) {
                 .integer(Int128($0.request.clockOffsetMilliseconds))
             },

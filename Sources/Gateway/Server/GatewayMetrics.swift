@@ -11,11 +11,17 @@ final class GatewayMetrics {
     let journalWait: Histogram
     private let registry: MetricsRegistry
     private var byModel: [Key: ModelMetrics] = [:]
+    private var notes: [NoteKey: Counter] = [:]
 
     private struct Key: Hashable {
         var operation: Operation
         var model: String
         var backend: String
+    }
+
+    private struct NoteKey: Hashable {
+        var backend: String
+        var note: RecordNotes
     }
 
     /// The most models whose series are kept at hand.
@@ -49,6 +55,21 @@ final class GatewayMetrics {
             byModel[name] = metrics
         }
         metrics.finished(entry)
+        if !request.notes.isEmpty { count(request.notes, of: backend) }
+        for attempt in entry.attempts where !attempt.notes.isEmpty { count(attempt.notes, of: attempt.backend) }
+    }
+
+    private func count(_ noted: RecordNotes, of backend: String) {
+        for (note, name) in RecordNotes.named where noted.contains(note) {
+            let key = NoteKey(backend: backend, note: note)
+            let counter =
+                notes[key]
+                ?? registry.counter(
+                    "tollgate_record_notes_total", help: "What records note beside their numbers, by backend.",
+                    labels: ["backend": backend, "note": name])
+            notes[key] = counter
+            counter.increment()
+        }
     }
 }
 

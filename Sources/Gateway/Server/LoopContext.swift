@@ -302,7 +302,8 @@ extension AdmittedRequest {
         let record = RequestRecord(
             id: id, accountID: grant.accountID, tenantID: grant.tenantID, projectID: grant.projectID,
             keyID: grant.keyID, subscriptionID: subscriptionID, surface: request.surface,
-            modelRequested: request.model, tierRequested: tier, isStream: request.isStream, tags: tags,
+            modelRequested: request.model, model: model.publicName,
+            tierRequested: tier, isStream: request.isStream, tags: tags,
             clockOffsetMilliseconds: grant.clockOffsetMilliseconds)
         return UsageEntry(request: record, attempts: [attempt(id: attemptID, number: 1, on: route)])
     }

@@ -80,9 +80,11 @@ struct UsageCommand: AsyncParsableCommand {
             var fields: [(String, String)] = [
                 ("request", "\(record.id)"), ("accepted at", "\(record.acceptedAt)"),
                 ("account", "\(record.accountID)"), ("tenant", "\(record.tenantID)"),
-                ("surface", record.surface.rawValue), ("model", record.modelRequested),
+                ("surface", record.surface.rawValue), ("model", record.model),
+                ("model requested", record.modelRequested),
                 ("tier requested", record.tierRequested), ("tier", found.tier),
                 ("outcome", record.outcome.rawValue), ("status", "\(record.httpStatus)"), ("reason", record.reason),
+                ("notes", record.notes.text),
             ]
             for attempt in found.attempts {
                 let prefix = "attempt \(attempt.record.number) "
@@ -91,6 +93,7 @@ struct UsageCommand: AsyncParsableCommand {
                     (prefix + "kind", attempt.record.kind.rawValue),
                     (prefix + "termination", attempt.record.termination.rawValue),
                     (prefix + "usage source", attempt.record.usageSource.rawValue),
+                    (prefix + "notes", attempt.record.notes.text),
                 ]
                 fields += UsageFields.fields(of: attempt.record).map { (prefix + $0.name, $0.value) }
                 fields += [
