@@ -33,7 +33,8 @@ public struct RequestRecord: Hashable, Sendable {
     public var subscriptionID: SubscriptionID
     /// The form in which the client asked.
     public var surface: Surface
-    /// The first 16 bytes of SHA-256 over key id and `Idempotency-Key`; empty when the client sent none.
+    /// The first 16 bytes of SHA-256 over key id and `Idempotency-Key`, then 16 bytes that tell what was asked; empty
+    /// when the client sent no key.
     public var idempotencyDigest: [UInt8]
     /// The model as the client wrote it: its own name or an alias.
     public var modelRequested: String

@@ -21,6 +21,7 @@ import Testing
         entry.request.id = RequestID(UUIDv7(milliseconds: time + offset, randomness: (generator.next(), 1)))
         entry.request.clockOffsetMilliseconds = offset
         entry.request.idempotencyDigest = digest
+        entry.request.outcome = .success
         return entry
     }
 
@@ -68,6 +69,28 @@ import Testing
         #expect(try JournalDirectory(path: directory.path).segments().count > 8)
         #expect(try read(since: 2000).map(\.requestID) == expected)
         #expect(try read(since: 2000, countMax: 7).map(\.requestID) == Array(expected.suffix(7)))
+    }
+
+    @Test mutating func `a request that came to nothing does not spend its key, over segments too`() throws {
+        let journal = try journal()
+        var expected: [RequestID] = []
+        var running: [(entry: UsageEntry, token: CloseReservation)] = []
+        for step in Int64(0)..<300 {
+            var entry = entry(at: step, digest: [UInt8](repeating: UInt8(step % 3), count: 32))
+            entry.attempts[0].isDelivered = false
+            if step % 3 == 0 { entry.request.outcome = .success } else { entry.request.outcome = .providerError }
+            if step % 3 == 0 { expected.append(entry.request.id) }
+            running.append((entry, try journal.appendOpen(entry)))
+            // Closes follow their opens at a distance, so that many are in another segment.
+            if running.count > 6 {
+                let first = running.removeFirst()
+                try journal.closeAndWait(first.entry, first.token).get()
+            }
+        }
+        for (entry, token) in running { try journal.closeAndWait(entry, token).get() }
+        journal.abandon()
+        #expect(try JournalDirectory(path: directory.path).segments().count > 2)
+        #expect(try read(since: 0).map(\.requestID) == expected)
     }
 
     @Test func `a directory without a journal remembers nothing`() throws {

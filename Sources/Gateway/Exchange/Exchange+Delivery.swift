@@ -154,6 +154,7 @@ extension Exchange {
     func recorded(isDurable: Bool) {
         if counting?.isLate != true { loop.metrics.finished(entry) }
         log()
+        loop.settleIdempotencyKey(of: entry)
         switch machine.recorded(isDurable: isDurable) {
         case .rest: deliverRest()
         case .error(let error):

@@ -174,7 +174,7 @@ final class LoopContext {
             number: lastNumber, loop: self, client: client, admitted: admitted, hold: hold, entry: entry,
             try: ticket, plan: plan, head: head, body: body, now: now)
         do {
-            try claimIdempotencyKey(head.headers, of: &exchange.entry)
+            try claimIdempotencyKey(head.headers, of: &exchange.entry, asking: admitted.request, body)
             try exchange.start()
         } catch {
             exchange.giveBackTicket(isNeutral: true, at: now)
