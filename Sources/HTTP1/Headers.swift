@@ -127,6 +127,16 @@ public struct Headers: Sendable {
         }
     }
 
+    /// The same for a name that is not known before: in lower case too.
+    public func all(named name: String) -> [String] {
+        bytes.withUnsafeBytes { bytes in
+            fields.filter { field in
+                field.name.count == name.utf8.count
+                    && zip(bytes[field.name], name.utf8).allSatisfy { $0.lowercased == $1 }
+            }.map { bytes.text($0.value) }
+        }
+    }
+
     /// Whether the first field of this name has this value, both written in lower case, in any case.
     public func first(_ name: StaticString, is value: StaticString) -> Bool {
         guard let index = firstIndex(of: name) else { return false }

@@ -10,7 +10,8 @@ extension Backend {
     /// Where a call about files or batches goes: `rest` follows the place of the files, or of the batches.
     public func target(of surface: Surface, method: String, rest: String, query: String) -> UpstreamTarget {
         let place = dialect.target(
-            for: InferenceRequest(surface: surface), upstreamModel: "", backend: self, clientQuery: query[...])
+            for: InferenceRequest(surface: surface), upstreamModel: "", backend: self, query: ForwardedQuery(own: query)
+        )
         return UpstreamTarget(method: method, path: place.path + rest, query: place.query)
     }
 }

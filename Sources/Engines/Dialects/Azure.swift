@@ -11,15 +11,15 @@ struct Azure: OpenAIFamilyDialect {
     let prefix = "/openai/v1"
 
     func target(
-        for request: InferenceRequest, upstreamModel: String, backend: Backend, clientQuery: Substring
+        for request: InferenceRequest, upstreamModel: String, backend: Backend, query: ForwardedQuery
     ) -> UpstreamTarget {
-        let query = Query.removing(["api-version"], from: clientQuery)
         guard let version = backend.settings.apiVersion else {
-            return OpenAIDialect.target(of: request.surface, backend: backend, prefix: prefix, query: query[...])
+            return OpenAIDialect.target(of: request.surface, backend: backend, prefix: prefix, query: query.text)
         }
-        let versioned = Query.adding("api-version", version, to: query)
+        let versioned =
+            (query.text.isEmpty ? "" : query.text + "&") + "api-version=" + PercentEncoding.encoded(version)
         if Azure.versionsOfNewPaths.contains(version) {
-            return OpenAIDialect.target(of: request.surface, backend: backend, prefix: prefix, query: versioned[...])
+            return OpenAIDialect.target(of: request.surface, backend: backend, prefix: prefix, query: versioned)
         }
         let base = OpenAIDialect.base(backend, prefix: "/openai")
         switch request.surface {

@@ -8,22 +8,27 @@ struct Bedrock: Dialect {
     }
 
     func nativeCall(method: String, path: Substring) -> NativeCall? {
-        guard method == "POST", path.hasPrefix("/model/"), let slash = path.lastIndex(of: "/"),
-            let model = PercentEncoding.decoded(path[..<slash].dropFirst("/model/".count)), !model.isEmpty
-        else { return nil }
-        func call(_ surface: Surface, isStream: Bool = false) -> NativeCall {
-            NativeCall(
-                surface: surface, model: model, isStream: isStream, prefix: "/model/", suffix: String(path[slash...]))
-        }
-        switch path[slash...] {
-        case "/converse": return call(.bedrockConverse)
-        case "/converse-stream": return call(.bedrockConverse, isStream: true)
-        case "/invoke": return call(.bedrockInvoke)
-        case "/invoke-with-response-stream": return call(.bedrockInvoke, isStream: true)
-        case "/count-tokens": return call(.countTokens)
-        default: return nil
-        }
+        Bedrock.routes.call(method: method, path: path)
     }
+
+    /// Models may be ARNs, which have a slash in them.
+    private static let routes = [
+        NativeRoute("/model/{models}/converse", .bedrockConverse),
+        NativeRoute("/model/{models}/converse-stream", .bedrockConverse, isStream: true),
+        NativeRoute("/model/{models}/invoke", .bedrockInvoke),
+        NativeRoute("/model/{models}/invoke-with-response-stream", .bedrockInvoke, isStream: true),
+        NativeRoute("/model/{models}/count-tokens", .countTokens),
+    ]
+
+    /// Latency-optimised models and guardrails have prices of their own, which plans do not know.
+    let clientHeaders =
+        ClientHeader.common + [
+            ClientHeader("x-amzn-bedrock-accept", .passed), ClientHeader("x-amzn-bedrock-content-type", .passed),
+            ClientHeader("x-amzn-bedrock-trace", .passed), ClientHeader("x-amzn-bedrock-service-tier", .tier),
+            ClientHeader("x-amzn-bedrock-performanceconfig-latency", .only("standard")),
+            ClientHeader("x-amzn-bedrock-guardrailidentifier", .refused),
+            ClientHeader("x-amzn-bedrock-guardrailversion", .refused),
+        ]
 
     func headers(for target: UpstreamTarget, backend: Backend, content: SignedContent) -> [HeaderField] {
         backend.signature(.bedrock, of: target, content) ?? backend.bearer

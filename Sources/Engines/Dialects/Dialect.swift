@@ -13,9 +13,15 @@ public protocol Dialect: Sendable {
     /// no such path, or nothing that can be metered behind it.
     func nativeCall(method: String, path: Substring) -> NativeCall?
 
-    /// Where a request goes. `clientQuery` is what the client wrote after `?`, which most systems may see.
+    /// What clients may write behind `?`; all else is left out.
+    var queryMembers: [QueryMember] { get }
+
+    /// The headers of a client that mean something to the system; all others stay behind.
+    var clientHeaders: [ClientHeader] { get }
+
+    /// Where a request goes. `query` is what passes of the client's.
     func target(
-        for request: InferenceRequest, upstreamModel: String, backend: Backend, clientQuery: Substring
+        for request: InferenceRequest, upstreamModel: String, backend: Backend, query: ForwardedQuery
     ) -> UpstreamTarget
 
     /// What the request must carry beside what the client sent: credentials, versions.
@@ -45,19 +51,14 @@ public struct UpstreamTarget: Hashable, Sendable {
     public var requestTarget: String { query.isEmpty ? path : path + "?" + query }
 }
 
-/// A header, its name in lower case.
+/// A header, its name in lower case. It replaces what the client wrote under that name.
 public struct HeaderField: Hashable, Sendable {
     public let name: String
     public let value: String
-    /// Whether the client's own header of that name goes before it (`anthropic-version`). All others replace the
-    /// client's.
-    public let isDefault: Bool
-
     /// A header.
-    public init(_ name: String, _ value: String, isDefault: Bool = false) {
+    public init(_ name: String, _ value: String) {
         self.name = name
         self.value = value
-        self.isDefault = isDefault
     }
 }
 
@@ -99,39 +100,26 @@ extension Dialect {
         request.edits(upstreamModel: upstreamModel, asking: [])
     }
 
+    public var queryMembers: [QueryMember] { [] }
+
+    public var clientHeaders: [ClientHeader] { ClientHeader.common }
+
     func target(
-        for request: InferenceRequest, upstreamModel: String, backend: Backend, clientQuery: Substring
+        for request: InferenceRequest, upstreamModel: String, backend: Backend, query: ForwardedQuery
     ) -> UpstreamTarget {
-        request.native?.target(upstreamModel: upstreamModel, backend: backend, query: clientQuery)
-            ?? OpenAIDialect.target(of: request.surface, backend: backend, query: clientQuery)
+        request.native?.target(upstreamModel: upstreamModel, backend: backend, query: query)
+            ?? OpenAIDialect.target(of: request.surface, backend: backend, query: query.text)
     }
 }
 
 extension NativeCall {
-    func target(upstreamModel: String, backend: Backend, query: Substring) -> UpstreamTarget {
+    func target(upstreamModel: String, backend: Backend, query: ForwardedQuery) -> UpstreamTarget {
         UpstreamTarget(
-            method: method, path: backend.basePath + path(upstreamModel: upstreamModel), query: String(query))
+            method: method, path: backend.basePath + path(upstreamModel: upstreamModel), query: query.text)
     }
 }
 
 extension Backend {
     /// The key as most systems take it.
     var bearer: [HeaderField] { apiKey.map { [HeaderField("authorization", "Bearer " + $0)] } ?? [] }
-}
-
-/// What stands behind the question mark of a URL.
-enum Query {
-    /// `query` without the members of these names.
-    static func removing(_ names: Set<String>, from query: Substring) -> String {
-        guard !query.isEmpty else { return "" }
-        return query.split(separator: "&").filter { member in
-            !names.contains(String(member.prefix { $0 != "=" }))
-        }.joined(separator: "&")
-    }
-
-    /// `query` with one more member.
-    static func adding(_ name: String, _ value: String, to query: String) -> String {
-        let member = name + "=" + PercentEncoding.encoded(value)
-        return query.isEmpty ? member : query + "&" + member
-    }
 }

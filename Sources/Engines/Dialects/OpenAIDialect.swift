@@ -28,9 +28,9 @@ public enum OpenAIDialect {
 
     /// The place at a backend whose base path may, as clients of these systems are used to, end with `prefix` already.
     static func target(
-        of surface: Surface, backend: Backend, prefix: String = "/v1", query: Substring
+        of surface: Surface, backend: Backend, prefix: String = "/v1", query: String
     ) -> UpstreamTarget {
-        UpstreamTarget(path: base(backend, prefix: prefix) + name(of: surface), query: String(query))
+        UpstreamTarget(path: base(backend, prefix: prefix) + name(of: surface), query: query)
     }
 
     /// The base path followed by `prefix`, whose parts are not repeated.
@@ -94,10 +94,10 @@ extension OpenAIFamilyDialect {
     func serves(_ surface: Surface) -> Bool { surfaces.contains(surface) }
 
     func target(
-        for request: InferenceRequest, upstreamModel: String, backend: Backend, clientQuery: Substring
+        for request: InferenceRequest, upstreamModel: String, backend: Backend, query: ForwardedQuery
     ) -> UpstreamTarget {
-        request.native?.target(upstreamModel: upstreamModel, backend: backend, query: clientQuery)
-            ?? OpenAIDialect.target(of: request.surface, backend: backend, prefix: prefix, query: clientQuery)
+        request.native?.target(upstreamModel: upstreamModel, backend: backend, query: query)
+            ?? OpenAIDialect.target(of: request.surface, backend: backend, prefix: prefix, query: query.text)
     }
 
     func edits(for request: InferenceRequest, upstreamModel: String, backend: Backend) -> [ByteEdit] {

@@ -5,10 +5,10 @@ struct OpenRouter: OpenAIFamilyDialect {
     let surfaces: Set<Surface> = [.chatCompletions, .completions, .embeddings, .responses]
 
     func target(
-        for request: InferenceRequest, upstreamModel: String, backend: Backend, clientQuery: Substring
+        for request: InferenceRequest, upstreamModel: String, backend: Backend, query: ForwardedQuery
     ) -> UpstreamTarget {
         let isWhole = backend.basePath.isEmpty && backend.host == "openrouter.ai"
         return OpenAIDialect.target(
-            of: request.surface, backend: backend, prefix: isWhole ? "/api/v1" : "/v1", query: clientQuery)
+            of: request.surface, backend: backend, prefix: isWhole ? "/api/v1" : "/v1", query: query.text)
     }
 }

@@ -6,15 +6,23 @@ struct SageMaker: Dialect {
     func serves(_ surface: Surface) -> Bool { surface == .sageMakerInvocations }
 
     func nativeCall(method: String, path: Substring) -> NativeCall? {
-        guard method == "POST", path.hasPrefix("/endpoints/"), let slash = path.lastIndex(of: "/"),
-            let endpoint = PercentEncoding.decoded(path[..<slash].dropFirst("/endpoints/".count)), !endpoint.isEmpty
-        else { return nil }
-        let isStream = path[slash...] == "/invocations-response-stream"
-        guard isStream || path[slash...] == "/invocations" else { return nil }
-        return NativeCall(
-            surface: .sageMakerInvocations, model: endpoint, isStream: isStream, prefix: "/endpoints/",
-            suffix: String(path[slash...]))
+        SageMaker.routes.call(method: method, path: path)
     }
+
+    private static let routes = [
+        NativeRoute("/endpoints/{models}/invocations", .sageMakerInvocations),
+        NativeRoute("/endpoints/{models}/invocations-response-stream", .sageMakerInvocations, isStream: true),
+    ]
+
+    /// What chooses another model, variant or container than the endpoint's own is not what the plan sells.
+    let clientHeaders =
+        ClientHeader.common + [
+            ClientHeader("x-amzn-sagemaker-accept", .passed),
+            ClientHeader("x-amzn-sagemaker-target-model", .refused),
+            ClientHeader("x-amzn-sagemaker-target-variant", .refused),
+            ClientHeader("x-amzn-sagemaker-target-container-hostname", .refused),
+            ClientHeader("x-amzn-sagemaker-inference-component", .refused),
+        ]
 
     func headers(for target: UpstreamTarget, backend: Backend, content: SignedContent) -> [HeaderField] {
         backend.signature(.sageMaker, of: target, content) ?? backend.bearer

@@ -9,13 +9,12 @@ struct TGI: OpenAIFamilyDialect {
     let question: UsageQuestion = [.streamOptions, .details]
 
     func nativeCall(method: String, path: Substring) -> NativeCall? {
-        guard method == "POST" else { return nil }
-        switch path {
-        case "/generate": return NativeCall(surface: .tgiGenerate, prefix: "/generate")
-        case "/generate_stream": return NativeCall(surface: .tgiGenerate, isStream: true, prefix: "/generate_stream")
-        // The form of older clients, which says in the body whether it wants a stream.
-        case "", "/": return NativeCall(surface: .tgiGenerate, prefix: "/")
-        default: return nil
-        }
+        TGI.routes.call(method: method, path: path.isEmpty ? "/" : path)
     }
+
+    private static let routes = [
+        NativeRoute("/generate", .tgiGenerate), NativeRoute("/generate_stream", .tgiGenerate, isStream: true),
+        // The form of older clients, which says in the body whether it wants a stream.
+        NativeRoute("/", .tgiGenerate),
+    ]
 }

@@ -7,18 +7,15 @@ struct Triton: Dialect {
     func serves(_ surface: Surface) -> Bool { surface == .tritonGenerate }
 
     func nativeCall(method: String, path: Substring) -> NativeCall? {
-        guard method == "POST", path.hasPrefix("/v2/models/"), let slash = path.lastIndex(of: "/") else { return nil }
-        let isStream = path[slash...] == "/generate_stream"
-        guard isStream || path[slash...] == "/generate" else { return nil }
-        let parts = path[..<slash].dropFirst("/v2/models/".count).split(
-            separator: "/", omittingEmptySubsequences: false)
-        guard let first = parts.first, let model = PercentEncoding.decoded(first), !model.isEmpty else { return nil }
-        guard parts.count == 1 || parts.count == 3 && parts[1] == "versions" else { return nil }
-        let version = parts.count == 3 ? "/versions/" + parts[2] : ""
-        return NativeCall(
-            surface: .tritonGenerate, model: model, isStream: isStream, prefix: "/v2/models/",
-            suffix: version + path[slash...])
+        Triton.routes.call(method: method, path: path)
     }
+
+    private static let routes = [
+        NativeRoute("/v2/models/{model}/generate", .tritonGenerate),
+        NativeRoute("/v2/models/{model}/generate_stream", .tritonGenerate, isStream: true),
+        NativeRoute("/v2/models/{model}/versions/{number}/generate", .tritonGenerate),
+        NativeRoute("/v2/models/{model}/versions/{number}/generate_stream", .tritonGenerate, isStream: true),
+    ]
 
     func edits(for request: InferenceRequest, upstreamModel: String, backend: Backend) -> [ByteEdit] {
         request.edits(upstreamModel: upstreamModel, asking: .tokenCounts)

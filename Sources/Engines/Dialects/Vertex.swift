@@ -7,22 +7,32 @@ struct Vertex: Dialect {
 
     /// The client may write the whole path or only what follows the place; the place is the backend's in any case.
     func nativeCall(method: String, path: Substring) -> NativeCall? {
-        guard method == "POST", let (_, rest) = Gemini.split(path, after: "/publishers/"),
-            let (publisher, model) = Gemini.split(rest, after: "/models/"),
-            publisher.dropLast("/models/".count).allSatisfy({ $0.isASCII && ($0.isLetter || $0 == "-") })
-        else { return nil }
-        return Gemini.call(prefix: "/publishers/" + publisher, modelAndAction: model)
+        Vertex.routes.call(method: method, path: path)?.below("/publishers/")
     }
 
+    private static let routes = ["", "/v1", "/v1beta1"].flatMap { version in
+        ["", "/projects/{place}/locations/{place}"].flatMap { place in
+            Gemini.actions(of: version + place + "/publishers/{id}/models/{models}")
+        }
+    }
+
+    let queryMembers = QueryMember.google
+
+    /// The tier of a request is asked for by two headers.
+    let clientHeaders =
+        ClientHeader.google + [
+            ClientHeader("x-vertex-ai-llm-shared-request-type", .tier),
+            ClientHeader("x-vertex-ai-llm-request-type", .only("shared")),
+        ]
+
     func target(
-        for request: InferenceRequest, upstreamModel: String, backend: Backend, clientQuery: Substring
+        for request: InferenceRequest, upstreamModel: String, backend: Backend, query: ForwardedQuery
     ) -> UpstreamTarget {
-        let query = Query.removing(["key", "access_token"], from: clientQuery)
         if let call = request.native {
-            return call.target(upstreamModel: upstreamModel, backend: backend, query: query[...])
+            return call.target(upstreamModel: upstreamModel, backend: backend, query: query)
         }
         return OpenAIDialect.target(
-            of: request.surface, backend: backend, prefix: "/endpoints/openapi", query: query[...])
+            of: request.surface, backend: backend, prefix: "/endpoints/openapi", query: query.text)
     }
 
     func edits(for request: InferenceRequest, upstreamModel: String, backend: Backend) -> [ByteEdit] {

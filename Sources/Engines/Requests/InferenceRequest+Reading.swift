@@ -44,6 +44,18 @@ extension InferenceRequest {
     }
 }
 
+extension InferenceRequest {
+    /// Takes the tier that a header names. Body and header must not disagree: only the engine knows which it goes by.
+    public mutating func ask(forTier tier: String) throws(RequestError) {
+        guard serviceTier == nil || OpenAIDialect.tier(named: serviceTier) == OpenAIDialect.tier(named: tier) else {
+            throw RequestError(
+                message: "Body and headers ask for different service tiers. Name one of them.",
+                parameter: "service_tier", code: "invalid_value")
+        }
+        serviceTier = tier
+    }
+}
+
 /// Why a body cannot be read.
 enum ReadingError: Error {
     case json(JSONScanError)

@@ -33,6 +33,14 @@ public struct NativeCall: Hashable, Sendable {
         self.unencoded = unencoded
     }
 
+    /// The same call, its path without what stands in front of `marker`.
+    func below(_ marker: String) -> NativeCall? {
+        guard let start = prefix.firstRange(of: marker)?.lowerBound else { return nil }
+        return NativeCall(
+            surface: surface, method: method, model: model, isStream: isStream, isInference: isInference,
+            prefix: String(prefix[start...]), suffix: suffix, unencoded: unencoded)
+    }
+
     /// The path at the backend.
     func path(upstreamModel: String) -> String {
         model == nil ? prefix : prefix + PercentEncoding.encoded(upstreamModel, leaving: unencoded) + suffix

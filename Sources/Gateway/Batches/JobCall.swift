@@ -54,7 +54,7 @@ final class JobCall {
         admission = Admission(snapshot: loop.shared.snapshots.current)
         backends = admission.batchBackends(for: grant)
         method = incoming.head.method
-        query = ClientCredential.queryWithoutKey(incoming.query).dropFirst()
+        query = incoming.query.dropFirst()
         contentType = incoming.head.headers.first("content-type") ?? ""
         body = incoming.body
         requestID = loop.newRequestID(offset: grant.clockOffsetMilliseconds)

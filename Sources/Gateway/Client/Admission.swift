@@ -1,5 +1,6 @@
 import Accounts
 import Engines
+import HTTP1
 import Identity
 import Metering
 
@@ -36,12 +37,14 @@ struct Admission {
     /// What a request in a backend's own dialect comes to, once its whole body is there.
     func admit(
         _ body: UnsafeRawBufferPointer, native call: NativeCall, backend: String, grant: KeyGrant,
-        tagsHeader: String?
+        headers: Headers
     ) throws(APIError) -> AdmittedRequest {
         guard grant.subscriptionID != nil else { throw .noSubscription }
-        let request: InferenceRequest
+        guard let dialect = snapshot.catalogue.backend(named: backend)?.dialect else { throw .engineNotFound(backend) }
+        var request: InferenceRequest
         do throws(RequestError) {
             request = try InferenceRequest(reading: body, native: call)
+            if let tier = try dialect.tier(inHeaders: { headers.all(named: $0) }) { try request.ask(forTier: tier) }
         } catch {
             throw .badRequest(error)
         }
@@ -49,7 +52,9 @@ struct Admission {
         guard let (model, route) = snapshot.catalogue.model(on: backend, named: name),
             model.isAllowed(for: grant.tenantID)
         else { throw .modelNotFound(String((name ?? "").prefix(200))) }
-        return try admit(request, model: model, routes: [route], grant: grant, tagsHeader: tagsHeader)
+        return try admit(
+            request, model: model, routes: [route], grant: grant,
+            tagsHeader: headers.first(named: TagReader.headerName))
     }
 
     /// The backend of that name, if it runs a model that the tenant may use.

@@ -4,7 +4,7 @@ import HTTP1
 
 /// The key that a client shows, wherever its dialect puts it.
 enum ClientCredential {
-    /// The headers that may hold a key, in the order in which they are looked at. None of them goes on to an engine.
+    /// The headers that may hold a key, in the order in which they are looked at. No dialect lets one of them through.
     static let headerNames = ["authorization", "x-api-key", "api-key", "x-goog-api-key"]
 
     /// The key; nil when the client shows none.
@@ -14,13 +14,6 @@ enum ClientCredential {
             if let key = headers.first(named: name), !key.isEmpty { return key }
         }
         return query.isEmpty ? nil : parameter("key", of: query)
-    }
-
-    /// The query without the client's key, which is no engine's business.
-    static func queryWithoutKey(_ query: Substring) -> Substring {
-        guard !query.isEmpty, parameter("key", of: query) != nil else { return query }
-        let kept = query.dropFirst().split(separator: "&").filter { !$0.hasPrefix("key=") }
-        return kept.isEmpty ? "" : "?" + kept.joined(separator: "&")
     }
 
     /// The token of `Bearer TOKEN`; the scheme is read in any case (RFC 9110, section 11.1).

@@ -65,7 +65,7 @@ extension ClientHandler {
                 case .native(let backend, let path):
                     if let call = incoming.native {
                         try admission.admit(
-                            bytes, native: call, backend: backend, grant: grant, tagsHeader: tagsHeader)
+                            bytes, native: call, backend: backend, grant: grant, headers: incoming.head.headers)
                     } else {
                         throw APIError.unknownPath(path)
                     }
@@ -79,8 +79,7 @@ extension ClientHandler {
                 isHandedOver = true
                 return
             }
-            let head = ForwardedHead(
-                headers: incoming.head.headers, query: ClientCredential.queryWithoutKey(incoming.query))
+            let head = ForwardedHead(headers: incoming.head.headers, query: incoming.query)
             guard
                 let exchange = try loop.begin(admitted, hold: hold, client: self, head: head, body: incoming.body)
             else { return try turnAway(admitted, .backendsBusy) }

@@ -5,7 +5,7 @@ import NIOCore
 import Synchronization
 import Telemetry
 
-/// What of a request's head goes on to an engine.
+/// What a request's head has for an engine; its dialect says what of it goes on.
 struct ForwardedHead {
     let headers: Headers
     /// With its question mark; empty when there is none.

@@ -2,20 +2,47 @@ import Engines
 import HTTP1
 import NIOCore
 
-/// Which headers pass, and the heads that are written for both sides.
+/// Which headers pass, and the heads that are written for both sides. In both directions only what is on a list passes:
+/// towards engines the list of the dialect (`ClientHeader`), towards clients the one here.
 enum HeaderForwarding {
-    /// Hop-by-hop headers (RFC 9110, section 7.6.1) and those that the gateway writes itself, in both directions.
-    private static let connectionHeaders = [
-        "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
-        "proxy-authenticate", "proxy-authorization", "content-length",
-    ]
-    /// Not passed to an engine: credentials, what the gateway answers itself, and what it sets.
-    private static let requestHeaders = FieldNames(
-        connectionHeaders + [
-            "host", "accept-encoding", "expect", "x-request-id", "x-amz-date", "x-amz-security-token",
-            "x-amz-content-sha256", "idempotency-key", "x-tollgate-include-cost", TagReader.headerName,
-        ] + ClientCredential.headerNames)
-    private static let responseHeaders = FieldNames(connectionHeaders + ["x-request-id"])
+    /// Of an engine's answer: what says how to read it, when to ask again, what it measured, and the ids under which
+    /// its support finds it. Not its cookies, its redirects, its quotas and what it runs on.
+    private static let answerHeaders = FieldNames([
+        "content-type", "content-encoding", "content-disposition", "content-language", "cache-control",
+        "x-accel-buffering", "date", "retry-after", "retry-after-ms", "x-should-retry", "preference-applied",
+        "request-id", "openai-processing-ms", "openai-version", "x-amzn-requestid", "x-amzn-errortype",
+        "x-amzn-bedrock-content-type", "x-amzn-bedrock-input-token-count", "x-amzn-bedrock-output-token-count",
+        "x-amzn-bedrock-cache-read-input-token-count", "x-amzn-bedrock-cache-write-input-token-count",
+        "x-amzn-bedrock-invocation-latency", "x-amzn-bedrock-service-tier", "x-amzn-sagemaker-content-type",
+        "x-gemini-service-tier", "x-compute-type", "x-compute-time", "x-compute-characters", "x-total-time",
+        "x-validation-time", "x-queue-time", "x-inference-time", "x-time-per-token", "x-prompt-tokens",
+        "x-generated-tokens",
+    ])
+
+    /// What passes to one kind of engine.
+    private struct RequestTable: Sendable {
+        let passed: FieldNames
+        /// The same for calls of the system's own API, whose headers were read at admission.
+        let passedOfNativeCalls: FieldNames
+        let lists: [(name: String, members: Set<String>)]
+
+        init(_ headers: [ClientHeader]) {
+            passed = FieldNames(headers.filter { $0.rule == .passed }.map(\.name))
+            passedOfNativeCalls = FieldNames(
+                headers.filter { header in
+                    switch header.rule {
+                    case .passed, .tier, .only: true
+                    case .members, .refused: false
+                    }
+                }.map(\.name))
+            lists = headers.compactMap { header in
+                if case .members(let members) = header.rule { (header.name, members) } else { nil }
+            }
+        }
+    }
+
+    private static let requestTables = Dictionary(
+        uniqueKeysWithValues: EngineKind.allCases.map { ($0, RequestTable($0.dialect.clientHeaders)) })
 
     /// How the end of a body is told.
     enum Framing: Hashable {
@@ -26,10 +53,11 @@ enum HeaderForwarding {
         case none
     }
 
-    /// The head of the request to an engine, up to and including its empty line.
+    /// The head of the request to an engine, up to and including its empty line. `isNative`: it is a call of the
+    /// system's own API.
     static func writeRequestHead(
-        _ target: UpstreamTarget, backend: Backend, headers: [HeaderField], client: Headers, bodyBytes: Int,
-        requestID: String, into buffer: inout ByteBuffer
+        _ target: UpstreamTarget, backend: Backend, headers: [HeaderField], client: Headers, isNative: Bool,
+        bodyBytes: Int, requestID: String, into buffer: inout ByteBuffer
     ) {
         buffer.writeString(target.method)
         buffer.writeStaticString(" ")
@@ -41,14 +69,17 @@ enum HeaderForwarding {
         buffer.writeStaticString("\r\nx-request-id: ")
         buffer.writeString(requestID)
         buffer.writeStaticString("\r\n")
-        let headers = headers.filter { !$0.isDefault || client.first(named: $0.name) == nil }
-        for header in headers {
-            buffer.writeString(header.name)
-            buffer.writeStaticString(": ")
-            buffer.writeString(header.value)
-            buffer.writeStaticString("\r\n")
+        for header in headers { write(header.name, header.value, into: &buffer) }
+        if let table = requestTables[backend.kind] {
+            for list in table.lists {
+                let kept = client.all(named: list.name).flatMap { $0.split(separator: ",") }
+                    .map { $0.trimmed }.filter { list.members.contains($0) }
+                if !kept.isEmpty { write(list.name, kept.joined(separator: ","), into: &buffer) }
+            }
+            write(
+                client, passing: isNative ? table.passedOfNativeCalls : table.passed, replacedBy: headers,
+                into: &buffer)
         }
-        write(client, except: requestHeaders, replacedBy: headers, into: &buffer)
         buffer.writeStaticString("\r\n")
     }
 
@@ -58,16 +89,11 @@ enum HeaderForwarding {
         into buffer: inout ByteBuffer
     ) {
         writeStatus(head.status, into: &buffer)
-        write(head.headers, except: responseHeaders, replacedBy: own, into: &buffer)
+        write(head.headers, passing: answerHeaders, replacedBy: own, into: &buffer)
         buffer.writeStaticString("x-request-id: ")
         buffer.writeString(requestID)
         buffer.writeStaticString("\r\n")
-        for header in own {
-            buffer.writeString(header.name)
-            buffer.writeStaticString(": ")
-            buffer.writeString(header.value)
-            buffer.writeStaticString("\r\n")
-        }
+        for header in own { write(header.name, header.value, into: &buffer) }
         writeFraming(framing, closes: closes, into: &buffer)
     }
 
@@ -97,23 +123,28 @@ enum HeaderForwarding {
     }
 
     private static func write(
-        _ headers: Headers, except names: FieldNames, replacedBy own: [HeaderField] = [], into buffer: inout ByteBuffer
+        _ headers: Headers, passing names: FieldNames, replacedBy own: [HeaderField], into buffer: inout ByteBuffer
     ) {
         headers.forEachRun(
-            where: { name in !names.contains(name) && !name.isOwn && !own.contains { $0.isNamed(name) } },
+            where: { name in names.contains(name) && !own.contains { $0.isNamed(name) } },
             { buffer.writeBytes($0) })
+    }
+
+    private static func write(_ name: String, _ value: String, into buffer: inout ByteBuffer) {
+        buffer.writeString(name)
+        buffer.writeStaticString(": ")
+        buffer.writeString(value)
+        buffer.writeStaticString("\r\n")
     }
 }
 
-extension UnsafeRawBufferPointer {
-    /// Whether this header's name begins as the gateway's own do: an engine's would be taken for them.
-    fileprivate var isOwn: Bool {
-        let prefix: StaticString = "x-tollgate-"
-        guard count > prefix.utf8CodeUnitCount else { return false }
-        for index in 0..<prefix.utf8CodeUnitCount where self[index] | 0x20 != prefix.utf8Start[index] | 0x20 {
-            return false
-        }
-        return true
+extension Substring {
+    /// Without the spaces and tabs around it.
+    fileprivate var trimmed: String {
+        var text = self
+        while text.first == " " || text.first == "\t" { text.removeFirst() }
+        while text.last == " " || text.last == "\t" { text.removeLast() }
+        return String(text)
     }
 }
 

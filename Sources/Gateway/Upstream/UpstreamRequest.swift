@@ -15,15 +15,16 @@ enum UpstreamRequest {
         let dialect = backend.dialect
         let target = dialect.target(
             for: admitted.request, upstreamModel: route.upstreamName, backend: backend,
-            clientQuery: head.query.dropFirst())
+            query: ForwardedQuery(head.query.dropFirst(), to: dialect))
+        let isNative = admitted.request.native != nil
         let edits = dialect.edits(for: admitted.request, upstreamModel: route.upstreamName, backend: backend)
         let bodyBytes = edits.reduce(body.readableBytes) { $0 + $1.replacement.count - $1.range.count }
         var buffer = ByteBufferAllocator().buffer(capacity: 1024 + bodyBytes)
         guard backend.signsRequests else {
             let headers = dialect.headers(for: target, backend: backend, content: .unsigned)
             HeaderForwarding.writeRequestHead(
-                target, backend: backend, headers: headers, client: head.headers, bodyBytes: bodyBytes,
-                requestID: requestID, into: &buffer)
+                target, backend: backend, headers: headers, client: head.headers, isNative: isNative,
+                bodyBytes: bodyBytes, requestID: requestID, into: &buffer)
             write(body, edits: edits, into: &buffer)
             return buffer
         }
@@ -34,8 +35,8 @@ enum UpstreamRequest {
         let headers = dialect.headers(
             for: target, backend: backend, content: SignedContent(bodyDigest: digest, date: date))
         HeaderForwarding.writeRequestHead(
-            target, backend: backend, headers: headers, client: head.headers, bodyBytes: bodyBytes,
-            requestID: requestID, into: &buffer)
+            target, backend: backend, headers: headers, client: head.headers, isNative: isNative,
+            bodyBytes: bodyBytes, requestID: requestID, into: &buffer)
         buffer.writeImmutableBuffer(edited)
         return buffer
     }
