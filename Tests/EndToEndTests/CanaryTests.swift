@@ -9,13 +9,15 @@ extension EndToEndTests {
         static let inAnswers = "canary7answer9b1c"
 
         @Test func `no text of a prompt or an answer is ever written anywhere`() async throws {
-            let installation = try await Installation.make(settings: ["TOLLGATE_LOG_LEVEL": "debug"])
+            let installation = try await Installation.make(settings: [
+                "TOLLGATE_LOG_LEVEL": "debug", "TOLLGATE_GATEWAY_METRICS_KEY": "watch",
+            ])
             let customer = try await installation.customer("secretive")
             try installation.engine.configure(#"{"text": "\#(Self.inAnswers)"}"#)
             let first = try await installation.served("all")
             let texts = try sendEverything(installation, customer)
             #expect(texts.contains { $0.contains(Self.inAnswers) }, "the engine did answer with the canary")
-            let metrics = try HTTPCall.get("\(installation.gatewayURL)/metrics").send().body
+            let metrics = try HTTPCall.get("\(installation.gatewayURL)/metrics", key: "watch").send().body
             #expect(metrics.contains("tollgate_"), "\(metrics)")
             #expect(!mentions(metrics))
 

@@ -11,7 +11,8 @@ import Testing
                 Answers.plain(
                     headers:
                         "openai-version: 1\r\nconnection: keep-alive, request-id\r\nrequest-id: 1\r\n"
-                        + "keep-alive: timeout=5\r\nx-request-id: engines-own\r\nset-cookie: a=1\r\nset-cookie: b=2\r\n"))
+                        + "keep-alive: timeout=5\r\nx-request-id: engines-own\r\n"
+                        + "set-cookie: a=1\r\nset-cookie: b=2\r\n"))
         }
         let gateway = try await TestGateway(engine: engine)
         let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -72,7 +72,7 @@ import Testing
         _ = try gateway.ask(TestGateway.request(TestGateway.chat()))
         _ = try gateway.ask(TestGateway.request(TestGateway.streamed))
         _ = try gateway.ask(TestGateway.request(TestGateway.chat(), key: nil))
-        let text = try gateway.ask("GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").text
+        let text = gateway.metricsText
         let labels = #"gen_ai_operation_name="chat",gen_ai_provider_name="scripted",gen_ai_request_model="small""#
         #expect(text.contains(#"gen_ai_client_token_usage_sum{\#(labels),gen_ai_token_type="input"} 22"#))
         #expect(text.contains(#"gen_ai_client_token_usage_sum{\#(labels),gen_ai_token_type="output"} 6"#))

@@ -91,6 +91,25 @@ extension APIError {
         status: 400, type: "invalid_request_error", code: "malformed_request",
         message: "The bytes received are not a valid HTTP/1.1 request.")
 
+    static let unsupportedCoding: APIError = {
+        var error = APIError(
+            status: 415, type: "invalid_request_error", code: "unsupported_content_encoding",
+            message: "The request's body is compressed in a way that is not supported. Use gzip or deflate, or none.")
+        error.headers = [ErrorHeader(name: "accept-encoding", value: "gzip, deflate")]
+        return error
+    }()
+
+    static let unreadableCoding = APIError(
+        status: 400, type: "invalid_request_error", code: "invalid_content_encoding",
+        message:
+            "The request's body cannot be unpacked: it is not what its content-encoding says, it breaks off, or it "
+            + "unpacks to more than \(Inflater.ratioMax) times its size.")
+
+    static let metricsElsewhere = APIError(
+        status: 401, type: "authentication_error", code: "missing_api_key",
+        message: "Metrics are served here only to whoever shows the key that 'gateway.metrics_key' sets, and at the "
+            + "address of their own that 'gateway.metrics_port' sets.")
+
     static func slowRequest(_ what: String) -> APIError {
         APIError(
             status: 408, type: "invalid_request_error", code: "request_timeout",
@@ -118,6 +137,9 @@ extension APIError {
         "draining", "This gateway is shutting down. Try again; another one will answer.")
     static let overloaded = unavailable(
         "overloaded", "The gateway is serving as many requests as it can. Try again shortly.")
+
+    static let memoryExhausted = unavailable(
+        "memory_exhausted", "The gateway holds as many request bodies as its memory allows. Try again shortly.")
 
     static let backendsBusy = unavailable(
         "backends_busy", "Every engine behind this model has as many requests as it takes. Try again shortly.")

@@ -57,6 +57,27 @@ struct Admission {
             tagsHeader: headers.first(named: TagReader.headerName))
     }
 
+    /// A request that was admitted before, by what is known now. What was read of its body still holds.
+    func admit(again admitted: AdmittedRequest, grant: KeyGrant, tagsHeader: String?) throws(APIError)
+        -> AdmittedRequest
+    {
+        let request = admitted.request
+        let name = request.model
+        guard request.native == nil else {
+            let backend = admitted.routes[0].backend.name
+            guard let (model, route) = snapshot.catalogue.model(on: backend, named: name.isEmpty ? nil : name),
+                model.isAllowed(for: grant.tenantID)
+            else { throw .modelNotFound(String(name.prefix(200))) }
+            return try admit(request, model: model, routes: [route], grant: grant, tagsHeader: tagsHeader)
+        }
+        guard let model = snapshot.catalogue.model(named: name), model.isAllowed(for: grant.tenantID) else {
+            throw .modelNotFound(String(name.prefix(200)))
+        }
+        let routes = model.routes.filter { $0.backend.dialect.serves(request.surface) }
+        guard !routes.isEmpty else { throw .notServed(name, request.surface) }
+        return try admit(request, model: model, routes: routes, grant: grant, tagsHeader: tagsHeader)
+    }
+
     /// The backend of that name, if it runs a model that the tenant may use.
     func backend(named name: String, for grant: KeyGrant) throws(APIError) -> Backend {
         guard let backend = snapshot.catalogue.backend(named: name),

@@ -10,8 +10,6 @@ import Telemetry
 /// How a request is answered once it is there: refused, answered from here, or handed to an exchange.
 extension ClientHandler {
     func answer(_ incoming: Incoming) {
-        deadline = nil
-        if let refusal = incoming.refusal { return refuse(refusal, incoming, closes: false) }
         if incoming.head.method == .options {
             return respond(204, headers: [("allow", incoming.route.allowed)], body: nil)
         }
@@ -38,60 +36,86 @@ extension ClientHandler {
         endAnswer(closes: false)
     }
 
-    /// `hold` is what a request got that waited for its limits. Everything else is looked at again then: it must be
-    /// judged and stamped by what is known now.
-    private func infer(_ incoming: Incoming, hold: LimitHold? = nil) {
+    /// Counts the request as running while `body` decides about it; `body` says whether it goes on to run, or waits.
+    func counted(_ incoming: Incoming, _ body: (_ openRequests: Int) throws -> Bool) {
+        let open = shared.openRequests.add(1, ordering: .relaxed).newValue
+        decide(incoming) { try body(open) }
+    }
+
+    /// The same for one that is counted already.
+    private func decide(_ incoming: Incoming, _ body: () throws -> Bool) {
+        var goesOn = false
+        defer { if !goesOn { shared.openRequests.subtract(1, ordering: .relaxed) } }
         do {
-            let open = shared.openRequests.add(1, ordering: .relaxed).newValue
-            var isHandedOver = false
-            var hold = hold
-            defer {
-                if !isHandedOver {
-                    hold?.release()
-                    shared.openRequests.subtract(1, ordering: .relaxed)
-                }
-            }
-            guard let grant = try currentGrant(of: incoming) else { throw APIError.missingKey }
-            let snapshot = shared.snapshots.current
-            let admission = Admission(snapshot: snapshot)
-            let tagsHeader = incoming.head.headers.first(named: TagReader.headerName)
-            let admitted = try incoming.body.withUnsafeReadableBytes { bytes in
-                switch incoming.route {
-                case .inference(let surface):
-                    // The engine finds a form's parts by this header, so they are found by it here, too.
-                    try admission.admit(
-                        bytes, surface: surface, contentType: incoming.head.headers.first(named: "content-type") ?? "",
-                        grant: grant, tagsHeader: tagsHeader)
-                case .native(let backend, let path):
-                    if let call = incoming.native {
-                        try admission.admit(
-                            bytes, native: call, backend: backend, grant: grant, headers: incoming.head.headers)
-                    } else {
-                        throw APIError.unknownPath(path)
-                    }
-                case .jobs, .models, .model, .health, .readiness, .metrics:
-                    throw APIError.unknownPath(incoming.head.path)
-                }
-            }
-            if let error = shared.unavailability(openRequests: open) { return try turnAway(admitted, error) }
-            let rules = hold == nil ? limits(of: grant, model: admitted.model.publicName, in: snapshot.limits) : []
-            if !rules.isEmpty, try waits(for: ask(rules, admitted, incoming), &hold) {
-                isHandedOver = true
-                return
-            }
-            let head = ForwardedHead(headers: incoming.head.headers, query: incoming.query)
-            guard
-                let exchange = try loop.begin(admitted, hold: hold, client: self, head: head, body: incoming.body)
-            else { return try turnAway(admitted, .backendsBusy) }
-            isHandedOver = true
-            // A connection refused at once may have ended it already.
-            if exchange.machine.state != .finished { state = .running(exchange) }
+            goesOn = try body()
         } catch let error as APIError {
             refuse(error, incoming, closes: false)
         } catch {
             loop.warnOfJournal(error)
             refuse(.journalUnavailable, incoming, closes: false)
         }
+    }
+
+    private func infer(_ incoming: Incoming) {
+        counted(incoming) { open in
+            guard let grant = try currentGrant(of: incoming) else { throw APIError.missingKey }
+            let snapshot = shared.snapshots.current
+            let admitted = try admit(incoming, grant, by: Admission(snapshot: snapshot))
+            if let error = shared.unavailability(openRequests: open) {
+                try turnAway(admitted, error)
+                return false
+            }
+            let rules = limits(of: grant, model: admitted.model.publicName, in: snapshot.limits)
+            if rules.isEmpty { return try begin(admitted, nil, incoming) }
+            let demand = LimitDemand(admitted, bodyBytes: incoming.body.readableBytes)
+            return try ask(rules, model: admitted.model.publicName, worst: demand, incoming) { client, hold in
+                try client.begin(client.stillAdmitted(admitted, incoming), hold, incoming)
+            }
+        }
+    }
+
+    private func admit(
+        _ incoming: Incoming, _ grant: KeyGrant, by admission: Admission
+    ) throws(APIError) -> AdmittedRequest {
+        let headers = incoming.head.headers
+        let route = incoming.route
+        let native = incoming.native
+        return try incoming.body.withUnsafeReadableBytes { bytes throws(APIError) in
+            switch (route, native) {
+            case (.inference(let surface), _):
+                // The engine finds a form's parts by this header, so they are found by it here, too.
+                try admission.admit(
+                    bytes, surface: surface, contentType: headers.first("content-type") ?? "", grant: grant,
+                    tagsHeader: headers.first(named: TagReader.headerName))
+            case (.native(let backend, _), let call?):
+                try admission.admit(bytes, native: call, backend: backend, grant: grant, headers: headers)
+            default: throw .unknownPath(incoming.head.path)
+            }
+        }
+    }
+
+    /// The request as it is admitted now that it has waited for its limits: its body is not read again, and only where
+    /// keys or models changed meanwhile is it judged again.
+    private func stillAdmitted(
+        _ admitted: AdmittedRequest, _ incoming: Incoming
+    ) throws(APIError) -> AdmittedRequest {
+        guard incoming.snapshotUpdates != shared.snapshots.updates else { return admitted }
+        guard let grant = try currentGrant(of: incoming) else { throw .missingKey }
+        return try Admission(snapshot: shared.snapshots.current).admit(
+            again: admitted, grant: grant, tagsHeader: incoming.head.headers.first(named: TagReader.headerName))
+    }
+
+    /// Hands the request to an exchange. False when none of its engines takes more.
+    private func begin(_ admitted: AdmittedRequest, _ hold: LimitHold?, _ incoming: Incoming) throws -> Bool {
+        let head = ForwardedHead(headers: incoming.head.headers, query: incoming.query, charge: incoming.charge)
+        guard let exchange = try loop.begin(admitted, hold: hold, client: self, head: head, body: incoming.body) else {
+            hold?.release()
+            try turnAway(admitted, .backendsBusy)
+            return false
+        }
+        // A connection refused at once may have ended it already.
+        if exchange.machine.state != .finished { answering = .exchange(exchange) }
+        return true
     }
 
     /// What applies to a request: most gateways have no limits, and most keys; then this is all that they cost.
@@ -101,50 +125,53 @@ extension ClientHandler {
             account: grant.accountID, tenant: grant.tenantID, project: grant.projectID, key: grant.keyID, model: model)
     }
 
-    /// Takes what the limits say: the hold, the refusal, or that the request waits to hear it. True when it does.
-    func waits(for decision: LimitGate.Decision, _ hold: inout LimitHold?) throws(APIError) -> Bool {
+    /// Asks the limits, and goes on with `then` once the request has its hold: now, or when it has waited for it.
+    func ask(
+        _ rules: [LimitRule], model: String, worst: LimitDemand, _ incoming: Incoming,
+        then: @escaping (ClientHandler, LimitHold) throws -> Bool
+    ) throws -> Bool {
+        let waiting = NIOLoopBound((client: self, incoming: incoming, then: then), eventLoop: loop.eventLoop)
+        let decision = shared.limits.admit(rules, model: model, worst: worst, on: loop.eventLoop) { outcome in
+            let (client, incoming, then) = waiting.value
+            client.resumeAfterLimitWait(incoming, outcome, then)
+        }
         switch decision {
-        case .admitted(let admitted): hold = admitted
+        case .admitted(let hold): return try proceed(hold, then)
         case .refused(let error): throw error
         case .waiting(let wait):
-            state = .waiting(wait)
+            machine.beganWait()
+            answering = .wait(wait)
             return true
         }
-        return false
     }
 
-    private func ask(_ rules: [LimitRule], _ admitted: AdmittedRequest, _ incoming: Incoming) -> LimitGate.Decision {
-        ask(
-            rules, model: admitted.model.publicName,
-            worst: LimitDemand(admitted, bodyBytes: incoming.body.readableBytes), incoming)
-    }
-
-    func ask(
-        _ rules: [LimitRule], model: String, worst: LimitDemand, _ incoming: Incoming
-    ) -> LimitGate.Decision {
-        let waiting = NIOLoopBound((client: self, incoming: incoming), eventLoop: loop.eventLoop)
-        return shared.limits.admit(rules, model: model, worst: worst, on: loop.eventLoop) { outcome in
-            waiting.value.client.resumeAfterLimitWait(waiting.value.incoming, outcome)
+    private func proceed(
+        _ hold: LimitHold, _ then: (ClientHandler, LimitHold) throws -> Bool
+    ) throws -> Bool {
+        do {
+            return try then(self, hold)
+        } catch {
+            hold.release()
+            throw error
         }
     }
 
     /// The outcome of a wait.
-    private func resumeAfterLimitWait(_ incoming: Incoming, _ outcome: LimitGate.Outcome) {
-        shared.openRequests.subtract(1, ordering: .relaxed)
-        guard case .waiting = state else {
+    private func resumeAfterLimitWait(
+        _ incoming: Incoming, _ outcome: LimitGate.Outcome, _ then: (ClientHandler, LimitHold) throws -> Bool
+    ) {
+        guard machine.endedWait() else {
             // The client has left meanwhile.
             if case .admitted(let hold) = outcome { hold.release() }
+            shared.openRequests.subtract(1, ordering: .relaxed)
             return
         }
-        state = .idle
-        switch outcome {
-        case .admitted(let hold):
-            if case .jobs(let path) = incoming.route {
-                call(path, incoming, hold: hold)
-            } else {
-                infer(incoming, hold: hold)
+        answering = .nobody
+        decide(incoming) {
+            switch outcome {
+            case .admitted(let hold): try proceed(hold, then)
+            case .refused(let error): throw error
             }
-        case .refused(let error): refuse(error, incoming, closes: false)
         }
     }
 
@@ -188,29 +215,28 @@ extension ClientHandler {
         for (name, value) in headers { buffer.writeString("\(name): \(value)\r\n") }
         let framing = body.map { HeaderForwarding.Framing.length(Int64($0.readableBytes)) } ?? .none
         HeaderForwarding.writeFraming(framing, closes: closes || closesAfterAnswer, into: &buffer)
-        if let body, !isHeadRequest { buffer.writeImmutableBuffer(body) }
+        if let body, !machine.head.isHeadRequest { buffer.writeImmutableBuffer(body) }
         write(buffer)
     }
 
     /// `isLastWord`: the client may still be sending, and would lose the answer if the connection closed at once.
     func endAnswer(closes: Bool, isLastWord: Bool = false) {
         guard let context else { return }
-        if isLastWord {
-            state = .discarding
-            deadline = .now() + .milliseconds(ClientHandler.discardMilliseconds)
-            context.flush()
-            context.close(mode: .output, promise: nil)
-            setReading(true)
-        } else if closes || closesAfterAnswer {
-            state = .discarding
-            deadline = .now() + .milliseconds(times.writeStallMilliseconds)
-            let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-            context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in bound.value.close(promise: nil) }
-        } else {
-            state = .idle
-            deadline = .now() + .milliseconds(times.idleMilliseconds)
+        answering = .nobody
+        incoming = nil
+        let closes = closes || shared.isDraining
+        switch machine.answered(closes: closes, isLastWord: isLastWord, now: ProcessTime.milliseconds) {
+        case nil: break
+        case .next:
             context.flush()
             takeUnread()
+        case .closeAfterFlush:
+            let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in bound.value.close(promise: nil) }
+        case .discard:
+            context.flush()
+            context.close(mode: .output, promise: nil)
+            setReading()
         }
     }
 }

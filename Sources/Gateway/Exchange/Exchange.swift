@@ -24,7 +24,7 @@ final class Exchange {
     let requestID: String
     let forwarded: ForwardedHead
     /// The client's body: kept until an engine has answered, for another try.
-    var body: ByteBuffer
+    var body: ByteBuffer { didSet { forwarded.charge?.release() } }
     /// The way that the running attempt takes.
     private(set) var route: ModelRoute
     /// Ways that are left, should it fail.

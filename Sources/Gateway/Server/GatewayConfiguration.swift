@@ -10,6 +10,10 @@ public struct GatewayConfiguration: Sendable {
     public var tls: TLSFiles?
     /// A PEM file of authorities to trust for engines, beside the system's; nil trusts the system's alone.
     public var upstreamTrustRootsFile: String?
+    /// Opens `/metrics` on the inference port, as a bearer token; nil keeps it shut there.
+    public var metricsKey: String?
+    /// An address of its own where `/metrics`, `/healthz` and `/readyz` need no key; nil for none.
+    public var metricsAddress: Address?
     public var limits: Limits
     public var times: Times
 
@@ -25,6 +29,18 @@ public struct GatewayConfiguration: Sendable {
         self.upstreamTrustRootsFile = upstreamTrustRootsFile
         self.limits = limits
         self.times = times
+    }
+
+    /// Where to listen; port 0 takes a free one.
+    public struct Address: Sendable {
+        public var host: String
+        public var port: Int
+
+        /// An address.
+        public init(host: String, port: Int) {
+            self.host = host
+            self.port = port
+        }
     }
 
     /// A certificate chain and its key, PEM files both.
@@ -51,6 +67,8 @@ public struct GatewayConfiguration: Sendable {
         public var pathBytes = 2048
         /// A request's body, in bytes.
         public var bodyBytes = 32 * 1024 * 1024
+        /// What the bodies of all requests together may take of memory: by default a quarter of the machine's.
+        public var memoryBytes = MachineMemory.bytes / 4
         /// An engine's answer, in bytes.
         public var answerBytes: Int64 = 256 * 1024 * 1024
         /// Plain answers up to this many bytes reach the client in one piece, once their record is durable.

@@ -25,20 +25,23 @@ public final class GatewayServer: Sendable {
     public let port: Int
     private let shared: GatewayShared
     private let group: MultiThreadedEventLoopGroup
-    private let listener: any Channel
+    /// The port of the metrics' own address; nil without one.
+    public let metricsPort: Int?
+    private let listeners: [any Channel]
     private let contexts: [NIOLoopBound<LoopContext>]
     private let refusalsTask: RepeatedTask
     private let capacityTask: RepeatedTask
     private let isStopping = Atomic<Bool>(false)
 
     private init(
-        port: Int, shared: GatewayShared, group: MultiThreadedEventLoopGroup, listener: any Channel,
+        port: Int, shared: GatewayShared, group: MultiThreadedEventLoopGroup, listeners: [any Channel],
         contexts: [NIOLoopBound<LoopContext>], refusalsTask: RepeatedTask, capacityTask: RepeatedTask
     ) {
         self.port = port
         self.shared = shared
         self.group = group
-        self.listener = listener
+        self.listeners = listeners
+        metricsPort = listeners.dropFirst().first?.localAddress?.port
         self.contexts = contexts
         self.refusalsTask = refusalsTask
         self.capacityTask = capacityTask
@@ -65,16 +68,23 @@ public final class GatewayServer: Sendable {
         shared.limits.start(on: group.next())
         do {
             let contexts = try await makeContexts(group, shared)
-            let listener = try await listen(configuration, group, contexts, serverTLS)
+            var listeners = [
+                try await listen(
+                    GatewayConfiguration.Address(host: configuration.host, port: configuration.port), configuration,
+                    group, contexts, serverTLS, .clients)
+            ]
+            if let address = configuration.metricsAddress {
+                listeners.append(try await listen(address, configuration, group, contexts, nil, .monitoring))
+            }
             let period = TimeAmount.milliseconds(configuration.times.refusalsMilliseconds)
             let refusalsTask = group.next().scheduleRepeatedTask(initialDelay: period, delay: period) { _ in
                 shared.appendRefusals()
             }
             let capacityTask = CapacityPoller.start(on: group.next(), shared)
-            let port = listener.localAddress?.port ?? configuration.port
+            let port = listeners[0].localAddress?.port ?? configuration.port
             log.info("gateway listens", ["host": "\(configuration.host)", "port": .integer(Int64(port))])
             return GatewayServer(
-                port: port, shared: shared, group: group, listener: listener, contexts: contexts,
+                port: port, shared: shared, group: group, listeners: listeners, contexts: contexts,
                 refusalsTask: refusalsTask, capacityTask: capacityTask)
         } catch {
             try? await group.shutdownGracefully()
@@ -131,7 +141,7 @@ public final class GatewayServer: Sendable {
         isStopping.store(true, ordering: .releasing)
         refusalsTask.cancel()
         capacityTask.cancel()
-        try? await listener.close()
+        for listener in listeners { try? await listener.close() }
         for context in contexts { await GatewayServer.onLoop(of: context) { $0.abandonExchanges() } }
         let end = ContinuousClock.now + recordsDeadline
         while openRequestCount > 0, ContinuousClock.now < end {
@@ -154,6 +164,12 @@ public final class GatewayServer: Sendable {
         }
         registry.gauge("tollgate_client_connections", help: "Connections from clients.") {
             Int64(shared.connections.load(ordering: .relaxed))
+        }
+        registry.gauge("tollgate_request_body_bytes", help: "Memory that the bodies of requests hold.") {
+            Int64(shared.memory.bytesHeld)
+        }
+        registry.gauge("tollgate_request_body_bytes_max", help: "Memory that the bodies of requests may hold.") {
+            Int64(shared.memory.bytesMax)
         }
         registry.gauge("tollgate_journal_accepting", help: "1 while the journal accepts requests.") {
             shared.journal.isAccepting ? 1 : 0
@@ -186,8 +202,9 @@ public final class GatewayServer: Sendable {
     }
 
     private static func listen(
-        _ configuration: GatewayConfiguration, _ group: MultiThreadedEventLoopGroup,
-        _ contexts: [NIOLoopBound<LoopContext>], _ tls: NIOSSLContext?
+        _ address: GatewayConfiguration.Address, _ configuration: GatewayConfiguration,
+        _ group: MultiThreadedEventLoopGroup, _ contexts: [NIOLoopBound<LoopContext>], _ tls: NIOSSLContext?,
+        _ audience: ClientHandler.Audience
     ) async throws -> any Channel {
         let limits = configuration.limits
         let bootstrap = ServerBootstrap(group: group)
@@ -209,21 +226,23 @@ public final class GatewayServer: Sendable {
                     guard let context = contexts.first(where: { $0.eventLoop === channel.eventLoop })?.value else {
                         throw ChannelError.operationUnsupported
                     }
-                    try context.accept(channel, tls: tls)
+                    try context.accept(channel, tls: tls, audience: audience)
                 }
             }
         do {
-            return try await bootstrap.bind(host: configuration.host, port: configuration.port).get()
+            return try await bootstrap.bind(host: address.host, port: address.port).get()
         } catch let error as IOError {
             throw CannotListen(
-                host: configuration.host, port: configuration.port, reason: String(cString: strerror(error.errnoCode)))
+                host: address.host, port: address.port, reason: String(cString: strerror(error.errnoCode)))
         }
     }
 }
 
 extension LoopContext {
     /// Builds a client connection's pipeline.
-    fileprivate func accept(_ channel: any Channel, tls: NIOSSLContext?) throws {
+    fileprivate func accept(
+        _ channel: any Channel, tls: NIOSSLContext?, audience: ClientHandler.Audience
+    ) throws {
         let open = shared.connections.add(1, ordering: .relaxed).newValue
         guard open <= shared.configuration.limits.connections else {
             shared.connections.subtract(1, ordering: .relaxed)
@@ -231,7 +250,7 @@ extension LoopContext {
         }
         let pipeline = channel.pipeline.syncOperations
         if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
-        try pipeline.addHandler(ClientHandler(loop: self))
+        try pipeline.addHandler(ClientHandler(loop: self, audience: audience))
     }
 
     /// Ends every running request.

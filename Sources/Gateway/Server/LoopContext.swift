@@ -20,6 +20,8 @@ final class GatewayShared: Sendable {
     let clock: BillingClock
     let refusals = RefusalCounts()
     let limits: LimitGate
+    /// For the bodies of requests.
+    let memory: MemoryBudget
     let routes: RouteTable
     let idempotency: IdempotencyTable
     let batches: BatchRegistry
@@ -39,6 +41,7 @@ final class GatewayShared: Sendable {
         self.log = log
         self.registry = registry
         self.upstreamTLS = upstreamTLS
+        memory = MemoryBudget(bytesMax: configuration.limits.memoryBytes)
         routes = RouteTable(registry: registry)
         self.idempotency = idempotency
         batches = BatchRegistry(book: batchBook)

@@ -4,6 +4,9 @@ import NIOCore
 import NIOSSL
 
 /// A connection to an engine, on the event loop of the clients that it serves, one request at a time.
+///
+/// An answer that came compressed is handed on unpacked, a slice in each turn of the event loop: until all that came is
+/// unpacked, nothing more is read.
 final class UpstreamConnection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -14,6 +17,16 @@ final class UpstreamConnection: ChannelInboundHandler {
     private var parser = ResponseParser()
     private var exchange: Exchange?
     private var isReading = true
+    /// What has come and was not looked at yet: empty but while an answer is being unpacked.
+    private var unread = ByteBuffer()
+    /// Unpacks the running answer; nil for one that came as it is.
+    private var inflater: Inflater?
+    /// What of the last piece is not unpacked yet.
+    private var packed = ByteBuffer()
+    /// Whether the next slice is to be unpacked in the event loop's next turn.
+    private var isSlicing = false
+    /// Whether the engine has closed the connection while its answer was still being unpacked.
+    private var isInputOver = false
     private var keepsAlive = false
     private var isClosed = false
     /// Whether it served a request before the current one: then a sudden close may only mean that it was stale.
@@ -35,6 +48,7 @@ final class UpstreamConnection: ChannelInboundHandler {
     /// Writes a request whose answer `exchange` gets.
     func begin(_ exchange: Exchange, request: ByteBuffer) {
         self.exchange = exchange
+        inflater = nil
         hasAnswered = false
         keepsAlive = false
         guard let context else { return }
@@ -43,8 +57,15 @@ final class UpstreamConnection: ChannelInboundHandler {
 
     /// Stops or resumes reading, to make an engine as slow as its client.
     func setReading(_ reads: Bool) {
-        guard reads != isReading, let channel = context?.channel else { return }
+        guard reads != isReading else { return }
         isReading = reads
+        applyReading()
+        if reads, hasPacked { scheduleSlice() }
+    }
+
+    private func applyReading() {
+        guard let channel = context?.channel else { return }
+        let reads = isReading && !hasPacked
         try? channel.syncOptions?.setOption(.autoRead, value: reads)
         if reads { channel.read() }
     }
@@ -53,21 +74,27 @@ final class UpstreamConnection: ChannelInboundHandler {
     func cut() {
         exchange = nil
         isClosed = true
+        inflater = nil
         context?.close(promise: nil)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var piece = unwrapInboundIn(data)
+        let piece = unwrapInboundIn(data)
+        if unread.readableBytes == 0 { unread = piece } else { unread.writeImmutableBuffer(piece) }
+        if !hasPacked { takeUnread() }
+    }
+
+    private func takeUnread() {
         do throws(MessageError) {
-            while !isClosed {
+            while !isClosed, !hasPacked {
                 // Nothing was asked, so nothing may come.
-                guard exchange != nil else { return piece.readableBytes > 0 ? cut() : () }
-                guard let (part, body) = try parser.next(in: &piece) else { return }
-                take(part, body, isLast: piece.readableBytes == 0)
+                guard exchange != nil else { return unread.readableBytes > 0 ? cut() : () }
+                guard let (part, body) = try parser.next(in: &unread) else { return }
+                take(part, body, isLast: unread.readableBytes == 0)
             }
         } catch {
             lost(.broken)
-            context.close(promise: nil)
+            context?.close(promise: nil)
         }
     }
 
@@ -78,13 +105,18 @@ final class UpstreamConnection: ChannelInboundHandler {
         case .head(let head):
             hasAnswered = true
             keepsAlive = head.keepsAlive
-            exchange.upstreamAnswered(head)
+            exchange.upstreamAnswered(unpacked(head))
         case .body:
-            if let body { exchange.upstreamSent(body) }
+            guard let body else { return }
+            guard inflater != nil else { return exchange.upstreamSent(body) }
+            packed = body
+            takeSlice()
         case .end:
             self.exchange = nil
+            let isWhole = inflater?.isWhole != false
+            inflater = nil
             setReading(true)
-            if keepsAlive, isLast {
+            if keepsAlive, isLast, isWhole {
                 isReused = true
                 idleSince = .now()
                 pool.giveBack(self)
@@ -92,16 +124,70 @@ final class UpstreamConnection: ChannelInboundHandler {
                 isClosed = true
                 context?.close(promise: nil)
             }
-            exchange.upstreamEnded()
+            if isWhole { exchange.upstreamEnded() } else { exchange.upstreamLost(.broken, mayRetry: false) }
         }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) { exchange?.upstreamPaused() }
 
     func channelInactive(context: ChannelHandlerContext) {
+        isInputOver = true
+        if !hasPacked { inputEnded() }
+    }
+
+    private func inputEnded() {
         // The end of a body that ends with its connection, or the end of a message's middle.
         if exchange != nil, let part = try? parser.connectionClosed() { take(part, nil, isLast: false) }
         lost(.broken)
+    }
+
+    // MARK: Unpacking
+
+    /// The head as if the engine had not compressed its answer, which is unpacked from here on where it did.
+    private func unpacked(_ head: ResponseHead) -> ResponseHead {
+        guard let coding = head.headers.first("content-encoding"), Inflater.unpacks(coding) else { return head }
+        inflater = Inflater(outputBytesMax: pool.configuration.limits.answerBytes)
+        var head = head
+        head.headers.remove("content-encoding")
+        head.declaredLength = nil
+        return head
+    }
+
+    private var hasPacked: Bool { inflater?.hasMore(of: packed) ?? false }
+
+    private func takeSlice() {
+        guard let inflater, let exchange else { return }
+        do throws(Inflater.Unreadable) {
+            exchange.upstreamSent(try inflater.nextSlice(of: &packed))
+        } catch {
+            packed = ByteBuffer()
+            lost(.broken)
+            context?.close(promise: nil)
+            return
+        }
+        guard hasPacked else { return }
+        applyReading()
+        scheduleSlice()
+    }
+
+    private func scheduleSlice() {
+        guard !isSlicing, !isClosed else { return }
+        isSlicing = true
+        let bound = NIOLoopBound(self, eventLoop: pool.eventLoop)
+        pool.eventLoop.execute { bound.value.goOn() }
+    }
+
+    /// The event loop's next turn. A client that does not read stops the unpacking, too.
+    private func goOn() {
+        isSlicing = false
+        guard !isClosed, isReading else { return }
+        takeSlice()
+        if !hasPacked {
+            applyReading()
+            takeUnread()
+            if isInputOver { inputEnded() }
+        }
+        exchange?.upstreamPaused()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -112,6 +198,7 @@ final class UpstreamConnection: ChannelInboundHandler {
 
     private func lost(_ failure: ExchangeStateMachine.Failure) {
         isClosed = true
+        inflater = nil
         pool.forget(self)
         guard let exchange else { return }
         self.exchange = nil

@@ -5,9 +5,9 @@ import NIOSSL
 
 /// The connections of one event loop to all engines. Idle ones are reused, the latest first.
 final class UpstreamPool {
-    private let eventLoop: any EventLoop
+    let eventLoop: any EventLoop
     private let tls: NIOSSLContext?
-    private let configuration: GatewayConfiguration
+    let configuration: GatewayConfiguration
     private var idle: [String: [UpstreamConnection]] = [:]
 
     init(eventLoop: any EventLoop, tls: NIOSSLContext?, configuration: GatewayConfiguration) {

@@ -59,6 +59,12 @@ struct Setting: Sendable {
         Setting("gateway.threads", .integer(1...256), "event loops; default: one a processor that it may use"),
         Setting(
             "gateway.body_bytes_max", .integer(1024...1 << 30), fallback: "33554432", "largest request body, in bytes"),
+        Setting(
+            "gateway.memory_bytes_max", .integer(1 << 20...1 << 50),
+            "memory for the bodies of all requests together; default: a quarter of the machine's"),
+        Setting("gateway.metrics_key", .secret, "bearer token that opens /metrics on the gateway's port"),
+        Setting("gateway.metrics_host", .text, fallback: "127.0.0.1", "address of the metrics' own port"),
+        Setting("gateway.metrics_port", .integer(0...65_535), "a port of its own for /metrics, without a key"),
         Setting("gateway.connections_max", .integer(1...1_000_000), fallback: "10000", "most client connections"),
         Setting(
             "gateway.first_byte_seconds_max", .integer(1...86_400), fallback: "600",

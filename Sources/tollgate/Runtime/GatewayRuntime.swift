@@ -170,6 +170,20 @@ extension GatewayConfiguration {
         }
         upstreamTrustRootsFile = configuration.text("gateway.upstream_ca")
         limits.bodyBytes = try configuration.integer("gateway.body_bytes_max")
+        if configuration.text("gateway.memory_bytes_max") != nil {
+            limits.memoryBytes = try configuration.integer("gateway.memory_bytes_max")
+            guard limits.memoryBytes >= limits.bodyBytes else {
+                throw ConfigurationError(complaints: [
+                    "gateway.memory_bytes_max is less than gateway.body_bytes_max: the largest body would never fit"
+                ])
+            }
+        }
+        metricsKey = configuration.text("gateway.metrics_key")
+        if configuration.text("gateway.metrics_port") != nil {
+            metricsAddress = Address(
+                host: try configuration.required("gateway.metrics_host"),
+                port: try configuration.integer("gateway.metrics_port"))
+        }
         limits.connections = try configuration.integer("gateway.connections_max")
         times.firstByteMilliseconds = Int64(try configuration.integer("gateway.first_byte_seconds_max")) * 1000
         times.answerIdleMilliseconds = Int64(try configuration.integer("gateway.idle_seconds_max")) * 1000
