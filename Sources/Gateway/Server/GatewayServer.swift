@@ -14,7 +14,7 @@ public struct CannotListen: Error, Equatable, Sendable, CustomStringConvertible 
     /// What the operating system says.
     public let reason: String
 
-    public var description: String { "the inference API cannot listen on \(host):\(port): \(reason)" }
+    public var description: String { "the gateway cannot listen on \(host):\(port): \(reason)" }
 }
 
 /// The data plane: authenticates, admits, forwards and meters inference requests.
