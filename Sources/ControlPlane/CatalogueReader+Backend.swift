@@ -6,7 +6,7 @@ import Yams
 extension CatalogueReader {
     private static let backendKeys = [
         "name", "url", "kind", "api_key", "api_key_env", "hardware", "quantisation", "region", "api_version", "aws",
-        "count", "tokenizer", "audit_usage", "ask_for_counts", "concurrent_requests_max",
+        "count", "usage_quirks", "tokenizer", "audit_usage", "ask_for_counts", "concurrent_requests_max",
         "context_tokens_max", "read_metrics", "metrics_path",
     ]
 
@@ -44,6 +44,7 @@ extension CatalogueReader {
         if settings.counting == .continuous, !kind.takesContinuousCounts {
             report("\(path).count", members["count"] ?? node, "\(kind.rawValue) has no running count; leave it out")
         }
+        settings.usageQuirks = usageQuirks(members, path)
         settings.tokenizerPath = absolutePath(members, "tokenizer", path, node)
         settings.auditsUsage = truth(members, "audit_usage", path)
         if settings.auditsUsage, settings.tokenizerPath == nil {
@@ -61,6 +62,26 @@ extension CatalogueReader {
         settings.contextTokensMax = number(members, "context_tokens_max", path, 1...1_000_000_000)
         readMetrics(members, kind: kind, path: path, node, into: &settings)
         return settings
+    }
+
+    private mutating func usageQuirks(_ members: [String: Node], _ path: String) -> UsageQuirks {
+        guard let node = members["usage_quirks"] else { return [] }
+        let path = "\(path).usage_quirks"
+        let known = UsageQuirks.allNames.joined(separator: ", ")
+        guard let list = node.sequence else {
+            report(path, node, "a list must stand here, of \(known)")
+            return []
+        }
+        var quirks: UsageQuirks = []
+        for (index, item) in list.enumerated() {
+            if let quirk = item.scalar.flatMap({ UsageQuirks(named: $0.string) }) {
+                quirks.insert(quirk)
+            } else {
+                report("\(path)[\(index)]", item, "\"\(item.scalar?.string ?? "?")\" is not known; known are \(known)")
+            }
+        }
+        if let (one, other) = quirks.conflict { report(path, node, "\(one) and \(other) cannot both be true") }
+        return quirks
     }
 
     private mutating func readMetrics(

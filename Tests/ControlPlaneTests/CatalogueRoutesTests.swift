@@ -81,6 +81,18 @@ struct CatalogueRoutesTests {
         }
     }
 
+    @Test func `a backend may say how its usage differs`() throws {
+        func yaml(_ quirks: String) -> String {
+            "backends: [{name: a, url: 'http://h', usage_quirks: \(quirks)}]\nmodels: []"
+        }
+        let document = try CatalogueDocument(yaml: yaml("[thoughts_in_total, cost_is_fee]"), environment: [:])
+        #expect(document.backends.first?.settings.usageQuirks == [.thoughtsInTotal, .costIsFee])
+        #expect(try findings(yaml("[input_includes_cash]")).map(\.path) == ["backends[0].usage_quirks[0]"])
+        for wrong in ["cost_is_fee", "[input_includes_cache, input_excludes_cache]"] {
+            #expect(try findings(yaml(wrong)).map(\.path) == ["backends[0].usage_quirks"])
+        }
+    }
+
     @Test func `a file's models have their routes, costs and rules`() throws {
         let models = try CatalogueDocument(yaml: whole, environment: environment).models
         let large = try #require(models.first)

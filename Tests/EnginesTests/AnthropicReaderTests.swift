@@ -52,12 +52,15 @@ import Testing
             Self.buckets(facts) == [TokenBuckets(inputUncached: 3, cacheWriteFiveMinutes: 77, outputVisible: 9)])
     }
 
-    @Test func `a split that exceeds its total contradicts itself`() throws {
+    @Test func `a split that exceeds its total is cut down to it`() throws {
         let facts = NativeFixture.read(
             #"{"usage":{"input_tokens":3,"cache_creation_input_tokens":10,"output_tokens":9,"#
                 + #""cache_creation":{"ephemeral_5m_input_tokens":6,"ephemeral_1h_input_tokens":5}}}"#, Self.plain)
         let attempt = try #require(NativeFixture.attempts(facts, .messages).first)
-        #expect(attempt.contradiction != nil)
+        #expect(attempt.notes == .usageReading)
+        #expect(
+            attempt.buckets
+                == TokenBuckets(inputUncached: 3, cacheWriteFiveMinutes: 5, cacheWriteHour: 5, outputVisible: 9))
     }
 
     @Test func `thinking is approximate and never exceeds the output that holds it`() {
@@ -124,12 +127,13 @@ import Testing
             ])
     }
 
-    @Test func `steps that add up to nothing the top level says are a contradiction`() throws {
+    @Test func `of steps and a top level that they do not add up to the smaller counts`() throws {
         let facts = NativeFixture.read(
             #"{"usage":{"input_tokens":131,"output_tokens":25,"iterations":["#
                 + #"{"type":"message","input_tokens":100,"output_tokens":20}]}}"#, Self.plain)
         let attempt = try #require(NativeFixture.attempts(facts, .messages).first)
-        #expect(attempt.contradiction != nil)
+        #expect(attempt.notes == .usageReading)
+        #expect(attempt.buckets == TokenBuckets(inputUncached: 100, outputVisible: 20))
     }
 
     @Test func `a start with another id begins another record`() {
@@ -149,6 +153,19 @@ import Testing
         #expect(attempts.map(\.upstreamID) == ["msg_2", "msg_1"])
         #expect(attempts.map(\.usageComplete) == [true, false])
         #expect(facts.isTerminated)
+    }
+
+    @Test func `a start with another id replaces one of which nothing came`() {
+        for usage in [#"{"input_tokens":50,"output_tokens":1}"#, #"{"input_tokens":9000,"output_tokens":0}"#] {
+            let stream =
+                Self.start("msg_1", usage: usage)
+                + Self.start("msg_2", usage: #"{"input_tokens":8,"output_tokens":1}"#)
+                + Self.text("d") + Self.delta(#"{"output_tokens":6}"#) + Self.stop
+            #expect(
+                Self.buckets(NativeFixture.read(stream, Self.streamed)) == [
+                    TokenBuckets(inputUncached: 8, outputVisible: 6)
+                ])
+        }
     }
 
     @Test func `a start that is repeated late does not undo what a delta said`() {

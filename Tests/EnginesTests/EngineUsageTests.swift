@@ -60,28 +60,65 @@ import Testing
         #expect(expected.inputTotal + expected.outputTotal > 0)
     }
 
-    private static let contradictory = [
-        #"{"prompt_tokens":10,"completion_tokens":4,"total_tokens":15}"#,
-        #"{"prompt_tokens":10,"completion_tokens":4,"prompt_tokens_details":{"cached_tokens":11}}"#,
-        #"{"prompt_tokens":10,"prompt_tokens_details":{"cached_tokens":6,"cache_write_tokens":5}}"#,
-        #"{"prompt_tokens":10,"completion_tokens":4,"completion_tokens_details":{"reasoning_tokens":5}}"#,
-        #"{"prompt_tokens":-1,"completion_tokens":4}"#,
-        #"{"prompt_tokens":10.5,"completion_tokens":4}"#,
-        #"{"prompt_tokens":"10","completion_tokens":4}"#,
-        #"{"prompt_tokens":10,"completion_tokens":9000000000000}"#,
-        #"{"prompt_tokens":10,"completion_tokens":99999999999999999999}"#,
+    /// What was delivered is 35 bytes of text: at least 4 tokens, and 9 by estimate; the prompt of 40 bytes is 10.
+    private static let contradictory: [(String, TokenBuckets, UsageSource)] = [
+        (
+            #"{"prompt_tokens":10,"completion_tokens":4,"total_tokens":15}"#,
+            TokenBuckets(inputUncached: 10, outputVisible: 4), .engine
+        ),
+        (
+            #"{"prompt_tokens":10,"completion_tokens":4,"prompt_tokens_details":{"cached_tokens":11}}"#,
+            TokenBuckets(cacheRead: 10, outputVisible: 4), .engine
+        ),
+        (
+            #"{"prompt_tokens":10,"completion_tokens":4,"#
+                + #""prompt_tokens_details":{"cached_tokens":6,"cache_write_tokens":5}}"#,
+            TokenBuckets(cacheRead: 6, cacheWriteFiveMinutes: 4, outputVisible: 4), .engine
+        ),
+        (
+            #"{"prompt_tokens":10,"completion_tokens":4,"completion_tokens_details":{"reasoning_tokens":5}}"#,
+            TokenBuckets(inputUncached: 10, outputReasoning: 4), .engine
+        ),
+        (
+            #"{"prompt_tokens":-1,"completion_tokens":4}"#, TokenBuckets(inputUncached: 10, outputVisible: 4),
+            .estimated
+        ),
+        (
+            #"{"prompt_tokens":-1,"completion_tokens":4,"total_tokens":19}"#,
+            TokenBuckets(inputUncached: 15, outputVisible: 4), .engine
+        ),
+        (
+            #"{"prompt_tokens":10.5,"completion_tokens":4}"#, TokenBuckets(inputUncached: 10, outputVisible: 4),
+            .estimated
+        ),
+        (
+            #"{"prompt_tokens":"10","completion_tokens":4}"#, TokenBuckets(inputUncached: 10, outputVisible: 4),
+            .estimated
+        ),
+        (
+            #"{"prompt_tokens":10,"completion_tokens":9000000000000}"#,
+            TokenBuckets(inputUncached: 10, outputVisible: 9), .estimated
+        ),
+        (
+            #"{"prompt_tokens":10,"completion_tokens":99999999999999999999}"#,
+            TokenBuckets(inputUncached: 10, outputVisible: 9), .estimated
+        ),
+        (
+            #"{"prompt_tokens":12,"completion_tokens":5,"prompt_cache_hit_tokens":3,"prompt_cache_miss_tokens":8}"#,
+            TokenBuckets(inputUncached: 8, cacheRead: 3, outputVisible: 5), .engine
+        ),
     ]
 
     @Test(arguments: contradictory)
-    func `usage that contradicts itself is not counted`(usage: String) {
-        guard case .contradiction? = buckets(usage) else {
-            Issue.record("\(usage) was believed")
-            return
-        }
+    func `counts that cannot all be true are read in the smallest way that can be defended, and noted`(
+        usage: String, expected: TokenBuckets, source: UsageSource
+    ) {
         var attempt = AttemptRecord.example
         plain(usage).fill(&attempt, operation: .chat, promptTextBytes: 40, isCut: false)
-        #expect(attempt.contradiction != nil)
-        #expect(attempt.buckets == TokenBuckets())
+        #expect(attempt.contradiction == nil)
+        #expect(attempt.buckets == expected)
+        #expect(attempt.usageSource == source)
+        #expect(attempt.notes.contains(.usageReading))
         #expect(!attempt.rawUsage.isEmpty)
     }
 

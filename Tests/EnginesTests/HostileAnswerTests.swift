@@ -18,7 +18,7 @@ import Testing
     }
 
     @Test(arguments: [Int64.max, 5_000_000_000_000, -1, Int64.min + 1])
-    func `counts of any size without the prompt's contradict themselves`(count: Int64) {
+    func `counts of any size that no answer has are estimated instead`(count: Int64) {
         let usage =
             #"{"completion_tokens":\#(count),"prompt_tokens_details":{"cached_tokens":\#(count),"#
             + #""cache_write_tokens":\#(count)},"completion_tokens_details":{"reasoning_tokens":\#(count)}}"#
@@ -26,8 +26,10 @@ import Testing
             var attempt = AttemptRecord.example
             Fixture.readPlain(#"{"usage":\#(text)}"#)
                 .fill(&attempt, operation: .chat, promptTextBytes: 8, isCut: false)
-            #expect(attempt.contradiction != nil)
-            #expect(attempt.buckets == TokenBuckets())
+            #expect(attempt.contradiction == nil)
+            #expect(attempt.usageSource == .estimated)
+            #expect(attempt.notes.contains(.usageReading))
+            #expect(attempt.buckets == TokenBuckets(inputUncached: 2))
         }
     }
 

@@ -160,10 +160,12 @@ import Testing
         #expect(facts.usage == nil)
     }
 
-    @Test func `a time that is negative contradicts itself`() throws {
+    @Test func `a time that is negative contradicts itself, and stands in no record`() throws {
         let facts = NativeFixture.read(
             Self.prediction("succeeded", #"{"predict_time":-21898701.7}"#), Self.predictions)
-        #expect(try Self.attempt(facts, .replicatePredictions).contradiction != nil)
+        let attempt = try Self.attempt(facts, .replicatePredictions)
+        #expect(attempt.contradiction != nil)
+        #expect(attempt.units == UsageUnits())
     }
 
     @Test(arguments: [

@@ -50,10 +50,8 @@ extension AnswerFacts {
                     attempt.priceKey = priceKey(model) ?? (isAnother ? model : base.priceKey)
                 }
                 if let tier = inner.serviceTier { attempt.tierServed = OpenAIDialect.tierServed(tier) }
-                switch inner.usage.buckets() {
-                case .counted(let buckets): attempt.buckets = buckets
-                case .contradiction(let text): attempt.contradiction = text
-                }
+                attempt.notes = base.notes
+                attempt.take(inner.usage.buckets(quirks: quirks))
                 return attempt
             }
     }
@@ -75,13 +73,14 @@ extension AnswerFacts {
         attempt.finishReason = finishReason
         attempt.upstreamID = id
         attempt.contentEvents = contentEvents
-        attempt.rawUsage = usage?.raw ?? []
+        attempt.rawUsage = usage?.raw ?? sideUsage?.raw ?? []
         attempt.timings = timings
         attempt.timings.update(with: usage?.timings ?? EngineTimings())
-        attempt.engineCost = usage?.engineCost
+        attempt.engineCost = usage?.cost(quirks)
         attempt.units = units(for: operation, request: requestUnits)
-        if !attempt.units.isPlausible { attempt.contradiction = "a unit is negative or too large" }
-        let hasTokens = usage.map { $0.promptTokens != nil || $0.completionTokens != nil || $0.totalTokens != nil }
+        if attempt.units.forgetImpossible() { attempt.contradiction = "a unit is negative or too large" }
+        let said = usageSaid
+        let hasTokens = said.map { $0.promptTokens != nil || $0.completionTokens != nil || $0.totalTokens != nil }
         guard hasTokens == true || AnswerFacts.isInTokens(operation) else {
             // Counting a prompt, or looking after a batch, makes nothing; anything else should have said something.
             let isCounted = !attempt.units.isEmpty || operation == .countTokens || operation == .batch
@@ -89,11 +88,13 @@ extension AnswerFacts {
             attempt.usageComplete = isCounted && !isCut
             return
         }
-        fillTokens(&attempt, operation: operation, promptTextBytes: promptTextBytes, isCut: isCut, own: own)
+        let filling = UsageFilling(
+            facts: self, operation: operation, promptTextBytes: promptTextBytes, isCut: isCut, own: own)
+        filling.fill(&attempt, said)
     }
 
     /// Whether tokens are what such an answer is counted in, so that they are estimated when the engine is silent.
-    private static func isInTokens(_ operation: Operation) -> Bool {
+    static func isInTokens(_ operation: Operation) -> Bool {
         switch operation {
         case .imageGeneration, .transcription, .speech, .rerank, .batch, .prediction, .countTokens: false
         case .chat, .textCompletion, .embeddings, .generateContent: true
@@ -103,97 +104,42 @@ extension AnswerFacts {
     private func units(for operation: Operation, request: UsageUnits) -> UsageUnits {
         var units = self.units
         if let inside = usage?.units, !inside.isEmpty {
-            units.audioMilliseconds = max(units.audioMilliseconds, inside.audioMilliseconds)
-            units.searches = max(units.searches, inside.searches)
-            units.computeMilliseconds = max(units.computeMilliseconds, inside.computeMilliseconds)
+            units.raise(to: inside)
         }
         if operation == .imageGeneration { units.images = max(units.images, items) }
         units.characters = max(units.characters, request.characters)
         return units
     }
+}
 
-    private func fillTokens(
-        _ attempt: inout AttemptRecord, operation: Operation, promptTextBytes: Int64, isCut: Bool, own: OwnCounts
-    ) {
-        let hasNoOutput = operation == .embeddings || operation == .rerank || operation == .countTokens
-        guard var usage else {
-            let isCounted = own.isInputWhole && (hasNoOutput || own.output != nil)
-            attempt.usageSource = isCounted ? .counted : .estimated
-            attempt.usageComplete = isCounted && !isCut
-            attempt.buckets = TokenBuckets(
-                inputUncached: own.input ?? UsageEstimate.tokens(inTextBytes: promptTextBytes),
-                outputVisible: own.output?.visible ?? estimatedOutput, outputReasoning: own.output?.reasoning ?? 0)
-            return
-        }
-        if hasNoOutput { usage.promptTokens = usage.promptTokens ?? usage.totalTokens }
-        attempt.usageSource = complete(
-            &usage, operation: operation, promptTextBytes: promptTextBytes, isCut: isCut, own: own)
-        attempt.usageComplete = attempt.usageSource != .estimated && !isCut
-        // Pictures and speech are what these answers are made of, whether the engine says so or not.
-        if usage.outputParts == ModalityTokens() {
-            if operation == .imageGeneration { usage.outputParts.image = usage.completionTokens }
-            if operation == .speech { usage.outputParts.audio = usage.completionTokens }
-        }
-        switch usage.buckets() {
-        case .counted(let buckets): attempt.buckets = buckets
-        case .contradiction(let text): attempt.contradiction = text
-        }
+extension AttemptRecord {
+    /// Takes what a usage object comes to, and notes where its numbers do not agree.
+    mutating func take(_ usage: UsageBuckets) {
+        buckets = usage.buckets
+        if usage.dispute != nil { notes.insert(.usageReading) }
     }
+}
 
-    /// Puts in what the engine left out, and says where the counts come from: `estimated` as soon as one of them is.
-    private func complete(
-        _ usage: inout EngineUsage, operation: Operation, promptTextBytes: Int64, isCut: Bool, own: OwnCounts
-    ) -> UsageSource {
-        var source = UsageSource.engine
-        func note(isCounted: Bool) {
-            usage.totalTokens = nil
-            if source != .estimated { source = isCounted ? .counted : .estimated }
+extension UsageUnits {
+    /// Forgets what no answer can come to, so that it stands in no record; says whether there was any.
+    fileprivate mutating func forgetImpossible() -> Bool {
+        guard !isPlausible else { return false }
+        func look(_ unit: inout Int64) {
+            if !(0...TokenBuckets.bucketMax).contains(unit) { unit = 0 }
         }
-        let hasNoOutput = operation == .embeddings || operation == .rerank || operation == .countTokens
-        if isCut, uncountedEvents > 0, let counted = usage.completionTokens, counted >= 0 {
-            if let output = own.output, output.total >= counted {
-                usage.takeOutput(output)
-                note(isCounted: true)
-            } else {
-                usage.completionTokens = sum(counted, uncountedEvents)
-                note(isCounted: false)
-            }
-        }
-        if usage.promptTokens == nil {
-            let input = own.input ?? UsageEstimate.tokens(inTextBytes: promptTextBytes)
-            let cached = sum(usage.cachedTokens ?? 0, usage.cacheWriteTokens ?? 0)
-            // A count of the text has what a cache served in it.
-            let apart = own.input == nil ? input : max(0, input - cached)
-            usage.promptTokens = usage.rule == .cacheApart ? apart : max(input, cached)
-            note(isCounted: own.isInputWhole)
-        }
-        if usage.completionTokens == nil, !hasNoOutput {
-            if let output = own.output {
-                usage.takeOutput(output)
-            } else {
-                usage.completionTokens = max(estimatedOutput, usage.reasoningTokens ?? 0)
-            }
-            note(isCounted: own.output != nil)
-        }
-        return source
-    }
-
-    /// What does not fit becomes a count that contradicts itself.
-    private func sum(_ left: Int64, _ right: Int64) -> Int64 {
-        let (sum, overflows) = left.addingReportingOverflow(right)
-        return overflows ? .max : sum
-    }
-
-    private var estimatedOutput: Int64 {
-        contentEvents > 0 ? contentEvents : UsageEstimate.tokens(inTextBytes: textBytes)
+        look(&images)
+        look(&audioMilliseconds)
+        look(&characters)
+        look(&searches)
+        look(&computeMilliseconds)
+        return true
     }
 }
 
 extension EngineUsage {
-    /// Takes a count of the text in place of the engine's, with as much reasoning as the engine says.
-    fileprivate mutating func takeOutput(_ output: OwnCounts.Output) {
-        let reasoning = reasoningTokens ?? output.reasoning
-        reasoningTokens = reasoning
-        completionTokens = rule == .reasoningApart ? output.visible : max(output.total, reasoning)
+    /// What the answer costs us, with what the provider behind takes where `cost` is a fee alone.
+    fileprivate func cost(_ quirks: UsageQuirks) -> String? {
+        guard quirks.contains(.costIsFee), let upstreamCost else { return engineCost }
+        return engineCost.flatMap { DecimalText.sum($0, upstreamCost) } ?? engineCost ?? upstreamCost
     }
 }

@@ -10,14 +10,16 @@ extension AnswerFacts {
         guard !components.isEmpty else { return self }
         var facts = self
         facts.components = []
-        guard let usage, let input = usage.promptTokens, let output = usage.completionTokens else {
+        guard let usage, let input = usage.promptTokens, let output = usage.completionTokens,
+            AnswerFacts.plausible(input) == input, AnswerFacts.plausible(output) == output
+        else {
             // Nothing is said of the whole: the parts are all there is.
             facts.usage = EngineUsage(promptTokens: 0, completionTokens: 0, raw: usage?.raw ?? [])
             facts.inferences += components
             return facts
         }
-        let inputs = components.reduce(Int64(0)) { $0 &+ max(0, $1.usage.promptTokens ?? 0) }
-        let outputs = components.reduce(Int64(0)) { $0 &+ max(0, $1.usage.completionTokens ?? 0) }
+        let inputs = components.reduce(Int64(0)) { $0 + AnswerFacts.plausible($1.usage.promptTokens) }
+        let outputs = components.reduce(Int64(0)) { $0 + AnswerFacts.plausible($1.usage.completionTokens) }
         if components.count == 1, inputs == input, outputs == output {
             // One model did it all: the answer's own inference, under the model's own name.
             facts.model = components[0].model ?? model
@@ -36,11 +38,19 @@ extension AnswerFacts {
             facts.usage?.timings = usage.timings
             facts.inferences += components
         } else {
+            // The one with fewer tokens counts: the whole, or its parts.
+            if inputs + outputs < input + output {
+                facts.usage = EngineUsage(promptTokens: 0, completionTokens: 0, raw: usage.raw)
+                facts.inferences += components
+            }
             facts.usage?.contradiction =
                 "usage_breakdown (\(inputs) in, \(outputs) out) is neither within usage nor beside it"
         }
         return facts
     }
+
+    /// A count as far as it can be true.
+    private static func plausible(_ count: Int64?) -> Int64 { min(max(0, count ?? 0), TokenBuckets.bucketMax) }
 }
 
 extension EngineUsage {

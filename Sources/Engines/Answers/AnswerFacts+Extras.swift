@@ -4,6 +4,7 @@ extension AnswerFacts {
     /// Takes what the head of an answer of the OpenAI family says: how long OpenAI and Azure took, and at Azure that a
     /// reserved deployment was full, so that a standard one served (its answer then costs the standard price).
     mutating func takeHead(of kind: EngineKind, _ headers: some HeaderLookup, upstreamModel: String?) {
+        sideUsage = EngineUsage(headers: headers)
         switch kind {
         case .openAI, .azure:
             if let text = headers.first("openai-processing-ms") {
@@ -41,6 +42,7 @@ extension AnswerFacts {
             }
         }
         timings.update(with: newer)
+        takeTimingCounts(value)
     }
 
     /// Takes what Groq says beside the answer: usage that may stand nowhere else, models, and why it stopped early.
@@ -85,8 +87,22 @@ extension AnswerFacts {
             return
         }
         if keepsNothing, newer.promptTokens == nil, newer.completionTokens == nil { return }
+        updateUsage(with: newer)
+    }
+
+    /// Takes over what a later usage object says.
+    mutating func updateUsage(with newer: EngineUsage) {
         if usage == nil { usage = EngineUsage() }
         usage?.update(with: newer)
+    }
+
+    /// Takes the counts of llama.cpp's `timings`, which may be all there is.
+    private mutating func takeTimingCounts(_ value: UnsafeRawBufferPointer) {
+        guard let counts = EngineUsage(object: value, names: .llamaTimings), counts.completionTokens != nil else {
+            return
+        }
+        if sideUsage == nil { sideUsage = EngineUsage() }
+        sideUsage?.update(with: counts)
     }
 
     // MARK: Walking
@@ -118,20 +134,6 @@ extension AnswerFacts {
             while try scanner.nextElement() { body(value.part(try scanner.skip())) }
         } catch {
             return
-        }
-    }
-}
-
-extension EngineUsage {
-    /// A usage object of the OpenAI family that stands by itself; nil when it cannot be read.
-    init?(object value: UnsafeRawBufferPointer) {
-        do throws(JSONScanError) {
-            var scanner = JSONScanner(value)
-            guard try scanner.kind() == .object else { return nil }
-            try self.init(scanner: &scanner, bytes: value)
-            keepRaw(value, 0..<value.count)
-        } catch {
-            return nil
         }
     }
 }

@@ -24,6 +24,10 @@ public struct AnswerFacts: Hashable, Sendable {
     public internal(set) var items: Int64 = 0
     /// The engine's usage of the answer's own inference; nil when it said nothing.
     public internal(set) var usage: EngineUsage?
+    /// Counts that the engine gives outside of its usage (a head, llama.cpp's `timings`): for what `usage` leaves out.
+    var sideUsage: EngineUsage?
+    /// How the backend's usage is read.
+    var quirks: UsageQuirks = []
     /// What the answer's own inference was: `fallback` when another model than the one asked for served.
     public internal(set) var kind = InferenceKind.primary
     /// Inferences inside the answer that `usage` does not include.

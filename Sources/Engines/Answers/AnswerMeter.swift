@@ -34,6 +34,7 @@ public final class AnswerMeter {
         return hasReaderSeenEvent ? native.usageEnd : nil
     }
 
+    private let quirks: UsageQuirks
     private var plain: PlainAnswerMeter
     private var stream: StreamMeter
     /// Reads events outside the OpenAI family.
@@ -55,8 +56,9 @@ public final class AnswerMeter {
     ) {
         let type = headers.first("content-type")?.lowercased() ?? ""
         let isSuccess = (200..<300).contains(status)
+        quirks = backend.usageQuirks
         stream = StreamMeter(
-            choiceCount: request.choiceCount,
+            choiceCount: request.choiceCount, addsChoices: backend.kind == .llamaCpp,
             cutsUsage: request.isStream && backend.addsRunningUsage(to: request))
         if case (let framing, var reader)? = NativeReaders.reader(
             for: request, backend: backend, isSuccess: isSuccess, contentType: type)
@@ -80,8 +82,9 @@ public final class AnswerMeter {
 
     /// What is known so far.
     public var facts: AnswerFacts {
-        if framing == .plain { return plain.facts }
-        return native == nil ? stream.facts : nativeFacts
+        var facts = framing == .plain ? plain.facts : native == nil ? stream.facts : nativeFacts
+        facts.quirks = quirks
+        return facts
     }
 
     /// `facts.finishedChoices`, without a copy of the others: asked for with every piece of a stream.

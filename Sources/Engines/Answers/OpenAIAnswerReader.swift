@@ -4,7 +4,8 @@ internal import Metering
 struct OpenAIAnswerReader: AnswerReader {
     private enum Part: Int, CaseIterable {
         case usage, id, model, serviceTier, error, errorType, finishReason, status, incompleteReason, metrics, timeInfo
-        case timings, groq, breakdown, searchUnits, billedInput, billedOutput, duration
+        case timings, groq, breakdown, searchUnits, billedInput, billedOutput, duration, choiceUsage
+        case itemType, itemAction, executedTool
 
         var wish: DocumentShape.Part {
             switch self {
@@ -26,6 +27,10 @@ struct OpenAIAnswerReader: AnswerReader {
             case .billedInput: .value("meta.billed_units.input_tokens")
             case .billedOutput: .value("meta.billed_units.output_tokens")
             case .duration: .value("duration")
+            case .choiceUsage: .value("choices.usage", bytesMax: DocumentShape.usageBytesMax)
+            case .itemType: .value("output.type")
+            case .itemAction: .value("output.action.type")
+            case .executedTool: .value("choices.message.executed_tools.type")
             }
         }
     }
@@ -40,13 +45,25 @@ struct OpenAIAnswerReader: AnswerReader {
             .text("output.arguments"),
         ])
 
+    private var hasUsage = false
+    private var choiceUsage: ChoiceUsage?
+    private var choices: Int64 = 0
+    private var hasChoiceUsage: Bool { choiceUsage != nil }
+
     var shape: DocumentShape { OpenAIAnswerReader.documentShape }
     var usagePart: Int? { Part.usage.rawValue }
 
     mutating func take(part: Int, value: UnsafeRawBufferPointer, facts: inout AnswerFacts) {
         guard let part = Part(rawValue: part) else { return }
         switch part {
-        case .usage: facts.takeUsage(value)
+        case .usage:
+            // What single choices say is in it.
+            if hasChoiceUsage, value.first == UInt8(ascii: "{") {
+                facts.usage = nil
+                choiceUsage = nil
+            }
+            hasUsage = hasUsage || value.first == UInt8(ascii: "{")
+            facts.takeUsage(value)
         case .id: facts.id = AnswerFacts.name(value) ?? facts.id
         case .model: facts.model = AnswerFacts.name(value) ?? facts.model
         case .serviceTier: facts.serviceTier = AnswerFacts.name(value) ?? facts.serviceTier
@@ -75,7 +92,30 @@ struct OpenAIAnswerReader: AnswerReader {
         case .searchUnits: facts.units.searches = max(0, AnswerFacts.integer(value) ?? 0)
         case .billedInput, .billedOutput: takeBilled(part, value, &facts)
         case .duration: takeDuration(value, &facts)
+        case .choiceUsage: takeChoiceUsage(value, &facts)
+        case .itemType, .itemAction, .executedTool: takeTool(part, value, &facts)
         }
+    }
+
+    private func takeTool(_ part: Part, _ value: UnsafeRawBufferPointer, _ facts: inout AnswerFacts) {
+        guard value.count > 2 else { return }
+        let name = JSONText(range: 1..<value.count - 1, isEscaped: false)
+        switch part {
+        case .itemType: facts.units.searches += ToolCalls.searches(itemType: name, in: value)
+        case .itemAction:
+            if ToolCalls.isFree(action: name, in: value) { facts.units.searches = max(0, facts.units.searches - 1) }
+        default:
+            if let tool = AnswerFacts.name(value), ToolCalls.isSearch(executed: tool) { facts.units.searches += 1 }
+        }
+    }
+
+    /// Usage inside the choices (Moonshot): their outputs add up, and each has the whole prompt.
+    private mutating func takeChoiceUsage(_ value: UnsafeRawBufferPointer, _ facts: inout AnswerFacts) {
+        guard !hasUsage, let usage = EngineUsage(object: value) else { return }
+        var all = choiceUsage ?? ChoiceUsage(choiceCount: ChoiceUsage.choicesMax, addsChoices: false)
+        all.take(usage, of: choices, into: &facts.usage)
+        choices += 1
+        choiceUsage = all
     }
 
     /// Cohere's form of usage.

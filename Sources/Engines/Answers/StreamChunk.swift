@@ -26,9 +26,16 @@ struct StreamChunk {
     private(set) var usageMember = 0..<0
     private(set) var hasContent = false
     private(set) var hasEmptyChoices = false
+    /// The index of the choice that the chunk is of, the last one where there are several.
+    private(set) var choice: Int64 = 0
+    /// Usage objects inside choices (Moonshot).
+    private var choiceUsages: [(choice: Int64, range: Range<Int>)] = []
     /// Where the error object or text stands.
     private(set) var error: Range<Int>?
     private(set) var typed: Typed?
+    /// Searches among the items of the response that has ended, or the item that this event is of.
+    private(set) var searches: Int64 = 0
+    private(set) var isItemDone = false
     /// Members that only some systems send, and only at the end.
     private(set) var hasExtras = false
     private var metrics: Range<Int>?
@@ -68,6 +75,12 @@ struct StreamChunk {
             case .array:
                 if isOutermost, key.equals("choices", in: bytes) {
                     try readChoices(&scanner)
+                } else if !isOutermost, key.equals("output", in: bytes) {
+                    try scanner.eachElement { kind, scanner throws(JSONScanError) in
+                        guard kind == .object else { return false }
+                        try readItem(&scanner)
+                        return true
+                    }
                 } else {
                     try scanner.skip()
                 }
@@ -90,7 +103,9 @@ struct StreamChunk {
         let text = try scanner.string()
         switch key.range.count {
         case 2 where key.equals("id", in: bytes): id = text
-        case 4 where key.equals("type", in: bytes): typed = StreamChunk.type(named: text, in: bytes)
+        case 4 where key.equals("type", in: bytes):
+            typed = StreamChunk.type(named: text, in: bytes)
+            isItemDone = typed == .other && text.equals("response.output_item.done", in: bytes)
         case 5 where key.equals("model", in: bytes): model = text
         // What typed events carry: text, sound, a picture.
         case 5 where key.equals("delta", in: bytes) || key.equals("audio", in: bytes):
@@ -108,6 +123,7 @@ struct StreamChunk {
     ) throws(JSONScanError) {
         if isOutermost, key.equals("response", in: bytes) { return try readMembers(&scanner, isOutermost: false) }
         if !isOutermost, key.equals("incomplete_details", in: bytes) { return try readIncomplete(&scanner) }
+        if isOutermost, key.equals("item", in: bytes) { return try readItem(&scanner) }
         let range = try scanner.skip()
         if key.equals("error", in: bytes) {
             error = range
@@ -123,6 +139,27 @@ struct StreamChunk {
             metrics = range
             hasExtras = true
         }
+    }
+
+    /// An item of a response's output: a message, a call, a tool that the engine ran.
+    private mutating func readItem(_ scanner: inout JSONScanner) throws(JSONScanError) {
+        var found: Int64 = 0
+        var isFree = false
+        try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+            if kind == .string, key.equals("type", in: bytes) {
+                found = ToolCalls.searches(itemType: try scanner.string(), in: bytes)
+            } else if kind == .object, key.equals("action", in: bytes) {
+                try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+                    guard kind == .string, key.equals("type", in: bytes) else { return false }
+                    isFree = ToolCalls.isFree(action: try scanner.string(), in: bytes)
+                    return true
+                }
+            } else {
+                return false
+            }
+            return true
+        }
+        if !isFree { searches += found }
     }
 
     private mutating func readIncomplete(_ scanner: inout JSONScanner) throws(JSONScanError) {
@@ -164,10 +201,16 @@ struct StreamChunk {
                 try scanner.skip()
                 continue
             }
+            var usage = 0..<0
+            choice = 0
             try scanner.beginObject()
             while let key = try scanner.nextKey() {
                 let kind = try scanner.kind()
-                if kind == .string, key.equals("finish_reason", in: bytes) {
+                if kind == .number, key.equals("index", in: bytes) {
+                    choice = try scanner.number() ?? 0
+                } else if kind == .object, key.equals("usage", in: bytes) {
+                    usage = try scanner.skip()
+                } else if kind == .string, key.equals("finish_reason", in: bytes) {
                     finishReason = try scanner.string()
                     finishedChoices += 1
                 } else if kind == .string, key.equals("text", in: bytes) {
@@ -178,7 +221,15 @@ struct StreamChunk {
                     try scanner.skip()
                 }
             }
+            if !usage.isEmpty { choiceUsages.append((choice, usage)) }
         }
+    }
+
+    var hasChoiceUsage: Bool { !choiceUsages.isEmpty }
+
+    /// Shows the usage objects inside choices.
+    func eachChoiceUsage(_ body: (_ choice: Int64, Range<Int>) -> Void) {
+        for (choice, range) in choiceUsages { body(choice, range) }
     }
 
     /// A delta has content when the model wrote something in it: text, reasoning, a refusal, a call, sound. A role

@@ -1,3 +1,5 @@
+internal import Metering
+
 /// What one event of a stream is, as forwarding needs to know it.
 public enum StreamEvent: Hashable, Sendable {
     /// Carries something that the model wrote.
@@ -27,15 +29,17 @@ public struct StreamMeter: Sendable {
 
     private let choiceCount: Int64
     private let cutsUsage: Bool
-    private var choiceUsage = ChoiceUsage()
+    private var choices: ChoiceUsage
 
     /// A meter at the start of a stream that will have so many choices.
-    public init(choiceCount: Int64 = 1) { self.init(choiceCount: choiceCount, cutsUsage: false) }
+    public init(choiceCount: Int64 = 1) { self.init(choiceCount: choiceCount, addsChoices: false, cutsUsage: false) }
 
-    /// A meter that finds running counts of usage to be cut out (`cutsUsage`).
-    init(choiceCount: Int64, cutsUsage: Bool) {
+    /// A meter that finds running counts of usage to be cut out (`cutsUsage`), of an engine that counts each choice by
+    /// itself (`addsChoices`) or not.
+    init(choiceCount: Int64, addsChoices: Bool, cutsUsage: Bool) {
         self.choiceCount = choiceCount
         self.cutsUsage = cutsUsage
+        choices = ChoiceUsage(choiceCount: choiceCount, addsChoices: addsChoices)
     }
 
     /// Takes over what the answer's head said.
@@ -94,36 +98,71 @@ public struct StreamMeter: Sendable {
 
     private mutating func take(_ chunk: StreamChunk, at offset: Int?) -> StreamEvent {
         let hasUsage = !chunk.usageRange.isEmpty
-        let hasOutputCount = hasUsage ? takeUsage(chunk, at: offset) : false
         facts.finishedChoices += chunk.finishedChoices
+        if choiceCount > 1 {
+            if chunk.finishedChoices > 0 { choices.noteFinish(of: chunk.choice) }
+            if chunk.hasContent { choices.noteContent(of: chunk.choice) }
+        }
+        let hasOutputCount = hasUsage || chunk.hasChoiceUsage ? takeUsage(chunk, at: offset) : false
         if let reason = chunk.finishReason { facts.finishReason = chunk.name(reason) ?? facts.finishReason }
         if facts.id == nil, let id = chunk.id { facts.id = chunk.name(id) }
         if facts.model == nil, let model = chunk.model { facts.model = chunk.name(model) }
         if let tier = chunk.serviceTier { facts.serviceTier = chunk.name(tier) ?? facts.serviceTier }
+        let sideCount = facts.sideUsage?.completionTokens
         if chunk.hasExtras { chunk.readExtras(into: &facts) }
         if chunk.hasContent {
             facts.contentEvents += 1
             facts.uncountedEvents += 1
         }
-        if hasOutputCount { facts.uncountedEvents = 0 }
+        if choiceCount > 1, facts.usage?.completionTokens != nil {
+            facts.uncountedEvents = choices.uncountedEvents
+        } else if hasOutputCount || facts.sideUsage?.completionTokens != sideCount {
+            facts.uncountedEvents = 0
+        }
+        // The items of a response that ended are all that came one by one before.
+        if chunk.isItemDone {
+            facts.units.searches += chunk.searches
+        } else if chunk.typed == .responseEnd {
+            facts.units.searches = max(facts.units.searches, chunk.searches)
+        }
         if let kind = chunk.typed { return take(kind, chunk) }
         if let error = chunk.error { return fail(EngineErrorText(error: chunk.bytes.part(error), in: chunk.bytes)) }
         if chunk.hasContent { return .content }
         return hasUsage && chunk.hasEmptyChoices ? .usageChunk : .other
     }
 
-    /// Returns whether the usage says how much was written.
+    /// Returns whether the usage says how much was written by now.
     private mutating func takeUsage(_ chunk: StreamChunk, at offset: Int?) -> Bool {
-        var scanner = JSONScanner(chunk.bytes, offset: chunk.usageRange.lowerBound)
+        guard !chunk.usageRange.isEmpty else {
+            var hasCount = false
+            chunk.eachChoiceUsage { choice, range in
+                if takeUsage(chunk, range, of: choice, at: offset) { hasCount = true }
+            }
+            return hasCount
+        }
+        return takeUsage(chunk, chunk.usageRange, of: chunk.hasEmptyChoices ? nil : chunk.choice, at: offset)
+    }
+
+    /// `choice` is the one whose chunk it stands on; nil where it is of all.
+    private mutating func takeUsage(
+        _ chunk: StreamChunk, _ range: Range<Int>, of choice: Int64?, at offset: Int?
+    ) -> Bool {
+        var scanner = JSONScanner(chunk.bytes, offset: range.lowerBound)
         guard let usage = try? EngineUsage(scanner: &scanner, bytes: chunk.bytes) else { return false }
-        if facts.usage == nil { facts.usage = EngineUsage() }
-        facts.usage?.update(with: usage)
-        facts.usage?.keepRaw(chunk.bytes, chunk.usageRange)
-        if choiceCount > 1, chunk.hasEmptyChoices { choiceUsage.add(usage, choiceCount, to: &facts.usage) }
-        let hasOutputCount = usage.completionTokens != nil
+        let known = facts.usage?.completionTokens
+        if choiceCount <= 1 {
+            facts.updateUsage(with: usage)
+        } else if let choice {
+            choices.take(usage, of: choice, into: &facts.usage)
+        } else {
+            choices.take(usage, contentEvents: facts.contentEvents, into: &facts.usage)
+        }
+        facts.usage?.keepRaw(chunk.bytes, range)
+        let count = usage.completionTokens ?? -1
+        let hasOutputCount = count >= known ?? 0 && (count > 0 || facts.contentEvents == 0)
         guard let offset else { return hasOutputCount }
-        usageEnd = offset + chunk.usageRange.upperBound - 1
-        if cutsUsage, chunk.typed == nil, !chunk.hasEmptyChoices {
+        if choiceCount <= 1 || !choices.isMoreExpected { usageEnd = offset + range.upperBound - 1 }
+        if cutsUsage, chunk.typed == nil, !chunk.hasEmptyChoices, range == chunk.usageRange {
             cutRange = chunk.usageMember.lowerBound + offset..<chunk.usageMember.upperBound + offset
         }
         return hasOutputCount
@@ -153,23 +192,5 @@ public struct StreamMeter: Sendable {
         }
         facts.isTerminated = true
         return .terminator
-    }
-}
-
-/// llama.cpp sends a usage chunk for each of several choices, with the whole prompt in each; others send one in all.
-private struct ChoiceUsage: Sendable {
-    private var chunks: Int64 = 0
-    private var completionTokens: Int64 = 0
-    private var reasoningTokens: Int64 = 0
-
-    /// Adds up the output of as many usage chunks as there are choices; a chunk beyond that is a repetition.
-    mutating func add(_ usage: EngineUsage, _ choiceCount: Int64, to total: inout EngineUsage?) {
-        chunks += 1
-        completionTokens = completionTokens.addingReportingOverflow(usage.completionTokens ?? 0).partialValue
-        reasoningTokens = reasoningTokens.addingReportingOverflow(usage.reasoningTokens ?? 0).partialValue
-        guard chunks > 1, chunks <= choiceCount, usage.completionTokens != nil else { return }
-        total?.completionTokens = completionTokens
-        if usage.reasoningTokens != nil { total?.reasoningTokens = reasoningTokens }
-        total?.totalTokens = nil
     }
 }

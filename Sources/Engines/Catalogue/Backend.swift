@@ -93,6 +93,8 @@ public struct BackendSettings: Hashable, Sendable {
     /// For Bedrock and SageMaker; nil sends `apiKey` as a bearer token.
     public var aws: AWSCredentials?
     public var counting = UsageCounting.final
+    /// How its usage differs from its kind's.
+    public var usageQuirks: UsageQuirks = []
     /// The model's `tokenizer.json` on the gateway's disk, for usage that the engine leaves out; nil for none.
     public var tokenizerPath: String?
     /// Whether the engine's usage is compared with the gateway's own count, and the drift shown.

@@ -7,6 +7,7 @@ extension BackendSettings: Codable {
         case apiVersion = "api_version"
         case aws
         case counting = "count"
+        case usageQuirks = "usage_quirks"
         case tokenizerPath = "tokenizer"
         case auditsUsage = "audit_usage"
         case asksForCounts = "ask_for_counts"
@@ -23,6 +24,7 @@ extension BackendSettings: Codable {
         apiVersion = try values.decodeIfPresent(String.self, forKey: .apiVersion)
         aws = try values.decodeIfPresent(AWSCredentials.self, forKey: .aws)
         counting = try values.decodeIfPresent(UsageCounting.self, forKey: .counting) ?? .final
+        usageQuirks = try values.decodeIfPresent(UsageQuirks.self, forKey: .usageQuirks) ?? []
         tokenizerPath = try values.decodeIfPresent(String.self, forKey: .tokenizerPath)
         auditsUsage = try values.decodeIfPresent(Bool.self, forKey: .auditsUsage) ?? false
         asksForCounts = try values.decodeIfPresent(Bool.self, forKey: .asksForCounts) ?? false
@@ -39,6 +41,7 @@ extension BackendSettings: Codable {
         try values.encodeIfPresent(apiVersion, forKey: .apiVersion)
         try values.encodeIfPresent(aws, forKey: .aws)
         if counting != usual.counting { try values.encode(counting, forKey: .counting) }
+        if !usageQuirks.isEmpty { try values.encode(usageQuirks, forKey: .usageQuirks) }
         try values.encodeIfPresent(tokenizerPath, forKey: .tokenizerPath)
         if auditsUsage { try values.encode(auditsUsage, forKey: .auditsUsage) }
         if asksForCounts { try values.encode(asksForCounts, forKey: .asksForCounts) }
@@ -50,6 +53,26 @@ extension BackendSettings: Codable {
 }
 
 extension BackendSettings.UsageCounting: Codable {}
+
+/// As a list of names.
+extension UsageQuirks: Codable {
+    public init(from decoder: any Decoder) throws {
+        var list = try decoder.unkeyedContainer()
+        self = []
+        while !list.isAtEnd {
+            let name = try list.decode(String.self)
+            guard let quirk = UsageQuirks(named: name) else {
+                throw DecodingError.dataCorruptedError(in: list, debugDescription: "\(name) is no usage quirk")
+            }
+            insert(quirk)
+        }
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var list = encoder.unkeyedContainer()
+        for name in textNames { try list.encode(name) }
+    }
+}
 
 extension BackendSettings.AWSCredentials: Codable {
     private enum CodingKeys: String, CodingKey {

@@ -41,7 +41,7 @@ struct AnthropicInferences {
         if hasFallback {
             // What the start said was of the model that declined.
             main = sum
-            main.update(with: said)
+            main.replace(with: said)
             main.units = merged.units
         }
         main.promptTokens = main.promptTokens ?? sum.promptTokens
@@ -53,6 +53,12 @@ struct AnthropicInferences {
                 main.takeCounts(of: sum)
             } else {
                 main.contradiction = main.contradiction ?? "the iterations do not add up to the usage around them"
+                // Of the two the one with fewer tokens counts.
+                let merged = main.buckets().buckets
+                let steps = sum.buckets().buckets
+                if steps.inputTotal + steps.outputTotal < merged.inputTotal + merged.outputTotal {
+                    main.takeCounts(of: sum)
+                }
             }
         }
         self.main = main

@@ -124,9 +124,10 @@ struct AnthropicReader: AnswerReader {
         publish(&facts)
     }
 
-    /// Another inference begins before this one's end: what it came to is what came.
+    /// Another inference begins before this one's end: what it came to is what came. One of which nothing came was
+    /// replaced, and is nobody's.
     private mutating func splice(_ facts: inout AnswerFacts) {
-        if var usage = facts.usage {
+        if var usage = facts.usage, eventsSinceStart > 0 {
             if delta == nil, facts.uncountedEvents > 0 {
                 usage.completionTokens = usage.sum("output_tokens", usage.completionTokens, facts.uncountedEvents)
             }
@@ -153,8 +154,10 @@ struct AnthropicReader: AnswerReader {
     private mutating func advance(_ message: AnthropicEvent, _ facts: inout AnswerFacts, dataOffset: Int?) {
         take(stopReason: message.stopReason, &facts)
         guard let usage = message.usage else { return }
+        // A count that is smaller than the last, zero above all, says nothing of what came since.
+        let isNewCount = usage.usage.completionTokens.map { $0 >= max(1, delta?.completionTokens ?? 0) } ?? false
         take(delta: usage)
-        if usage.usage.completionTokens != nil { facts.uncountedEvents = 0 }
+        if isNewCount { facts.uncountedEvents = 0 }
         publish(&facts)
         if let dataOffset { usageEnd = dataOffset + usage.end }
     }

@@ -26,10 +26,10 @@ struct AnthropicUsage: Sendable {
 
     /// Reads a usage object; the scanner stands before its brace.
     init(scanner: inout JSONScanner, bytes: UnsafeRawBufferPointer) throws(JSONScanError) {
-        var counts = AnthropicCounts()
+        var counts = UsageDraft(.anthropic)
         let start = scanner.offset
         try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
-            if try counts.read(key, kind, &scanner, bytes) { return true }
+            if try counts.read(key, kind, at: .root, &scanner, bytes) { return true }
             if key.equals("service_tier", in: bytes) {
                 serviceTier = try scanner.name(kind, in: bytes)
             } else if key.equals("speed", in: bytes) {
@@ -44,7 +44,8 @@ struct AnthropicUsage: Sendable {
             }
             return true
         }
-        usage = counts.settled(raw: NativeValue.raw(bytes, start..<scanner.offset))
+        usage = counts.settled()
+        usage.raw = NativeValue.raw(bytes, start..<scanner.offset)
         if iterations?.count == AnthropicUsage.iterationsMax {
             usage.contradiction = usage.contradiction ?? "more than \(AnthropicUsage.iterationsMax) iterations"
         }
@@ -66,10 +67,10 @@ struct AnthropicUsage: Sendable {
 
 extension AnthropicUsage.Iteration {
     init(scanner: inout JSONScanner, bytes: UnsafeRawBufferPointer) throws(JSONScanError) {
-        var counts = AnthropicCounts()
+        var counts = UsageDraft(.anthropic)
         let start = scanner.offset
         try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
-            if try counts.read(key, kind, &scanner, bytes) { return true }
+            if try counts.read(key, kind, at: .root, &scanner, bytes) { return true }
             if key.equals("type", in: bytes) {
                 self.kind = AnthropicUsage.Iteration.kind(named: try scanner.name(kind, in: bytes))
             } else if key.equals("model", in: bytes) {
@@ -79,7 +80,8 @@ extension AnthropicUsage.Iteration {
             }
             return true
         }
-        usage = counts.settled(raw: NativeValue.raw(bytes, start..<scanner.offset))
+        usage = counts.settled()
+        usage.raw = NativeValue.raw(bytes, start..<scanner.offset)
     }
 
     private static func kind(named name: String?) -> InferenceKind {
@@ -89,99 +91,6 @@ extension AnthropicUsage.Iteration {
         case "advisor_message": .advisor
         case "fallback_message": .fallback
         default: .component
-        }
-    }
-}
-
-/// The counts of a usage object or of one of its iterations.
-///
-/// `input_tokens` excludes what was read from and written to a cache; `output_tokens` includes thinking.
-struct AnthropicCounts {
-    private var usage = EngineUsage()
-    /// What `cache_creation` comes to, of all lifetimes.
-    private var writtenByLifetime: Int64?
-
-    /// The counts, once all were read.
-    func settled(raw: [UInt8]) -> EngineUsage {
-        var settled = usage
-        settled.rule = .cacheApart
-        settled.raw = raw
-        settled.settleCacheWrites(byLifetime: writtenByLifetime)
-        return settled
-    }
-
-    /// Reads the value of `key` when it is a count.
-    mutating func read(
-        _ key: JSONText, _ kind: JSONKind, _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer
-    ) throws(JSONScanError) -> Bool {
-        if key.equals("input_tokens", in: bytes) {
-            usage.promptTokens = try usage.readCount("input_tokens", kind, &scanner)
-        } else if key.equals("output_tokens", in: bytes) {
-            usage.completionTokens = try usage.readCount("output_tokens", kind, &scanner)
-        } else if key.equals("cache_read_input_tokens", in: bytes) {
-            usage.cachedTokens = try usage.readCount("cache_read_input_tokens", kind, &scanner)
-        } else if key.equals("cache_creation_input_tokens", in: bytes) {
-            usage.cacheWriteTokens = try usage.readCount("cache_creation_input_tokens", kind, &scanner)
-        } else if kind == .object, key.equals("cache_creation", in: bytes) {
-            try readLifetimes(&scanner, bytes)
-        } else if kind == .object, key.equals("output_tokens_details", in: bytes) {
-            try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
-                guard key.equals("thinking_tokens", in: bytes) else { return false }
-                usage.reasoningTokens = try usage.readCount("thinking_tokens", kind, &scanner)
-                return true
-            }
-        } else if kind == .object, key.equals("server_tool_use", in: bytes) {
-            try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
-                guard key.equals("web_search_requests", in: bytes) else { return false }
-                usage.units.searches = try usage.readCount("web_search_requests", kind, &scanner) ?? 0
-                return true
-            }
-        } else {
-            return false
-        }
-        return true
-    }
-
-    /// `ephemeral_5m_input_tokens`, `ephemeral_1h_input_tokens`.
-    private mutating func readLifetimes(
-        _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer
-    ) throws(JSONScanError) {
-        try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
-            guard let minutes = AnthropicCounts.minutes(key, bytes) else { return false }
-            let count = try usage.readCount("cache_creation", kind, &scanner)
-            writtenByLifetime = usage.sum("cache_creation", writtenByLifetime, count)
-            usage.addCacheWrite(count, keptMinutes: minutes)
-            return true
-        }
-    }
-
-    /// The lifetime in a name such as `ephemeral_5m_input_tokens`.
-    private static func minutes(_ key: JSONText, _ bytes: UnsafeRawBufferPointer) -> Int64? {
-        guard bytes.hasBytes("ephemeral_", at: key.range.lowerBound) else { return nil }
-        let text = bytes[key.range].dropFirst(10).prefix { $0 != UInt8(ascii: "_") }
-        return NativeValue.minutes(String(decoding: text, as: UTF8.self))
-    }
-}
-
-extension EngineUsage {
-    /// Takes what was written by lifetime for what was written in all, where that is not said. What is left of it is
-    /// kept for five minutes.
-    mutating func settleCacheWrites(byLifetime sum: Int64?) {
-        guard let sum else { return }
-        let written = cacheWriteTokens ?? sum
-        cacheWriteTokens = written
-        if sum > written {
-            contradiction = contradiction ?? "cache writes by lifetime \(sum) exceed all of them \(written)"
-        }
-    }
-
-    /// Counts what was written to a cache under the lifetime that it has a price for: up to an hour, up to twelve, and
-    /// longer. What is kept for less than an hour is what `cacheWriteTokens` leaves.
-    mutating func addCacheWrite(_ count: Int64?, keptMinutes minutes: Int64) {
-        switch minutes {
-        case ..<60: break
-        case ..<720: cacheWriteHourTokens = sum("the cache writes", cacheWriteHourTokens, count)
-        default: cacheWriteLongTokens = sum("the cache writes", cacheWriteLongTokens, count)
         }
     }
 }

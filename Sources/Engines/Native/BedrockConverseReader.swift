@@ -117,7 +117,7 @@ enum BedrockConverseEvents {
         try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
             guard kind == .object else { return false }
             if key.equals("usage", in: bytes) {
-                facts.usage = try BedrockUsage(scanner: &scanner, bytes: bytes).usage
+                facts.updateUsage(with: try BedrockUsage(scanner: &scanner, bytes: bytes).usage)
                 facts.uncountedEvents = 0
             } else if key.equals("metrics", in: bytes) {
                 try scanner.eachMember { key, kind, scanner throws(JSONScanError) in

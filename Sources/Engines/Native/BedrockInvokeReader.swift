@@ -49,9 +49,9 @@ struct BedrockInvokeReader: AnswerReader {
         case .stopReason, .stopReasonCamel, .finishReason, .completionReason, .outputsStopReason,
             .generationsFinishReason:
             facts.takeStopReason(NativeValue.name(value))
-        case .inputTextTokenCount, .promptTokenCount: counts.input = NativeValue.integer(value) ?? counts.input
+        case .inputTextTokenCount, .promptTokenCount: counts.take(input: NativeValue.integer(value))
         case .resultsTokenCount: counts.add(output: NativeValue.integer(value))
-        case .generationTokenCount: counts.output = NativeValue.integer(value) ?? counts.output
+        case .generationTokenCount: counts.take(output: NativeValue.integer(value))
         case .guardrailAction: facts.takeGuardrail(NativeValue.name(value))
         case nil: return
         }
@@ -83,11 +83,22 @@ extension AnswerFacts {
 
 /// The counts of model families that have no usage object: Titan's and Llama's.
 struct BedrockFamilyCounts: Sendable {
-    var input: Int64?
-    var output: Int64?
-    private var contradiction: String?
+    private(set) var input: Int64?
+    private(set) var output: Int64?
 
     init() {}
+
+    /// Takes a count that grows with the stream, or stands in one chunk alone and is zero in the others.
+    mutating func take(input count: Int64?) {
+        guard let count else { return }
+        input = max(input ?? count, count)
+    }
+
+    /// The same of the output.
+    mutating func take(output count: Int64?) {
+        guard let count else { return }
+        output = max(output ?? count, count)
+    }
 
     /// Adds the output of one of several results.
     mutating func add(output count: Int64?) {

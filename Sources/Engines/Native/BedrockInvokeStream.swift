@@ -120,12 +120,12 @@ struct BedrockInvokeStream: Sendable {
             key.equals("prompt_token_count", in: bytes)
                 || key.equals("inputTextTokenCount", in: bytes)
         {
-            counts.input = try scanner.number() ?? counts.input
+            counts.take(input: try scanner.number())
         } else if kind == .number,
             key.equals("generation_token_count", in: bytes)
                 || key.equals("totalOutputTextTokenCount", in: bytes)
         {
-            counts.output = try scanner.number() ?? counts.output
+            counts.take(output: try scanner.number())
         } else if kind == .string, BedrockInvokeStream.reasonNames.contains(where: { key.equals($0, in: bytes) }) {
             facts.takeStopReason(try scanner.name(kind, in: bytes))
         } else {

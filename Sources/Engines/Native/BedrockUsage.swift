@@ -9,62 +9,10 @@ struct BedrockUsage {
 
     /// Reads a usage object; the scanner stands before its brace.
     init(scanner: inout JSONScanner, bytes: UnsafeRawBufferPointer) throws(JSONScanError) {
-        usage.rule = .cacheApart
         let start = scanner.offset
-        var otherRead: Int64?
-        var otherWritten: Int64?
-        var byLifetime: Int64?
-        try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
-            if key.equals("inputTokens", in: bytes) {
-                usage.promptTokens = try usage.readCount("inputTokens", kind, &scanner)
-            } else if key.equals("outputTokens", in: bytes) {
-                usage.completionTokens = try usage.readCount("outputTokens", kind, &scanner)
-            } else if key.equals("totalTokens", in: bytes) {
-                usage.totalTokens = try usage.readCount("totalTokens", kind, &scanner)
-            } else if key.equals("cacheReadInputTokens", in: bytes) {
-                usage.cachedTokens = try usage.readCount("cacheReadInputTokens", kind, &scanner)
-            } else if key.equals("cacheReadInputTokenCount", in: bytes) {
-                otherRead = try usage.readCount("cacheReadInputTokenCount", kind, &scanner)
-            } else if key.equals("cacheWriteInputTokens", in: bytes) {
-                usage.cacheWriteTokens = try usage.readCount("cacheWriteInputTokens", kind, &scanner)
-            } else if key.equals("cacheWriteInputTokenCount", in: bytes) {
-                otherWritten = try usage.readCount("cacheWriteInputTokenCount", kind, &scanner)
-            } else if kind == .array, key.equals("cacheDetails", in: bytes) {
-                byLifetime = try readLifetimes(&scanner, bytes)
-            } else {
-                return false
-            }
-            return true
-        }
-        usage.cachedTokens = usage.cachedTokens ?? otherRead
-        usage.cacheWriteTokens = usage.cacheWriteTokens ?? otherWritten
-        usage.settleCacheWrites(byLifetime: byLifetime)
+        usage = try EngineUsage(scanner: &scanner, bytes: bytes, names: .bedrock)
+        usage.mayIncludeCache = true
         usage.raw = NativeValue.raw(bytes, start..<scanner.offset)
-    }
-
-    /// `cacheDetails`: what was written, by how long it is kept (`ttl`).
-    private mutating func readLifetimes(
-        _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer
-    ) throws(JSONScanError) -> Int64? {
-        var sum: Int64?
-        try scanner.eachElement { kind, scanner throws(JSONScanError) in
-            var minutes: Int64?
-            var count: Int64?
-            try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
-                if key.equals("ttl", in: bytes) {
-                    minutes = NativeValue.minutes(try scanner.name(kind, in: bytes) ?? "")
-                } else if key.equals("inputTokens", in: bytes) {
-                    count = try usage.readCount("cacheDetails", kind, &scanner)
-                } else {
-                    return false
-                }
-                return true
-            }
-            sum = usage.sum("cacheDetails", sum, count)
-            usage.addCacheWrite(count, keptMinutes: minutes ?? 5)
-            return true
-        }
-        return sum
     }
 }
 
@@ -92,27 +40,24 @@ struct BedrockInvocationMetrics: Sendable {
 
     /// Reads `amazon-bedrock-invocationMetrics`; the scanner stands before its brace.
     init(scanner: inout JSONScanner, bytes: UnsafeRawBufferPointer) throws(JSONScanError) {
-        var usage = EngineUsage()
+        var draft = UsageDraft(.bedrockInvocation)
         try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
-            if key.equals("inputTokenCount", in: bytes) {
-                inputTokens = try usage.readCount("inputTokenCount", kind, &scanner)
-            } else if key.equals("outputTokenCount", in: bytes) {
-                outputTokens = try usage.readCount("outputTokenCount", kind, &scanner)
-            } else if key.equals("cacheReadInputTokenCount", in: bytes) {
-                cachedTokens = try usage.readCount("cacheReadInputTokenCount", kind, &scanner)
-            } else if key.equals("cacheWriteInputTokenCount", in: bytes) {
-                cacheWriteTokens = try usage.readCount("cacheWriteInputTokenCount", kind, &scanner)
-            } else if key.equals("invocationLatency", in: bytes) {
-                timings.total = NativeValue.microseconds(
-                    milliseconds: try usage.readCount("invocationLatency", kind, &scanner))
+            if try draft.read(key, kind, &scanner, bytes) { return true }
+            guard kind == .number else { return false }
+            if key.equals("invocationLatency", in: bytes) {
+                timings.total = NativeValue.microseconds(milliseconds: try scanner.number())
             } else if key.equals("firstByteLatency", in: bytes) {
-                timings.firstToken = NativeValue.microseconds(
-                    milliseconds: try usage.readCount("firstByteLatency", kind, &scanner))
+                timings.firstToken = NativeValue.microseconds(milliseconds: try scanner.number())
             } else {
                 return false
             }
             return true
         }
+        let usage = draft.settled()
+        inputTokens = usage.promptTokens
+        outputTokens = usage.completionTokens
+        cachedTokens = usage.cachedTokens
+        cacheWriteTokens = usage.cacheWriteTokens
         contradiction = usage.contradiction
     }
 
@@ -128,10 +73,12 @@ struct BedrockInvocationMetrics: Sendable {
             // The model counts its cache into the prompt, Amazon beside it.
             usage.rule = .cacheApart
         }
-        usage.promptTokens = inputTokens ?? usage.promptTokens
-        usage.completionTokens = outputTokens ?? usage.completionTokens
-        usage.cachedTokens = cachedTokens ?? usage.cachedTokens
-        usage.cacheWriteTokens = cacheWriteTokens ?? usage.cacheWriteTokens
+        // A zero beside a count of the model's own is a place that was not filled in.
+        func corrected(_ count: Int64?, _ own: Int64?) -> Int64? { count == 0 ? own ?? count : count ?? own }
+        usage.promptTokens = corrected(inputTokens, usage.promptTokens)
+        usage.completionTokens = corrected(outputTokens, usage.completionTokens)
+        usage.cachedTokens = corrected(cachedTokens, usage.cachedTokens)
+        usage.cacheWriteTokens = corrected(cacheWriteTokens, usage.cacheWriteTokens)
         if let output = usage.completionTokens, let reasoning = usage.reasoningTokens {
             usage.reasoningTokens = min(reasoning, max(0, output))
         }

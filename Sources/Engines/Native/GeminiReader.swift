@@ -11,17 +11,19 @@ struct GeminiReader: AnswerReader {
     private var said: EngineUsage?
     private var isBlocked = false
     private var hasCounts = false
+    private var queries = GroundingQueries()
     private let choiceCount: Int64
 
     private enum Part: Int {
         case id, model, finishReason, usageMetadata, blockReason, error
-        case interactionID, interactionModel, interactionStatus, interactionUsage, tier, interactionTier
+        case interactionID, interactionModel, interactionStatus, interactionUsage, tier, interactionTier, queries
     }
     private static let partShape = DocumentShape([
         .value("responseId"), .value("modelVersion"), .value("candidates.finishReason"),
         .value("usageMetadata", bytesMax: DocumentShape.usageBytesMax), .value("promptFeedback.blockReason"),
         .value("error", bytesMax: 16 * 1024), .value("id"), .value("model"), .value("status"),
         .value("usage", bytesMax: DocumentShape.usageBytesMax), .value("serviceTier"), .value("service_tier"),
+        .value("candidates.groundingMetadata.webSearchQueries", bytesMax: ToolCalls.queriesBytesMax),
         .text("candidates.content.parts.text"), .text("steps.content.text"), .text("outputs.text"),
     ])
 
@@ -46,6 +48,10 @@ struct GeminiReader: AnswerReader {
         case .tier, .interactionTier:
             facts.serviceTier = GeminiUsage.tier(named: NativeValue.name(value)) ?? facts.serviceTier
         case .error: facts.takeError(value)
+        case .queries:
+            var scanner = JSONScanner(value)
+            if (try? queries.read(&scanner, value)) == nil { facts.unreadCount += 1 }
+            facts.units.searches = queries.count
         case nil: break
         }
     }
@@ -100,7 +106,7 @@ struct GeminiReader: AnswerReader {
         return .content
     }
 
-    private func readCandidates(
+    private mutating func readCandidates(
         _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer, _ hasContent: inout Bool,
         _ facts: inout AnswerFacts
     ) throws(JSONScanError) {
@@ -116,6 +122,13 @@ struct GeminiReader: AnswerReader {
                         if try GeminiReader.hasContent(&scanner, bytes) { found = true }
                         return true
                     }
+                } else if kind == .object, key.equals("groundingMetadata", in: bytes) {
+                    try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+                        guard kind == .array, key.equals("webSearchQueries", in: bytes) else { return false }
+                        try queries.read(&scanner, bytes)
+                        return true
+                    }
+                    facts.units.searches = queries.count
                 } else {
                     return false
                 }

@@ -80,36 +80,15 @@ struct ReplicateReader: AnswerReader {
 enum ReplicateMetrics {
     static func read(_ bytes: UnsafeRawBufferPointer, into facts: inout AnswerFacts) throws(JSONScanError) {
         var scanner = JSONScanner(bytes)
-        var usage = EngineUsage()
-        try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
-            if key.equals("input_token_count", in: bytes) || key.equals("token_input_count", in: bytes) {
-                usage.promptTokens = try usage.readCount("input_token_count", kind, &scanner)
-            } else if key.equals("output_token_count", in: bytes) || key.equals("token_output_count", in: bytes) {
-                usage.completionTokens = try usage.readCount("output_token_count", kind, &scanner)
-            } else if key.equals("image_count", in: bytes) || key.equals("image_output_count", in: bytes) {
-                facts.units.images = try usage.readCount("image_count", kind, &scanner) ?? 0
-            } else if kind == .number, key.equals("predict_time", in: bytes) {
-                facts.units.computeMilliseconds = milliseconds(bytes, try scanner.skip())
-            } else if kind == .number, key.equals("total_time", in: bytes) {
-                facts.timings.total = DecimalText.scaled(bytes, try scanner.skip(), exponent: 6)
-            } else if kind == .number, key.equals("time_to_first_token", in: bytes) {
-                facts.timings.firstToken = DecimalText.scaled(bytes, try scanner.skip(), exponent: 6)
-            } else {
-                return false
-            }
-            return true
-        }
+        // Nothing is said before a prediction has ended.
+        guard try scanner.kind() == .object else { return }
+        var usage = try EngineUsage(scanner: &scanner, bytes: bytes, names: .replicate)
+        facts.units.raise(to: usage.units)
+        facts.timings.update(with: usage.timings)
+        usage.units = UsageUnits()
+        usage.timings = EngineTimings()
         guard usage.promptTokens != nil || usage.completionTokens != nil || usage.contradiction != nil else { return }
         usage.raw = NativeValue.raw(bytes, 0..<bytes.count)
         facts.usage = usage
-    }
-
-    /// Seconds as whole milliseconds. Clocks that were set while a prediction ran have made negative ones: they stay
-    /// negative, which no record can hold without contradicting itself.
-    private static func milliseconds(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Int64 {
-        guard bytes[range.lowerBound] == UInt8(ascii: "-") else {
-            return DecimalText.scaled(bytes, range, exponent: 3) ?? -1
-        }
-        return -max(1, DecimalText.scaled(bytes, range.lowerBound + 1..<range.upperBound, exponent: 3) ?? 1)
     }
 }

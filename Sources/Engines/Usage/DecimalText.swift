@@ -32,6 +32,30 @@ enum DecimalText {
         return text(digits: number.digits, exponent: number.exponent, isNegative: number.isNegative)
     }
 
+    /// The sum of two numbers in plain decimal text; nil when one is none, or their digits lie too far apart.
+    static func sum(_ left: String, _ right: String) -> String? {
+        var (left, right) = (left, right)
+        guard let one = left.withUTF8({ parse(UnsafeRawBufferPointer($0), 0..<$0.count) }),
+            let other = right.withUTF8({ parse(UnsafeRawBufferPointer($0), 0..<$0.count) })
+        else { return nil }
+        let exponent = min(one.exponent, other.exponent)
+        func aligned(_ number: Number) -> Int64? {
+            var digits = number.isNegative ? -number.digits : number.digits
+            guard digits != 0 else { return 0 }
+            guard number.exponent - exponent <= 18 else { return nil }
+            for _ in 0..<(number.exponent - exponent) {
+                let (next, overflows) = digits.multipliedReportingOverflow(by: 10)
+                guard !overflows else { return nil }
+                digits = next
+            }
+            return digits
+        }
+        guard let first = aligned(one), let second = aligned(other) else { return nil }
+        let (sum, overflows) = first.addingReportingOverflow(second)
+        guard !overflows, sum != .min, abs(exponent) <= 30 else { return nil }
+        return text(digits: abs(sum), exponent: exponent, isNegative: sum < 0)
+    }
+
     /// `digits` times 10 to the power of `exponent` as plain decimal text.
     static func text(digits: Int64, exponent: Int, isNegative: Bool = false) -> String {
         var digits = digits

@@ -1,128 +1,165 @@
 internal import Metering
 
 extension EngineUsage {
-    /// The counts taken apart into disjoint buckets, or what is wrong with them.
-    public func buckets() -> UsageBuckets {
-        if let contradiction { return .contradiction(contradiction) }
-        let limit = TokenBuckets.bucketMax
-        guard counts.allSatisfy({ (0...limit).contains($0 ?? 0) }) else {
-            return .contradiction("a count is negative or larger than \(limit)")
+    /// The counts taken apart into disjoint buckets, by the first reading of them in which all are true. Where there is
+    /// none, by the smallest that can be defended and still holds the output that was `delivered`; it says so.
+    ///
+    /// A count that is negative or beyond `TokenBuckets.bucketMax` says nothing.
+    public func buckets(quirks: UsageQuirks = [], delivered: Int64 = 0) -> UsageBuckets {
+        var usage = self
+        usage.forgetImpossible()
+        usage.apply(quirks)
+        let readings = UsageReadings(usage, quirks: quirks)
+        var dispute = usage.contradiction
+        let reading: UsageReading
+        if let first = readings.withCacheInside {
+            reading = first
+            dispute = dispute ?? "the input is what was cached and little more: it includes the caches"
+        } else if let first = readings.first {
+            reading = first
+            if usage.hasFallen { dispute = dispute ?? "a count came down within one stream" }
+        } else {
+            reading = readings.smallest(delivered: delivered)
+            dispute = dispute ?? usage.disagreement
         }
+        assert(reading.isPossible)
         var buckets = TokenBuckets()
-        if let problem = takeInput(into: &buckets) ?? takeOutput(into: &buckets) { return .contradiction(problem) }
-        return .counted(buckets)
+        if let problem = usage.takeInput(reading, into: &buckets) { dispute = dispute ?? problem }
+        if let problem = usage.takeOutput(reading, into: &buckets) { dispute = dispute ?? problem }
+        assert(buckets.inputTotal == reading.input && buckets.outputTotal == reading.output && buckets.isSound)
+        return dispute.map { .disputed(buckets, $0) } ?? .counted(buckets)
     }
 
-    private var counts: [Int64?] {
-        [
-            promptTokens, completionTokens, totalTokens, cachedTokens, cacheWriteTokens, cacheWriteHourTokens,
-            cacheWriteLongTokens, reasoningTokens, toolPromptTokens, inputParts.text, inputParts.audio,
-            inputParts.image, inputParts.video, cachedParts.text, cachedParts.audio, cachedParts.image,
-            cachedParts.video, outputParts.text, outputParts.audio, outputParts.image, outputParts.video,
-        ]
+    /// Forgets counts that no answer can have, and notes it.
+    mutating func forgetImpossible() {
+        var found = false
+        func look(_ count: inout Int64?) {
+            guard let value = count, !(0...TokenBuckets.bucketMax).contains(value) else { return }
+            count = nil
+            found = true
+        }
+        look(&promptTokens)
+        look(&completionTokens)
+        look(&totalTokens)
+        look(&cachedTokens)
+        look(&cacheWriteTokens)
+        look(&cacheWriteHourTokens)
+        look(&cacheWriteLongTokens)
+        look(&reasoningTokens)
+        look(&toolPromptTokens)
+        func lookAtParts(_ parts: inout ModalityTokens) {
+            look(&parts.text)
+            look(&parts.audio)
+            look(&parts.image)
+            look(&parts.video)
+        }
+        lookAtParts(&inputParts)
+        lookAtParts(&cachedParts)
+        lookAtParts(&outputParts)
+        if (promptTokens ?? 0) + (toolPromptTokens ?? 0) > TokenBuckets.bucketMax {
+            toolPromptTokens = nil
+            found = true
+        }
+        if found {
+            contradiction = contradiction ?? "a count is negative or larger than \(TokenBuckets.bucketMax)"
+        }
+    }
+
+    /// Changes counts as the backend's quirks ask.
+    private mutating func apply(_ quirks: UsageQuirks) {
+        if quirks.contains(.cacheReadRepeatsInput), let cached = cachedTokens, cached > 0, cached == promptTokens {
+            cachedTokens = 0
+            cachedParts = ModalityTokens()
+        }
+        if rule == .inclusive || rule == .reasoningApart {
+            // Kinds of what was cached without a sum of it.
+            if cachedTokens == nil, cachedParts != ModalityTokens() {
+                let sum = (cachedParts.text ?? 0) + (cachedParts.audio ?? 0) + (cachedParts.image ?? 0)
+                cachedTokens = sum + (cachedParts.video ?? 0)
+            }
+        }
+    }
+
+    /// What is wrong where no reading fits.
+    private var disagreement: String {
+        func text(_ count: Int64?) -> String { count.map { "\($0)" } ?? "-" }
+        return "the counts disagree: input \(text(promptTokens)), output \(text(completionTokens)), total "
+            + "\(text(totalTokens)), cached \(text(cachedTokens)), written \(text(cacheWriteTokens)), reasoning "
+            + text(reasoningTokens)
     }
 
     // MARK: Input
 
-    /// Fills the input side; returns what is wrong.
+    /// Fills the input side; returns what could not be so.
     ///
     /// Kinds that the engine does not name are text. What a cache served is text first: only what exceeds the text is
     /// taken from the other kinds, where the engine does not say itself.
-    private func takeInput(into buckets: inout TokenBuckets) -> String? {
-        let cached = cachedTokens ?? 0
-        let written = max(cacheWriteTokens ?? 0, (cacheWriteHourTokens ?? 0) + (cacheWriteLongTokens ?? 0))
-        var whole = (promptTokens ?? 0) + (toolPromptTokens ?? 0)
-        if rule == .cacheApart { whole += cached + written }
-        guard cached + written <= whole else {
-            return "cached_tokens \(cached) and cache_write_tokens \(written) exceed prompt_tokens \(whole)"
-        }
-        buckets.cacheWriteHour = cacheWriteHourTokens ?? 0
-        buckets.cacheWriteLong = cacheWriteLongTokens ?? 0
+    private func takeInput(_ reading: UsageReading, into buckets: inout TokenBuckets) -> String? {
+        let cached = reading.cached
+        let written = reading.written
+        let whole = reading.input
+        var problem: String?
+        buckets.cacheWriteHour = min(cacheWriteHourTokens ?? 0, written)
+        buckets.cacheWriteLong = min(cacheWriteLongTokens ?? 0, written - buckets.cacheWriteHour)
         buckets.cacheWriteFiveMinutes = written - buckets.cacheWriteHour - buckets.cacheWriteLong
-
-        let video = inputParts.video ?? 0
-        let image = inputParts.image ?? 0
-        let audio = inputParts.audio ?? 0
-        guard video + image + audio <= whole else {
-            return "input by kind (\(audio) audio, \(image) image, \(video) video) exceeds \(whole)"
+        let kinds = [inputParts.video ?? 0, inputParts.image ?? 0, inputParts.audio ?? 0]
+        var given = kinds
+        if kinds.reduce(0, +) > whole {
+            problem = "input by kind exceeds \(whole)"
+            given = [0, 0, 0]
         }
-        guard (cachedParts.video ?? 0) <= video, (cachedParts.image ?? 0) <= image,
-            (cachedParts.audio ?? 0) <= audio
-        else { return "more of a kind was cached than was given" }
-        buckets.cacheReadVideo = cachedParts.video ?? 0
-        buckets.cacheReadImage = cachedParts.image ?? 0
-        buckets.cacheReadAudio = cachedParts.audio ?? 0
-        let cachedByKind = buckets.cacheReadVideo + buckets.cacheReadImage + buckets.cacheReadAudio
-        guard cachedByKind <= cached else { return "cached by kind \(cachedByKind) exceeds cached_tokens \(cached)" }
-        buckets.cacheRead = cached - cachedByKind
-
-        buckets.inputVideo = video - buckets.cacheReadVideo
-        buckets.inputImage = image - buckets.cacheReadImage
-        buckets.inputAudio = audio - buckets.cacheReadAudio
-        let text = whole - video - image - audio
-        var excess = max(0, buckets.cacheRead + written - text)
-        func move(_ from: inout Int64, _ to: inout Int64, isKnown: Bool) {
+        var known = [cachedParts.video ?? 0, cachedParts.image ?? 0, cachedParts.audio ?? 0]
+        if zip(known, given).contains(where: { $0 > $1 }) || known.reduce(0, +) > cached {
+            problem = problem ?? "more of a kind was cached than was given, or than was cached at all"
+            known = [0, 0, 0]
+        }
+        var text = cached - known.reduce(0, +)
+        let isKnown = [cachedParts.video != nil, cachedParts.image != nil, cachedParts.audio != nil]
+        let excess = max(0, text + written - (whole - given.reduce(0, +)))
+        var rest = excess
+        for index in given.indices where rest > 0 && !isKnown[index] {
             // What was written to a cache has no kind, so only reads change their bucket.
-            guard !isKnown else { return }
-            let part = min(excess, from)
-            from -= part
-            excess -= part
-            let read = min(part, buckets.cacheRead)
-            buckets.cacheRead -= read
-            to += read
+            let part = min(rest, given[index] - known[index])
+            let read = min(part, text)
+            known[index] += read
+            text -= read
+            rest -= part
+            given[index] -= part - read
         }
-        var (inputVideo, inputImage, inputAudio) = (buckets.inputVideo, buckets.inputImage, buckets.inputAudio)
-        var (readVideo, readImage, readAudio) = (buckets.cacheReadVideo, buckets.cacheReadImage, buckets.cacheReadAudio)
-        move(&inputVideo, &readVideo, isKnown: cachedParts.video != nil)
-        move(&inputImage, &readImage, isKnown: cachedParts.image != nil)
-        move(&inputAudio, &readAudio, isKnown: cachedParts.audio != nil)
-        (buckets.inputVideo, buckets.inputImage, buckets.inputAudio) = (inputVideo, inputImage, inputAudio)
-        (buckets.cacheReadVideo, buckets.cacheReadImage, buckets.cacheReadAudio) = (readVideo, readImage, readAudio)
+        if rest > 0 {
+            // Which kind a cache held cannot be told: what it served is text, and the kinds are what is left.
+            problem = problem ?? "input by kind and by cache cannot both be true"
+            given = [0, 0, 0]
+            known = [0, 0, 0]
+            text = cached
+        }
+        (buckets.cacheReadVideo, buckets.cacheReadImage, buckets.cacheReadAudio) = (known[0], known[1], known[2])
+        buckets.cacheRead = text
+        buckets.inputVideo = given[0] - known[0]
+        buckets.inputImage = given[1] - known[1]
+        buckets.inputAudio = given[2] - known[2]
         buckets.inputUncached = whole - (buckets.inputTotal - buckets.inputUncached)
-        guard excess == 0, buckets.inputUncached >= 0 else { return "input by kind and by cache cannot both be true" }
-        return nil
+        return problem
     }
 
     // MARK: Output
 
-    /// Fills the output side; returns what is wrong.
-    private func takeOutput(into buckets: inout TokenBuckets) -> String? {
-        let completion = completionTokens ?? 0
-        var reasoning = reasoningTokens ?? 0
-        let isReasoningInside: Bool
-        switch rule {
-        case .inclusive:
-            let input = promptTokens ?? 0
-            if let total = totalTokens, promptTokens != nil, total != input + completion {
-                guard reasoning > 0, total == input + completion + reasoning else {
-                    return "total_tokens \(total) is not prompt_tokens \(input) and completion_tokens \(completion)"
-                }
-                isReasoningInside = false
-            } else {
-                isReasoningInside = true
-            }
-        case .cacheApart:
-            // Thinking is an approximation there, the output is not.
-            reasoning = min(reasoning, completion)
-            isReasoningInside = true
-        case .reasoningApart:
-            let visible = (promptTokens ?? 0) + completion + (toolPromptTokens ?? 0)
-            isReasoningInside = totalTokens == visible && reasoning <= completion
-            if let total = totalTokens, !isReasoningInside, total != visible + reasoning {
-                return "the total \(total) is not the sum of its parts \(visible + reasoning)"
-            }
-        }
-        let inside = isReasoningInside ? reasoning : 0
-        buckets.outputReasoning = reasoning
-        buckets.outputAudio = outputParts.audio ?? 0
+    /// Fills the output side; returns what could not be so.
+    private func takeOutput(_ reading: UsageReading, into buckets: inout TokenBuckets) -> String? {
         // There is no bucket for moving pictures made; they are pictures.
-        buckets.outputImage = (outputParts.image ?? 0) + (outputParts.video ?? 0)
-        buckets.outputVisible = completion - inside - buckets.outputAudio - buckets.outputImage
-        guard inside <= completion else { return "reasoning_tokens \(inside) exceed completion_tokens \(completion)" }
-        guard buckets.outputVisible >= 0 else {
-            return "output by kind (\(buckets.outputAudio) audio, \(buckets.outputImage) image, \(inside) reasoning) "
-                + "exceeds completion_tokens \(completion)"
-        }
+        let image = (outputParts.image ?? 0) + (outputParts.video ?? 0)
+        let audio = outputParts.audio ?? 0
+        buckets.outputReasoning = reading.reasoning
+        buckets.outputVisible = reading.output - reading.reasoning
+        guard audio + image <= buckets.outputVisible else { return "output by kind exceeds \(reading.output)" }
+        buckets.outputAudio = audio
+        buckets.outputImage = image
+        buckets.outputVisible -= audio + image
         return nil
     }
+}
+
+extension TokenBuckets {
+    /// Nothing negative.
+    fileprivate var isSound: Bool { Meter.allCases.allSatisfy { quantity(of: $0) >= 0 } }
 }

@@ -41,9 +41,22 @@ public struct EngineUsage: Hashable, Sendable {
     public var timings = EngineTimings()
     /// What it says that it costs us, as decimal text in US dollars.
     public var engineCost: String?
+    /// What the provider behind it takes, where `engineCost` leaves that out or nobody knows whether it does.
+    public var upstreamCost: String?
+    /// Whether reasoning stands beside the counts and not in the output's details.
+    var isReasoningBeside = false
+    /// Whether the caches stand beside the counts, under names by which Anthropic counts beside the input.
+    var isCacheNamedApart = false
+    /// Whether citations or searches stand beside the counts, and so reasoning too (Perplexity).
+    var hasSearchesBeside = false
+    /// Whether the kind is known to count its caches into the input at times, against its own rule (Bedrock).
+    var mayIncludeCache = false
+    /// Whether a count came down between two objects of one stream, other than to zero.
+    var hasFallen = false
     /// The latest usage object, whole, or nothing when it is longer than a record may keep.
     public var raw: [UInt8] = []
-    /// Why the object cannot be believed, as far as reading it shows: a count that is no integer, two that disagree.
+    /// Why the object cannot be believed as it stands, as far as reading it shows: a count that is no integer, two that
+    /// disagree.
     public var contradiction: String?
 
     /// Nothing said yet.
@@ -57,8 +70,46 @@ public struct EngineUsage: Hashable, Sendable {
         }
     }
 
-    /// Takes over what `newer` says, and keeps what it leaves out: usage is the last word on each field, never a sum.
+    /// Takes over what `newer` says, and keeps what it leaves out. Counters never fall: a later count that is smaller
+    /// is not taken over, and one other than zero is remembered as a fall (`hasFallen`). An engine that repeats a
+    /// stream's counts as zeros has nothing new to say.
     public mutating func update(with newer: EngineUsage) {
+        var hasFallen = false
+        func raise(_ count: inout Int64?, to newer: Int64?) {
+            guard let newer else { return }
+            guard let known = count, newer < known else {
+                count = newer
+                return
+            }
+            if newer != 0 { hasFallen = true }
+        }
+        func raiseParts(_ parts: inout ModalityTokens, to newer: ModalityTokens) {
+            raise(&parts.text, to: newer.text)
+            raise(&parts.audio, to: newer.audio)
+            raise(&parts.image, to: newer.image)
+            raise(&parts.video, to: newer.video)
+        }
+        rule = newer.rule
+        // A total belongs to the counts beside it.
+        if newer.totalTokens == nil, newer.completionTokens ?? 0 > completionTokens ?? 0 { totalTokens = nil }
+        raise(&promptTokens, to: newer.promptTokens)
+        raise(&completionTokens, to: newer.completionTokens)
+        raise(&totalTokens, to: newer.totalTokens)
+        raise(&cachedTokens, to: newer.cachedTokens)
+        raise(&cacheWriteTokens, to: newer.cacheWriteTokens)
+        raise(&cacheWriteHourTokens, to: newer.cacheWriteHourTokens)
+        raise(&cacheWriteLongTokens, to: newer.cacheWriteLongTokens)
+        raise(&reasoningTokens, to: newer.reasoningTokens)
+        raise(&toolPromptTokens, to: newer.toolPromptTokens)
+        raiseParts(&inputParts, to: newer.inputParts)
+        raiseParts(&cachedParts, to: newer.cachedParts)
+        raiseParts(&outputParts, to: newer.outputParts)
+        takeRest(of: newer)
+        if hasFallen { self.hasFallen = true }
+    }
+
+    /// Takes over what `newer` says, whatever was said before: it is another engine's or a whole object's word.
+    mutating func replace(with newer: EngineUsage) {
         rule = newer.rule
         promptTokens = newer.promptTokens ?? promptTokens
         completionTokens = newer.completionTokens ?? completionTokens
@@ -72,11 +123,34 @@ public struct EngineUsage: Hashable, Sendable {
         inputParts.update(with: newer.inputParts)
         cachedParts.update(with: newer.cachedParts)
         outputParts.update(with: newer.outputParts)
-        if !newer.units.isEmpty { units = newer.units }
+        takeRest(of: newer)
+    }
+
+    private mutating func takeRest(of newer: EngineUsage) {
+        units.raise(to: newer.units)
+        isReasoningBeside = isReasoningBeside || newer.isReasoningBeside
+        isCacheNamedApart = isCacheNamedApart || newer.isCacheNamedApart
+        hasSearchesBeside = hasSearchesBeside || newer.hasSearchesBeside
+        mayIncludeCache = mayIncludeCache || newer.mayIncludeCache
+        hasFallen = hasFallen || newer.hasFallen
         timings.update(with: newer.timings)
         engineCost = newer.engineCost ?? engineCost
+        upstreamCost = newer.upstreamCost ?? upstreamCost
         contradiction = newer.contradiction ?? contradiction
         if !newer.raw.isEmpty { raw = newer.raw }
+    }
+}
+
+extension UsageUnits {
+    /// The larger of each: units are counted up, and a later object may leave some out.
+    mutating func raise(to newer: UsageUnits) {
+        images = max(images, newer.images)
+        audioMilliseconds = max(audioMilliseconds, newer.audioMilliseconds)
+        characters = max(characters, newer.characters)
+        searches = max(searches, newer.searches)
+        computeMilliseconds =
+            newer.computeMilliseconds < 0
+            ? newer.computeMilliseconds : max(computeMilliseconds, newer.computeMilliseconds)
     }
 }
 
@@ -124,7 +198,20 @@ extension EngineTimings {
 
 /// What a usage object comes to.
 public enum UsageBuckets: Hashable, Sendable {
+    /// By a shape that is known: all counts are true together.
     case counted(TokenBuckets)
-    /// The engine's counts cannot all be true; says which.
-    case contradiction(String)
+    /// The counts cannot all be true, and this is the smallest reading that can be defended; says what disagrees.
+    case disputed(TokenBuckets, String)
+
+    /// The buckets, whatever can be said of them.
+    public var buckets: TokenBuckets {
+        switch self {
+        case .counted(let buckets), .disputed(let buckets, _): buckets
+        }
+    }
+
+    /// What disagrees; nil when nothing does.
+    public var dispute: String? {
+        if case .disputed(_, let text) = self { text } else { nil }
+    }
 }

@@ -46,9 +46,9 @@ extension Exchange {
         let operation = request.operation
         let hasOutput = operation == .chat || operation == .textCompletion || operation == .generateContent
         guard hasOutput || operation == .embeddings else { return own }
-        let needsInput = facts.usage?.promptTokens == nil && (hasOutput || facts.usage?.totalTokens == nil)
-        let isOutputOpen = facts.usage?.completionTokens == nil || ending.isCut && facts.uncountedEvents > 0
-        let needsOutput = hasOutput && isOutputOpen
+        let needs = facts.needsOwnCounts(of: operation, promptTextBytes: request.promptTextBytes)
+        let needsInput = needs.input
+        let needsOutput = hasOutput && needs.output
         if needsOutput || counting.audits && hasOutput, isTextWhole { own.output = counting.countedOutput() }
         guard needsInput || needsOutput else { return own }
         if counting.asks, base.isDelivered, ending.termination != .gatewayLost, facts.inferences.isEmpty,

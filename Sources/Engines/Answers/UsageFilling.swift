@@ -1,0 +1,203 @@
+public import Metering
+
+/// Fills a record's tokens with what an answer says that it used, and with the gateway's own counts or estimates where
+/// it says nothing, or nothing that can be true.
+struct UsageFilling {
+    let facts: AnswerFacts
+    let operation: Operation
+    let promptTextBytes: Int64
+    let isCut: Bool
+    let own: OwnCounts
+
+    fileprivate var hasNoOutput: Bool {
+        operation == .embeddings || operation == .rerank || operation == .countTokens
+    }
+
+    /// `usage` is what the engine said; nil when it said nothing.
+    func fill(_ attempt: inout AttemptRecord, _ said: EngineUsage?) {
+        guard var usage = said else { return estimate(&attempt) }
+        usage.forgetImpossible()
+        if hasNoOutput { usage.promptTokens = usage.promptTokens ?? usage.totalTokens }
+        attempt.usageSource = complete(&usage, &attempt.notes)
+        attempt.usageComplete = attempt.usageSource != .estimated && !isCut
+        // Pictures and speech are what these answers are made of, whether the engine says so or not.
+        if usage.outputParts == ModalityTokens() {
+            if operation == .imageGeneration { usage.outputParts.image = usage.completionTokens }
+            if operation == .speech { usage.outputParts.audio = usage.completionTokens }
+        }
+        attempt.take(usage.buckets(quirks: facts.quirks, delivered: hasNoOutput ? 0 : delivered))
+    }
+
+    private func estimate(_ attempt: inout AttemptRecord) {
+        let isCounted = own.isInputWhole && (hasNoOutput || own.output != nil)
+        attempt.usageSource = isCounted ? .counted : .estimated
+        attempt.usageComplete = isCounted && !isCut
+        attempt.buckets = TokenBuckets(
+            inputUncached: own.input ?? estimatedInput, outputVisible: own.output?.visible ?? estimatedOutput,
+            outputReasoning: own.output?.reasoning ?? 0)
+    }
+
+    private var estimatedInput: Int64 { UsageEstimate.tokens(inTextBytes: promptTextBytes) }
+
+    private var estimatedOutput: Int64 {
+        facts.contentEvents > 0 ? facts.contentEvents : UsageEstimate.tokens(inTextBytes: facts.textBytes)
+    }
+
+    /// Tokens of output that the client certainly had.
+    private var delivered: Int64 {
+        if let output = own.output { return output.total }
+        return facts.contentEvents > 0
+            ? facts.contentEvents : UsageEstimate.tokensAtLeast(inTextBytes: facts.textBytes)
+    }
+
+    // MARK: What is missing
+
+    /// Puts in what the engine left out, and says where the counts come from: `estimated` as soon as one of them is.
+    private func complete(_ usage: inout EngineUsage, _ notes: inout RecordNotes) -> UsageSource {
+        var source = UsageSource.engine
+        func note(isCounted: Bool) {
+            usage.totalTokens = nil
+            if source != .estimated { source = isCounted ? .counted : .estimated }
+        }
+        if facts.uncountedEvents > 0, let counted = usage.completionTokens, !hasNoOutput {
+            // What came after the engine's last word on its output.
+            if !isCut { notes.insert(.usageImplausible) }
+            if let output = own.output, output.total >= counted {
+                usage.takeOutput(output)
+                note(isCounted: true)
+            } else {
+                usage.completionTokens = counted + facts.uncountedEvents
+                note(isCounted: false)
+            }
+        }
+        if forgetImplausible(&usage) { notes.insert(.usageImplausible) }
+        usage.completeByTotal(hasOutput: !hasNoOutput)
+        if usage.promptTokens == nil, usage.completionTokens == nil, let total = usage.totalTokens, !hasNoOutput {
+            // A total alone is shared between both.
+            let output = min(total, own.output?.total ?? estimatedOutput)
+            usage.completionTokens = output
+            usage.promptTokens = total - output
+            note(isCounted: own.output != nil)
+        }
+        if usage.promptTokens == nil {
+            let input = own.input ?? estimatedInput
+            let cached = (usage.cachedTokens ?? 0) + (usage.cacheWriteTokens ?? 0)
+            // A count of the text has what a cache served in it.
+            let apart = own.input == nil ? input : max(0, input - cached)
+            usage.promptTokens = usage.rule == .cacheApart ? apart : max(input, cached)
+            note(isCounted: own.isInputWhole)
+        }
+        if usage.completionTokens == nil, !hasNoOutput {
+            if let output = own.output {
+                usage.takeOutput(output)
+            } else {
+                usage.completionTokens = max(estimatedOutput, usage.reasoningTokens ?? 0)
+            }
+            note(isCounted: own.output != nil)
+        }
+        if let output = own.output, UsageFilling.isUnderreported(usage.outputSaid, delivered: output.total) {
+            usage.takeOutput(output)
+            note(isCounted: true)
+            notes.insert(.outputUnderreported)
+        }
+        return source
+    }
+
+    /// Whether so much more was delivered than the engine reported that the engine is not believed.
+    static func isUnderreported(_ reported: Int64, delivered: Int64) -> Bool {
+        delivered > reported + underreportedTokensMax && delivered * 10 > reported * 11
+    }
+
+    /// A difference of so many tokens is still a matter of where a tokenizer cuts.
+    static let underreportedTokensMax: Int64 = 16
+
+    // MARK: What cannot be true
+
+    /// Forgets counts that cannot be true of this answer: no input for a prompt with text, no output where some was
+    /// delivered. Says whether there were any.
+    fileprivate func forgetImplausible(_ usage: inout EngineUsage) -> Bool {
+        guard AnswerFacts.isInTokens(operation), !facts.inferences.contains(where: { $0.kind == .component }) else {
+            return false
+        }
+        var isFound = false
+        let cache = (usage.cachedTokens ?? 0) + (usage.cacheWriteTokens ?? 0)
+        let isAllCached = usage.rule == .cacheApart ? cache > 0 : usage.isTotalBesideCache(cache)
+        if usage.promptTokens == 0, usage.toolPromptTokens ?? 0 == 0, !isAllCached, promptTextBytes > 0 {
+            usage.promptTokens = nil
+            isFound = true
+        }
+        let hasContent = facts.contentEvents > 0 || facts.textBytes > 0 || own.output?.total ?? 0 > 0
+        if !hasNoOutput, hasContent, usage.completionTokens == 0, usage.reasoningTokens ?? 0 == 0 {
+            usage.completionTokens = nil
+            isFound = true
+        }
+        return isFound
+    }
+}
+
+extension AnswerFacts {
+    /// What is left to be counted without the engine, because it said nothing of it or nothing that can be true.
+    public func needsOwnCounts(
+        of operation: Operation, promptTextBytes: Int64
+    ) -> (input: Bool, output: Bool) {
+        guard var said = usageSaid else { return (true, true) }
+        let filling = UsageFilling(
+            facts: self, operation: operation, promptTextBytes: promptTextBytes, isCut: false, own: OwnCounts())
+        said.forgetImpossible()
+        if filling.hasNoOutput { said.promptTokens = said.promptTokens ?? said.totalTokens }
+        _ = filling.forgetImplausible(&said)
+        said.completeByTotal(hasOutput: !filling.hasNoOutput)
+        return (said.promptTokens == nil, said.completionTokens == nil || uncountedEvents > 0)
+    }
+
+    /// What the engine said of its tokens: its usage, and for what that leaves out what it counts beside it.
+    var usageSaid: EngineUsage? {
+        guard let side = sideUsage else { return usage }
+        guard var said = usage else { return side }
+        if said.promptTokens == nil, said.completionTokens == nil, said.totalTokens == nil {
+            said.rule = side.rule
+            said.replace(with: side)
+            return said
+        }
+        let input = (side.promptTokens ?? 0) + (side.rule == .cacheApart ? side.cachedTokens ?? 0 : 0)
+        if said.promptTokens == nil, side.promptTokens != nil, said.rule != .cacheApart { said.promptTokens = input }
+        said.completionTokens = said.completionTokens ?? side.completionTokens
+        return said
+    }
+}
+
+extension EngineUsage {
+    /// All output that the engine reports.
+    fileprivate var outputSaid: Int64 {
+        (completionTokens ?? 0) + (rule == .reasoningApart ? reasoningTokens ?? 0 : 0)
+    }
+
+    /// Whether the total shows that the caches stand beside a prompt of nothing.
+    fileprivate func isTotalBesideCache(_ cache: Int64) -> Bool {
+        cache > 0 && totalTokens == (completionTokens ?? 0) + cache
+    }
+
+    /// Puts in a count that the total and the others leave no doubt of.
+    fileprivate mutating func completeByTotal(hasOutput: Bool) {
+        guard let total = totalTokens, total > 0 else { return }
+        let beside = (toolPromptTokens ?? 0) + (rule == .reasoningApart ? reasoningTokens ?? 0 : 0)
+        let cache = rule == .cacheApart ? (cachedTokens ?? 0) + (cacheWriteTokens ?? 0) : 0
+        func rest(_ known: Int64) -> Int64? {
+            let all = total - known - beside - cache
+            if all > 0 { return all }
+            return total - known - beside > 0 && cache > 0 ? total - known - beside : nil
+        }
+        if promptTokens == nil, let known = completionTokens {
+            promptTokens = rest(known)
+        } else if completionTokens == nil, hasOutput, let known = promptTokens {
+            completionTokens = rest(known)
+        }
+    }
+
+    /// Takes a count of the text in place of the engine's, with as much reasoning as the engine says.
+    fileprivate mutating func takeOutput(_ output: OwnCounts.Output) {
+        let reasoning = reasoningTokens ?? output.reasoning
+        reasoningTokens = reasoning
+        completionTokens = rule == .reasoningApart ? output.visible : max(output.total, reasoning)
+    }
+}
