@@ -10,6 +10,7 @@ extension Engine {
         // What goes on by itself goes on when someone looks.
         advanceBatches()
         closeEndedPredictions()
+        closeEndedResponses()
         switch (exchange.head.method, exchange.path) {
         case (.POST, "/simulator/configure"): return configure(exchange)
         case (.GET, "/simulator/state"): return PreparedAnswer(body: stateJSON())

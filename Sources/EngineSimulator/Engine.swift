@@ -7,6 +7,7 @@ final class Engine: Sendable {
     let log: RequestLog
     let control: ControlPanel
     let predictions = Predictions()
+    let backgroundResponses = BackgroundResponses()
     let files = Files()
     let batches = Batches()
 

@@ -115,6 +115,7 @@ public struct RunningSimulator: Sendable {
     public func requests() -> [ServedRequest] {
         engine.advanceBatches()
         engine.closeEndedPredictions()
+        engine.closeEndedResponses()
         return engine.log.entries(after: 0, limit: .max)
     }
 

@@ -21,8 +21,8 @@ public struct IdempotentRequest: Hashable, Sendable {
 /// again still refuses their second run, and lets those run whose first came to nothing.
 ///
 /// Only open and close records are looked at, and only those with a digest are checked and decoded, so that a day of
-/// traffic is gone through about as fast as the disk gives it. Damage ends the reading of its segment: recovery has told
-/// of it.
+/// traffic is gone through about as fast as the disk gives it. Damage ends the reading of its segment: recovery has
+/// told of it.
 public enum IdempotencyHistory {
     /// The most bytes of segments that are read, the newest ones: what lies further back is forgotten.
     public static let bytesMax: Int64 = 16 << 30

@@ -37,7 +37,7 @@ extension Journal {
             configuration: configuration, id: id, epoch: epoch, directory: directory,
             lastNumber: recovery.lastNumber)
         do throws(JournalError) {
-            try begin(&writer, recovery: recovery, now: configuration.realTime())
+            try begin(&writer, recovery: &recovery, now: configuration.realTime())
         } catch {
             writer.closeFiles()
             throw error
@@ -46,16 +46,26 @@ extension Journal {
         return (journal, recovery.report)
     }
 
-    /// Begins the new epoch's segment and closes in it what was lost.
+    /// Begins the new epoch's segment, closes in it what was lost, and opens in it what goes on at its engine.
     private static func begin(
-        _ writer: inout SegmentWriter, recovery: Recovery, now: Timestamp
+        _ writer: inout SegmentWriter, recovery: inout Recovery, now: Timestamp
     ) throws(JournalError) {
         let lost = recovery.lostEntries()
+        let work = recovery.workEntries()
         // Until the close records are synced, the next recovery must still find the open ones.
-        if !lost.isEmpty { writer.retain(segment: recovery.recoverFrom) }
+        if !lost.isEmpty || !work.isEmpty { writer.retain(segment: recovery.recoverFrom) }
         try writer.rotate()
         try writer.append(writer.salt.epochStart(EpochStart(epoch: writer.epoch, realTime: now)))
         for entry in lost { try writer.append(writer.salt.close(entry)) }
+        var reopened: [RecoveryReport.RunningWork] = []
+        for entry in work {
+            let frame = writer.salt.open(entry)
+            let bytes = frame.count + SegmentWriter.closeGrowthBytes
+            let segment = try writer.admit(frame, reserve: bytes)
+            let reservation = CloseReservation(requestID: entry.request.id, bytes: bytes, openSegment: segment)
+            reopened.append(RecoveryReport.RunningWork(entry: entry, reservation: reservation))
+        }
+        recovery.note(reopened)
         try writer.takeSyncWork().perform()
         writer.release(segment: recovery.recoverFrom)
     }

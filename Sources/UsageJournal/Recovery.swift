@@ -16,6 +16,14 @@ struct Recovery {
         var entry: UsageEntry
         var progress: UsageProgress?
         let order: Int
+
+        /// Whether it goes on at its engine, and can be asked after.
+        var isWork: Bool {
+            switch entry.request.surface {
+            case .responses, .replicatePredictions: entry.attempts.last?.upstreamID != nil
+            default: false
+            }
+        }
     }
 
     private var running: [RequestID: Running] = [:]
@@ -125,9 +133,17 @@ extension Recovery {
         }
     }
 
+    /// Requests that go on at their engines, in the order of their open records. The engine's id of one was written
+    /// before a client knew it, and no other request has one before it is closed.
+    func workEntries() -> [UsageEntry] {
+        running.values.filter(\.isWork).sorted { $0.order < $1.order }.map(\.entry)
+    }
+
+    mutating func note(_ work: [RecoveryReport.RunningWork]) { report.runningWork = work }
+
     /// The close records of the requests that nobody closed, in the order of their open records.
     func lostEntries() -> [UsageEntry] {
-        running.values.sorted { $0.order < $1.order }.map { running in
+        running.values.filter { !$0.isWork }.sorted { $0.order < $1.order }.map { running in
             var entry = running.entry
             entry.request.outcome = .gatewayLost
             entry.request.reason = "gateway_lost"

@@ -1,4 +1,5 @@
 public import Identity
+public import Metering
 
 /// What opening a journal found and mended.
 public struct RecoveryReport: Hashable, Sendable {
@@ -11,6 +12,13 @@ public struct RecoveryReport: Hashable, Sendable {
         public var contentEvents: Int64
     }
 
+    /// Work that goes on at its engine although the gateway died: it is still open, and to be asked after.
+    public struct RunningWork: Hashable, Sendable {
+        /// As it was when its id became known; the last attempt has that id.
+        public var entry: UsageEntry
+        public var reservation: CloseReservation
+    }
+
     public var journalID: JournalID
     public var epoch: Int64
     /// The segments that were read.
@@ -19,6 +27,8 @@ public struct RecoveryReport: Hashable, Sendable {
     public var recordsRead: Int = 0
     /// In the order of their open records.
     public var lostRequests: [LostRequest] = []
+    /// In the order of their open records.
+    public var runningWork: [RunningWork] = []
     /// The half-written end of the last segment, cut off and kept in `quarantine/`.
     public var tornTail: QuarantinedRange?
     /// Damaged places among those that were read; the bytes stay where they are and a copy is in `quarantine/`.

@@ -48,6 +48,9 @@ import Testing
         #"{"custom_id":"a","method":"POST","url":"/v1/embeddings","body":[]}"#,
         #"{"custom_id":"a","method":"POST","url":"/v1/embeddings","body":{"model":"m","model":"n"}}"#,
         #"{"custom_id":"a","method":"POST","url":"/v1/embeddings","body":{"model":"m","service_tier":"priority"}}"#,
+        #"{"custom_id":"a","method":"POST","url":"/v1/responses","body":{"model":"m","background":true}}"#,
+        #"{"custom_id":"a","method":"POST","url":"/v1/responses","body":{"model":"m","previous_response_id":"r"}}"#,
+        #"{"custom_id":"a","method":"POST","url":"/v1/responses","body":{"model":"m","conversation":"c"}}"#,
         #"["a"]"#,
     ])
     func `a line that says too little, or two things, is refused by its number`(bad: String) {

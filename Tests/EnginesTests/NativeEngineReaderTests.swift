@@ -199,25 +199,23 @@ import Testing
     }
 
     @Test func `a prediction that was only begun is asked for again, and settled by its end`() throws {
-        let request = NativeFixture.request(.replicatePredictions)
-        var facts = NativeFixture.read(Self.prediction("starting", "{}"), Self.predictions)
-        let target = try #require(facts.settlementTarget(of: request, at: NativeFixture.backend))
+        let begun = NativeFixture.read(Self.prediction("starting", "{}"), Self.predictions)
+        #expect(!begun.hasEndedLater)
+        let target = NativeFixture.backend.target(ofWork: try #require(begun.id), surface: .replicatePredictions)
         #expect(target == UpstreamTarget(method: "GET", path: "/v1/predictions/p1"))
-        facts.settle(
-            with: NativeFixture.read(
-                Self.prediction("succeeded", #"{"predict_time":0.5,"input_token_count":4,"output_token_count":6}"#),
-                Self.predictions))
-        #expect(facts.settlementTarget(of: request, at: NativeFixture.backend) == nil)
+        let facts = NativeFixture.read(
+            Self.prediction("succeeded", #"{"predict_time":0.5,"input_token_count":4,"output_token_count":6}"#),
+            Self.predictions)
+        #expect(facts.hasEndedLater)
         let attempt = try Self.attempt(facts, .replicatePredictions)
         #expect(attempt.buckets == TokenBuckets(inputUncached: 4, outputVisible: 6))
         #expect(attempt.units.computeMilliseconds == 500)
         #expect(attempt.finishReason == "succeeded")
     }
 
-    @Test func `an id that is no id is not asked for`() {
-        let facts = NativeFixture.read(
-            #"{"id":"../../account?x=1","status":"starting"}"#, NativeFixture.Answer(surface: .replicatePredictions))
-        #expect(
-            facts.settlementTarget(of: NativeFixture.request(.replicatePredictions), at: NativeFixture.backend) == nil)
+    @Test(arguments: ["../../account?x=1", "", "p1/cancel", "p%2f1", "p1?x"])
+    func `an id that is no id is not asked for`(id: String) {
+        #expect(NativeFixture.backend.target(ofWork: id, surface: .replicatePredictions) == nil)
+        #expect(NativeFixture.backend.target(ofWork: id, surface: .responses) == nil)
     }
 }

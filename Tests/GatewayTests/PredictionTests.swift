@@ -1,6 +1,8 @@
 import Engines
 import Identity
 import Metering
+import Synchronization
+import Telemetry
 import Testing
 import UsageJournal
 
@@ -21,11 +23,17 @@ import UsageJournal
                 Answers.plain(
                     status: isCreation ? "201 Created" : "200 OK", body: isCreation ? Self.created : Self.done))
         }
-        return try await TestGateway(engine: engine, kind: .replicate)
+        return try await TestGateway(
+            engine: engine,
+            snapshot: TestGateway.snapshot(port: engine.port, kind: .replicate, sealingSecret: [1, 2, 3]))
     }
 
+    private static let sealed =
+        ObjectSeal(secret: [1, 2, 3])?.sealed(
+            ObjectSeal.Place(backend: "scripted", id: "p1"), .prediction, for: TestGateway.id(301)) ?? ""
+
     private func look() -> String {
-        "GET \(Self.path)/p1 HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer \(TestGateway.key)\r\n\r\n"
+        "GET \(Self.path)/\(Self.sealed) HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer \(TestGateway.key)\r\n\r\n"
     }
 
     @Test func `a prediction is billed once, when it has ended, however often it is looked at`() async throws {
@@ -33,7 +41,7 @@ import UsageJournal
         let answer = try gateway.ask(
             TestGateway.request(#"{"version":"small","input":{"prompt":"SECRET-PROMPT"}}"#, path: Self.path))
         #expect(answer.status == 201)
-        #expect(answer.text == Self.created)
+        #expect(answer.text == Self.created.replacing("p1", with: Self.sealed))
         for _ in 0..<3 { #expect(try gateway.ask(look()).status == 200) }
         let entries = try gateway.records(4)
         #expect(entries.count == 4)
@@ -74,18 +82,42 @@ import UsageJournal
         await gateway.stop()
     }
 
-    @Test func `a gateway that stops before a prediction has ended leaves a record that says so`() async throws {
-        let engine = try ScriptedEngine { socket, _ in
-            socket.send(Answers.plain(status: "201 Created", body: Self.created))
+    @Test func `a gateway that stops or dies before a prediction has ended leaves it to the next one`() async throws {
+        let isOver = Mutex(false)
+        let engine = try ScriptedEngine { socket, request in
+            let body = isOver.withLock { $0 } && request.startLine.hasPrefix("GET") ? Self.done : Self.created
+            socket.send(Answers.plain(body: body))
         }
-        let gateway = try await TestGateway(engine: engine, kind: .replicate)
+        let snapshot = TestGateway.snapshot(port: engine.port, kind: .replicate, sealingSecret: [1, 2, 3])
+        let gateway = try await TestGateway(engine: engine, snapshot: snapshot)
         let request = TestGateway.request(#"{"version":"small","input":{"prompt":"a"}}"#, path: Self.path)
-        #expect(try gateway.ask(request).status == 201)
+        let answer = try gateway.ask(request)
+        #expect(answer.status == 200)
+        // Killed now, it is no lost request.
+        #expect(try gateway.lostIfKilledNow().isEmpty)
         await gateway.server.stop()
         gateway.journal.close()
-        let entry = try #require(try gateway.closes.first)
-        #expect(entry.request.outcome == .gatewayLost)
-        #expect(entry.attempts[0].termination == .gatewayLost)
+        #expect(try gateway.closes.isEmpty)
+
+        isOver.withLock { $0 = true }
+        let directory = gateway.journal.directory
+        let (journal, report) = try Journal.open(JournalConfiguration(directory: directory, segmentBytes: 1 << 20))
+        #expect(report.lostRequests.isEmpty)
+        #expect(report.runningWork.map(\.entry.request.id.description) == [answer.header("x-request-id")])
+        let next = try await GatewayServer.start(
+            configuration: GatewayConfiguration(), journal: journal, snapshot: snapshot,
+            log: StructuredLog(minimumLevel: .error, write: { _ in }), metrics: MetricsRegistry())
+        await next.resume(report.runningWork, in: journal)
+        let entry = try #require(try gateway.records(1).first)
+        #expect(entry.request.id.description == answer.header("x-request-id"))
+        #expect(entry.attempts.map(\.buckets) == [TokenBuckets(inputUncached: 7, outputVisible: 5)])
+        #expect(entry.attempts[0].termination == .complete)
+        await next.stop()
+        journal.close()
         engine.close()
+        // A third process finds it closed.
+        let (again, last) = try Journal.open(JournalConfiguration(directory: directory, segmentBytes: 1 << 20))
+        #expect(last.runningWork.isEmpty && last.lostRequests.isEmpty)
+        again.close()
     }
 }

@@ -35,6 +35,9 @@ struct ResponsesTemplate: AnswerTemplate {
     let sheet: AnswerSheet
     private(set) var usageSaid: String?
     private var sequence = 0
+    private var isBackground = false
+
+    var responseID: String { "resp_\(sheet.id)" }
 
     init(sheet: AnswerSheet) {
         self.sheet = sheet
@@ -48,16 +51,23 @@ struct ResponsesTemplate: AnswerTemplate {
 
     mutating func plain() -> PreparedAnswer { PreparedAnswer(body: response(finalStatus)) }
 
-    private var finalStatus: String { plan.finishReason == "length" ? "incomplete" : "completed" }
+    /// The document of one that was created in the background.
+    mutating func background(_ status: String) -> String {
+        isBackground = true
+        let message = behavior.errorMessage ?? "the engine failed during generation"
+        return response(status, error: status == "failed" ? EngineError(status: 500, message: message) : nil)
+    }
+
+    var finalStatus: String { plan.finishReason == "length" ? "incomplete" : "completed" }
 
     private mutating func response(_ status: String, error: EngineError? = nil) -> String {
-        let isOver = status != "in_progress"
+        let isOver = status != "in_progress" && status != "queued" && status != "cancelled"
         let isWhole = isOver && error == nil
         let items = isWhole ? (hasReasoning ? [reasoningItem] : []) + [item(isDone: true)] : []
         let reason = status == "incomplete" ? "{\"reason\":\"max_output_tokens\"}" : "null"
         let failure = error.map { "{\"code\":\"server_error\",\"message\":\(JSONText.quoted($0.message))}" }
-        var body = "{\"id\":\"resp_\(sheet.id)\",\"object\":\"response\",\"created_at\":\(sheet.created),"
-        body += "\"status\":\"\(status)\",\"background\":false,\"error\":\(failure ?? "null"),"
+        var body = "{\"id\":\"\(responseID)\",\"object\":\"response\",\"created_at\":\(sheet.created),"
+        body += "\"status\":\"\(status)\",\"background\":\(isBackground),\"error\":\(failure ?? "null"),"
         body += "\"incomplete_details\":\(reason),\"instructions\":null,\"max_output_tokens\":null,"
         body += "\"model\":\(JSONText.quoted(sheet.model)),\"output\":[\(items.joined(separator: ","))],"
         body += "\"parallel_tool_calls\":true,\"previous_response_id\":null,\"service_tier\":"

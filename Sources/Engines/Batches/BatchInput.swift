@@ -194,6 +194,16 @@ private struct BatchInputLine {
                 "Batches are a service tier of their own. Leave out 'service_tier'.", "body.service_tier",
                 "tier_not_available")
         }
+        guard !request.isBackground else {
+            throw BatchInput.refusal(
+                "Lines of a batch are worked through later in any case. Leave out 'background'.", "body.background",
+                "background_not_available")
+        }
+        if let reference = request.references.first {
+            throw BatchInput.refusal(
+                "Lines of a batch cannot name what an engine keeps. Send the content in place of "
+                    + "'\(reference.id.prefix(100))'.", "body." + reference.field, "unknown_object")
+        }
         model = request.model
         modelRange = range.lowerBound + request.modelRange.lowerBound..<range.lowerBound + request.modelRange.upperBound
     }

@@ -16,9 +16,9 @@ struct Replicate: Dialect {
         NativeRoute("/v1/predictions", .replicatePredictions),
         NativeRoute("/v1/models/{model}/{model}/predictions", .replicatePredictions),
         NativeRoute("/v1/deployments/{model}/{model}/predictions", .replicatePredictions),
-        NativeRoute("/v1/predictions/{id}", .replicatePredictions, method: "GET", isInference: false),
-        NativeRoute("/v1/predictions/{id}/cancel", .replicatePredictions, isInference: false),
-        NativeRoute("/v1/streams/{id}", .replicatePredictions, method: "GET", isStream: true, isInference: false),
-        NativeRoute("/v1/stream/{id}", .replicatePredictions, method: "GET", isStream: true, isInference: false),
+        NativeRoute("/v1/predictions/{kept}", .replicatePredictions, method: "GET", isInference: false),
+        NativeRoute("/v1/predictions/{kept}/cancel", .replicatePredictions, isInference: false),
+        NativeRoute("/v1/streams/{kept}", .replicatePredictions, method: "GET", isStream: true, isInference: false),
+        NativeRoute("/v1/stream/{kept}", .replicatePredictions, method: "GET", isStream: true, isInference: false),
     ]
 }

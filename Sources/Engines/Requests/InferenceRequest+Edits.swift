@@ -33,6 +33,7 @@ extension InferenceRequest {
     func edits(upstreamModel: String, asking question: UsageQuestion) -> [ByteEdit] {
         var edits: [ByteEdit] = []
         if let edit = modelEdit(upstreamModel) { edits.append(edit) }
+        edits += openedReferences
         if isStream, question.contains(.streamOptions), hasStreamOptions {
             edits += streamOptionEdits(continuous: question.contains(.continuous))
         }

@@ -15,6 +15,7 @@ extension InferenceRequest {
                 try MultipartForm.read(body, contentType: contentType, into: &self)
             } else {
                 try RequestReader.read(body, into: &self)
+                try readReferences(in: body)
             }
         } catch {
             throw error.refusal
@@ -33,6 +34,7 @@ extension InferenceRequest {
         if call.isInference || !body.isEmpty {
             do throws(ReadingError) {
                 try RequestReader.read(body, into: &self)
+                if call.isInference { try readReferences(in: body) }
             } catch {
                 throw error.refusal
             }

@@ -27,6 +27,13 @@ public struct InferenceRequest: Sendable {
     /// `response_format` of transcriptions and pictures: `text`, `srt` and `vtt` have no room for usage.
     public internal(set) var responseFormat: String?
 
+    /// Whether the work goes on after the answer, which is only a receipt (`background`, xAI's `deferred`).
+    public internal(set) var isBackground = false
+    /// What the body names of what engines keep.
+    public internal(set) var references: [KeptReference] = []
+    /// The engine's own ids in their places.
+    var openedReferences: [ByteEdit] = []
+
     /// Where the model's name stands in the body; empty where it is not there.
     var modelRange = 0..<0
     /// Where the body itself is to be changed.

@@ -12,22 +12,25 @@ public struct NativeCall: Hashable, Sendable {
     public let isStream: Bool
     /// Whether it is an inference: looking at a prediction, or cancelling one, is not.
     public let isInference: Bool
-    /// The path in front of the model, or all of it.
+    /// The id that the path names of something that the engine keeps; nil where it names none.
+    public internal(set) var keptID: String?
+    /// The path in front of the model or the id, or all of it.
     let prefix: String
-    /// The path after the model.
+    /// The path after the model or the id.
     let suffix: String
     /// What of the model's name stays as it is in the path, beside letters, digits and `-._~`.
     let unencoded: String
 
     init(
         surface: Surface, method: String = "POST", model: String? = nil, isStream: Bool = false,
-        isInference: Bool = true, prefix: String, suffix: String = "", unencoded: String = ""
+        isInference: Bool = true, keptID: String? = nil, prefix: String, suffix: String = "", unencoded: String = ""
     ) {
         self.surface = surface
         self.method = method
         self.model = model
         self.isStream = isStream
         self.isInference = isInference
+        self.keptID = keptID
         self.prefix = prefix
         self.suffix = suffix
         self.unencoded = unencoded
@@ -43,7 +46,8 @@ public struct NativeCall: Hashable, Sendable {
 
     /// The path at the backend.
     func path(upstreamModel: String) -> String {
-        model == nil ? prefix : prefix + PercentEncoding.encoded(upstreamModel, leaving: unencoded) + suffix
+        if let keptID { return prefix + PercentEncoding.encoded(keptID) + suffix }
+        return model == nil ? prefix : prefix + PercentEncoding.encoded(upstreamModel, leaving: unencoded) + suffix
     }
 }
 

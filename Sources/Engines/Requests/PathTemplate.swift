@@ -6,13 +6,15 @@ internal import Metering
 ///
 /// A backend's key opens all of the backend, so a path goes there only when every segment of it is one that was
 /// foreseen. Literal segments are compared byte for byte, without decoding; `{id}`, `{place}` and `{number}` take a few
-/// characters and never an escape. A model's name is decoded, and only looked up: the upstream's own name goes out in
-/// its place.
+/// characters and never an escape. `{kept}` is an id of something that the engine keeps, which the gateway opens. A
+/// model's name is decoded, and only looked up: the upstream's own name goes out in its place.
 struct PathTemplate: Sendable {
     private enum Segment: Hashable {
         case literal([UInt8])
         /// Letters, digits, `-` and `_`.
         case id
+        /// The same; the upstream's own id goes out in its place.
+        case kept
         /// The same, and `.` and `:` between: Google's projects.
         case place
         /// Digits.
@@ -25,7 +27,7 @@ struct PathTemplate: Sendable {
         var isModel: Bool {
             switch self {
             case .model, .models: true
-            case .literal, .id, .place, .number: false
+            case .literal, .id, .kept, .place, .number: false
             }
         }
     }
@@ -34,9 +36,11 @@ struct PathTemplate: Sendable {
     struct Match: Hashable {
         /// Decoded; nil where the template names none.
         var model: String?
-        /// The path in front of the model's name, or all of it.
+        /// The id of something that the engine keeps; nil where the template names none.
+        var keptID: String?
+        /// The path in front of the model's name or the id, or all of it.
         var prefix: String
-        /// The path behind the model's name.
+        /// The path behind the model's name or the id.
         var suffix: String
     }
 
@@ -50,6 +54,7 @@ struct PathTemplate: Sendable {
         segments = text.split(separator: "/").map { part in
             switch part {
             case "{id}": return .id
+            case "{kept}": return .kept
             case "{place}": return .place
             case "{number}": return .number
             default:
@@ -69,6 +74,7 @@ struct PathTemplate: Sendable {
         guard spanned >= 0 else { return nil }
         var index = 0
         var model: Range<Substring.Index>?
+        var kept: Substring?
         for segment in segments {
             guard index < parts.count else { return nil }
             var last = index
@@ -78,9 +84,14 @@ struct PathTemplate: Sendable {
                 let end = path.utf8.index(parts[last].endIndex, offsetBy: -PathTemplate.behind(segment).count)
                 model = (model?.lowerBound ?? parts[index].startIndex)..<end
             }
+            if segment == .kept { kept = parts[index] }
             index = last + 1
         }
         guard index == parts.count else { return nil }
+        if let kept {
+            return Match(
+                keptID: String(kept), prefix: String(path[..<kept.startIndex]), suffix: String(path[kept.endIndex...]))
+        }
         guard let model else { return Match(prefix: String(path), suffix: "") }
         guard let name = PathTemplate.modelName(path[model]) else { return nil }
         return Match(
@@ -90,7 +101,7 @@ struct PathTemplate: Sendable {
     private static func behind(_ segment: Segment) -> [UInt8] {
         switch segment {
         case .model(let behind), .models(let behind): behind
-        case .literal, .id, .place, .number: []
+        case .literal, .id, .kept, .place, .number: []
         }
     }
 
@@ -98,7 +109,7 @@ struct PathTemplate: Sendable {
         guard let first = parts.first, let last = parts.last else { return false }
         switch segment {
         case .literal(let bytes): return first.utf8.elementsEqual(bytes)
-        case .id: return isWord(first) { $0.isWordCharacter }
+        case .id, .kept: return isWord(first) { $0.isWordCharacter }
         case .number: return isWord(first) { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
         case .place:
             return isWord(first) { $0.isWordCharacter || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: ":") }
@@ -166,7 +177,8 @@ extension [NativeRoute] {
             guard let match = route.template.match(path) else { continue }
             return NativeCall(
                 surface: route.surface, method: method, model: match.model, isStream: route.isStream,
-                isInference: route.isInference, prefix: match.prefix, suffix: match.suffix, unencoded: unencoded)
+                isInference: route.isInference, keptID: match.keptID, prefix: match.prefix, suffix: match.suffix,
+                unencoded: unencoded)
         }
         return nil
     }

@@ -142,9 +142,14 @@ extension APIError {
     /// In OpenAI's words.
     static func noSuch(_ kind: ObjectSeal.Kind, _ id: String) -> APIError {
         let shown = id.prefix(200)
+        let (message, parameter) =
+            switch kind {
+            case .file: ("No such File object: \(shown)", "id")
+            case .batch: ("No batch found with id '\(shown)'.", "batch_id")
+            case .response: ("Response with id '\(shown)' not found.", "response_id")
+            case .prediction, .interaction: ("'\(shown)' was not found.", "id")
+            }
         return APIError(
-            status: 404, type: "invalid_request_error", code: "not_found",
-            message: kind == .file ? "No such File object: \(shown)" : "No batch found with id '\(shown)'.",
-            parameter: kind == .file ? "id" : "batch_id")
+            status: 404, type: "invalid_request_error", code: "not_found", message: message, parameter: parameter)
     }
 }

@@ -37,8 +37,8 @@ final class JobCall {
 
     /// From a question to its answer's end; of files, between two parts.
     private static let answerMilliseconds: Int64 = 120_000
-    /// How long an answer is held back for the lines of a batch that has ended to be put on record.
-    private static let settleMilliseconds: Int64 = 2000
+    /// How long an answer is held back for what has ended to be put on record.
+    static let settleMilliseconds: Int64 = 2000
     private static let settleLookMilliseconds: Int64 = 20
 
     init(
@@ -52,7 +52,8 @@ final class JobCall {
         self.seal = seal
         self.hold = hold
         admission = Admission(snapshot: loop.shared.snapshots.current)
-        backends = admission.batchBackends(for: grant)
+        backends =
+            path.surface == .responses ? admission.responseBackends(for: grant) : admission.batchBackends(for: grant)
         method = incoming.head.method
         query = incoming.query.dropFirst()
         contentType = incoming.head.headers.first("content-type") ?? ""
@@ -63,7 +64,9 @@ final class JobCall {
     var shared: GatewayShared { loop.shared }
 
     func start() {
-        guard !backends.isEmpty else { return fail(.noBatchBackends) }
+        guard !backends.isEmpty else {
+            return fail(path.surface == .responses ? .noSuch(.response, path.id) : .noBatchBackends)
+        }
         switch (path, method) {
         case (.files, .post): upload()
         case (.files, _): listFiles()
@@ -74,6 +77,10 @@ final class JobCall {
         case (.batches, _): listBatches()
         case (.batch(let id), _): with(id, .batch) { self.showBatch($0, on: $1) }
         case (.batchCancellation(let id), _): with(id, .batch) { self.cancelBatch($0, on: $1) }
+        case (.response(let id), .delete): with(id, .response) { self.deleteResponse($0, on: $1) }
+        case (.response(let id), _): with(id, .response) { self.showResponse($0, on: $1) }
+        case (.responseItems(let id), _): with(id, .response) { self.listItems(of: $0, on: $1) }
+        case (.responseCancellation(let id), _): with(id, .response) { self.cancelResponse($0, on: $1) }
         }
     }
 
@@ -157,14 +164,17 @@ final class JobCall {
     func whenSettled(_ batches: [UpstreamBatch], then: @escaping () -> Void) {
         let open = batches.filter { $0.hasEnded && $0.owner != nil && !shared.batches.isSettled($0.place) }
         for batch in open { loop.batches.settle(batch) }
-        wait(for: open.map(\.place), until: .now() + .milliseconds(Self.settleMilliseconds), then: then)
+        let (registry, places) = (shared.batches, open.map(\.place))
+        wait(
+            until: .now() + .milliseconds(Self.settleMilliseconds),
+            isOver: { places.allSatisfy { registry.isSettled($0) } }, then: then)
     }
 
-    private func wait(for places: [ObjectSeal.Place], until: NIODeadline, then: @escaping () -> Void) {
+    func wait(until: NIODeadline, isOver: @escaping () -> Bool, then: @escaping () -> Void) {
         guard !isFinished else { return }
-        guard NIODeadline.now() < until, !places.allSatisfy({ shared.batches.isSettled($0) }) else { return then() }
+        guard NIODeadline.now() < until, !isOver() else { return then() }
         loop.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Self.settleLookMilliseconds)) {
-            self.wait(for: places, until: until, then: then)
+            self.wait(until: until, isOver: isOver, then: then)
         }
     }
 
@@ -190,31 +200,30 @@ final class JobCall {
         client.endAnswer(closes: false)
     }
 
-    /// Sends an answer on as it comes.
-    func stream(_ question: EngineCall.Question, missing: APIError) {
+    /// Sends an answer on as it comes, with ids in it sealed where it has any.
+    func stream(_ question: EngineCall.Question, missing: APIError, seal: AnswerSeal? = nil) {
         var question = question
         question.isTimeBetweenParts = true
         let backend = question.backend
         running = EngineCall.begin(question, tls: shared.upstreamTLS, on: loop.eventLoop) { [self] part in
             switch part {
             case .head(let head):
-                if head.status == 200 { return sendHead(head, of: backend) }
+                if head.status == 200 { return sendHead(head, of: backend, hasLength: seal == nil) }
                 running?.abandon()
                 let isMissing = head.status == 404 || head.status == 410
                 fail(isMissing ? missing : .jobsUpstream(backend, head.status))
             case .body(let bytes):
                 guard let client else { return }
-                if isChunked {
-                    var chunk = loop.buffer(bytes.readableBytes + 16)
-                    chunk.writeChunk(bytes)
-                    client.write(chunk)
-                } else {
-                    client.write(bytes)
-                }
+                var sealed = ByteBuffer()
+                if let seal { bytes.withUnsafeReadableBytes { seal.take($0, into: &sealed) } }
+                write(seal == nil ? bytes : sealed, to: client)
                 client.flush()
                 running?.setReading(client.isWritable)
             case .end:
                 guard let client = finish() else { return }
+                var rest = ByteBuffer()
+                seal?.finish(into: &rest)
+                write(rest, to: client)
                 if isChunked { client.write(ByteBuffer(staticString: "0\r\n\r\n")) }
                 client.endAnswer(closes: !client.canReadChunks)
             case .lost:
@@ -225,11 +234,20 @@ final class JobCall {
         }
     }
 
-    private func sendHead(_ head: ResponseHead, of backend: Backend) {
+    private func write(_ bytes: ByteBuffer, to client: ClientHandler) {
+        guard bytes.readableBytes > 0 else { return }
+        guard isChunked else { return client.write(bytes) }
+        var chunk = loop.buffer(bytes.readableBytes + 16)
+        chunk.writeChunk(bytes)
+        client.write(chunk)
+    }
+
+    private func sendHead(_ head: ResponseHead, of backend: Backend, hasLength: Bool) {
         guard let client else { return }
         isStreaming = true
+        let length = hasLength ? head.declaredLength : nil
         let framing: HeaderForwarding.Framing =
-            head.declaredLength.map { .length(Int64($0)) } ?? (client.canReadChunks ? .chunked : .untilClose)
+            length.map { .length(Int64($0)) } ?? (client.canReadChunks ? .chunked : .untilClose)
         isChunked = framing == .chunked
         var buffer = loop.buffer(1024)
         HeaderForwarding.writeResponseHead(

@@ -2,7 +2,7 @@ import Engines
 import Identity
 import Metering
 
-/// Makes ids of an upstream account's files and batches worth something to one project only.
+/// Makes ids of what an upstream's account keeps worth something to one project only.
 ///
 /// The account is shared by all tenants. What a client sees is the upstream's id with a code behind it that nobody can
 /// make without the installation's secret; it covers the project, the backend and the id, so an id that was guessed, or
@@ -11,7 +11,7 @@ import Metering
 struct ObjectSeal {
     /// What an id is of.
     enum Kind: String {
-        case file, batch
+        case file, batch, response, prediction, interaction
     }
 
     /// An object as its backend knows it.

@@ -102,9 +102,11 @@ struct Admission {
         } catch {
             throw .badRequest(error)
         }
-        return AdmittedRequest(
+        var admitted = AdmittedRequest(
             grant: grant, subscriptionID: subscriptionID, model: model, routes: routes, request: request, tier: tier,
             tags: tags)
+        try openKeptIDs(of: &admitted)
+        return admitted
     }
 }
 
@@ -114,11 +116,13 @@ struct AdmittedRequest {
     let subscriptionID: SubscriptionID
     let model: CatalogueModel
     /// The ways to serve it that speak its dialect, at least one.
-    let routes: [ModelRoute]
-    let request: InferenceRequest
+    var routes: [ModelRoute]
+    var request: InferenceRequest
     /// The tier of the plan that the client asked for.
     let tier: String
     let tags: [Tag]
+    /// What the request names of what engines keep: as the client knows it, and as its engine does.
+    var openedIDs: [OpenedID] = []
 }
 
 /// Reads and bounds the tags of a request.

@@ -78,12 +78,12 @@ extension Exchange {
         }
         flushOutput()
         complete(ending, at: now)
-        hold?.settle(LimitUsage(entry.attempts))
-        if let prediction = pendingPrediction(ending) {
-            // The answer is only a receipt: the record is closed once it is known what the prediction came to.
-            keepOpen(at: now)
-            return loop.settlements.add(prediction)
+        if let work = workToSettle() {
+            // The answer is only a receipt: the record is closed once it is known what the work came to.
+            keepOpen(at: now, hasID: true)
+            return loop.settlements.add(work)
         }
+        hold?.settle(LimitUsage(entry.attempts))
         if counting != nil, closesLate(at: now) { return }
         loop.close(self, openRequest, at: now)
         openRequest = nil
@@ -91,25 +91,32 @@ extension Exchange {
 
     /// The record is closed after the client has seen the end. Should the gateway die meanwhile, or the power fail,
     /// this is what it knew.
-    func keepOpen(at now: NIODeadline) {
+    ///
+    /// `hasID`: the record has the engine's id of work that goes on, by which any process can ask after it.
+    func keepOpen(at now: NIODeadline, hasID: Bool = false) {
         guard let openRequest else { return }
         self.openRequest = nil
         loop.keepOpen(
             self, openRequest,
             UsageProgress(
                 requestID: entry.request.id, contentEvents: attempt.contentEvents, buckets: attempt.buckets,
-                units: attempt.units), at: now)
+                units: attempt.units, attempts: hasID ? entry.attempts : []), at: now)
+    }
+
+    /// Whether the answer says that the work goes on: it names no price yet, and counts when it has ended.
+    var isReceipt: Bool {
+        guard admitted.request.endsLater, let facts = stream?.facts ?? plain?.facts else { return false }
+        return !facts.hasError && !facts.hasEndedLater
     }
 
     /// What is to be asked for later; nil for answers that say themselves what they came to.
-    private func pendingPrediction(_ ending: ExchangeStateMachine.Ending) -> Settlements.Pending? {
-        guard entry.request.surface == .replicatePredictions, ending.termination == .complete, let openRequest,
-            let facts = plain?.facts,
-            let target = facts.settlementTarget(of: admitted.request, at: route.backend)
+    private func workToSettle() -> Settlements.Pending? {
+        guard admitted.request.endsLater, (200..<300).contains(machine.upstreamStatus), !isErrorInPlaceOfAnswer,
+            let openRequest, let facts = stream?.facts ?? plain?.facts, let id = facts.id, !facts.hasEndedLater,
+            route.backend.target(ofWork: id, surface: entry.request.surface) != nil
         else { return nil }
-        return Settlements.Pending(
-            entry: entry, open: openRequest, facts: facts, request: admitted.request, backend: route.backend,
-            target: target)
+        assert(attempt.upstreamID == id, "the record of work has the id that it is asked after by")
+        return Settlements.Pending(entry: entry, open: openRequest, hold: hold)
     }
 
     /// Fills in the records.
@@ -152,7 +159,7 @@ extension Exchange {
 
     /// The journal has answered: the end may go out, or must not.
     func recorded(isDurable: Bool) {
-        if counting?.isLate != true { loop.metrics.finished(entry) }
+        if counting?.isLate != true, !isReceipt { loop.metrics.finished(entry) }
         log()
         loop.settleIdempotencyKey(of: entry)
         switch machine.recorded(isDurable: isDurable) {
@@ -190,15 +197,26 @@ extension Exchange {
             ])
     }
 
+    /// Bytes of a plain answer as the client sees them.
+    func sealed(_ bytes: ByteBuffer, isLast: Bool = false) -> ByteBuffer {
+        guard let answerSeal else { return bytes }
+        answerSeal.learn(plain?.facts.id)
+        var output = ByteBuffer()
+        bytes.withUnsafeReadableBytes { answerSeal.take($0, into: &output) }
+        if isLast { answerSeal.finish(into: &output) }
+        return output
+    }
+
     private func deliverRest() {
         if let plain {
+            let rest = sealed(plain.held, isLast: true)
             if !isHeadSent {
                 framing =
                     head?.status == 204 || head?.status == 304
-                    ? .none : .length(Int64(plain.held.readableBytes))
-                sendHead(with: plain.held)
+                    ? .none : .length(Int64(rest.readableBytes))
+                sendHead(with: rest)
             } else {
-                writeBody(plain.held)
+                writeBody(rest)
             }
             return finishDelivery()
         }

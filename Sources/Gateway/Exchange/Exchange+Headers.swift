@@ -26,7 +26,7 @@ extension Exchange {
             }
         }
         // Only now and then is the whole answer known before its first byte goes out.
-        if attempt.marks.end != nil, let quote = quote(of: entry, isUsageFinal: counting?.isLate != true) {
+        if attempt.marks.end != nil, !isReceipt, let quote = quote(of: entry, isUsageFinal: counting?.isLate != true) {
             headers.append(HeaderField("x-tollgate-cost", quote.amount))
             headers.append(HeaderField("x-tollgate-cost-currency", quote.currency))
             headers.append(HeaderField("x-tollgate-cost-basis", quote.basis.rawValue))

@@ -54,6 +54,8 @@ final class Exchange {
     var framing = HeaderForwarding.Framing.chunked
     var plain: PlainRelay?
     var stream: StreamRelay?
+    /// Puts sealed ids into the answer; nil where it names nothing that an engine keeps.
+    var answerSeal: AnswerSeal?
     /// Counts the running attempt's answer; nil where its backend does not ask for that.
     var counting: AnswerCounting?
     /// Gathered in this turn of the event loop, for one write.
@@ -121,6 +123,7 @@ final class Exchange {
         framing = .chunked
         plain = nil
         stream = nil
+        answerSeal = nil
         output.clear()
         held.clear()
         sentUpstreamAt = nil
@@ -183,12 +186,14 @@ final class Exchange {
             request: admitted.request, backend: route.backend, status: status,
             headers: headers, upstreamModel: route.upstreamName)
         if counting != nil { meter.beginText(of: admitted.request) }
+        answerSeal = AnswerSeal(
+            of: admitted, on: route.backend, secret: loop.shared.snapshots.current.sealingSecret)
         switch machine.upstreamAnswered(status: status, isEventStream: meter.framing != .plain) {
         case .stream:
             let wantsCost = wantsCostInStream
             stream = StreamRelay(
                 meter: meter, keepsUsageChunk: wantsCost || !admitted.request.isStream,
-                heldEventBytes: limits.heldEventBytes, readEventBytes: limits.readEventBytes,
+                heldEventBytes: limits.heldEventBytes, readEventBytes: limits.readEventBytes, seal: answerSeal,
                 usageMembers: wantsCost ? { [unowned self] facts in costMembers(facts) } : nil)
             framing = client?.canReadChunks == true ? .chunked : .untilClose
             // While another engine may be asked, the head waits for the first bytes of the stream.
@@ -218,10 +223,12 @@ final class Exchange {
             relayStream(piece)
         } else if let flowing = plain?.take(piece) {
             if !isHeadSent {
-                framing = plain?.length.map { .length($0) } ?? (client?.canReadChunks == true ? .chunked : .untilClose)
+                // Sealed ids are longer than the engine's.
+                let length = answerSeal == nil ? plain?.length : nil
+                framing = length.map { .length($0) } ?? (client?.canReadChunks == true ? .chunked : .untilClose)
                 sendHead()
             }
-            writeBody(flowing)
+            writeBody(sealed(flowing))
         }
         if counting != nil { gatherText() }
     }

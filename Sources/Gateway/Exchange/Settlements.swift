@@ -1,45 +1,51 @@
 import Engines
+import Identity
+import Limits
 import Metering
 import NIOCore
+import Synchronization
 import Telemetry
+import UsageJournal
 
-/// Predictions that were created and have not ended: what they come to is asked for until the engine says it, and only
-/// then is their record closed. Whoever created one pays for it, whether it is looked at again or not, and once,
-/// however often it is looked at.
+/// Work that goes on after its receipt was given: predictions, and responses in the background. What it comes to is
+/// asked for until the engine says it, and only then is its record closed. Whoever ordered it pays for it, whether it
+/// is looked at again or not, and once, however often it is looked at.
 ///
-/// Until then the request stays open in the journal. A gateway that dies or is stopped meanwhile leaves a record that
-/// says so (`gateway_lost`). Confined to one event loop.
+/// Until then the request stays open in the journal, with the engine's id of it, synced before a client knew that id. A
+/// gateway that stops or dies leaves it there, and the next process on the journal goes on. Confined to one event loop;
+/// what is being asked after is known to all of them (`SettlementRegistry`).
 final class Settlements {
-    /// A prediction to ask for.
+    /// Work to ask after: all that is needed stands in its open record.
     struct Pending {
         var entry: UsageEntry
         let open: any OpenRequest
-        let facts: AnswerFacts
-        let request: InferenceRequest
-        let backend: Backend
-        let target: UpstreamTarget
+        /// What it holds of its limits, until it has ended.
+        let hold: LimitHold?
         fileprivate var askAt = NIODeadline.now() + .milliseconds(Settlements.firstPauseMilliseconds)
         fileprivate var pauseMilliseconds = Settlements.firstPauseMilliseconds
-        fileprivate let until = NIODeadline.now() + .hours(Settlements.hoursMax)
+        fileprivate var until = NIODeadline.now() + .hours(Settlements.hoursMax)
         fileprivate var isAsking = false
 
-        init(
-            entry: UsageEntry, open: any OpenRequest, facts: AnswerFacts, request: InferenceRequest, backend: Backend,
-            target: UpstreamTarget
-        ) {
+        init(entry: UsageEntry, open: any OpenRequest, hold: LimitHold? = nil) {
+            assert(entry.attempts.last?.upstreamID != nil, "work without an id cannot be asked after")
             self.entry = entry
             self.open = open
-            self.facts = facts
-            self.request = request
-            self.backend = backend
-            self.target = target
+            self.hold = hold
+        }
+
+        fileprivate var place: ObjectSeal.Place? {
+            entry.attempts.last.flatMap { last in
+                last.upstreamID.map { ObjectSeal.Place(backend: last.backend, id: $0) }
+            }
         }
     }
 
     /// The first look; each pause after it is half as long again, up to the longest.
     static let firstPauseMilliseconds: Int64 = 500
     private static let pauseMillisecondsMax: Int64 = 15_000
-    private static let answerMilliseconds: Int64 = 10_000
+    private static let answerMilliseconds: Int64 = 30_000
+    /// Pictures are inside.
+    private static let answerBytesMax = 64 << 20
     /// What has not ended by then never will.
     private static let hoursMax: Int64 = 24
     /// The most that are asked for at once; more wait their turn.
@@ -52,84 +58,179 @@ final class Settlements {
 
     init(loop: LoopContext) { self.loop = loop }
 
-    func add(_ prediction: Pending) {
+    private var registry: SettlementRegistry { loop.shared.settlements }
+
+    func add(_ work: Pending) {
         lastNumber += 1
-        pending[lastNumber] = prediction
+        pending[lastNumber] = work
+        if let place = work.place { registry.began(place) }
+    }
+
+    /// Goes on with what another process left open.
+    func resume(_ work: Pending) {
+        var work = work
+        let acceptedAt = work.entry.request.acceptedAt.milliseconds - work.entry.request.clockOffsetMilliseconds
+        let age = max(0, loop.shared.clock.realTime.milliseconds - acceptedAt)
+        work.until = .now() + .milliseconds(max(0, Self.hoursMax * 3_600_000 - age))
+        add(work)
     }
 
     func tick(now: NIODeadline) {
-        for (number, prediction) in pending where !prediction.isAsking && prediction.askAt <= now {
-            if now >= prediction.until {
-                end(number, .timeout)
+        for (number, work) in pending where !work.isAsking {
+            let isWanted = work.place.map { registry.takeWish($0) } ?? false
+            guard isWanted || work.askAt <= now else { continue }
+            if now >= work.until {
+                end(number, work, facts: nil)
             } else if askingCount < Settlements.askingMax {
-                ask(number, prediction)
+                ask(number, work)
             }
         }
     }
 
-    /// The gateway stops: what it does not know by now it will not learn.
-    func abandon() {
-        for number in pending.keys { end(number, .gatewayLost) }
-    }
+    /// The gateway stops: the open records tell the next process what to go on with.
+    func stop() { pending.removeAll() }
 
-    private func ask(_ number: Int, _ prediction: Pending) {
+    // MARK: Asking
+
+    private func ask(_ number: Int, _ work: Pending) {
+        guard let last = work.entry.attempts.last, let id = last.upstreamID,
+            let backend = loop.shared.snapshots.current.catalogue.backend(named: last.backend),
+            let target = backend.target(ofWork: id, surface: work.entry.request.surface)
+        else { return pauseLonger(number) }
         pending[number]?.isAsking = true
         askingCount += 1
-        let headers = prediction.backend.dialect.headers(
-            for: prediction.target, backend: prediction.backend, content: .unsigned)
-        let question = EngineCall.Question(
-            backend: prediction.backend, path: prediction.target.requestTarget, headers: headers,
+        var question = EngineCall.Question(
+            backend: backend, path: target.requestTarget,
+            headers: backend.dialect.headers(for: target, backend: backend, content: .unsigned),
             answerMilliseconds: Settlements.answerMilliseconds)
+        question.answerBytesMax = Settlements.answerBytesMax
         EngineCall.get(question, tls: loop.shared.upstreamTLS, on: loop.eventLoop) { [weak self] body in
-            self?.answered(number, body)
+            self?.answered(number, body, by: backend)
         }
     }
 
-    private func answered(_ number: Int, _ body: [UInt8]?) {
+    private func answered(_ number: Int, _ body: [UInt8]?, by backend: Backend) {
         askingCount -= 1
-        guard let prediction = pending[number] else { return }
-        let meter = AnswerMeter(
-            request: prediction.request, backend: prediction.backend, status: 200, headers: JSONHead())
-        body?.withUnsafeBytes { meter.read(piece: $0) }
+        pending[number]?.isAsking = false
+        guard let work = pending[number] else { return }
+        guard let body else { return pauseLonger(number) }
+        let meter = AnswerMeter(request: work.request, backend: backend, status: 200, headers: JSONHead())
+        body.withUnsafeBytes { meter.read(piece: $0) }
         meter.finish()
-        let later = meter.facts
-        guard body != nil, later.finishReason != nil else {
-            let pause = min(prediction.pauseMilliseconds * 3 / 2, Settlements.pauseMillisecondsMax)
-            pending[number]?.pauseMilliseconds = pause
-            pending[number]?.askAt = .now() + .milliseconds(pause)
-            pending[number]?.isAsking = false
-            return
-        }
-        var facts = prediction.facts
-        facts.settle(with: later)
-        end(number, .complete, facts)
+        guard meter.facts.hasEndedLater else { return pauseLonger(number) }
+        end(number, work, facts: meter.facts)
     }
 
-    private func end(_ number: Int, _ termination: Termination, _ facts: AnswerFacts? = nil) {
-        guard var prediction = pending.removeValue(forKey: number) else { return }
-        let last = prediction.entry.attempts.count - 1
-        prediction.entry.attempts[last].termination = termination
-        if let facts {
-            let loop = loop
-            let requestID = prediction.entry.request.id
+    private func pauseLonger(_ number: Int) {
+        guard let pause = pending[number]?.pauseMilliseconds else { return }
+        let longer = min(pause * 3 / 2, Settlements.pauseMillisecondsMax)
+        pending[number]?.pauseMilliseconds = longer
+        pending[number]?.askAt = .now() + .milliseconds(longer)
+    }
+
+    // MARK: Ending
+
+    /// Completes the record and closes it; `facts` is nil where nobody will ever say what the work came to.
+    private func end(_ number: Int, _ work: Pending, facts: AnswerFacts?) {
+        pending[number] = nil
+        let loop = loop
+        let requestID = work.entry.request.id
+        var entry = work.entry
+        let last = entry.attempts.count - 1
+        var base = entry.attempts[last]
+        // What was noted with the receipt was a guess; the prompt's size still stands in where the engine is silent.
+        var own = OwnCounts()
+        if base.buckets.inputTotal > 0 { own.input = base.buckets.inputTotal }
+        base.buckets = TokenBuckets()
+        base.rawUsage = []
+        if let facts, facts.hasFailedLater {
+            base.termination = .upstreamError
+            base.isDelivered = false
+            base.usageSource = .nothing
+            base.usageComplete = true
+            base.finishReason = facts.finishReason
+            entry.request.outcome = .providerError
+            entry.request.reason = "engine_error"
+            entry.attempts[last] = base
+        } else if let facts {
+            base.termination = .complete
             let inferences = facts.attempts(
-                completing: prediction.entry.attempts[last], request: prediction.request, isCut: false,
-                priceKey: { loop.priceKey(of: $0) }, newID: { loop.newAttemptID(of: requestID) })
-            prediction.entry.attempts.replaceSubrange(last..., with: inferences)
+                completing: base, request: work.request, isCut: false,
+                own: own, priceKey: { loop.priceKey(of: $0) },
+                newID: { loop.newAttemptID(of: requestID) })
+            entry.attempts.replaceSubrange(last..., with: inferences.prefix(UsageEntry.attemptsMax - last))
         } else {
-            prediction.entry.attempts[last].usageComplete = false
-            prediction.entry.request.outcome = termination == .gatewayLost ? .gatewayLost : .providerError
-            prediction.entry.request.reason = "prediction_not_settled"
+            base.termination = .timeout
+            base.usageComplete = false
+            base.contradiction = "what this work came to could not be learned within \(Self.hoursMax) hours"
+            entry.request.outcome = .providerError
+            entry.request.reason = "work_not_settled"
+            entry.attempts[last] = base
         }
+        loop.metrics.finished(entry)
+        work.hold?.settle(LimitUsage(entry.attempts))
+        let registry = registry
+        let place = work.place
         let log = loop.shared.log
-        let id = prediction.entry.request.id
-        prediction.open.close(prediction.entry) { isDurable in
-            if !isDurable { log.error("the record of a prediction could not be made durable", ["request_id": "\(id)"]) }
+        work.open.close(entry) { isDurable in
+            if let place { registry.ended(place, isSettled: isDurable) }
+            if !isDurable {
+                log.error(
+                    "the record of work that ended later could not be made durable", ["request_id": "\(requestID)"])
+            }
         }
     }
 }
 
-/// The head that a prediction's document has.
+extension Settlements.Pending {
+    /// As far as an answer's reader needs it.
+    fileprivate var request: InferenceRequest {
+        InferenceRequest(of: entry.request.surface, model: entry.request.modelRequested)
+    }
+}
+
+/// What this gateway asks after, and what it has put on record lately. Shared by all event loops.
+final class SettlementRegistry: Sendable {
+    private enum State {
+        case pending, wanted, settled
+    }
+
+    private let states = Mutex<[ObjectSeal.Place: State]>([:])
+
+    /// Ended work that is remembered; beyond, all of it is forgotten.
+    private static let placesMax = 50_000
+
+    func began(_ place: ObjectSeal.Place) {
+        states.withLock { states in
+            if states.count >= Self.placesMax { states = states.filter { $0.value != .settled } }
+            states[place] = .pending
+        }
+    }
+
+    func ended(_ place: ObjectSeal.Place, isSettled: Bool) {
+        states.withLock { $0[place] = isSettled ? .settled : nil }
+    }
+
+    /// Has the work looked at soon: someone waits for its record.
+    func wish(for place: ObjectSeal.Place) { states.withLock { if $0[place] == .pending { $0[place] = .wanted } } }
+
+    /// Whether it is to be looked at soon; said once.
+    func takeWish(_ place: ObjectSeal.Place) -> Bool {
+        states.withLock { states in
+            guard states[place] == .wanted else { return false }
+            states[place] = .pending
+            return true
+        }
+    }
+
+    func isPending(_ place: ObjectSeal.Place) -> Bool {
+        states.withLock { $0[place] == .pending || $0[place] == .wanted }
+    }
+
+    func isSettled(_ place: ObjectSeal.Place) -> Bool { states.withLock { $0[place] == .settled } }
+}
+
+/// The head that such a document has.
 private struct JSONHead: HeaderLookup {
     func first(_ lowercaseName: String) -> String? { lowercaseName == "content-type" ? "application/json" : nil }
 }

@@ -28,9 +28,10 @@ final class StreamRelay {
     private let usageMembers: ((AnswerFacts) -> [UInt8]?)?
     private let heldEventBytes: Int
     private let readEventBytes: Int
+    private let seal: AnswerSeal?
 
     init(
-        meter: AnswerMeter, keepsUsageChunk: Bool, heldEventBytes: Int, readEventBytes: Int,
+        meter: AnswerMeter, keepsUsageChunk: Bool, heldEventBytes: Int, readEventBytes: Int, seal: AnswerSeal? = nil,
         usageMembers: ((AnswerFacts) -> [UInt8]?)? = nil
     ) {
         self.meter = meter
@@ -39,6 +40,7 @@ final class StreamRelay {
         self.usageMembers = usageMembers
         self.heldEventBytes = heldEventBytes
         self.readEventBytes = readEventBytes
+        self.seal = seal
     }
 
     var facts: AnswerFacts { meter.facts }
@@ -80,6 +82,7 @@ final class StreamRelay {
             if pending.readableBytes > 0 { pending.clear() }
             flowed = 0
             isPassing = false
+            if let seal { if isHolding { seal.finish(into: &held) } else { seal.finish(into: &output) } }
         }
         if isPassing || pending.readableBytes + part.count > readEventBytes {
             if !isPassing { readPending() }
@@ -169,6 +172,11 @@ final class StreamRelay {
     }
 
     private func pass(_ bytes: UnsafeRawBufferPointer, output: inout ByteBuffer, held: inout ByteBuffer) {
+        if let seal {
+            seal.learn(meter.facts.id)
+            if isHolding { seal.take(bytes, into: &held) } else { seal.take(bytes, into: &output) }
+            return
+        }
         if isHolding { held.writeBytes(bytes) } else { output.writeBytes(bytes) }
     }
 

@@ -6,6 +6,7 @@ internal import NIOPosix
 internal import NIOSSL
 internal import Synchronization
 public import Telemetry
+public import UsageJournal
 
 /// Nobody can listen where the gateway was told to: the port is taken, or the address is not this machine's.
 public struct CannotListen: Error, Equatable, Sendable, CustomStringConvertible {
@@ -112,6 +113,16 @@ public final class GatewayServer: Sendable {
     public func settle() async {
         guard !isStopping.load(ordering: .acquiring) else { return }
         for context in contexts { await GatewayServer.onLoop(of: context) { _ in } }
+    }
+
+    /// Goes on asking after work that the last process on the journal left at its engines.
+    public func resume(_ work: [RecoveryReport.RunningWork], in journal: Journal) async {
+        guard let first = contexts.first, !work.isEmpty else { return }
+        await GatewayServer.onLoop(of: first) { loop in
+            for left in work {
+                loop.settlements.resume(Settlements.Pending(entry: left.entry, open: journal.resumed(left)))
+            }
+        }
     }
 
     /// The number of the last snapshot change in use.
@@ -259,7 +270,7 @@ extension LoopContext {
         for exchange in running { exchange.fail(.stopped) }
         for job in runningJobs { job.stop() }
         batches.stop()
-        settlements.abandon()
+        settlements.stop()
         lateCounts.abandon()
     }
 }

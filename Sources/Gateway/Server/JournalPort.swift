@@ -68,6 +68,13 @@ extension Journal: RequestJournal {
     }
 }
 
+extension Journal {
+    /// The open request of work that an earlier process left.
+    func resumed(_ work: RecoveryReport.RunningWork) -> any OpenRequest {
+        JournalledRequest(journal: self, reservation: work.reservation)
+    }
+}
+
 /// One running request in the journal.
 private struct JournalledRequest: OpenRequest {
     let journal: Journal

@@ -25,6 +25,7 @@ final class GatewayShared: Sendable {
     let routes: RouteTable
     let idempotency: IdempotencyTable
     let batches: BatchRegistry
+    let settlements = SettlementRegistry()
     let upstreamTLS: NIOSSLContext?
     let openRequests = Atomic<Int>(0)
     let connections = Atomic<Int>(0)

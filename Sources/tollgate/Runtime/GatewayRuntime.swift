@@ -64,6 +64,7 @@ final class GatewayRuntime: Sendable {
             sliceSource: leases, idempotency: IdempotencyTable(remembering: history),
             batchBook: StoredBatchBook(database: database), log: log, metrics: instruments.metrics)
         holder.serve(server)
+        await server.resume(report.runningWork, in: journal)
 
         let ingester = Ingester(
             journal: journal, database: database,

@@ -1,0 +1,67 @@
+public import Metering
+
+// Work that goes on after its receipt: a prediction that was created, a response in the background. What it comes to
+// stands in its document once it has ended. Whoever ordered it is billed for it, whether the client asks again, follows
+// its stream, or never comes back.
+
+extension EngineKind {
+    /// Whether a response in the background can be asked after: systems that keep responses and show them again.
+    public var hasBackgroundResponses: Bool {
+        switch self {
+        case .openAI, .azure, .openAICompatible, .vllm: true
+        default: false
+        }
+    }
+}
+
+extension Backend {
+    /// Where the document of work in this form is; nil for an id that has no place in a path that we make.
+    public func target(ofWork id: String, surface: Surface) -> UpstreamTarget? {
+        guard !id.isEmpty, id.utf8.allSatisfy({ Backend.isPlain($0) }) else { return nil }
+        return switch surface {
+        case .replicatePredictions: UpstreamTarget(method: "GET", path: "\(basePath)/v1/predictions/\(id)")
+        case .responses: target(of: .responses, method: "GET", rest: "/" + id, query: "")
+        default: nil
+        }
+    }
+
+    /// Ids are letters and digits.
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+            true
+        default: false
+        }
+    }
+}
+
+extension InferenceRequest {
+    /// A request of which only the form and the model are known, to read its answer by.
+    public init(of surface: Surface, model: String) {
+        self.init(surface: surface)
+        self.model = model
+    }
+
+    /// Whether its answer may be a receipt, so that the work has to be asked after.
+    public var endsLater: Bool {
+        switch surface {
+        case .replicatePredictions: native?.isInference != false
+        case .responses: isBackground
+        default: false
+        }
+    }
+}
+
+extension AnswerFacts {
+    /// Whether the document of such work says that it is over.
+    public var hasEndedLater: Bool {
+        switch finishReason {
+        case nil, "queued", "in_progress": false
+        default: true
+        }
+    }
+
+    /// Whether the work failed without costing anything. Predictions cost their time on the hardware nevertheless.
+    public var hasFailedLater: Bool { hasError && finishReason == "failed" && usage == nil && units.isEmpty }
+}
