@@ -40,7 +40,7 @@ extension Exchange {
         var counted = attempt
         facts.fill(
             &counted, operation: entry.request.operation, promptTextBytes: admitted.request.promptTextBytes,
-            isCut: true, units: admitted.request.units, own: counting == nil ? OwnCounts() : ownCountsSoFar())
+            isCut: true, measures: admitted.request.measures, own: counting == nil ? OwnCounts() : ownCountsSoFar())
         return UsageProgress(
             requestID: entry.request.id, contentEvents: facts.contentEvents, buckets: counted.buckets,
             units: counted.units)
