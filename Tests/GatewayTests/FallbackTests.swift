@@ -180,6 +180,44 @@ import Testing
         second.close()
     }
 
+    @Test(arguments: [
+        #"{"error":{"message":"out of memory","code":500}}"#,
+        #"{"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"error"}]}"#,
+        #"{"object":"error","message":"out of memory","type":"InternalServerError","code":500}"#,
+    ])
+    func `a stream that fails before its first content is asked for elsewhere`(error: String) async throws {
+        let (gateway, _, second) = try await gateway(first: { socket, _ in
+            socket.send(Answers.streamHead + Answers.chunk(": keep-alive\n\n"))
+            pause(milliseconds: 30)
+            socket.send(Answers.chunk(Answers.streamEvents()[0]))
+            pause(milliseconds: 30)
+            socket.send(Answers.chunk("data: \(error)\n\n") + Answers.chunk("data: [DONE]\n\n") + "0\r\n\r\n")
+        })
+        let answer = try gateway.ask(TestGateway.request(TestGateway.streamed))
+        #expect(answer.isComplete && answer.text.hasSuffix("data: [DONE]\n\n"))
+        #expect(!answer.text.contains("memory") && !answer.text.contains("keep-alive"))
+        let entry = try gateway.record()
+        #expect(entry.attempts.map(\.backend) == ["first", "second"] && entry.request.outcome == .success)
+        #expect(entry.attempts[0].usageSource == .nothing && entry.attempts[1].contentEvents == 3)
+        await gateway.stop()
+        second.close()
+    }
+
+    @Test func `what comes before the first content waits no longer than it may`() async throws {
+        let (gateway, _, second) = try await gateway(
+            first: { socket, _ in
+                socket.send(Answers.streamHead + Answers.chunk(": keep-alive\n\n"))
+                pause(milliseconds: 1500)
+                socket.send(Answers.streamEvents().map(Answers.chunk).joined() + "0\r\n\r\n")
+            }, configure: { $0.times.beginningMilliseconds = 100 })
+        let client = try gateway.connect()
+        client.send(TestGateway.request(TestGateway.streamed))
+        #expect(client.receive(milliseconds: 1300))
+        client.close()
+        await gateway.stop()
+        second.close()
+    }
+
     @Test func `once a byte has gone out, no other engine is asked`() async throws {
         let (gateway, _, second) = try await gateway(first: { socket, _ in
             socket.send(Answers.streamHead + Answers.chunk(Answers.streamEvents()[1]))

@@ -27,6 +27,7 @@ extension Exchange {
             }
         case .closing, .delivering, .finished: break
         }
+        if stream != nil, !isHeadSent, output.readableBytes > 0, !holdsBeginning(at: now) { flushOutput() }
         if now >= progressAt {
             progressAt = now + .milliseconds(times.progressMilliseconds)
             appendProgress()

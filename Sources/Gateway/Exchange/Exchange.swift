@@ -245,7 +245,9 @@ final class Exchange {
         if framing == .chunked { output.beginChunk(bytes: piece.readableBytes) }
         guard let signals = stream?.take(piece, output: &output, held: &held) else { return }
         note(signals)
-        if signals.contains(.error), !isHeadSent, let facts = stream?.facts, facts.contentEvents == 0 {
+        if !signals.isDisjoint(with: [.error, .failure]), !isHeadSent, let facts = stream?.facts,
+            facts.contentEvents == 0
+        {
             let refusal = EngineRefusal(kind: route.backend.kind, insideAnswer: facts)
             if triesNext(after: .refused(refusal), .upstreamError) { return }
         }
@@ -272,7 +274,20 @@ final class Exchange {
     }
 
     /// The engine has nothing more to read for now: what was gathered goes out.
-    func upstreamPaused() { flushOutput() }
+    func upstreamPaused() {
+        if !holdsBeginning(at: .now()) { flushOutput() }
+    }
+
+    /// While another engine may be asked, what comes before the first content waits for it: roles, starts, comments.
+    /// An engine that fails then is replaced, and nobody has seen anything of it.
+    func holdsBeginning(at now: NIODeadline) -> Bool {
+        guard !isHeadSent, let stream, stream.meter.contentEvents == 0, let head = attempt.marks.firstByte else {
+            return false
+        }
+        let configuration = loop.shared.configuration
+        return output.readableBytes <= configuration.limits.heldBeginningBytes
+            && microseconds(at: now) - head < configuration.times.beginningMilliseconds * 1000 && mayAskAnother
+    }
 
     func upstreamEnded() {
         if let inflater, !inflater.isWhole, machine.isRunning { return upstreamLost(.broken, mayRetry: false) }

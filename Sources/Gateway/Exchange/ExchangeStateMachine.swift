@@ -118,7 +118,7 @@ struct ExchangeStateMachine {
     mutating func streamed(_ signals: StreamSignals, isFinished: Bool) -> Ending? {
         guard case .relaying(.stream) = state else { return nil }
         if signals.contains(.error) { sawStreamError = true }
-        if signals.contains(.failure), !sawStreamError { return end(endingOfFailedAnswer) }
+        if signals.contains(.failure) { return end(endingOfFailedAnswer) }
         isStreamFinished = isFinished
         return signals.contains(.terminator) ? end(endingOfWholeAnswer) : nil
     }
