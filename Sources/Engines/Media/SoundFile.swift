@@ -17,8 +17,8 @@ public struct SoundLength: Hashable, Sendable {
     /// The same in parts of the whole: one two-hundredth.
     static let tolerancePart: Int64 = 200
 
-    /// What a header says where the sound behind it is about as long; else what the sound itself comes to. Decoders play
-    /// what is there, whatever the header promises.
+    /// What a header says where the sound behind it is about as long; else what the sound itself comes to. Decoders
+    /// play what is there, whatever the header promises.
     init(header: Int64?, sound: Int64) {
         guard let header else {
             self.init(milliseconds: sound)

@@ -43,8 +43,8 @@ enum WaveFile {
         return SoundLength(milliseconds: milliseconds, isDisputed: isDisputed)
     }
 
-    /// Where a `data` chunk really ends. Writers that stream leave its size empty, and a size that ends in the middle of
-    /// sound is a lie: what follows a chunk is another one.
+    /// Where a `data` chunk really ends. Writers that stream leave its size empty, and a size that ends in the middle
+    /// of sound is a lie: what follows a chunk is another one.
     private static func end(
         of start: Int, claimed: Int, in bytes: UnsafeRawBufferPointer, _ isDisputed: inout Bool
     ) -> Int {

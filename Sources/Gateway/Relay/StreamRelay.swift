@@ -120,7 +120,7 @@ final class StreamRelay {
         case .terminator:
             isHolding = true
             pass(bytes, output: &output, held: &held)
-            // The end that an engine puts behind an error is none; one that says itself that it failed is its last word.
+            // The end that an engine puts behind an error is none; one that says that it failed is its last word.
             if meter.endsInFailure { return [.terminator, .failure] }
             return meter.hasError ? [.terminator, .error] : .terminator
         case .content:
