@@ -91,6 +91,14 @@ import Testing
             "/publishers/google/models/up:generateContent", .geminiGenerate, "g", false
         ),
         (
+            .vertex, "POST", "/publishers/anthropic/models/c@20250514:rawPredict",
+            "/publishers/anthropic/models/up:rawPredict", .messages, "c@20250514", false
+        ),
+        (
+            .vertex, "POST", "/v1/projects/x/locations/y/publishers/anthropic/models/c:streamRawPredict",
+            "/publishers/anthropic/models/up:streamRawPredict", .messages, "c", true
+        ),
+        (
             .bedrock, "POST", "/model/us.anthropic.claude%3A0/converse", "/model/up/converse", .bedrockConverse,
             "us.anthropic.claude:0", false
         ),
@@ -148,6 +156,8 @@ import Testing
             (.gemini, "POST", "/v1beta/models/:generateContent"),
             (.gemini, "POST", "/v1beta/models/%zz:generateContent"),
             (.vertex, "POST", "/publishers/g%2F..%2Fx/models/m:generateContent"), (.bedrock, "POST", "/model/m/other"),
+            (.vertex, "POST", "/publishers/google/models/g:rawPredict"),
+            (.vertex, "POST", "/publishers/anthropic/models/..:rawPredict"),
             (.bedrock, "POST", "/model//invoke"), (.sageMaker, "POST", "/endpoints/e/async-invocations"),
             (.triton, "POST", "/v2/models/m/infer"), (.triton, "POST", "/v2/models/m/x/3/generate"),
             (.replicate, "DELETE", "/v1/predictions/p"), (.replicate, "POST", "/v1/trainings"),

@@ -178,7 +178,7 @@ import Testing
         let facts = try fixture.read([[0xFF, 0xFB, 0x90, 0x22, 0x7B, 0x00, 0x5D, 0xFF]]).facts
         let attempt = try fixture.attempts(facts)[0]
         #expect(attempt.units == UsageUnits(characters: 9))
-        #expect(attempt.usageSource == .engine)
+        #expect(attempt.usageSource == .counted)
         #expect(attempt.buckets == TokenBuckets())
     }
 

@@ -48,12 +48,14 @@ import Testing
         #expect(pictures.isStream)
         #expect(pictures.promptTextBytes == 5)
         let speech = try read(#"{"model":"m","input":"Grüße","voice":"v","stream_format":"sse"}"#, .audioSpeech)
-        #expect(speech.units == UsageUnits(characters: 5))
+        #expect(speech.measures == RequestMeasures(characters: 5))
         #expect(speech.isStream)
         #expect(try !read(#"{"model":"m","input":"x","stream_format":"audio"}"#, .audioSpeech).isStream)
         let ranking = try read(
             #"{"model":"m","query":"abc","documents":["de",{"text":"f"},{"title":"none"}]}"#, .rerank)
         #expect(ranking.promptTextBytes == 6)
+        #expect(ranking.measures == RequestMeasures(documents: 3))
+        #expect(pictures.measures == RequestMeasures(images: 3))
     }
 
     @Test func `Gemini in both spellings`() throws {

@@ -12,6 +12,8 @@ enum Target: String, CaseIterable {
     case frames
     /// Plain answers of every dialect.
     case answers
+    /// Sound files, whose length is read.
+    case sounds
     /// Records as the journal keeps them.
     case journal
 
@@ -26,6 +28,7 @@ enum Target: String, CaseIterable {
         case .events: AnswerFuzzing.read(bytes, streamed: true)
         case .frames: AnswerFuzzing.readFrames(bytes)
         case .answers: AnswerFuzzing.read(bytes, streamed: false)
+        case .sounds: SoundFuzzing.read(bytes)
         case .journal: JournalFuzzing.read(bytes)
         }
     }

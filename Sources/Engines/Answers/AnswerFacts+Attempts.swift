@@ -24,7 +24,7 @@ extension AnswerFacts {
         var primary = base
         fill(
             &primary, operation: request.operation, promptTextBytes: request.promptTextBytes, isCut: isCut,
-            units: request.units, own: inferences.isEmpty ? own : OwnCounts())
+            measures: request.measures, own: inferences.isEmpty ? own : OwnCounts())
         if kind == .fallback, let model { primary.priceKey = priceKey(model) ?? model }
         guard !inferences.isEmpty else { return [primary] }
         return [primary]
@@ -61,10 +61,10 @@ extension AnswerFacts {
     /// Where the engine left something out, the gateway's `own` counts stand in for it. Where there are none either,
     /// output is the events with content (for a plain answer its text bytes divided as the prompt's are) and input is
     /// the prompt's text bytes divided by `UsageEstimate.bytesPerToken`. Of a cut answer (`isCut`) the events that came
-    /// after the engine's last count are added to it. `units` are those that the request alone decides.
+    /// after the engine's last count are added to it. `measures` is what the request says of units.
     public func fill(
         _ attempt: inout AttemptRecord, operation: Operation, promptTextBytes: Int64, isCut: Bool,
-        units requestUnits: UsageUnits = UsageUnits(), own: OwnCounts = OwnCounts()
+        measures: RequestMeasures = RequestMeasures(), own: OwnCounts = OwnCounts()
     ) {
         if let model { attempt.modelServed = model }
         if kind != .primary { attempt.kind = kind }
@@ -77,15 +77,16 @@ extension AnswerFacts {
         attempt.timings = timings
         attempt.timings.update(with: usage?.timings ?? EngineTimings())
         attempt.engineCost = usage?.cost(quirks)
-        attempt.units = units(for: operation, request: requestUnits)
-        if attempt.units.forgetImpossible() { attempt.contradiction = "a unit is negative or too large" }
         let said = usageSaid
-        let hasTokens = said.map { $0.promptTokens != nil || $0.completionTokens != nil || $0.totalTokens != nil }
+        let hasTokens = said.map {
+            [$0.promptTokens, $0.completionTokens, $0.totalTokens].contains { ($0 ?? 0) != 0 }
+        }
+        let reading = readUnits(of: operation, request: measures, hasTokens: hasTokens == true, isCut: isCut)
+        attempt.units = reading.units
+        attempt.notes.formUnion(reading.notes)
+        if attempt.units.forgetImpossible() { attempt.contradiction = "a unit is negative or too large" }
         guard hasTokens == true || AnswerFacts.isInTokens(operation) else {
-            // Counting a prompt, or looking after a batch, makes nothing; anything else should have said something.
-            let isCounted = !attempt.units.isEmpty || operation == .countTokens || operation == .batch
-            attempt.usageSource = isCounted ? .engine : .estimated
-            attempt.usageComplete = isCounted && !isCut
+            fillUnits(&attempt, reading, operation: operation, isCut: isCut)
             return
         }
         let filling = UsageFilling(
@@ -101,14 +102,18 @@ extension AnswerFacts {
         }
     }
 
-    private func units(for operation: Operation, request: UsageUnits) -> UsageUnits {
-        var units = self.units
-        if let inside = usage?.units, !inside.isEmpty {
-            units.raise(to: inside)
-        }
-        if operation == .imageGeneration { units.images = max(units.images, items) }
-        units.characters = max(units.characters, request.characters)
-        return units
+    /// An answer without tokens. Counting a prompt, or looking after a batch, makes nothing; of anything else that was
+    /// delivered something has to be known, or nobody can say what it costs.
+    private func fillUnits(
+        _ attempt: inout AttemptRecord, _ reading: UnitReading, operation: Operation, isCut: Bool
+    ) {
+        let isFree = operation == .countTokens || operation == .batch
+        attempt.usageSource = reading.source ?? (isFree ? .engine : .estimated)
+        attempt.usageComplete = attempt.usageSource != .estimated && !isCut
+        guard reading.source == nil, !isFree, !isCut, attempt.isDelivered else { return }
+        // A prediction that was cancelled, or has not ended, came to nothing so far.
+        if operation == .prediction, finishReason != "succeeded" { return }
+        attempt.contradiction = attempt.contradiction ?? "nothing of the answer was measured"
     }
 }
 

@@ -42,6 +42,8 @@ public struct AnswerFacts: Hashable, Sendable {
     public internal(set) var hasError = false
     /// What that error said.
     public internal(set) var error: EngineErrorText?
+    /// Whether the stream's last word is that the answer failed (`response.failed`): clients read it.
+    public internal(set) var endsInFailure = false
     /// Whether the stream's terminator came.
     public internal(set) var isTerminated = false
     /// Events or values that could not be read, being malformed or too long.
@@ -55,8 +57,8 @@ public struct AnswerFacts: Hashable, Sendable {
     /// Nothing known yet.
     public init() {}
 
-    /// Whether an error object came, and nothing that could be billed.
-    var isNothingButError: Bool { hasError && usage == nil && finishedChoices == 0 && textBytes == 0 }
+    /// Whether an error came and nothing that the model made: whatever the engine says that it used, nothing is owed.
+    var isNothingButError: Bool { hasError && textBytes == 0 && items == 0 && contentEvents == 0 }
 }
 
 /// One inference inside an answer that is priced by itself: a compaction, an advisor, a model of a compound system.

@@ -93,6 +93,15 @@ public final class AnswerMeter {
         return native == nil ? stream.facts.finishedChoices : nativeFacts.finishedChoices
     }
 
+    /// `facts.contentEvents`, likewise.
+    public var contentEvents: Int64 {
+        if framing == .plain { return 0 }
+        return native == nil ? stream.facts.contentEvents : nativeFacts.contentEvents
+    }
+
+    /// `facts.endsInFailure`, likewise.
+    public var endsInFailure: Bool { native == nil ? stream.facts.endsInFailure : nativeFacts.endsInFailure }
+
     /// Whether an error object came, likewise.
     public var hasError: Bool {
         if framing == .plain { return plain.facts.hasError }

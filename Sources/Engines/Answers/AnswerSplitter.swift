@@ -25,6 +25,8 @@ public struct AnswerSplitter: Sendable {
 /// brackets and commas between belong to the element after them, the last bracket to an event of its own.
 public struct JSONArraySplitter: Sendable {
     private var depth = 0
+    /// How deep the elements stand: none where the document is no array, but the error that came in its place.
+    private var elementDepth: Int?
     private var isInString = false
     private var isEscaped = false
 
@@ -50,10 +52,12 @@ public struct JSONArraySplitter: Sendable {
             }
             switch bytes[index] {
             case UInt8(ascii: "\""): isInString = true
-            case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+            case UInt8(ascii: "{"), UInt8(ascii: "["):
+                if elementDepth == nil { elementDepth = bytes[index] == UInt8(ascii: "[") ? 1 : 0 }
+                depth += 1
             case UInt8(ascii: "}"), UInt8(ascii: "]"):
                 depth -= 1
-                if depth <= 1 {
+                if depth <= elementDepth ?? 1 {
                     index += 1
                     return index
                 }

@@ -3,9 +3,9 @@ internal import Metering
 /// Understands plain answers of the OpenAI family: completions, responses, embeddings, pictures, sound, rankings.
 struct OpenAIAnswerReader: AnswerReader {
     private enum Part: Int, CaseIterable {
-        case usage, id, model, serviceTier, error, errorType, finishReason, status, incompleteReason, metrics, timeInfo
-        case timings, groq, breakdown, searchUnits, billedInput, billedOutput, duration, choiceUsage
-        case itemType, itemAction, executedTool
+        case usage, id, model, serviceTier, error, errorType, choiceError, object, finishReason, status
+        case incompleteReason, metrics, timeInfo, timings, groq, breakdown, searchUnits, billedInput, billedOutput
+        case duration, choiceUsage, itemType, itemAction, executedTool
 
         var wish: DocumentShape.Part {
             switch self {
@@ -15,6 +15,8 @@ struct OpenAIAnswerReader: AnswerReader {
             case .serviceTier: .value("service_tier")
             case .error: .value("error", bytesMax: 4096)
             case .errorType: .value("error_type")
+            case .choiceError: .value("choices.error", bytesMax: 4096)
+            case .object: .value("object")
             case .finishReason: .value("choices.finish_reason")
             case .status: .value("status")
             case .incompleteReason: .value("incomplete_details.reason")
@@ -67,12 +69,11 @@ struct OpenAIAnswerReader: AnswerReader {
         case .id: facts.id = AnswerFacts.name(value) ?? facts.id
         case .model: facts.model = AnswerFacts.name(value) ?? facts.model
         case .serviceTier: facts.serviceTier = AnswerFacts.name(value) ?? facts.serviceTier
-        case .error:
-            guard !value.equals("null", in: 0..<value.count) else { return }
-            facts.hasError = true
-            var error = EngineErrorText(error: value, in: value)
-            error.type = facts.error?.type ?? error.type
-            facts.error = error
+        case .error, .choiceError:
+            let type = facts.error?.type
+            facts.takeError(value)
+            if let type { facts.error?.type = type }
+        case .object: if AnswerFacts.name(value) == "error" { facts.hasError = true }
         case .errorType:
             if facts.error == nil { facts.error = EngineErrorText() }
             facts.error?.type = AnswerFacts.name(value)
@@ -80,6 +81,7 @@ struct OpenAIAnswerReader: AnswerReader {
             guard let reason = AnswerFacts.name(value) else { return }
             facts.finishReason = reason
             facts.finishedChoices += 1
+            if reason == "error" { facts.hasError = true }
         case .status:
             // Of responses; other answers have no status.
             guard let status = AnswerFacts.name(value) else { return }

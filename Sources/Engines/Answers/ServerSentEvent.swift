@@ -21,6 +21,10 @@ extension StreamedEvent {
                     data = field.value
                 }
             case .event: name = field.value
+            case .error:
+                // llama.cpp names the field, not the event.
+                name = field.name
+                data = data ?? field.value
             case .other: break
             }
         }
@@ -56,21 +60,23 @@ extension UnsafeRawBufferPointer {
 
 /// The lines of one event as fields.
 private struct EventLines {
-    enum Kind { case data, event, other }
+    enum Kind { case data, event, error, other }
 
     let bytes: UnsafeRawBufferPointer
     private var offset = 0
 
     init(bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
-    mutating func next() -> (kind: Kind, value: Range<Int>)? {
+    mutating func next() -> (kind: Kind, name: Range<Int>, value: Range<Int>)? {
         guard offset < bytes.count else { return nil }
         let end = bytes.firstIndexOfLineEnd(from: offset)
         let line = offset..<end
         offset = end + 1
-        if bytes.hasBytes("data:", at: line.lowerBound) { return (.data, value(of: line, after: 5)) }
-        if bytes.hasBytes("event:", at: line.lowerBound) { return (.event, value(of: line, after: 6)) }
-        return (.other, line)
+        let start = line.lowerBound
+        if bytes.hasBytes("data:", at: start) { return (.data, start..<start + 4, value(of: line, after: 5)) }
+        if bytes.hasBytes("event:", at: start) { return (.event, start..<start + 5, value(of: line, after: 6)) }
+        if bytes.hasBytes("error:", at: start) { return (.error, start..<start + 5, value(of: line, after: 6)) }
+        return (.other, line, line)
     }
 
     private func value(of line: Range<Int>, after prefix: Int) -> Range<Int> {

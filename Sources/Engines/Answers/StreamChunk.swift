@@ -30,6 +30,8 @@ struct StreamChunk {
     private(set) var choice: Int64 = 0
     /// Usage objects inside choices (Moonshot).
     private var choiceUsages: [(choice: Int64, range: Range<Int>)] = []
+    /// Whether a choice ended in an error.
+    private(set) var hasFailedChoice = false
     /// Where the error object or text stands.
     private(set) var error: Range<Int>?
     private(set) var typed: Typed?
@@ -42,6 +44,8 @@ struct StreamChunk {
     private var groq: Range<Int>?
     private var breakdown: Range<Int>?
     private var status: JSONText?
+    /// Whether the chunk is itself an error object (`"object":"error"`), as older engines send it.
+    private var isErrorObject = false
 
     init(bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
@@ -56,6 +60,7 @@ struct StreamChunk {
         try readMembers(&scanner, isOutermost: true)
         try scanner.end()
         if typed == .responseEnd || typed == .responseFailed { finishReason = finishReason ?? status }
+        if isErrorObject, error == nil { error = 0..<bytes.count }
     }
 
     /// The members of the chunk, or of the `response` inside an event.
@@ -110,12 +115,18 @@ struct StreamChunk {
         // What typed events carry: text, sound, a picture.
         case 5 where key.equals("delta", in: bytes) || key.equals("audio", in: bytes):
             if !text.range.isEmpty { hasContent = true }
-        case 5 where key.equals("error", in: bytes): error = text.range.lowerBound - 1..<text.range.upperBound + 1
+        case 5 where key.equals("error", in: bytes): takeError(text)
         case 6 where key.equals("status", in: bytes): status = text
+        case 6 where key.equals("object", in: bytes): isErrorObject = text.equals("error", in: bytes)
         case 8 where key.equals("b64_json", in: bytes): hasContent = true
         case 12 where key.equals("service_tier", in: bytes): serviceTier = text
         default: break
         }
+    }
+
+    /// An error that is a text; an empty one is none.
+    private mutating func takeError(_ text: JSONText) {
+        if !text.range.isEmpty { error = text.range.lowerBound - 1..<text.range.upperBound + 1 }
     }
 
     private mutating func readObject(
@@ -211,8 +222,12 @@ struct StreamChunk {
                 } else if kind == .object, key.equals("usage", in: bytes) {
                     usage = try scanner.skip()
                 } else if kind == .string, key.equals("finish_reason", in: bytes) {
-                    finishReason = try scanner.string()
+                    let reason = try scanner.string()
+                    finishReason = reason
                     finishedChoices += 1
+                    if reason.equals("error", in: bytes) { hasFailedChoice = true }
+                } else if kind == .object || kind == .string, key.equals("error", in: bytes) {
+                    try readChoiceError(kind, &scanner)
                 } else if kind == .string, key.equals("text", in: bytes) {
                     if try !scanner.string().range.isEmpty { hasContent = true }
                 } else if kind == .object, key.equals("delta", in: bytes) {
@@ -230,6 +245,12 @@ struct StreamChunk {
     /// Shows the usage objects inside choices.
     func eachChoiceUsage(_ body: (_ choice: Int64, Range<Int>) -> Void) {
         for (choice, range) in choiceUsages { body(choice, range) }
+    }
+
+    /// Routers put the error of a provider into the choice that it broke off.
+    private mutating func readChoiceError(_ kind: JSONKind, _ scanner: inout JSONScanner) throws(JSONScanError) {
+        if kind == .string { return takeError(try scanner.string()) }
+        error = try scanner.skip()
     }
 
     /// A delta has content when the model wrote something in it: text, reasoning, a refusal, a call, sound. A role

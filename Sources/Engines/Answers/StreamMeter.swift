@@ -127,6 +127,8 @@ public struct StreamMeter: Sendable {
         }
         if let kind = chunk.typed { return take(kind, chunk) }
         if let error = chunk.error { return fail(EngineErrorText(error: chunk.bytes.part(error), in: chunk.bytes)) }
+        // The reason, or what stands beside the answer, says so without an error object.
+        if chunk.hasFailedChoice || chunk.hasExtras && facts.hasError { return fail(nil) }
         if chunk.hasContent { return .content }
         return hasUsage && chunk.hasEmptyChoices ? .usageChunk : .other
     }
@@ -177,7 +179,10 @@ public struct StreamMeter: Sendable {
             if let error = chunk.error {
                 facts.error = EngineErrorText(error: chunk.bytes.part(error), in: chunk.bytes)
             }
-            if kind == .responseFailed { facts.hasError = true }
+            if kind == .responseFailed {
+                facts.hasError = true
+                facts.endsInFailure = true
+            }
             facts.finishedChoices = 1
         case .mediaEnd:
             facts.finishReason = facts.finishReason ?? "stop"

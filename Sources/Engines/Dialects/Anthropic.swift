@@ -15,7 +15,7 @@ struct Anthropic: Dialect {
 
     /// Betas that change how a request is written or how long it may be, and neither its tier nor what is sold by the
     /// call, nor what is kept at the provider.
-    private static let betas: Set<String> = [
+    static let betas: Set<String> = [
         "prompt-caching-2024-07-31", "extended-cache-ttl-2025-04-11", "prompt-caching-scope-2026-01-05",
         "token-counting-2024-11-01", "pdfs-2024-09-25", "max-tokens-3-5-sonnet-2024-07-15", "output-128k-2025-02-19",
         "interleaved-thinking-2025-05-14", "dev-full-thinking-2025-05-14", "redact-thinking-2026-02-12",

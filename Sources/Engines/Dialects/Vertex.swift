@@ -1,7 +1,7 @@
 internal import Metering
 
 /// Vertex AI: Gemini's dialect below a project and a place, which the backend's base path names
-/// (`/v1/projects/P/locations/L`).
+/// (`/v1/projects/P/locations/L`). Models of Anthropic's speak their own dialect there.
 struct Vertex: Dialect {
     func serves(_ surface: Surface) -> Bool { surface == .geminiGenerate || surface == .chatCompletions }
 
@@ -10,10 +10,24 @@ struct Vertex: Dialect {
         Vertex.routes.call(method: method, path: path)?.below("/publishers/")
     }
 
-    private static let routes = ["", "/v1", "/v1beta1"].flatMap { version in
-        ["", "/projects/{place}/locations/{place}"].flatMap { place in
-            Gemini.actions(of: version + place + "/publishers/{id}/models/{models}")
+    private static let routes: [NativeRoute] = {
+        var routes: [NativeRoute] = []
+        for version in ["", "/v1", "/v1beta1"] {
+            for place in ["", "/projects/{place}/locations/{place}"] {
+                routes += Gemini.actions(of: "\(version)\(place)/publishers/{id}/models/{models}")
+                routes += messages(of: "\(version)\(place)/publishers/anthropic/models/{models}")
+            }
         }
+        return routes
+    }()
+
+    /// The body is a message's, without its model. Whether the answer is a stream the body decides, whatever the path
+    /// says.
+    private static func messages(of path: String) -> [NativeRoute] {
+        [
+            NativeRoute(path + ":rawPredict", .messages),
+            NativeRoute(path + ":streamRawPredict", .messages, isStream: true),
+        ]
     }
 
     let queryMembers = QueryMember.google
@@ -23,6 +37,7 @@ struct Vertex: Dialect {
         ClientHeader.google + [
             ClientHeader("x-vertex-ai-llm-shared-request-type", .tier),
             ClientHeader("x-vertex-ai-llm-request-type", .only("shared")),
+            ClientHeader("anthropic-beta", .members(Anthropic.betas)),
         ]
 
     func target(

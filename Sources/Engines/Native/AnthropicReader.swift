@@ -83,7 +83,7 @@ struct AnthropicReader: AnswerReader {
         }
         if let error = message.error {
             facts.takeError(event.data.part(error))
-            return .error
+            if facts.hasError { return .error }
         }
         if message.isError || event.isNamed("error") {
             facts.hasError = true

@@ -98,8 +98,14 @@ struct GeminiReader: AnswerReader {
         }
         if let error {
             facts.takeError(bytes.part(error))
-            return .error
+        } else if bytes.first == UInt8(ascii: "["), let text = EngineErrorText(document: bytes),
+            text != EngineErrorText()
+        {
+            // A stream that is refused is answered with an array of one, at times inside an event.
+            facts.hasError = true
+            facts.error = text
         }
+        if facts.hasError { return .error }
         guard hasContent else { return .other }
         facts.contentEvents += 1
         if !hasCounts { facts.uncountedEvents += 1 }

@@ -58,7 +58,10 @@ struct ReplicateReader: AnswerReader {
         guard event.isNamed("done") else { return .other }
         let reason = ReplicateReader.reason(event.data)
         facts.takeStopReason(reason ?? "succeeded")
-        if reason == "error" { facts.hasError = true }
+        if reason == "error" {
+            facts.hasError = true
+            facts.endsInFailure = true
+        }
         facts.isTerminated = true
         return .terminator
     }

@@ -60,7 +60,7 @@ struct SageMakerReader: AnswerReader {
 extension StreamEvent {
     /// What several events in one frame are together. A frame cannot be taken apart, so no chunk in it can be cut out.
     fileprivate func joined(with next: StreamEvent) -> StreamEvent {
-        let order: [StreamEvent] = [.terminator, .error, .content]
+        let order: [StreamEvent] = [.error, .terminator, .content]
         return order.first { $0 == self || $0 == next } ?? .other
     }
 }

@@ -127,12 +127,15 @@ struct TGICounts: Sendable {
         var hasToken = false
         var isLast = false
         var hasError = false
+        var isFailedToken = false
         try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
             if kind == .object, key.equals("token", in: bytes) {
                 hasToken = true
                 try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
                     guard kind == .string, key.equals("error_msg", in: bytes) else { return false }
+                    // A token that only says why there is none.
                     facts.takeError(bytes.part(try scanner.skip()))
+                    isFailedToken = facts.hasError
                     return true
                 }
             } else if kind == .string, key.equals("generated_text", in: bytes) {
@@ -144,8 +147,7 @@ struct TGICounts: Sendable {
             } else if kind == .array, key.equals("outputs", in: bytes) {
                 hasToken = try scanner.isSomething(kind)
             } else if kind == .string || kind == .object, key.equals("error", in: bytes) {
-                try scanner.skip()
-                hasError = true
+                hasError = try scanner.isSomething(kind)
             } else {
                 return false
             }
@@ -155,13 +157,20 @@ struct TGICounts: Sendable {
             facts.takeError(bytes)
             return .error
         }
+        if isFailedToken { hasToken = false }
         if hasToken {
             facts.contentEvents += 1
             facts.uncountedEvents += 1
         }
+        if facts.hasError {
+            // What the engine counts of a generation that failed includes what was none.
+            if let generated, generated > facts.contentEvents { self.generated = facts.contentEvents }
+            publish(&facts)
+            facts.uncountedEvents = 0
+            return .error
+        }
         guard isLast else { return hasToken ? .content : .other }
         if generated != nil { facts.uncountedEvents = 0 }
-        if facts.hasError { return .error }
         facts.finishedChoices = choiceCount
         facts.isTerminated = true
         return .terminator

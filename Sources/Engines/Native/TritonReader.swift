@@ -69,7 +69,7 @@ struct TritonReader: AnswerReader {
         publish(&facts)
         if let error {
             facts.takeError(bytes.part(error))
-            return .error
+            if facts.hasError { return .error }
         }
         guard hasContent else { return .other }
         facts.contentEvents += 1

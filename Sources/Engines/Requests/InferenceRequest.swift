@@ -22,8 +22,8 @@ public struct InferenceRequest: Sendable {
     public internal(set) var promptTextBytes: Int64 = 0
     /// The call of a system's own API that this is; nil for the surfaces that all systems share.
     public internal(set) var native: NativeCall?
-    /// What the answer will come to beside tokens, as far as the request alone decides: characters to read out.
-    public internal(set) var units = UsageUnits()
+    /// What the body says of how much the answer will come to beside tokens.
+    var bodyMeasures = RequestMeasures()
     /// `response_format` of transcriptions and pictures: `text`, `srt` and `vtt` have no room for usage.
     public internal(set) var responseFormat: String?
 
@@ -51,6 +51,13 @@ public struct InferenceRequest: Sendable {
 
     /// What is asked for.
     public var operation: Operation { surface.operation }
+
+    /// What the answer will come to beside tokens, as far as the request alone decides.
+    public var measures: RequestMeasures {
+        var measures = bodyMeasures
+        if operation == .imageGeneration { measures.images = choiceCount }
+        return measures
+    }
 
     /// What the body is made of.
     enum Body: Sendable {

@@ -67,6 +67,11 @@ enum MultipartForm {
         _ head: Head, _ value: Range<Int>, of body: UnsafeRawBufferPointer, _ table: [RequestField],
         _ seen: inout Set<String>, into request: inout InferenceRequest
     ) throws(ReadingError) {
+        if head.name == "file" {
+            guard seen.insert(head.name).inserted else { throw .givenTwice(head.name) }
+            request.bodyMeasures = RequestMeasures(soundFile: body.part(value))
+            return
+        }
         guard let field = table.first(where: { $0.name.description == head.name }) else {
             let lowered = head.name.lowercased()
             if let other = table.first(where: { $0.name.description == lowered }) {

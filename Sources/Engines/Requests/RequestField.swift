@@ -14,6 +14,8 @@ struct RequestField: Sendable {
         case prompts
         /// Text of the prompt in whatever form.
         case text
+        /// Text of the prompt: documents, which are counted too.
+        case documents
         /// What is to be read out; counted in characters too.
         case spoken
         /// `sse` makes the answer a stream.
@@ -83,7 +85,7 @@ extension RequestField {
     ]
 
     static let rerank: [RequestField] = [
-        RequestField("model", .model), RequestField("query", .text), RequestField("documents", .text),
+        RequestField("model", .model), RequestField("query", .text), RequestField("documents", .documents),
         RequestField("user", .user),
     ]
 

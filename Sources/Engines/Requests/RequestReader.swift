@@ -115,10 +115,17 @@ struct RequestReader {
         case .text:
             if name.description == "inputs" { request.hasInputs = true }
             request.promptTextBytes += try textBytes(kind)
+        case .documents:
+            guard kind == .array else { throw ReadingError.wrongType(name.description, "an array") }
+            try scanner.beginArray()
+            while try scanner.nextElement() {
+                request.promptTextBytes += try textBytes(scanner.kind())
+                request.bodyMeasures.documents += 1
+            }
         case .spoken:
             let spoken = try text(name, kind).value(in: body)
             request.promptTextBytes += Int64(spoken.utf8.count)
-            request.units.characters = Int64(spoken.unicodeScalars.count)
+            request.bodyMeasures.characters = Int64(spoken.unicodeScalars.count)
         case .streamFormat:
             if try text(name, kind).value(in: body) == "sse" { request.isStream = true }
         case .responseFormat: try readFormat(kind, into: &request)

@@ -133,7 +133,7 @@ extension Exchange {
         // Looking at a prediction, or cancelling one, is no inference, whatever its answer repeats.
         let isInference = admitted.request.native?.isInference != false
         let isAnswer = (200..<300).contains(machine.upstreamStatus) && !isErrorInPlaceOfAnswer && isInference
-        if isAnswer, let facts = stream?.facts ?? plain?.facts {
+        if isAnswer, !isBarren(ending), let facts = stream?.facts ?? plain?.facts {
             // A plain answer of which the client got nothing is not billed; drained ones are, by the plan's rule. Nor a
             // stream that broke before the client had any of it. That goes for every inference inside it.
             if ending.isCut, !isHeadSent, plain != nil || client != nil { ended.isDelivered = false }
@@ -155,6 +155,16 @@ extension Exchange {
         }
         attempt = ended
         giveBackTicket(of: ended, at: now)
+    }
+
+    /// Whether a stream failed before the model had said anything: whatever the engine says that it used, a failure
+    /// costs nothing. A client that left before the first word had its prompt read.
+    private func isBarren(_ ending: ExchangeStateMachine.Ending) -> Bool {
+        guard let stream, stream.meter.contentEvents == 0 else { return false }
+        switch ending.termination {
+        case .upstreamError, .timeout, .limitReached, .gatewayLost: return true
+        case .complete, .clientAbort: return false
+        }
     }
 
     /// The journal has answered: the end may go out, or must not.

@@ -27,6 +27,7 @@ extension Exchange {
             }
         case .closing, .delivering, .finished: break
         }
+        if stream != nil, !isHeadSent, output.readableBytes > 0, !holdsBeginning(at: now) { flushOutput() }
         if now >= progressAt {
             progressAt = now + .milliseconds(times.progressMilliseconds)
             appendProgress()
@@ -40,7 +41,7 @@ extension Exchange {
         var counted = attempt
         facts.fill(
             &counted, operation: entry.request.operation, promptTextBytes: admitted.request.promptTextBytes,
-            isCut: true, units: admitted.request.units, own: counting == nil ? OwnCounts() : ownCountsSoFar())
+            isCut: true, measures: admitted.request.measures, own: counting == nil ? OwnCounts() : ownCountsSoFar())
         return UsageProgress(
             requestID: entry.request.id, contentEvents: facts.contentEvents, buckets: counted.buckets,
             units: counted.units)

@@ -45,10 +45,6 @@ final class Exchange {
     var isSentUpstream = false
     var hasUpstreamEnded = false
     private var hasRetried = false
-    /// Whether the running try was sent with members that ask for usage.
-    var asksForUsage = true
-    /// Whether it is asked for the second time, without them.
-    var isAskedAgain = false
     private var answerBytes: Int64 = 0
 
     var head: ResponseHead?
@@ -111,26 +107,12 @@ final class Exchange {
 
     /// Asks another engine: nothing of the last try is left but its record.
     func begin(_ next: RouteTable.Ticket) {
-        isAskedAgain = false
         ticket = next
         route = next.route
         entry.attempts.append(
             admitted.attempt(
                 id: loop.newAttemptID(of: entry.request.id), number: attempt.number + 1, on: next.route))
         attemptIndex = entry.attempts.count - 1
-        clearTry()
-        appendTries()
-        connect()
-    }
-
-    /// Asks the same engine again, without the members that it refused.
-    func askAgain() {
-        isAskedAgain = true
-        clearTry()
-        connect()
-    }
-
-    private func clearTry() {
         connection = nil
         isSentUpstream = false
         hasUpstreamEnded = false
@@ -146,6 +128,8 @@ final class Exchange {
         held.clear()
         sentUpstreamAt = nil
         progressEvents = 0
+        appendTries()
+        connect()
     }
 
     private func connect() {
@@ -175,12 +159,11 @@ final class Exchange {
         let mark = microseconds(at: now)
         entry.request.marks.upstreamSent = mark
         attempt.marks.upstreamSent = mark
-        asksForUsage = !isAskedAgain && ticket?.takesUsageOptions != false
         connection.begin(
             self,
             request: UpstreamRequest.bytes(
                 of: admitted, on: route, head: forwarded, body: body, requestID: requestID,
-                asksForUsage: asksForUsage, date: loop.shared.clock.realTime))
+                date: loop.shared.clock.realTime))
         if client?.isWritable == false { connection.setReading(false) }
     }
 
@@ -190,7 +173,7 @@ final class Exchange {
         let now = NIODeadline.now()
         lastReceivedAt = now
         beginCounting(status: head.status)
-        if !mayAskAnother, !mayAskAgain(head.status) { body = ByteBuffer() }
+        if !mayAskAnother { body = ByteBuffer() }
         attempt.marks.firstByte = microseconds(at: now)
         attempt.upstreamStatus = Int32(head.status)
         self.head = head
@@ -211,10 +194,7 @@ final class Exchange {
             stream = StreamRelay(
                 meter: meter, keepsUsageChunk: wantsCost || !admitted.request.isStream,
                 heldEventBytes: limits.heldEventBytes, readEventBytes: limits.readEventBytes, seal: answerSeal,
-                usageMembers: wantsCost ? { [unowned self] facts in costMembers(facts) } : nil,
-                failedEvent: { [unowned self] event, isTerminator in
-                    failedEvent(event, isTerminator: isTerminator)
-                })
+                usageMembers: wantsCost ? { [unowned self] facts in costMembers(facts) } : nil)
             framing = client?.canReadChunks == true ? .chunked : .untilClose
             // While another engine may be asked, the head waits for the first bytes of the stream.
             if !mayAskAnother { sendHead() }
@@ -265,16 +245,13 @@ final class Exchange {
         if framing == .chunked { output.beginChunk(bytes: piece.readableBytes) }
         guard let signals = stream?.take(piece, output: &output, held: &held) else { return }
         note(signals)
-        let refusal = signals.isDisjoint(with: [.error, .failure]) ? nil : streamRefusal()
-        if let refusal {
-            failedAs = .refused(refusal)
-            if signals.contains(.error), !isHeadSent, stream?.facts.contentEvents == 0,
-                triesNext(after: .refused(refusal), .upstreamError)
-            {
-                return
-            }
+        if !signals.isDisjoint(with: [.error, .failure]), !isHeadSent, let facts = stream?.facts,
+            facts.contentEvents == 0
+        {
+            let refusal = EngineRefusal(kind: route.backend.kind, insideAnswer: facts)
+            if triesNext(after: .refused(refusal), .upstreamError) { return }
         }
-        perform(machine.streamed(signals, isFinished: isStreamFinished, refusal: refusal))
+        perform(machine.streamed(signals, isFinished: isStreamFinished))
         if machine.state == .delivering { sendLateBytes() }
     }
 
@@ -297,7 +274,20 @@ final class Exchange {
     }
 
     /// The engine has nothing more to read for now: what was gathered goes out.
-    func upstreamPaused() { flushOutput() }
+    func upstreamPaused() {
+        if !holdsBeginning(at: .now()) { flushOutput() }
+    }
+
+    /// While another engine may be asked, what comes before the first content waits for it: roles, starts, comments.
+    /// An engine that fails then is replaced, and nobody has seen anything of it.
+    func holdsBeginning(at now: NIODeadline) -> Bool {
+        guard !isHeadSent, let stream, stream.meter.contentEvents == 0, let head = attempt.marks.firstByte else {
+            return false
+        }
+        let configuration = loop.shared.configuration
+        return output.readableBytes <= configuration.limits.heldBeginningBytes
+            && microseconds(at: now) - head < configuration.times.beginningMilliseconds * 1000 && mayAskAnother
+    }
 
     func upstreamEnded() {
         if let inflater, !inflater.isWhole, machine.isRunning { return upstreamLost(.broken, mayRetry: false) }
@@ -305,21 +295,17 @@ final class Exchange {
         connection = nil
         if stream != nil, machine.isRunning, let signals = stream?.finish(output: &output, held: &held) {
             note(signals)
-            let refusal = signals.isDisjoint(with: [.error, .failure]) ? nil : streamRefusal()
-            perform(machine.streamed(signals, isFinished: isStreamFinished, refusal: refusal))
+            perform(machine.streamed(signals, isFinished: isStreamFinished))
         }
         plain?.finish()
         flushOutput()
-        let refusal = refusal()
-        if let refusal, refusesOwnOptions(refusal), machine.asksAgain() { return askAgain() }
-        if let refusal, triesNext(after: .refused(refusal), .upstreamError) { return }
+        if let refusal = refusal(), triesNext(after: .refused(refusal), .upstreamError) { return }
         if stream != nil, !isHeadSent, !isStreamFinished, machine.isRunning,
             triesNext(after: .broken, .upstreamError)
         {
             return
         }
-        let passes = refusal?.isClients == true && redactHeldError()
-        perform(machine.upstreamEnded(refusal: refusal, passes: passes, isHeadSent: isHeadSent))
+        perform(machine.upstreamEnded(isError: isErrorInPlaceOfAnswer, isHeadSent: isHeadSent))
         if machine.state == .delivering { finishDelivery() }
     }
 

@@ -75,6 +75,9 @@ public struct GatewayConfiguration: Sendable {
         public var wholeAnswerBytes = 1024 * 1024
         /// An unfinished event of a stream is held back up to this many bytes, then it flows.
         public var heldEventBytes = 64 * 1024
+        /// What comes of a stream before its first content is held back up to this many bytes while another engine may
+        /// be asked.
+        public var heldBeginningBytes = 64 * 1024
         /// An event of a stream is looked at up to this many bytes; longer ones only flow.
         public var readEventBytes = 1024 * 1024
         /// Client connections.
@@ -108,6 +111,8 @@ public struct GatewayConfiguration: Sendable {
         public var connectMilliseconds: Int64 = 5000
         /// From the request's last byte to the first byte of the engine's answer.
         public var firstByteMilliseconds: Int64 = 300_000
+        /// How long what comes of a stream before its first content is held back while another engine may be asked.
+        public var beginningMilliseconds: Int64 = 5000
         /// An engine that sends nothing in the middle of its answer.
         public var answerIdleMilliseconds: Int64 = 120_000
         /// A request from its acceptance to the end of its answer.
