@@ -6,7 +6,8 @@ import Yams
 extension CatalogueReader {
     private static let backendKeys = [
         "name", "url", "kind", "api_key", "api_key_env", "hardware", "quantisation", "region", "api_version", "aws",
-        "count", "usage_quirks", "tokenizer", "audit_usage", "ask_for_counts", "concurrent_requests_max",
+        "count", "include_usage", "usage_quirks", "tokenizer", "audit_usage", "ask_for_counts",
+        "concurrent_requests_max",
         "context_tokens_max", "read_metrics", "metrics_path",
     ]
 
@@ -45,6 +46,11 @@ extension CatalogueReader {
             report("\(path).count", members["count"] ?? node, "\(kind.rawValue) has no running count; leave it out")
         }
         settings.usageQuirks = usageQuirks(members, path)
+        settings.includeUsage = choice(members, "include_usage", path, default: .auto)
+        if settings.counting == .continuous, settings.includeUsage == .never {
+            report(
+                "\(path).include_usage", members["include_usage"] ?? node, "count: continuous needs it; leave one out")
+        }
         settings.tokenizerPath = absolutePath(members, "tokenizer", path, node)
         settings.auditsUsage = truth(members, "audit_usage", path)
         if settings.auditsUsage, settings.tokenizerPath == nil {

@@ -4,17 +4,17 @@ public import Identity
 public struct Tag: Hashable, Sendable {
     /// 1 to 64 bytes.
     public let name: String
-    /// At most 256 bytes.
+    /// At most 512 bytes.
     public let value: String
 
     /// The most tags that a record keeps.
-    public static let countMax = 10
+    public static let countMax = 20
     /// The longest name, in bytes of UTF-8.
     public static let nameBytesMax = 64
     /// The longest value, in bytes of UTF-8.
-    public static let valueBytesMax = 256
+    public static let valueBytesMax = 512
 
-    /// A label; the gateway checks the bounds and refuses what exceeds them.
+    /// A label; the gateway checks the bounds and leaves out what exceeds them, with a note on the record.
     public init(name: String, value: String) {
         self.name = name
         self.value = value

@@ -44,16 +44,14 @@ public struct TryPolicy: Hashable, Sendable {
         case .connect, .connectTimeout, .broken, .silence: return .failure
         case .gatewayLimit: return .neutral
         case .refused(let refusal):
-            switch refusal.meaning {
-            // An engine that tells a client its mistake works. One without the model works for others: its route is
-            // left alone instead.
-            case .clientMistake: return .success
-            case .notFound: return .neutral
-            case .upstreamQuota:
+            switch refusal.consequence.breaker {
+            case .works: return .success
+            case .nothing, .routeMissing: return .neutral
+            case .rests:
                 return .coolDown(milliseconds: refusal.retryAfterMilliseconds ?? quotaPauseMilliseconds)
-            case .overloaded, .unavailable:
+            case .restsOrFails:
                 return refusal.retryAfterMilliseconds.map { .coolDown(milliseconds: $0) } ?? .failure
-            case .unauthorised, .modelError, .timeout: return .failure
+            case .fails: return .failure
             }
         }
     }

@@ -1,6 +1,6 @@
 /// Why storage refused, in words for whoever asked. What Postgres itself reports stays a `PostgresError`.
 public enum StorageError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// There is no such thing.
+    /// Not found.
     case notFound(String)
     /// It cannot be done as things stand.
     case conflict(String)

@@ -45,7 +45,7 @@ struct RuleTests {
             #expect(answer.status == 404 && answer.headers["content-type"] == "application/problem+json")
             #expect(answer["type"] == "urn:tollgate:problem:not_found" && answer["request_id"] == "trace-7")
             #expect(answer["instance"] == "/v1/accounts/\(StrangeID.account)")
-            #expect(answer.json["status"] == 404 && answer["title"] == "There is no such thing")
+            #expect(answer.json["status"] == 404 && answer["title"] == "Not found")
             #expect(answer.headers["x-request-id"] == "trace-7")
             let other = try await api.call("GET", "/healthz", headers: ["x-request-id": "no spaces please"])
             #expect(other.headers["x-request-id"]?.count == 32)

@@ -34,7 +34,7 @@ import Testing
     private static let cases = [
         Case(kind: .openAI, status: 400, body: error("Bad"), meaning: .clientMistake),
         Case(kind: .vllm, status: 422, body: #"{"detail":[{"loc":["body"],"msg":"x"}]}"#, meaning: .clientMistake),
-        Case(kind: .vllm, status: 413, body: "", meaning: .clientMistake),
+        Case(kind: .vllm, status: 413, body: "", meaning: .contextTooLong, counts: false),
         Case(kind: .openAI, status: 401, body: error("Incorrect API key"), meaning: .unauthorised, counts: true),
         Case(kind: .bedrock, status: 403, body: #"{"Message":"expired"}"#, meaning: .unauthorised),
         Case(
@@ -138,7 +138,7 @@ import Testing
         Case(kind: .together, status: 503, body: error("busy"), meaning: .overloaded, counts: true),
         Case(
             kind: .groq, status: 498, body: error("capacity", code: "\"capacity_exceeded\""), meaning: .overloaded,
-            counts: false),
+            counts: true),
         // 424: the container's own status decides behind SageMaker.
         Case(
             kind: .sageMaker, status: 424,
@@ -184,7 +184,7 @@ import Testing
 
     private static let insideAnswers: [(EngineKind, String, EngineRefusal.Meaning)] = [
         (.tgi, #"{"error":"Model is overloaded","error_type":"overloaded"}"#, .overloaded),
-        (.tgi, #"{"error":{"message":"Incomplete generation","http_status_code":422}}"#, .clientMistake),
+        (.tgi, #"{"error":{"message":"Incomplete generation","http_status_code":422}}"#, .modelError),
         (.vllm, #"{"error":{"message":"x","type":"InternalServerError","code":500}}"#, .unavailable),
         (.vllm, #"{"error":{"message":"x","type":"BadRequestError","code":400}}"#, .clientMistake),
         (.openAI, #"{"error":{"message":"x","type":"server_error","code":null}}"#, .unavailable),

@@ -30,11 +30,11 @@ import Testing
         ("azure/error.429.json", .azure, 429, .upstreamQuota, 7_000),
         ("together/error.429.json", .together, 429, .upstreamQuota, nil),
         ("tgi/error.429.json", .tgi, 429, .overloaded, nil),
-        ("vllm/error.400.json", .vllm, 400, .clientMistake, nil),
+        ("vllm/error.400.json", .vllm, 400, .contextTooLong, nil),
         ("recorded-vllm/err-unknown-model.res", .vllm, 404, .notFound, nil),
-        ("recorded-vllm/err-too-long.res", .vllm, 400, .clientMistake, nil),
+        ("recorded-vllm/err-too-long.res", .vllm, 400, .contextTooLong, nil),
         ("recorded-vllm/err-wrong-auth.res", .vllm, 401, .unauthorised, nil),
-        ("recorded-llamacpp/err-too-long.res", .llamaCpp, 400, .clientMistake, nil),
+        ("recorded-llamacpp/err-too-long.res", .llamaCpp, 400, .contextTooLong, nil),
         ("recorded-llamacpp/err-no-auth.res", .llamaCpp, 401, .unauthorised, nil),
     ]
 

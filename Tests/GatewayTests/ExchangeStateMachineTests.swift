@@ -56,7 +56,7 @@ import Testing
     @Test func `an event stream that is an error is relayed as a plain answer`() {
         var machine = machine()
         #expect(machine.upstreamAnswered(status: 500, isEventStream: true) == .plain)
-        #expect(machine.upstreamEnded()?.reason == "engine_error")
+        #expect(machine.upstreamEnded()?.reason == "upstream_error")
     }
 
     @Test func `any order of happenings ends exactly once and then stays ended`() {

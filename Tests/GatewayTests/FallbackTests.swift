@@ -109,6 +109,29 @@ import Testing
         second.close()
     }
 
+    @Test(arguments: [
+        (contexts: [1_000, 100_000], tries: 2), ([100_000, 1_000], 1), ([nil, nil], 1), ([nil, 100_000], 2),
+        ([1_000, nil], 2),
+    ])
+    func `a request too long for an engine is tried where there may be more room`(
+        contexts: [Int64?], tries: Int
+    ) async throws {
+        let tooLong = #"{"error":{"message":"This model's maximum context length is 10 tokens.","code":400}}"#
+        let engines = (
+            try ScriptedEngine { socket, _ in socket.send(Answers.plain(status: "400 Bad", body: tooLong)) },
+            try ScriptedEngine()
+        )
+        let gateway = try await TestGateway(
+            engine: engines.0, snapshot: Self.snapshot([engines.0.port, engines.1.port], contexts: contexts))
+        let answer = try gateway.ask(TestGateway.request(TestGateway.chat()))
+        #expect(answer.status == (tries == 2 ? 200 : 400))
+        let entry = try gateway.record()
+        #expect(entry.attempts.count == tries && entry.request.outcome == (tries == 2 ? .success : .clientError))
+        #expect(gateway.metricsText.contains(#"tollgate_backend_tries_total{backend="first",outcome="success"} 1"#))
+        await gateway.stop()
+        engines.1.close()
+    }
+
     @Test(arguments: ["400 Bad Request", "422 Unprocessable", "413 Too Large"])
     func `a client's mistake is not tried again`(status: String) async throws {
         let (gateway, _, second) = try await gateway(first: { socket, _ in
@@ -122,12 +145,13 @@ import Testing
         second.close()
     }
 
-    @Test func `the client gets the last engine's refusal when all refuse`() async throws {
+    @Test func `the client is told of the last engine's refusal when all refuse`() async throws {
         let (gateway, _, second) = try await gateway(
             first: { socket, _ in socket.send(Answers.plain(status: "503 Busy", body: #"{"error":"first"}"#)) },
             second: { socket, _ in socket.send(Answers.plain(status: "429 Slow", body: #"{"error":"second"}"#)) })
         let answer = try gateway.ask(TestGateway.request(TestGateway.chat()))
-        #expect(answer.status == 429 && answer.text.contains("second"))
+        #expect(answer.status == 503 && answer.text.contains("upstream_overloaded"))
+        #expect(!answer.text.contains("second"))
         let entry = try gateway.record()
         #expect(entry.attempts.count == 2 && entry.request.outcome == .providerError)
         #expect(entry.attempts.allSatisfy { $0.usageSource == .nothing })

@@ -78,15 +78,15 @@ import UsageJournal
         await gateway.stop()
     }
 
-    @Test func `an error under a status of success is passed on and not billed`() async throws {
+    @Test func `an error under a status of success is told as the failure that it is, and not billed`() async throws {
         let body = #"{"error":{"message":"the model is overloaded","code":502},"user_id":"u"}"#
         let engine = try ScriptedEngine { socket, _ in socket.send(Answers.plain(body: body)) }
         let gateway = try await TestGateway(engine: engine)
         let answer = try gateway.ask(TestGateway.request(TestGateway.chat()))
-        #expect(answer.text == body)
+        #expect(answer.status == 503 && answer.text.contains("upstream_overloaded") && !answer.text.contains("user_id"))
         let entry = try gateway.record()
         #expect(entry.request.outcome == .providerError)
-        #expect(entry.request.reason == "engine_error")
+        #expect(entry.request.reason == "upstream_overloaded")
         #expect(entry.attempts[0].termination == .upstreamError)
         #expect(entry.attempts[0].usageSource == .nothing)
         #expect(entry.attempts[0].buckets == TokenBuckets())

@@ -64,14 +64,15 @@ import Testing
         await gateway.stop()
     }
 
-    @Test func `an error object inside a stream reaches the client and is the provider's fault`() async throws {
+    @Test func `an error inside a stream is told in neutral words and is the provider's fault`() async throws {
         let error = "data: {\"error\":{\"message\":\"out of memory\",\"code\":500}}\n\n"
         let engine = try ScriptedEngine { socket, _ in
             socket.send(Answers.stream([Answers.streamEvents()[1], error, "data: [DONE]\n\n"]))
         }
         let gateway = try await TestGateway(engine: engine)
         let answer = try gateway.ask(TestGateway.request(TestGateway.streamed))
-        #expect(answer.text.hasSuffix(error))
+        #expect(!answer.text.contains("memory") && !answer.text.contains("[DONE]"))
+        #expect(answer.text.hasSuffix("\n\n") && answer.text.contains(#""code":"upstream_error""#))
         #expect(!answer.isComplete)
         let entry = try gateway.record()
         #expect(entry.request.outcome == .providerError)
@@ -81,28 +82,72 @@ import Testing
         await gateway.stop()
     }
 
-    @Test(arguments: [
-        (400, RequestOutcome.clientError), (404, .clientError), (422, .clientError), (403, .clientError),
-        (429, .providerError), (424, .providerError), (408, .providerError), (498, .providerError),
-        (500, .providerError), (503, .providerError), (529, .providerError),
-    ])
-    func `an engine's error passes and is judged by its status`(status: Int, outcome: RequestOutcome) async throws {
-        let body = #"{"error":{"message":"engine says \#(status)"}}"#
+    @Test(arguments: [400, 409, 422, 413, 418])
+    func `a client's own mistake passes in the engine's words`(status: Int) async throws {
+        let body = #"{"error":{"message":"engine says \(status)"}}"#
         let engine = try ScriptedEngine { socket, _ in
-            socket.send(Answers.plain(status: "\(status) Whatever", body: body, headers: "retry-after: 7\r\n"))
+            socket.send(Answers.plain(status: "\(status) Whatever", body: body))
         }
         let gateway = try await TestGateway(engine: engine)
         let answer = try gateway.ask(TestGateway.request(TestGateway.streamed))
         #expect(answer.status == status)
         #expect(answer.text == body)
-        #expect(answer.header("retry-after") == "7")
         let entry = try gateway.record()
-        #expect(entry.request.outcome == outcome)
+        #expect(entry.request.outcome == .clientError && entry.request.reason == "engine_rejected")
         #expect(entry.request.httpStatus == Int32(status))
-        #expect(!entry.request.reason.isEmpty)
-        #expect(entry.attempts[0].upstreamStatus == Int32(status))
         #expect(entry.attempts[0].usageSource == .nothing)
-        #expect(entry.attempts[0].buckets == TokenBuckets())
+        await gateway.stop()
+    }
+
+    @Test(arguments: [
+        (401, 502), (402, 503), (403, 502), (404, 501), (405, 501), (407, 502), (408, 504), (424, 502), (429, 503),
+        (498, 503), (500, 502), (503, 503), (504, 504), (529, 503), (302, 501),
+    ])
+    func `what is not the client's mistake is told in neutral words`(status: Int, told: Int) async throws {
+        let secret = "arn:aws:x engine-key SECRET"
+        let body = #"{"error":{"message":"\#(secret)"}}"#
+        let engine = try ScriptedEngine { socket, _ in
+            socket.send(Answers.plain(status: "\(status) Whatever", body: body, headers: "retry-after: 7\r\n"))
+        }
+        let gateway = try await TestGateway(engine: engine)
+        let answer = try gateway.ask(TestGateway.request(TestGateway.streamed))
+        #expect(answer.status == told)
+        #expect(!answer.text.contains("SECRET") && !answer.text.contains("engine-key"))
+        #expect(answer.header("retry-after") == (told == 503 ? "7" : nil))
+        let entry = try gateway.record()
+        #expect(entry.request.outcome == .providerError)
+        #expect(entry.request.httpStatus == Int32(told) && entry.request.reason.hasPrefix("upstream_"))
+        #expect(entry.attempts[0].upstreamStatus == Int32(status))
+        #expect(entry.attempts[0].usageSource == .nothing && entry.attempts[0].buckets == TokenBuckets())
+        #expect(!entry.attempts[0].isDelivered)
+        await gateway.stop()
+    }
+
+    @Test func `a client's mistake is told without our key, host and name of the model`() async throws {
+        let engine = try ScriptedEngine { socket, _ in
+            let message = "engine-small at http://127.0.0.1:1/v1 with engine-key rejects the field x"
+            socket.send(Answers.plain(status: "400 Bad", body: #"{"error":{"message":"\#(message)"}}"#))
+        }
+        let gateway = try await TestGateway(engine: engine)
+        let answer = try gateway.ask(TestGateway.request(TestGateway.chat()))
+        #expect(
+            answer.text == #"{"error":{"message":"small at [redacted] with [redacted] rejects the field x"}}"#)
+        #expect(answer.isComplete)
+        await gateway.stop()
+    }
+
+    @Test(arguments: [
+        ("text/html", "<html>nginx at 10.0.0.1</html>"), ("application/json", String(repeating: "x", count: 100_000)),
+    ])
+    func `a mistake told in a page or at length is told in our words`(type: String, body: String) async throws {
+        let engine = try ScriptedEngine { socket, _ in
+            socket.send(
+                "HTTP/1.1 400 Bad\r\ncontent-type: \(type)\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)")
+        }
+        let gateway = try await TestGateway(engine: engine)
+        let answer = try gateway.ask(TestGateway.request(TestGateway.chat()))
+        #expect(answer.status == 400 && answer.text.contains(#""code":"engine_rejected""#))
+        #expect(try gateway.record().request.outcome == .clientError)
         await gateway.stop()
     }
 

@@ -115,7 +115,7 @@ extension SeededGenerator {
             tierRequested: text(atMost: 10), isStream: .random(using: &self),
             outcome: one(of: RequestOutcome.self) ?? .success, httpStatus: .random(in: .min ... .max, using: &self),
             reason: text(atMost: 20), marks: marks(),
-            tags: (0..<Int.random(in: 0...Tag.countMax, using: &self)).map { _ in
+            tags: (0..<Int.random(in: 0...Tag.countMax / 2, using: &self)).map { _ in
                 Tag(name: text(atMost: 9), value: text(atMost: 40))
             },
             clockOffsetMilliseconds: number(), notes: RecordNotes(rawValue: .random(in: 0...1000, using: &self)))

@@ -28,6 +28,10 @@ enum CatalogueShapes {
         .init("count", .choice(BackendSettings.UsageCounting.self, "Where a stream's usage comes from.")) {
             .string($0.settings.counting.rawValue)
         },
+        .init(
+            "include_usage",
+            .choice(BackendSettings.UsageRequest.self, "Whether `stream_options` and its like are added to requests.")
+        ) { .string($0.settings.includeUsage.rawValue) },
         .init("tokenizer", .text("The tokenizer's file on the gateways' disks.", lengths: 1...1024).nullable) {
             text($0.settings.tokenizerPath)
         },

@@ -37,7 +37,7 @@ struct Problem: Error, Sendable {
             case .invalidRequest: "The request is not valid"
             case .unauthenticated: "An admin key is needed"
             case .roleTooLow: "The key's role does not allow this"
-            case .notFound: "There is no such thing"
+            case .notFound: "Not found"
             case .methodNotAllowed: "The method is not allowed here"
             case .conflict: "It cannot be done as things stand"
             case .idempotencyKeyInUse: "A call with this idempotency key is under way"

@@ -12,7 +12,7 @@ public enum AWSEventFrameError: Error, Hashable, Sendable {
 
 /// One frame of an `application/vnd.amazon.eventstream`, its checksums checked: what it is and where its payload
 /// stands.
-struct AWSEventFrame {
+public struct AWSEventFrame {
     enum MessageType {
         case event
         /// An error that the service's model names, after the answer began with 200.

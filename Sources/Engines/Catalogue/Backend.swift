@@ -68,6 +68,13 @@ public struct BackendSettings: Hashable, Sendable {
         case continuous
     }
 
+    /// Whether a stream is asked for its usage.
+    public enum UsageRequest: String, CaseIterable, Hashable, Sendable {
+        /// Asked, and asked again without the option where the engine refuses it.
+        case auto
+        case never
+    }
+
     /// Credentials for requests signed with AWS Signature Version 4.
     public struct AWSCredentials: Hashable, Sendable {
         public let accessKeyID: String
@@ -95,6 +102,8 @@ public struct BackendSettings: Hashable, Sendable {
     public var counting = UsageCounting.final
     /// How its usage differs from its kind's.
     public var usageQuirks: UsageQuirks = []
+    /// Whether members that ask for usage (`stream_options` and its like) are added to requests.
+    public var includeUsage = UsageRequest.auto
     /// The model's `tokenizer.json` on the gateway's disk, for usage that the engine leaves out; nil for none.
     public var tokenizerPath: String?
     /// Whether the engine's usage is compared with the gateway's own count, and the drift shown.

@@ -8,6 +8,7 @@ extension BackendSettings: Codable {
         case aws
         case counting = "count"
         case usageQuirks = "usage_quirks"
+        case includeUsage = "include_usage"
         case tokenizerPath = "tokenizer"
         case auditsUsage = "audit_usage"
         case asksForCounts = "ask_for_counts"
@@ -25,6 +26,7 @@ extension BackendSettings: Codable {
         aws = try values.decodeIfPresent(AWSCredentials.self, forKey: .aws)
         counting = try values.decodeIfPresent(UsageCounting.self, forKey: .counting) ?? .final
         usageQuirks = try values.decodeIfPresent(UsageQuirks.self, forKey: .usageQuirks) ?? []
+        includeUsage = try values.decodeIfPresent(UsageRequest.self, forKey: .includeUsage) ?? .auto
         tokenizerPath = try values.decodeIfPresent(String.self, forKey: .tokenizerPath)
         auditsUsage = try values.decodeIfPresent(Bool.self, forKey: .auditsUsage) ?? false
         asksForCounts = try values.decodeIfPresent(Bool.self, forKey: .asksForCounts) ?? false
@@ -42,6 +44,7 @@ extension BackendSettings: Codable {
         try values.encodeIfPresent(aws, forKey: .aws)
         if counting != usual.counting { try values.encode(counting, forKey: .counting) }
         if !usageQuirks.isEmpty { try values.encode(usageQuirks, forKey: .usageQuirks) }
+        if includeUsage != usual.includeUsage { try values.encode(includeUsage, forKey: .includeUsage) }
         try values.encodeIfPresent(tokenizerPath, forKey: .tokenizerPath)
         if auditsUsage { try values.encode(auditsUsage, forKey: .auditsUsage) }
         if asksForCounts { try values.encode(asksForCounts, forKey: .asksForCounts) }
@@ -73,6 +76,7 @@ extension UsageQuirks: Codable {
         for name in textNames { try list.encode(name) }
     }
 }
+extension BackendSettings.UsageRequest: Codable {}
 
 extension BackendSettings.AWSCredentials: Codable {
     private enum CodingKeys: String, CodingKey {

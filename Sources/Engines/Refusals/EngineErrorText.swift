@@ -95,6 +95,7 @@ public struct EngineErrorText: Hashable, Sendable {
     private static let fields: [(name: StaticString, field: Field)] = [
         ("error", .error), ("message", .message), ("Message", .message), ("detail", .message), ("title", .message),
         ("error_msg", .message), ("type", .type), ("error_type", .type), ("__type", .type), ("code", .code),
+        ("Code", .code),
         ("ErrorCode", .code), ("status", .status), ("http_status_code", .status), ("OriginalStatusCode", .status),
         ("originalStatusCode", .status), ("OriginalMessage", .innerText), ("details", .details),
     ]

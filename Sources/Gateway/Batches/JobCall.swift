@@ -134,15 +134,25 @@ final class JobCall {
             switch answer.head.status {
             case 200..<300: then(answer)
             case 404, 410: fail(missing)
-            case 400..<500 where !JobCall.ownFaults.contains(answer.head.status):
-                respond(answer.head.status, answer.body, on: question.backend)
+            case 400..<500 where isClients(answer, question.backend):
+                let redaction = ErrorRedaction(backend: question.backend, upstreamModel: "", model: "")
+                let body = answer.body.withUnsafeBytes { redaction.redacted($0) } ?? answer.body
+                respond(answer.head.status, body, on: question.backend)
             default: fail(.jobsUpstream(question.backend, answer.head.status))
             }
         }
     }
 
-    /// Statuses by which a backend says that something is wrong with the gateway's own key or account.
-    private static let ownFaults: Set<Int> = [401, 402, 403, 407, 408]
+    /// Whether what the backend says is the client's own mistake, and not about the gateway's key or account.
+    private func isClients(_ answer: EngineCall.Answer, _ backend: Backend) -> Bool {
+        answer.body.withUnsafeBytes { body in
+            EngineRefusal(
+                kind: backend.kind, status: answer.head.status, headers: AnswerHeaders(headers: answer.head.headers),
+                body: UnsafeRawBufferPointer(rebasing: body.prefix(EngineRefusal.bodyBytesMax)),
+                now: shared.clock.realTime
+            ).isClients
+        }
+    }
 
     /// Does long work on another thread and goes on with its result.
     func onThread<Result: Sendable>(
@@ -293,7 +303,7 @@ extension APIError {
 
     /// `status`: what the backend answered; nil where it did not.
     static func jobsUpstream(_ backend: Backend, _ status: Int?) -> APIError {
-        let what = status.map { "answered with the status \($0)" } ?? "did not answer"
+        let what = status == nil ? "did not answer" : "failed"
         return .upstream(
             502, "upstream_error", "The engine that keeps files and batches \(what). Try again shortly.")
     }

@@ -49,14 +49,14 @@ extension APIError {
     static func engineNotFound(_ name: String) -> APIError {
         APIError(
             status: 404, type: "invalid_request_error", code: "engine_not_found",
-            message: "There is no engine '\(name.prefix(100))' that you can use. Ask your administrator for its name.")
+            message: "No engine named '\(name.prefix(100))' is available to you. Ask your administrator for its name.")
     }
 
     static func notServed(_ model: String, _ surface: Surface) -> APIError {
         APIError(
             status: 400, type: "invalid_request_error", code: "api_not_available",
-            message: "No engine behind the model '\(model.prefix(200))' has this API (\(surface.rawValue)). Ask in "
-                + "another form, or for another model.",
+            message: "The model '\(model.prefix(200))' is not available through this API (\(surface.rawValue)). Use "
+                + "another API or another model.",
             parameter: "model")
     }
 
@@ -76,20 +76,20 @@ extension APIError {
     static func bodyTooLarge(_ bytesMax: Int) -> APIError {
         APIError(
             status: 413, type: "invalid_request_error", code: "request_too_large",
-            message: "The request's body is larger than \(bytesMax) bytes. Send less at once.")
+            message: "The request body is larger than the limit of \(bytesMax) bytes.")
     }
 
     static let headersTooLarge = APIError(
         status: 431, type: "invalid_request_error", code: "headers_too_large",
-        message: "The request's headers are too large. Send fewer or shorter ones.")
+        message: "The request headers are too large. Send fewer or shorter ones.")
 
     static let pathTooLong = APIError(
         status: 414, type: "invalid_request_error", code: "path_too_long",
-        message: "The request's path is too long.")
+        message: "The request path is too long.")
 
     static let malformedRequest = APIError(
         status: 400, type: "invalid_request_error", code: "malformed_request",
-        message: "The bytes received are not a valid HTTP/1.1 request.")
+        message: "The request is not valid HTTP/1.1.")
 
     static let unsupportedCoding: APIError = {
         var error = APIError(
@@ -113,7 +113,7 @@ extension APIError {
     static func slowRequest(_ what: String) -> APIError {
         APIError(
             status: 408, type: "invalid_request_error", code: "request_timeout",
-            message: "The request's \(what) took too long to arrive. Send it again, faster.")
+            message: "The request \(what) took too long to arrive. Try again.")
     }
 
     static func unknownPath(_ path: String) -> APIError {
@@ -121,8 +121,8 @@ extension APIError {
             status: 404, type: "invalid_request_error", code: "unknown_url",
             message: "Unknown request URL: \(path.prefix(200)). This gateway serves /v1/chat/completions, "
                 + "/v1/completions, /v1/responses, /v1/messages, /v1/embeddings, /v1/images/generations, "
-                + "/v1/audio/transcriptions, /v1/audio/speech, /v1/rerank, /v1/files, /v1/batches, /v1/models and, "
-                + "in an engine's own dialect, /engines/{backend}/….")
+                + "/v1/audio/transcriptions, /v1/audio/speech, /v1/rerank, /v1/files, /v1/batches, /v1/models and "
+                + "/engines/{backend}/… in the engine's own dialect.")
     }
 
     static func methodNotAllowed(_ method: String, allowed: String) -> APIError {
@@ -132,17 +132,17 @@ extension APIError {
     }
 
     static let journalUnavailable = unavailable(
-        "journal_unavailable", "The gateway cannot record usage at the moment, so it accepts no requests. Try again.")
+        "journal_unavailable", "The gateway cannot record usage right now, so it is not accepting requests. Try again.")
     static let draining = unavailable(
-        "draining", "This gateway is shutting down. Try again; another one will answer.")
+        "draining", "This gateway is shutting down. Try again to reach another one.")
     static let overloaded = unavailable(
-        "overloaded", "The gateway is serving as many requests as it can. Try again shortly.")
+        "overloaded", "The gateway is at capacity. Try again shortly.")
 
     static let memoryExhausted = unavailable(
         "memory_exhausted", "The gateway holds as many request bodies as its memory allows. Try again shortly.")
 
     static let backendsBusy = unavailable(
-        "backends_busy", "Every engine behind this model has as many requests as it takes. Try again shortly.")
+        "backends_busy", "All engines behind this model are at capacity. Try again shortly.")
 
     private static func unavailable(_ code: String, _ message: String) -> APIError {
         APIError(status: 503, type: "server_error", code: code, message: message, retryAfterSeconds: 1)

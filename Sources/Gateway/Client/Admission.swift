@@ -96,7 +96,7 @@ struct Admission {
         guard tier == "standard" || grant.tiers.contains(tier) else {
             throw .tierNotSold(String(tier.prefix(100)), sold: grant.tiers)
         }
-        let tags: [Tag]
+        let tags: (kept: [Tag], areAll: Bool)
         do throws(RequestError) {
             tags = try TagReader.tags(header: tagsHeader, body: request.tags)
         } catch {
@@ -104,7 +104,7 @@ struct Admission {
         }
         var admitted = AdmittedRequest(
             grant: grant, subscriptionID: subscriptionID, model: model, routes: routes, request: request, tier: tier,
-            tags: tags)
+            tags: tags.kept, areTagsWhole: tags.areAll)
         try openKeptIDs(of: &admitted)
         return admitted
     }
@@ -123,40 +123,44 @@ struct AdmittedRequest {
     let tags: [Tag]
     /// What the request names of what engines keep: as the client knows it, and as its engine does.
     var openedIDs: [OpenedID] = []
+    /// Whether these are all that the client sent.
+    let areTagsWhole: Bool
 }
 
 /// Reads and bounds the tags of a request.
 enum TagReader {
     static let headerName = "x-tollgate-tags"
 
-    /// The tags of the header `a=b,c=d` and of the body; the header's win where both name one.
-    static func tags(header: String?, body: [Tag]) throws(RequestError) -> [Tag] {
-        guard header != nil || !body.isEmpty else { return [] }
+    /// The tags of the header `a=b,c=d` and of the body; the header's win where both name one. What a record does not
+    /// keep is left out: it is no reason to refuse a request that is valid for its engine.
+    static func tags(header: String?, body: [Tag]) throws(RequestError) -> (kept: [Tag], areAll: Bool) {
+        guard header != nil || !body.isEmpty else { return ([], true) }
         var tags: [Tag] = []
+        var names: Set<String> = []
+        var areAll = true
+        func keep(_ tag: Tag) {
+            guard names.insert(tag.name).inserted else { return }
+            if tags.count < Tag.countMax, (1...Tag.nameBytesMax).contains(tag.name.utf8.count),
+                tag.value.utf8.count <= Tag.valueBytesMax
+            {
+                tags.append(tag)
+            } else {
+                areAll = false
+            }
+        }
         for part in (header ?? "").split(separator: ",") {
             let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard pair.count == 2 else {
                 throw refusal("must look like 'name=value,name=value'", parameter: headerName)
             }
             let tag = Tag(name: trimmed(pair[0]), value: trimmed(pair[1]))
-            guard !tags.contains(where: { $0.name == tag.name }) else {
+            guard !names.contains(tag.name) else {
                 throw refusal("names '\(tag.name.prefix(64))' twice", parameter: headerName)
             }
-            tags.append(tag)
+            keep(tag)
         }
-        for tag in body where !tags.contains(where: { $0.name == tag.name }) { tags.append(tag) }
-        guard tags.count <= Tag.countMax else {
-            throw refusal("are more than \(Tag.countMax)", parameter: "metadata")
-        }
-        for tag in tags {
-            guard (1...Tag.nameBytesMax).contains(tag.name.utf8.count) else {
-                throw refusal("need names of 1 to \(Tag.nameBytesMax) bytes", parameter: "metadata")
-            }
-            guard tag.value.utf8.count <= Tag.valueBytesMax else {
-                throw refusal("allow at most \(Tag.valueBytesMax) bytes a value", parameter: "metadata")
-            }
-        }
-        return tags
+        for tag in body { keep(tag) }
+        return (tags, areAll)
     }
 
     private static func refusal(_ problem: String, parameter: String) -> RequestError {
@@ -166,9 +170,9 @@ enum TagReader {
     }
 
     private static func trimmed(_ text: Substring) -> String {
-        var text = text
-        while text.first == " " { text.removeFirst() }
-        while text.last == " " { text.removeLast() }
-        return String(text)
+        guard let first = text.utf8.firstIndex(where: { $0 != 0x20 }),
+            let last = text.utf8.lastIndex(where: { $0 != 0x20 })
+        else { return "" }
+        return String(text[first...last])
     }
 }

@@ -87,6 +87,20 @@ enum ErrorEnvelope: Hashable, Sendable {
         return json.finished
     }
 
+    /// The object under `error` in OpenAI's dialect.
+    static func inner(of error: APIError) -> [UInt8] {
+        var json = JSONObjectWriter()
+        json.text("code", error.code)
+        json.text("message", error.message)
+        return json.finished
+    }
+
+    /// The name of an exception as AWS's event streams write it: `throttlingException`.
+    static func frameName(of error: APIError) -> String {
+        let name = error.awsType
+        return name.prefix(1).lowercased() + name.dropFirst()
+    }
+
     /// The error inside a stream that has already begun.
     func event(of error: APIError) -> [UInt8] {
         switch self {
@@ -125,6 +139,7 @@ extension APIError {
         case 409: "ABORTED"
         case 429: "RESOURCE_EXHAUSTED"
         case 499: "CANCELLED"
+        case 501: "UNIMPLEMENTED"
         case 503: "UNAVAILABLE"
         case 504, 408: "DEADLINE_EXCEEDED"
         case 400..<500: "INVALID_ARGUMENT"

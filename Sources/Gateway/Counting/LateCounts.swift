@@ -80,7 +80,7 @@ final class LateCounts {
         let log = loop.shared.log
         let id = exchange.requestID
         waiting.open.close(exchange.entry) { isDurable in
-            if !isDurable { log.error("the record of an answer could not be made durable", ["request_id": "\(id)"]) }
+            if !isDurable { log.error("could not make the record of a response durable", ["request_id": "\(id)"]) }
         }
     }
 }

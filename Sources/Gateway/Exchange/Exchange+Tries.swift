@@ -11,6 +11,9 @@ extension Exchange {
     /// remembers what it says about the backend, for the end.
     func triesNext(after failure: TryFailure, _ termination: Termination) -> Bool {
         failedAs = failure
+        if case .refused(let refusal) = failure, refusal.consequence.nextTry == .largerContext {
+            plan.keepLarger(than: route)
+        }
         guard plan.hasMore, machine.mayTryNext(after: failure, isHeadSent: isHeadSent) else { return false }
         let now = NIODeadline.now()
         guard let next = loop.shared.routes.begin(&plan, now: ProcessTime.milliseconds(of: now)) else { return false }
@@ -63,24 +66,6 @@ extension Exchange {
         }
     }
 
-    /// What the engine's refusal means, once all of it has come; nil when it answered, or when the client has begun to
-    /// see what it said.
-    func refusal() -> EngineRefusal? {
-        guard let plain, !isHeadSent else { return nil }
-        let kind = route.backend.kind
-        if isErrorInPlaceOfAnswer { return EngineRefusal(kind: kind, insideAnswer: plain.facts) }
-        guard let head, !(200..<300).contains(machine.upstreamStatus) else { return nil }
-        return plain.held.withUnsafeReadableBytes { bytes in
-            EngineRefusal(
-                kind: kind, status: machine.upstreamStatus, headers: AnswerHeaders(headers: head.headers),
-                body: UnsafeRawBufferPointer(rebasing: bytes.prefix(Self.refusalBytesMax)),
-                now: loop.shared.clock.realTime)
-        }
-    }
-
-    /// Bytes of an engine's error that are looked at.
-    private static let refusalBytesMax = 16 * 1024
-
     /// The engine's head has come: what it says of our quota, and that it works.
     func noteAnswer(_ headers: AnswerHeaders, status: Int, at now: NIODeadline) {
         guard var ticket else { return }
@@ -88,6 +73,7 @@ extension Exchange {
         if (200..<300).contains(status) {
             loop.shared.routes.answered(&ticket, now: milliseconds)
             self.ticket = ticket
+            if isAskedAgain { loop.shared.routes.noteRefusedUsageOptions(of: ticket, now: milliseconds) }
         }
         // Without another route to take, what is left here changes nothing.
         guard admitted.routes.count > 1 else { return }

@@ -45,6 +45,10 @@ final class Exchange {
     var isSentUpstream = false
     var hasUpstreamEnded = false
     private var hasRetried = false
+    /// Whether the running try was sent with members that ask for usage.
+    var asksForUsage = true
+    /// Whether it is asked for the second time, without them.
+    var isAskedAgain = false
     private var answerBytes: Int64 = 0
 
     var head: ResponseHead?
@@ -107,12 +111,26 @@ final class Exchange {
 
     /// Asks another engine: nothing of the last try is left but its record.
     func begin(_ next: RouteTable.Ticket) {
+        isAskedAgain = false
         ticket = next
         route = next.route
         entry.attempts.append(
             admitted.attempt(
                 id: loop.newAttemptID(of: entry.request.id), number: attempt.number + 1, on: next.route))
         attemptIndex = entry.attempts.count - 1
+        clearTry()
+        appendTries()
+        connect()
+    }
+
+    /// Asks the same engine again, without the members that it refused.
+    func askAgain() {
+        isAskedAgain = true
+        clearTry()
+        connect()
+    }
+
+    private func clearTry() {
         connection = nil
         isSentUpstream = false
         hasUpstreamEnded = false
@@ -128,8 +146,6 @@ final class Exchange {
         held.clear()
         sentUpstreamAt = nil
         progressEvents = 0
-        appendTries()
-        connect()
     }
 
     private func connect() {
@@ -159,11 +175,12 @@ final class Exchange {
         let mark = microseconds(at: now)
         entry.request.marks.upstreamSent = mark
         attempt.marks.upstreamSent = mark
+        asksForUsage = !isAskedAgain && ticket?.takesUsageOptions != false
         connection.begin(
             self,
             request: UpstreamRequest.bytes(
                 of: admitted, on: route, head: forwarded, body: body, requestID: requestID,
-                date: loop.shared.clock.realTime))
+                asksForUsage: asksForUsage, date: loop.shared.clock.realTime))
         if client?.isWritable == false { connection.setReading(false) }
     }
 
@@ -173,7 +190,7 @@ final class Exchange {
         let now = NIODeadline.now()
         lastReceivedAt = now
         beginCounting(status: head.status)
-        if !mayAskAnother { body = ByteBuffer() }
+        if !mayAskAnother, !mayAskAgain(head.status) { body = ByteBuffer() }
         attempt.marks.firstByte = microseconds(at: now)
         attempt.upstreamStatus = Int32(head.status)
         self.head = head
@@ -194,7 +211,10 @@ final class Exchange {
             stream = StreamRelay(
                 meter: meter, keepsUsageChunk: wantsCost || !admitted.request.isStream,
                 heldEventBytes: limits.heldEventBytes, readEventBytes: limits.readEventBytes, seal: answerSeal,
-                usageMembers: wantsCost ? { [unowned self] facts in costMembers(facts) } : nil)
+                usageMembers: wantsCost ? { [unowned self] facts in costMembers(facts) } : nil,
+                failedEvent: { [unowned self] event, isTerminator in
+                    failedEvent(event, isTerminator: isTerminator)
+                })
             framing = client?.canReadChunks == true ? .chunked : .untilClose
             // While another engine may be asked, the head waits for the first bytes of the stream.
             if !mayAskAnother { sendHead() }
@@ -245,13 +265,14 @@ final class Exchange {
         if framing == .chunked { output.beginChunk(bytes: piece.readableBytes) }
         guard let signals = stream?.take(piece, output: &output, held: &held) else { return }
         note(signals)
-        if !signals.isDisjoint(with: [.error, .failure]), !isHeadSent, let facts = stream?.facts,
-            facts.contentEvents == 0
-        {
-            let refusal = EngineRefusal(kind: route.backend.kind, insideAnswer: facts)
-            if triesNext(after: .refused(refusal), .upstreamError) { return }
+        let refusal = signals.isDisjoint(with: [.error, .failure]) ? nil : streamRefusal()
+        if let refusal {
+            failedAs = .refused(refusal)
+            if !isHeadSent, stream?.facts.contentEvents == 0, triesNext(after: .refused(refusal), .upstreamError) {
+                return
+            }
         }
-        perform(machine.streamed(signals, isFinished: isStreamFinished))
+        perform(machine.streamed(signals, isFinished: isStreamFinished, refusal: refusal))
         if machine.state == .delivering { sendLateBytes() }
     }
 
@@ -295,17 +316,21 @@ final class Exchange {
         connection = nil
         if stream != nil, machine.isRunning, let signals = stream?.finish(output: &output, held: &held) {
             note(signals)
-            perform(machine.streamed(signals, isFinished: isStreamFinished))
+            let refusal = signals.isDisjoint(with: [.error, .failure]) ? nil : streamRefusal()
+            perform(machine.streamed(signals, isFinished: isStreamFinished, refusal: refusal))
         }
         plain?.finish()
         flushOutput()
-        if let refusal = refusal(), triesNext(after: .refused(refusal), .upstreamError) { return }
+        let refusal = refusal()
+        if let refusal, refusesOwnOptions(refusal), machine.asksAgain() { return askAgain() }
+        if let refusal, triesNext(after: .refused(refusal), .upstreamError) { return }
         if stream != nil, !isHeadSent, !isStreamFinished, machine.isRunning,
             triesNext(after: .broken, .upstreamError)
         {
             return
         }
-        perform(machine.upstreamEnded(isError: isErrorInPlaceOfAnswer, isHeadSent: isHeadSent))
+        let passes = refusal?.isClients == true && redactHeldError()
+        perform(machine.upstreamEnded(refusal: refusal, passes: passes, isHeadSent: isHeadSent))
         if machine.state == .delivering { finishDelivery() }
     }
 

@@ -1,4 +1,5 @@
 import Accounts
+import Engines
 import Metering
 import Routing
 
@@ -78,6 +79,8 @@ struct ExchangeStateMachine {
     /// The engine's status; 0 before its answer.
     private(set) var upstreamStatus = 0
     private(set) var sawStreamError = false
+    /// What the first error inside a stream meant.
+    private var streamRefusal: EngineRefusal?
     private var isStreamFinished = false
     private let onClientAbort: ClientAbortPolicy
     private let isStreamRequest: Bool
@@ -114,9 +117,11 @@ struct ExchangeStateMachine {
         return shape
     }
 
-    /// Events of a stream came by. `isFinished`: all choices have a finish reason. Ends at the terminator.
-    mutating func streamed(_ signals: StreamSignals, isFinished: Bool) -> Ending? {
+    /// Events of a stream came by. `isFinished`: all choices have a finish reason. `refusal`: what an error among them
+    /// meant. Ends at the terminator.
+    mutating func streamed(_ signals: StreamSignals, isFinished: Bool, refusal: EngineRefusal? = nil) -> Ending? {
         guard case .relaying(.stream) = state else { return nil }
+        streamRefusal = streamRefusal ?? refusal
         if signals.contains(.error) { sawStreamError = true }
         if signals.contains(.failure) { return end(endingOfFailedAnswer) }
         isStreamFinished = isFinished
@@ -135,23 +140,40 @@ struct ExchangeStateMachine {
     mutating func triesAgain() {
         guard isRunning else { return }
         triesMade += 1
+        assert(triesMade <= policy.triesMax && !isClientGone, "a try that nobody asked for")
         state = .waiting
         upstreamStatus = 0
         sawStreamError = false
+        streamRefusal = nil
         isStreamFinished = false
     }
 
-    /// The engine's response ended properly. `isError`: in place of an answer it held an error, whatever its status.
-    /// `isHeadSent`: the client has begun to see its answer.
-    mutating func upstreamEnded(isError: Bool = false, isHeadSent: Bool = true) -> Ending? {
+    /// The engine refused members of ours: it is asked once more without them, which is no other try. False where
+    /// nobody waits for that.
+    mutating func asksAgain() -> Bool {
+        guard case .relaying(.plain) = state, !isClientGone else { return false }
+        state = .waiting
+        upstreamStatus = 0
+        return true
+    }
+
+    /// The engine's response ended properly. `refusal`: in place of an answer it held an error, whatever its status.
+    /// `passes`: the error's own words may be shown to a client whose mistake it is. `isHeadSent`: the client has begun
+    /// to see its answer.
+    mutating func upstreamEnded(
+        refusal: EngineRefusal? = nil, passes: Bool = true, isHeadSent: Bool = true
+    ) -> Ending? {
         switch state {
         case .relaying(.plain):
-            if isError, (200..<300).contains(upstreamStatus) { return end(errorInPlaceOfAnswer) }
+            if let refusal { return end(endingOfRefusal(refusal, passes: passes)) }
+            if !(200..<300).contains(upstreamStatus) {
+                return end(endingOfRefusal(EngineRefusal(meaning: .unavailable), passes: false))
+            }
             return end(endingOfWholeAnswer)
         case .relaying(.stream):
             if isStreamFinished || sawStreamError { return end(endingOfWholeAnswer) }
             let code = "stream_incomplete"
-            let message = "The engine ended the stream before the answer was finished."
+            let message = "The engine closed the stream before the response was complete."
             return end(brokenStream(code, message, isHeadSent: isHeadSent))
         case .waiting, .closing, .delivering, .finished: return nil
         }
@@ -204,11 +226,16 @@ struct ExchangeStateMachine {
     }
 
     /// All has gone out, or there is nobody left to send it to.
-    mutating func delivered() { state = .finished }
+    mutating func delivered() {
+        assert(state == .delivering, "nothing is delivered before its record is durable")
+        state = .finished
+    }
 
     // MARK: Endings
 
     private mutating func end(_ ending: Ending) -> Ending {
+        assert(isRunning, "a request ends once")
+        assert((ending.outcome == .success) == ending.reason.isEmpty, "whatever fails has a reason")
         var ending = ending
         if isClientGone { ending.delivery = .nothing }
         state = .closing(ending.delivery)
@@ -237,11 +264,12 @@ struct ExchangeStateMachine {
     /// The engine said all it wanted to: an answer, an error, or a stream that ended in an error.
     private var endingOfWholeAnswer: Ending {
         if sawStreamError {
+            let isClients = streamRefusal?.isClients == true
             return Ending(
-                termination: .upstreamError, outcome: .providerError, httpStatus: upstreamStatus,
-                reason: "stream_error", delivery: .cut, cutsUpstream: false, isCut: true)
+                termination: .upstreamError, outcome: isClients ? .clientError : .providerError,
+                httpStatus: upstreamStatus, reason: isClients ? "engine_rejected" : "stream_error", delivery: .cut,
+                cutsUpstream: false, isCut: true)
         }
-        guard (200..<300).contains(upstreamStatus) else { return endingOfRefusal }
         // A stream whose client left after the last word was delivered in full; a plain answer was not delivered.
         let isMissed = isClientGone && !isStreamFinished
         return Ending(
@@ -250,45 +278,33 @@ struct ExchangeStateMachine {
             cutsUpstream: false)
     }
 
-    /// A status of success over a body that says it was none: the client gets it as it is, and pays nothing.
-    private var errorInPlaceOfAnswer: Ending {
-        Ending(
-            termination: .upstreamError, outcome: isClientGone ? .clientAbort : .providerError,
-            httpStatus: isClientGone ? 499 : upstreamStatus, reason: "engine_error", delivery: .rest,
-            cutsUpstream: false)
-    }
-
-    /// The last word of a stream says that the answer failed: the client reads it, and it is the engine's failure.
+    /// The last word of a stream says that the answer failed: the client reads it, without what is not for it.
     private var endingOfFailedAnswer: Ending {
-        Ending(
-            termination: .upstreamError, outcome: isClientGone ? .clientAbort : .providerError,
-            httpStatus: isClientGone ? 499 : upstreamStatus, reason: "stream_error", delivery: .rest,
-            cutsUpstream: false, isCut: true)
+        let outcome: RequestOutcome = streamRefusal?.isClients == true ? .clientError : .providerError
+        return Ending(
+            termination: .upstreamError, outcome: isClientGone ? .clientAbort : outcome,
+            httpStatus: isClientGone ? 499 : upstreamStatus,
+            reason: outcome == .clientError ? "engine_rejected" : "stream_error", delivery: .rest, cutsUpstream: false,
+            isCut: true)
     }
 
-    /// The engine refused. Its status decides whose fault that is (references of the design, section 1.5).
-    private var endingOfRefusal: Ending {
+    /// The engine refused, or failed at once. `EngineRefusal.consequences` says whose fault that is and what the client
+    /// is told.
+    private func endingOfRefusal(_ refusal: EngineRefusal, passes: Bool) -> Ending {
         var ending = Ending(
-            termination: .upstreamError, outcome: .providerError, httpStatus: upstreamStatus, reason: "engine_error",
+            termination: .upstreamError, outcome: .clientError, httpStatus: upstreamStatus, reason: "engine_rejected",
             delivery: .rest, cutsUpstream: false)
-        switch upstreamStatus {
-        case 401, 407:
-            // The engine refused the gateway's own key: nothing that the client could mend.
-            let error = APIError.upstream(
-                502, "upstream_unauthorized", "The gateway's own access to the engine was refused. Tell its operator.")
+        if let error = APIError(refusal) {
+            ending.outcome = .providerError
             ending.httpStatus = error.status
             ending.reason = error.code
             ending.delivery = .error(error)
-        case 429, 498: ending.reason = "engine_rate_limited"
-        case 408, 424, 499: break
-        case 400..<500:
-            ending.outcome = .clientError
-            ending.reason = "engine_rejected"
-        default: break
+        } else if !passes {
+            let error = APIError.rejected(upstreamStatus)
+            ending.httpStatus = error.status
+            ending.delivery = .error(error)
         }
-        if isClientGone {
-            ending.outcome = ending.outcome == .clientError ? .clientError : .clientAbort
-        }
+        if isClientGone, ending.outcome != .clientError { ending.outcome = .clientAbort }
         return ending
     }
 
@@ -305,20 +321,23 @@ struct ExchangeStateMachine {
     private func error(for failure: Failure) -> APIError {
         switch failure {
         case .connect:
-            .upstream(502, "upstream_unavailable", "The engine behind this model cannot be reached. Try again.")
+            .upstream(502, "upstream_unavailable", "The engine behind this model could not be reached. Try again.")
         case .broken:
-            .upstream(502, "upstream_broken", "The engine's connection broke before its answer was whole. Try again.")
+            .upstream(
+                502, "upstream_broken",
+                "The connection to the engine was lost in the middle of the response. Try again.")
         case .connectTimeout:
             .upstream(504, "upstream_timeout", "The engine behind this model did not accept a connection in time.")
         case .firstByteTimeout:
-            .upstream(504, "upstream_timeout", "The engine did not begin to answer in time. Try again.")
+            .upstream(504, "upstream_timeout", "The engine did not start responding in time. Try again.")
         case .idleTimeout:
-            .upstream(504, "upstream_timeout", "The engine stopped in the middle of its answer. Try again.")
+            .upstream(504, "upstream_timeout", "The engine stopped in the middle of the response. Try again.")
         case .totalTimeout:
-            .upstream(504, "request_timeout", "The answer took longer than the gateway allows.")
+            .upstream(504, "request_timeout", "The response took longer than the gateway allows.")
         case .answerTooLarge:
-            .upstream(502, "answer_too_large", "The engine's answer is larger than the gateway allows.")
-        case .stopped: .upstream(503, "gateway_stopped", "The gateway was stopped before the answer ended. Try again.")
+            .upstream(502, "answer_too_large", "The engine's response is larger than the gateway allows.")
+        case .stopped:
+            .upstream(503, "gateway_stopped", "The gateway was stopped in the middle of the response. Try again.")
         }
     }
 }

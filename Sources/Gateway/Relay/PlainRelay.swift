@@ -40,10 +40,18 @@ final class PlainRelay {
     /// The answer is over.
     func finish() { meter.finish() }
 
+    /// Puts `bytes` in place of what is held.
+    func replaceHeld(with bytes: [UInt8]) { held = ByteBuffer(bytes: bytes) }
+
     /// Takes the next piece and returns what may go on; nil for nothing.
     func take(_ piece: ByteBuffer) -> ByteBuffer? {
         if isMetered { piece.withUnsafeReadableBytes { meter.read(piece: $0) } }
         received += Int64(piece.readableBytes)
+        guard isMetered else {
+            // An error is kept whole, or as much of it as anybody looks at.
+            if held.readableBytes <= EngineRefusal.bodyBytesMax { held.writeImmutableBuffer(piece) }
+            return nil
+        }
         if let length, received >= length {
             held.writeImmutableBuffer(piece)
             return nil

@@ -26,18 +26,22 @@ final class StreamRelay {
     private let keepsUsageChunk: Bool
     /// What the gateway adds to the usage object of the last word; nil adds nothing.
     private let usageMembers: ((AnswerFacts) -> [UInt8]?)?
+    /// What a client sees of an event that says that the stream failed; nil for the event as it is.
+    private let failedEvent: (UnsafeRawBufferPointer, _ isTerminator: Bool) -> [UInt8]?
     private let heldEventBytes: Int
     private let readEventBytes: Int
     private let seal: AnswerSeal?
 
     init(
         meter: AnswerMeter, keepsUsageChunk: Bool, heldEventBytes: Int, readEventBytes: Int, seal: AnswerSeal? = nil,
-        usageMembers: ((AnswerFacts) -> [UInt8]?)? = nil
+        usageMembers: ((AnswerFacts) -> [UInt8]?)? = nil,
+        failedEvent: @escaping (UnsafeRawBufferPointer, _ isTerminator: Bool) -> [UInt8]? = { _, _ in nil }
     ) {
         self.meter = meter
         splitter = AnswerSplitter(framing: meter.framing)
         self.keepsUsageChunk = keepsUsageChunk
         self.usageMembers = usageMembers
+        self.failedEvent = failedEvent
         self.heldEventBytes = heldEventBytes
         self.readEventBytes = readEventBytes
         self.seal = seal
@@ -113,9 +117,20 @@ final class StreamRelay {
         held: inout ByteBuffer
     ) -> StreamSignals {
         if event == .usageChunk, !keepsUsageChunk, isWhole { return [] }
-        if isWhole, meter.cutRange != nil || meter.usageEnd != nil, let edited = editedEvent(event, bytes) {
-            return edited.withUnsafeBytes { pass(event, $0, isWhole: false, output: &output, held: &held) }
+        if event == .error || event == .terminator && meter.hasError, isWhole,
+            let shown = failedEvent(bytes, event == .terminator)
+        {
+            return shown.withUnsafeBytes { pass(event, $0, output: &output, held: &held) }
         }
+        if isWhole, meter.cutRange != nil || meter.usageEnd != nil, let edited = editedEvent(event, bytes) {
+            return edited.withUnsafeBytes { pass(event, $0, output: &output, held: &held) }
+        }
+        return pass(event, bytes, output: &output, held: &held)
+    }
+
+    private func pass(
+        _ event: StreamEvent, _ bytes: UnsafeRawBufferPointer, output: inout ByteBuffer, held: inout ByteBuffer
+    ) -> StreamSignals {
         switch event {
         case .terminator:
             isHolding = true

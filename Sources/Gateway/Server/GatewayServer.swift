@@ -83,7 +83,7 @@ public final class GatewayServer: Sendable {
             }
             let capacityTask = CapacityPoller.start(on: group.next(), shared)
             let port = listeners[0].localAddress?.port ?? configuration.port
-            log.info("gateway listens", ["host": "\(configuration.host)", "port": .integer(Int64(port))])
+            log.info("gateway listening", ["host": "\(configuration.host)", "port": .integer(Int64(port))])
             return GatewayServer(
                 port: port, shared: shared, group: group, listeners: listeners, contexts: contexts,
                 refusalsTask: refusalsTask, capacityTask: capacityTask)
@@ -164,7 +164,7 @@ public final class GatewayServer: Sendable {
         do {
             try await group.shutdownGracefully()
         } catch {
-            shared.log.error("event loops did not stop", ["error": "\(error)"])
+            shared.log.error("could not stop the event loops", ["error": "\(error)"])
         }
     }
 

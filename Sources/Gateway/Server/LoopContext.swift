@@ -83,7 +83,7 @@ final class GatewayShared: Sendable {
             try journal.append(counts)
         } catch {
             refusals.putBack(counts)
-            log.warning("refusal counts not written", ["error": "\(error)"])
+            log.warning("could not write refusal counts to the journal", ["error": "\(error)"])
         }
     }
 }
@@ -156,7 +156,7 @@ final class LoopContext {
         let now = NIODeadline.now()
         guard now >= nextJournalWarning else { return }
         nextJournalWarning = now + .seconds(1)
-        shared.log.warning("the journal does not accept requests", ["error": "\(error)"])
+        shared.log.warning("journal is not accepting requests", ["error": "\(error)"])
     }
 
     // MARK: Requests
@@ -261,7 +261,7 @@ final class LoopContext {
         for (number, isDurable, since) in completions.takeAll() {
             metrics.journalWait.observe((now - since).nanoseconds / 1000)
             if !isDurable {
-                shared.log.error("a record could not be made durable; its answer was cut")
+                shared.log.error("could not make a record durable; its response was cut off")
             }
             exchanges[number]?.recorded(isDurable: isDurable)
         }
@@ -303,12 +303,13 @@ final class LoopContext {
 extension AdmittedRequest {
     /// The records of a request just accepted.
     fileprivate func entry(id: RequestID, attemptID: AttemptID, on route: ModelRoute) -> UsageEntry {
-        let record = RequestRecord(
+        var record = RequestRecord(
             id: id, accountID: grant.accountID, tenantID: grant.tenantID, projectID: grant.projectID,
             keyID: grant.keyID, subscriptionID: subscriptionID, surface: request.surface,
             modelRequested: request.model, model: model.publicName,
             tierRequested: tier, isStream: request.isStream, tags: tags,
             clockOffsetMilliseconds: grant.clockOffsetMilliseconds)
+        if !areTagsWhole { record.notes.insert(.tagsDropped) }
         return UsageEntry(request: record, attempts: [attempt(id: attemptID, number: 1, on: route)])
     }
 

@@ -6,7 +6,7 @@ import Telemetry
 /// The routes of one request, and which of them is to be tried next.
 struct RoutePlan {
     /// The best first.
-    fileprivate let routes: [ModelRoute]
+    fileprivate var routes: [ModelRoute]
     fileprivate var next = 0
     fileprivate var hasBegun = false
     fileprivate let isForced: Bool
@@ -14,6 +14,18 @@ struct RoutePlan {
     let triesMax: Int
 
     var hasMore: Bool { next < routes.count }
+
+    /// Leaves out, of the routes that are left, those whose context is not larger than that of `route`, as far as is
+    /// known.
+    mutating func keepLarger(than route: ModelRoute) {
+        let context = route.backend.settings.contextTokensMax
+        routes =
+            routes.prefix(next)
+            + routes.suffix(from: next).filter { other in
+                guard let others = other.backend.settings.contextTokensMax else { return context != nil }
+                return context.map { others > $0 } ?? true
+            }
+    }
 }
 
 /// What all event loops know together of backends and routes, and where a request goes because of it.
@@ -26,6 +38,9 @@ final class RouteTable: Sendable {
         fileprivate let cell: BackendCell
         fileprivate let permit: CircuitBreaker.Permit
         fileprivate var hasAnswered = false
+
+        /// Whether the engine takes members that ask for usage, as far as is known.
+        var takesUsageOptions: Bool { cell.takesUsageOptions(route.upstreamName) }
     }
 
     /// How fast an answer came, as far as it is known.
@@ -103,7 +118,7 @@ final class RouteTable: Sendable {
     ) {
         let verdict = isNeutral ? .neutral : failure.map { TryPolicy.verdict(on: $0) } ?? .success
         var isMissing = false
-        if case .refused(let refusal)? = failure, refusal.meaning == .notFound { isMissing = true }
+        if case .refused(let refusal)? = failure, refusal.consequence.breaker == .routeMissing { isMissing = true }
         ticket.cell.ended(ticket, verdict, isMissing: isMissing, observation: observation, now: now)
     }
 
@@ -113,6 +128,11 @@ final class RouteTable: Sendable {
     /// What an engine's own metrics say.
     func note(_ capacity: EngineCapacity, from backend: Backend, now: Int64) {
         cell(of: backend).note(capacity, now: now)
+    }
+
+    /// The engine refused members that ask for usage, and answered without them. `now`: milliseconds of process time.
+    func noteRefusedUsageOptions(of ticket: Ticket, now: Int64) {
+        ticket.cell.noteRefusedUsageOptions(ticket.route.upstreamName, now: now)
     }
 
     private func cell(of backend: Backend) -> BackendCell {
@@ -132,6 +152,8 @@ final class BackendCell: Sendable {
         var health: BackendHealth
         /// By the backend's own name of the model.
         var routes: [String: RouteHealth] = [:]
+        /// Until when models are not asked for usage, by the backend's own names.
+        var unasked: [String: Int64] = [:]
     }
 
     private let state: Mutex<State>
@@ -142,6 +164,12 @@ final class BackendCell: Sendable {
 
     /// Models of one backend whose speed is remembered.
     private static let routesMax = 10_000
+    /// Models that are remembered for refusing members of ours.
+    private static let unaskedMax = 1000
+    /// How long they are: an engine may be updated meanwhile.
+    static let unaskedMilliseconds: Int64 = 3_600_000
+    /// Whether any is, so that others need no lock.
+    private let hasUnasked = Atomic<Bool>(false)
 
     init(name: String, rules: CircuitBreaker.Rules, registry: MetricsRegistry) {
         state = Mutex(State(health: BackendHealth(rules: rules)))
@@ -206,6 +234,21 @@ final class BackendCell: Sendable {
             }
             if isMissing { state.routes[name, default: RouteHealth()].block(at: now) }
         }
+    }
+
+    func takesUsageOptions(_ model: String) -> Bool {
+        guard hasUnasked.load(ordering: .relaxed) else { return true }
+        let now = ProcessTime.milliseconds
+        return state.withLock { $0.unasked[model].map { $0 <= now } ?? true }
+    }
+
+    func noteRefusedUsageOptions(_ model: String, now: Int64) {
+        state.withLock { state in
+            if state.unasked.count >= Self.unaskedMax { state.unasked.removeAll() }
+            state.unasked[model] = now + Self.unaskedMilliseconds
+            assert(state.unasked.count <= Self.unaskedMax)
+        }
+        hasUnasked.store(true, ordering: .relaxed)
     }
 
     func note(_ quota: UpstreamQuota, now: Int64) { state.withLock { $0.health.note(quota, at: now) } }

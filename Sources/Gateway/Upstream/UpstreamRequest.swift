@@ -9,7 +9,7 @@ enum UpstreamRequest {
     /// - Parameter date: real time, for signatures.
     static func bytes(
         of admitted: AdmittedRequest, on route: ModelRoute, head: ForwardedHead, body: ByteBuffer, requestID: String,
-        date: Timestamp
+        asksForUsage: Bool = true, date: Timestamp
     ) -> ByteBuffer {
         let backend = route.backend
         let dialect = backend.dialect
@@ -17,7 +17,8 @@ enum UpstreamRequest {
             for: admitted.request, upstreamModel: route.upstreamName, backend: backend,
             query: ForwardedQuery(head.query.dropFirst(), to: dialect))
         let isNative = admitted.request.native != nil
-        let edits = dialect.edits(for: admitted.request, upstreamModel: route.upstreamName, backend: backend)
+        let edits = backend.edits(
+            for: admitted.request, upstreamModel: route.upstreamName, asksForUsage: asksForUsage)
         let bodyBytes = edits.reduce(body.readableBytes) { $0 + $1.replacement.count - $1.range.count }
         var buffer = ByteBufferAllocator().buffer(capacity: 1024 + bodyBytes)
         guard backend.signsRequests else {

@@ -1,0 +1,229 @@
+/// One line of the list that says what engines' errors mean. A line holds where its systems, its statuses and one of
+/// its names or words do; the first that holds decides, and `RefusalRules.meaning(ofStatus:)` where none does.
+struct RefusalRule: Sendable {
+    let meaning: EngineRefusal.Meaning
+    /// Nil for every system.
+    var kinds: Set<EngineKind>?
+    /// Nil for every status; 0 stands for an error inside an answer that began with 200.
+    var statuses: Set<Int>?
+    /// Codes, types and exceptions, lowercase, without `_`, `-` and spaces.
+    var names: Set<String> = []
+    /// What the message begins with, lowercase. Clients cannot write the beginning of an engine's message, so these
+    /// may count against a backend.
+    var beginnings: [String] = []
+    /// What the message contains, lowercase. Only for what counts against nobody.
+    var words: [String] = []
+
+    func holds(_ kind: EngineKind, _ status: Int, names found: [String], message: String) -> Bool {
+        if let kinds, !kinds.contains(kind) { return false }
+        if let statuses, !statuses.contains(status) { return false }
+        return found.contains { names.contains($0) } || beginnings.contains { message.hasPrefix($0) }
+            || words.contains { message.contains($0) }
+    }
+}
+
+/// What engines' errors mean: by system, status, code and words.
+enum RefusalRules {
+    /// What an error means; nil where neither a rule nor its status says it. `status` is 0 for an error inside an
+    /// answer.
+    static func meaning(_ kind: EngineKind, status: Int, _ text: EngineErrorText) -> EngineRefusal.Meaning? {
+        let names = [text.code, text.type].compactMap { $0.map(plain) }
+        let message = text.message?.lowercased() ?? ""
+        for rule in all where rule.holds(kind, status, names: names, message: message) { return rule.meaning }
+        return meaning(ofStatus: status, kind)
+    }
+
+    /// `com.amazon.coral.service#AccessDeniedException` and `access_denied_exception` are one name.
+    private static func plain(_ name: String) -> String {
+        name.lowercased().split(separator: "#").last.map { $0.filter { !"_- ".contains($0) } } ?? ""
+    }
+
+    /// What a status means by itself.
+    static func meaning(ofStatus status: Int, _ kind: EngineKind) -> EngineRefusal.Meaning? {
+        switch status {
+        case 401, 403, 407: .unauthorised
+        case 402: .upstreamQuota
+        // A path or a redirect that the gateway chose, not the client.
+        case 300..<400, 404, 405, 501: .notSupported
+        case 410: .notFound
+        case 408, 504, 522, 524: .timeout
+        case 413: .contextTooLong
+        case 424: .modelError
+        case 429: EngineKind.withQuota.contains(kind) ? .upstreamQuota : .overloaded
+        case 498, 503, 529: .overloaded
+        case 499: .unavailable
+        case 400..<500: .clientMistake
+        case 500...: .unavailable
+        default: nil
+        }
+    }
+
+    static let all: [RefusalRule] = credentials + money + capacity + missing + own + engineFailures + mistakes
+
+    /// Statuses of refused requests, and errors inside answers.
+    private static let mistaken: Set<Int> = [0, 400, 413, 422, 424]
+    private static let aws: Set<EngineKind> = [.bedrock, .sageMaker]
+
+    /// Our key, account or place.
+    private static let credentials = [
+        // Before the rest: a provider's refusal of what the client asked for comes under 403 too.
+        RefusalRule(
+            meaning: .clientMistake, statuses: [403],
+            names: ["moderation", "contentfilter", "contentpolicyviolation", "contentpolicy"]),
+        RefusalRule(
+            meaning: .clientMistake, kinds: [.gemini, .vertex], statuses: [403, 404],
+            words: ["access the file", "cachedcontent", "cached content"]),
+        RefusalRule(
+            meaning: .unauthorised,
+            names: [
+                "authenticationerror", "permissionerror", "invalidapikey", "apikeyinvalid", "apikeyexpired",
+                "accessdeniedexception", "accessdenied", "unrecognizedclientexception", "unrecognizedclient",
+                "expiredtokenexception", "expiredtoken", "requestexpired", "invalidsignatureexception",
+                "incompletesignatureexception", "incompletesignature", "signaturedoesnotmatch",
+                "invalidclienttokenid", "missingauthenticationtokenexception", "missingauthenticationtoken",
+                "optinrequired", "notauthorized", "unauthorizedexception", "unauthenticated", "unauthorized",
+                "permissiondenied", "accesstokenexpired", "servicedisabled", "consumersuspended", "billingdisabled",
+                "accountdeactivated", "organizationrestricted", "unsupportedcountryregionterritory",
+            ],
+            beginnings: [
+                "api key not valid", "api key expired", "incorrect api key provided", "invalid api key",
+                "this organization has been disabled", "user location is not supported", "authentication fails",
+                "the security token included in the request", "your account is not authorized",
+                "operation not allowed", "access denied due to invalid subscription key",
+            ]),
+    ]
+
+    /// Our quota and our balance.
+    private static let money = [
+        RefusalRule(
+            meaning: .upstreamQuota,
+            names: [
+                "insufficientquota", "insufficientbalance", "insufficientcredits", "billinghardlimitreached",
+                "billingerror", "billingnotactive", "paymentrequired", "quotaexceeded",
+                "servicequotaexceededexception", "creditlimitexceeded",
+            ],
+            beginnings: [
+                "your credit balance is too low", "insufficient balance", "insufficient credit",
+                "you have insufficient credit", "you exceeded your current quota", "credit limit exceeded",
+                "billing hard limit has been reached",
+            ]),
+        RefusalRule(
+            meaning: .upstreamQuota, kinds: [.xai], statuses: [403, 429],
+            words: ["spending limit", "used all available credits"]),
+    ]
+
+    private static let capacity = [
+        RefusalRule(
+            meaning: .overloaded,
+            names: [
+                "overloadederror", "overloaded", "engineoverloaded", "engineoverloadederror", "serverisoverloaded",
+                "capacityexceeded", "resourceunavailable", "serviceunavailable", "serviceunavailableexception",
+                "modelnotreadyexception", "unavailable", "unavailableerror", "slowdown", "queuefull",
+            ],
+            beginnings: ["model is overloaded", "overloaded", "the model is overloaded", "loading model"]),
+        RefusalRule(
+            meaning: .upstreamQuota, kinds: EngineKind.withQuota,
+            names: [
+                "ratelimitexceeded", "ratelimiterror", "resourceexhausted", "throttlingexception", "throttling",
+                "toomanyrequestsexception", "toomanyrequests", "modelratelimit", "limitexceededexception",
+            ]),
+        RefusalRule(
+            meaning: .overloaded,
+            names: ["ratelimitexceeded", "ratelimiterror", "resourceexhausted", "toomanyrequests"]),
+    ]
+
+    /// The model, deployment or endpoint that our catalogue names, and APIs that the backend lacks.
+    private static let missing = [
+        // What the client named itself: earlier answers, files, batches, stores, containers.
+        RefusalRule(
+            meaning: .clientMistake, statuses: [400, 404],
+            names: ["responsenotfound", "previousresponsenotfound", "filenotfound", "conversationnotfound"],
+            words: [
+                "previous response", "'resp_", "\"resp_", "id resp_", "'file-", "file-", "'file_", "batch_", "conv_",
+                "'vs_", "vector store", "container '", "'cntr_", "guardrail",
+            ]),
+        RefusalRule(
+            meaning: .notFound,
+            names: [
+                "modelnotfound", "deploymentnotfound", "modelnotavailable", "modeldecommissioned", "modeldeprecated",
+                "unknownmodel", "modelnotexist", "resourcenotfoundexception", "invaliddeployment", "endpointnotfound",
+            ],
+            beginnings: [
+                "model not exist", "request for unknown model", "the provided model identifier is invalid",
+                "invocation of model id", "could not resolve the foundation model", "unable to access model",
+                "the api deployment for this resource does not exist",
+            ]),
+        RefusalRule(meaning: .notFound, statuses: [400, 404], names: ["invalidmodel"], beginnings: ["invalid model"]),
+        RefusalRule(
+            meaning: .notFound, statuses: [404],
+            beginnings: ["the model ", "model ", "model: ", "models/", "publisher model", "function '"]),
+        RefusalRule(
+            meaning: .notFound, kinds: aws, statuses: [400, 404],
+            beginnings: ["endpoint ", "could not find endpoint", "could not find variant", "inference component"]),
+        RefusalRule(
+            meaning: .notFound, kinds: [.replicate], statuses: [404, 422],
+            beginnings: ["the specified version does not exist", "invalid version or not permitted"]),
+        RefusalRule(
+            meaning: .notFound, kinds: [.azure], statuses: [404], names: ["404", "resourcenotfound", "notfound"]),
+        RefusalRule(
+            meaning: .notSupported,
+            names: ["operationnotsupported", "notsupportederror", "unimplemented", "unsupportedapi"]),
+    ]
+
+    /// The request, where its words decide what follows.
+    private static let own = [
+        RefusalRule(
+            meaning: .contextTooLong, statuses: mistaken,
+            names: [
+                "contextlengthexceeded", "exceedcontextsizeerror", "requesttoolarge", "stringabovemaxlength",
+                "contextwindowexceeded",
+            ],
+            words: [
+                "maximum context length", "context size", "context window", "context length", "max_model_len",
+                "prompt is too long", "input is too long", "input token count", "maximum number of tokens",
+                "reduce the length of", "`inputs` tokens + `max_new_tokens`", "`inputs` must have less than",
+                "maximum allowed length", "exceeds max_num_tokens", "max_seq_len", "longer than the maximum",
+            ])
+    ]
+
+    private static let engineFailures = [
+        RefusalRule(
+            meaning: .modelError,
+            names: [
+                "generation", "incompletegeneration", "incompletegenerationstream", "modelerrorexception",
+                "modelstreamerrorexception", "modelerror", "generationerror",
+            ]),
+        RefusalRule(
+            meaning: .timeout,
+            names: [
+                "modeltimeoutexception", "timeouterror", "deadlineexceeded", "modelinvocationtimeexceeded",
+                "requesttimeout",
+            ]),
+        // With a status, that says more.
+        RefusalRule(
+            meaning: .unavailable, statuses: [0],
+            names: [
+                "servererror", "apierror", "internal", "internalserverexception", "internalservererror",
+                "internalfailure", "streambroken", "internalstreamfailure", "internaldependencyexception",
+            ]),
+    ]
+
+    private static let mistakes = [
+        RefusalRule(
+            meaning: .clientMistake, statuses: mistaken,
+            names: [
+                "invalidrequesterror", "validationexception", "validation", "validationerror", "badrequesterror",
+                "badrequest", "invalidargument", "contentfilter", "contentpolicyviolation",
+                "unprocessableentityerror", "invalidprompt", "moderation", "unsupportedparameter",
+            ])
+    ]
+}
+
+extension EngineKind {
+    /// Systems that are somebody else's, with an account and a quota of ours. The others run for us alone: when they
+    /// say "too many requests", it is work that is too much.
+    static let withQuota: Set<EngineKind> = [
+        .openAICompatible, .openAI, .anthropic, .groq, .sambaNova, .sageMaker, .bedrock, .vertex, .gemini, .azure,
+        .together, .replicate, .deepSeek, .xai, .cerebras, .openRouter,
+    ]
+}

@@ -1,0 +1,84 @@
+import Engines
+import HTTP1
+import Metering
+import NIOCore
+
+/// What engines' errors mean, and what of them a client sees.
+extension Exchange {
+    /// What the engine's refusal means, once all of it has come; nil when it answered, or when the client has begun to
+    /// see what it said.
+    func refusal() -> EngineRefusal? {
+        guard let plain, !isHeadSent else { return nil }
+        let kind = route.backend.kind
+        if isErrorInPlaceOfAnswer { return EngineRefusal(kind: kind, insideAnswer: plain.facts) }
+        guard let head, !(200..<300).contains(machine.upstreamStatus) else { return nil }
+        return plain.held.withUnsafeReadableBytes { bytes in
+            EngineRefusal(
+                kind: kind, status: machine.upstreamStatus, headers: AnswerHeaders(headers: head.headers),
+                body: UnsafeRawBufferPointer(rebasing: bytes.prefix(EngineRefusal.bodyBytesMax)),
+                isInference: admitted.request.native?.isInference != false, now: loop.shared.clock.realTime)
+        }
+    }
+
+    /// Whether an answer of this status may be a refusal of members of ours, so that the body is needed again.
+    func mayAskAgain(_ status: Int) -> Bool { asksForUsage && !isAskedAgain && OwnOptions.mayRefuse(status) }
+
+    /// Whether the engine refused what only the gateway asked for.
+    func refusesOwnOptions(_ refusal: EngineRefusal) -> Bool {
+        guard refusal.isClients, mayAskAgain(machine.upstreamStatus), let plain else { return false }
+        func edits(_ asksForUsage: Bool) -> [ByteEdit] {
+            route.backend.edits(
+                for: admitted.request, upstreamModel: route.upstreamName, asksForUsage: asksForUsage)
+        }
+        return plain.held.withUnsafeReadableBytes {
+            OwnOptions.areRefused(
+                status: machine.upstreamStatus, body: $0, edits: edits(true), bare: edits(false))
+        }
+    }
+
+    /// What an error inside a stream means; nil while there is none.
+    func streamRefusal() -> EngineRefusal? {
+        guard let stream, stream.meter.hasError else { return nil }
+        return EngineRefusal(kind: route.backend.kind, insideAnswer: stream.facts)
+    }
+
+    private var redaction: ErrorRedaction {
+        ErrorRedaction(
+            backend: route.backend, upstreamModel: route.upstreamName, model: admitted.request.model)
+    }
+
+    /// Makes an error that is the client's fit to be seen; false where that cannot be done.
+    func redactHeldError() -> Bool {
+        guard let plain, let head, plain.held.readableBytes <= EngineRefusal.bodyBytesMax else { return false }
+        guard head.headers.first(named: "content-encoding") == nil else { return false }
+        let type = head.headers.first(named: "content-type")?.lowercased() ?? ""
+        guard type.contains("json") || type.hasPrefix("text/plain") || isErrorInPlaceOfAnswer else { return false }
+        let redaction = redaction
+        if let bytes = plain.held.withUnsafeReadableBytes({ redaction.redacted($0) }) {
+            plain.replaceHeld(with: bytes)
+        }
+        return true
+    }
+
+    /// An event that says that the stream failed, as the client may see it; nil for the event as it is.
+    func failedEvent(_ event: UnsafeRawBufferPointer, isTerminator: Bool) -> [UInt8]? {
+        guard let refusal = streamRefusal(), let stream else { return nil }
+        let isFrame = stream.meter.framing == .awsEventStream
+        let redacted = redaction.redacted(event)
+        guard let error = APIError(refusal) else {
+            // A frame whose length changed would be none any more.
+            return isFrame ? redacted.map { _ in frame(of: .rejected(400)) } : redacted
+        }
+        if isFrame { return frame(of: error) }
+        let envelope = ErrorEnvelope(entry.request.surface)
+        if isTerminator {
+            return FailedEvent.replacing(errorInResponseOf: event, with: ErrorEnvelope.inner(of: error)) ?? redacted
+        }
+        return FailedEvent.replacing(documentOf: event, with: envelope.body(of: error)) ?? envelope.event(of: error)
+    }
+
+    private func frame(of error: APIError) -> [UInt8] {
+        AWSEventFrame.exception(
+            named: ErrorEnvelope.frameName(of: error), payload: ErrorEnvelope.aws.body(of: error))
+    }
+}
