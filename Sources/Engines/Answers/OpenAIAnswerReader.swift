@@ -80,6 +80,7 @@ struct OpenAIAnswerReader: AnswerReader {
             guard let reason = AnswerFacts.name(value) else { return }
             facts.finishReason = reason
             facts.finishedChoices += 1
+            facts.choicesSeen = facts.finishedChoices
         case .status:
             // Of responses; other answers have no status.
             guard let status = AnswerFacts.name(value) else { return }

@@ -39,7 +39,7 @@ extension Exchange {
         progressEvents = facts.contentEvents
         var counted = attempt
         facts.fill(
-            &counted, operation: entry.request.operation, promptTextBytes: admitted.request.promptTextBytes,
+            &counted, operation: entry.request.operation, promptTextBytes: admitted.request.input.estimatedBytes,
             isCut: true, units: admitted.request.units, own: counting == nil ? OwnCounts() : ownCountsSoFar())
         return UsageProgress(
             requestID: entry.request.id, contentEvents: facts.contentEvents, buckets: counted.buckets,
