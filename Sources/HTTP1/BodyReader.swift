@@ -22,6 +22,8 @@ struct BodyReader {
         /// At the start of a line behind the last chunk; how many bytes those lines have had.
         case trailerStart(count: Int)
         case trailer(count: Int)
+        /// In such a line's name, which has begun.
+        case trailerName(count: Int)
         case trailerLineFeed(count: Int)
         case lastLineFeed
     }
@@ -98,7 +100,16 @@ struct BodyReader {
         case .dataLineFeed:
             guard byte == 0x0A else { throw .chunkEnd }
             state = .size(value: 0, digits: 0)
-        case .trailerStart(let count): state = byte == 0x0D ? .lastLineFeed : try trailing(byte, count: count)
+        case .trailerStart(let count):
+            if byte == 0x0D {
+                state = .lastLineFeed
+            } else {
+                guard byte.isTokenCharacter, count < trailerBytesMax else { throw .trailer }
+                state = .trailerName(count: count + 1)
+            }
+        case .trailerName(let count):
+            guard byte.isTokenCharacter || byte == UInt8(ascii: ":"), count < trailerBytesMax else { throw .trailer }
+            state = byte == UInt8(ascii: ":") ? .trailer(count: count + 1) : .trailerName(count: count + 1)
         case .trailer(let count):
             state = byte == 0x0D ? .trailerLineFeed(count: count) : try trailing(byte, count: count)
         case .trailerLineFeed(let count):

@@ -4,6 +4,7 @@ struct FieldReader {
     private(set) var contentLength: Int?
     private(set) var isChunked = false
     private(set) var hostCount = 0
+    private(set) var contentTypeCount = 0
     private(set) var expectsContinue = false
     private(set) var asksToClose = false
     private(set) var asksToKeep = false
@@ -56,6 +57,7 @@ struct FieldReader {
                 expectsContinue = true
             }
         case 10: if head.equalsIgnoringCase("connection", in: name) { noteConnection(field.value, in: head) }
+        case 12: if head.equalsIgnoringCase("content-type", in: name) { contentTypeCount += 1 }
         case 14:
             guard head.equalsIgnoringCase("content-length", in: name) else { return }
             guard let length = head.decimal(in: field.value), contentLength == nil || contentLength == length else {

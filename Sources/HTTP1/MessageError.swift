@@ -23,13 +23,15 @@ public enum MessageError: Error, Hashable, Sendable {
     case contentLength
     /// A transfer coding other than one `chunked`, or any in HTTP/1.0 (section 6.1).
     case transferCoding
+    /// A request has two `content-type`: two readers of its body may go by different ones.
+    case contentType
     /// Both `content-length` and `transfer-encoding`: how requests are smuggled (section 6.1).
     case lengthAndCoding
     /// A chunk's size is no hexadecimal number, too large, or its extensions are too long (section 7.1).
     case chunkSize
     /// A chunk's data does not end where its size said.
     case chunkEnd
-    /// The fields after the last chunk are malformed or too long.
+    /// The fields after the last chunk are malformed (each line is a name, a colon and a value) or too long.
     case trailer
     /// The start line or a field is too long, or there are too many fields.
     case headTooLarge

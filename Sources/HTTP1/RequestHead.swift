@@ -44,6 +44,7 @@ public struct RequestHead: Sendable {
         guard let (line, reader) = parts else { return nil }
         if reader.isChunked, line.minorVersion == 0 { throw .transferCoding }
         guard reader.hostCount == 1 || reader.hostCount == 0 && line.minorVersion == 0 else { throw .host }
+        guard reader.contentTypeCount <= 1 else { throw .contentType }
         method = line.method
         minorVersion = line.minorVersion
         methodRange = line.methodRange

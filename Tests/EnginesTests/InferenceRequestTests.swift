@@ -34,10 +34,10 @@ import Testing
         #expect(request.isStream)
         #expect(!request.wantsUsageChunk)
         #expect(request.choiceCount == 2)
-        #expect(request.outputTokensMax == 50)
+        #expect(request.outputTokensMax == 100)
         #expect(request.serviceTier == "priority")
         #expect(request.tags == [Tag(name: "user", value: "u-1"), Tag(name: "team", value: "blue")])
-        #expect(request.promptTextBytes == 4 + 4)
+        #expect(request.input.promptBytes == 4 + 4)
     }
 
     @Test(arguments: [
@@ -47,7 +47,7 @@ import Testing
     ])
     func `prompts of any shape are counted`(body: String, bytes: Int64, choices: Int64) throws {
         let request = try read(body, .completions)
-        #expect(request.promptTextBytes == bytes)
+        #expect(request.input.promptBytes == bytes)
         #expect(request.choiceCount == choices)
     }
 

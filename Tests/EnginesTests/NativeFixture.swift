@@ -26,7 +26,7 @@ enum NativeFixture {
         var request = InferenceRequest(surface: surface)
         request.isStream = isStream
         request.choiceCount = choiceCount
-        request.promptTextBytes = 40
+        request.input.textBytes = 40
         return request
     }
 

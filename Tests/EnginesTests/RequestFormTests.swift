@@ -20,12 +20,12 @@ import Testing
             #"{"model":"m","input":[{"role":"user","content":[{"type":"input_text","text":"abcd"}]},"#
                 + #"{"type":"function_call_output","call_id":"c","output":"ef"}],"instructions":"ghi","stream":true,"#
                 + #""max_output_tokens":77,"service_tier":"flex","metadata":{"team":"blue"},"user":"u"}"#, .responses)
-        #expect(request.promptTextBytes == 9)
+        #expect(request.input.promptBytes == 9)
         #expect(request.outputTokensMax == 77)
         #expect(request.isStream)
         #expect(request.serviceTier == "flex")
         #expect(request.tags == [Tag(name: "team", value: "blue"), Tag(name: "user", value: "u")])
-        #expect(try read(#"{"model":"m","input":"abcd"}"#, .responses).promptTextBytes == 4)
+        #expect(try read(#"{"model":"m","input":"abcd"}"#, .responses).input.promptBytes == 4)
     }
 
     @Test(arguments: [Surface.messages, .countTokens])
@@ -36,24 +36,24 @@ import Testing
                 + #"{"type":"image","source":{"type":"base64","data":"AAAA"}},"#
                 + #"{"type":"tool_result","tool_use_id":"t","content":[{"type":"text","text":"gh"}]}]}],"#
                 + #""metadata":{"user_id":"u-1"},"service_tier":"auto"}"#, surface)
-        #expect(request.promptTextBytes == 8)
+        #expect(request.input.promptBytes == 8)
         #expect(request.outputTokensMax == 64)
         #expect(request.tags == [Tag(name: "user_id", value: "u-1")])
-        #expect(try read(#"{"model":"claude","system":"abc","messages":[]}"#, surface).promptTextBytes == 3)
+        #expect(try read(#"{"model":"claude","system":"abc","messages":[]}"#, surface).input.promptBytes == 3)
     }
 
     @Test func `pictures, speech and rankings`() throws {
         let pictures = try read(#"{"model":"m","prompt":"a cat","n":3,"stream":true}"#, .imageGenerations)
         #expect(pictures.choiceCount == 3)
         #expect(pictures.isStream)
-        #expect(pictures.promptTextBytes == 5)
+        #expect(pictures.input.promptBytes == 5)
         let speech = try read(#"{"model":"m","input":"Grüße","voice":"v","stream_format":"sse"}"#, .audioSpeech)
         #expect(speech.measures == RequestMeasures(characters: 5))
         #expect(speech.isStream)
         #expect(try !read(#"{"model":"m","input":"x","stream_format":"audio"}"#, .audioSpeech).isStream)
         let ranking = try read(
             #"{"model":"m","query":"abc","documents":["de",{"text":"f"},{"title":"none"}]}"#, .rerank)
-        #expect(ranking.promptTextBytes == 6)
+        #expect(ranking.input.promptBytes == 6)
         #expect(ranking.measures == RequestMeasures(documents: 3))
         #expect(pictures.measures == RequestMeasures(images: 3))
     }
@@ -68,7 +68,7 @@ import Testing
                 #"{"contents":[{"role":"user","parts":[{"text":"abc"},{"inlineData":{"data":"AAAA"}}]}],"#
                     + #""\#(system)":{"parts":[{"text":"de"}]},"\#(config)":{"\#(tokens)":90,"temperature":0.5},"#
                     + #""labels":{"team":"blue"}}"#, .gemini, path)
-            #expect(request.promptTextBytes == 5)
+            #expect(request.input.promptBytes == 5)
             #expect(request.outputTokensMax == 90)
             #expect(request.tags == [Tag(name: "team", value: "blue")])
             #expect(request.isStream)
@@ -81,7 +81,7 @@ import Testing
             #"{"messages":[{"role":"user","content":[{"text":"abc"}]}],"system":[{"text":"d"}],"#
                 + #""inferenceConfig":{"maxTokens":50},"serviceTier":{"type":"priority"},"requestMetadata":{"a":"b"}}"#,
             .bedrock, "/model/m/converse")
-        #expect(converse.promptTextBytes == 4)
+        #expect(converse.input.promptBytes == 4)
         #expect(converse.outputTokensMax == 50)
         #expect(converse.serviceTier == "priority")
         #expect(converse.tags == [Tag(name: "a", value: "b")])
@@ -93,14 +93,14 @@ import Testing
         ] as [(String, Int64)] {
             let request = try read(body, .bedrock, "/model/m/invoke")
             #expect(request.outputTokensMax == tokens)
-            #expect(request.promptTextBytes == 4)
+            #expect(request.input.promptBytes == 4)
         }
     }
 
     @Test func `engines with an API of their own`() throws {
         let tgi = try read(
             #"{"inputs":"abcd","parameters":{"max_new_tokens":20,"best_of":2}}"#, .tgi, "/generate")
-        #expect(tgi.promptTextBytes == 4)
+        #expect(tgi.input.promptBytes == 4)
         #expect(tgi.outputTokensMax == 20)
         #expect(tgi.choiceCount == 2)
         #expect(tgi.model.isEmpty)
@@ -163,7 +163,7 @@ import Testing
             #expect(request.model == "whisper-x")
             #expect(request.isStream)
             #expect(request.responseFormat == "verbose_json")
-            #expect(request.promptTextBytes == 3)
+            #expect(request.input.promptBytes == 3)
         }
     }
 

@@ -80,7 +80,7 @@ import Testing
                 Tag(name: "job", value: "x"),
             ])
         #expect(gateway.engine.requests[0].header("x-tollgate-tags") == nil)
-        for header in ["broken", "a=1,a=2", "a=1,b"] {
+        for header in ["broken", "a=1,a=2", "a=1,b", "=1,=2", ",,x"] {
             let answer = try gateway.ask(
                 TestGateway.request(TestGateway.chat(), headers: "x-tollgate-tags: \(header)\r\n"))
             expect(answer, 400, "invalid_tags")
@@ -92,6 +92,26 @@ import Testing
             #expect(try gateway.ask(bytes).status == 200)
         }
         #expect(try gateway.records(5).dropFirst().allSatisfy { $0.request.notes == .tagsDropped })
+        await gateway.stop()
+    }
+
+    @Test func `tags that a record has no room for break no request, and the record says so`() async throws {
+        let gateway = try await TestGateway(engine: ScriptedEngine())
+        let long = String(repeating: "v", count: Tag.valueBytesMax + 1)
+        let pairs = (0..<16).map { "\"t\($0)\":\"\(String(repeating: "x", count: 512))\"" }.joined(separator: ",")
+        let many = (0...Tag.countMax).map { "t\($0)=1" }.joined(separator: ",")
+        let members = (0..<2000).map { "\"m\($0)\":\"1\"" }.joined(separator: ",")
+        let requests = [
+            TestGateway.request(TestGateway.chat(#","metadata":{\#(pairs)}"#)),
+            TestGateway.request(TestGateway.chat(#","metadata":{\#(members)}"#)),
+            TestGateway.request(TestGateway.chat(), headers: "x-tollgate-tags: \(many)\r\n"),
+            TestGateway.request(TestGateway.chat(), headers: "x-tollgate-tags: a=\(long)\r\n"),
+            TestGateway.request(TestGateway.chat(), headers: "x-tollgate-tags: \(long)=1,=2\r\n"),
+        ]
+        for request in requests { #expect(try gateway.ask(request).status == 200) }
+        let records = try gateway.records(requests.count)
+        #expect(records.allSatisfy { $0.request.notes.contains(.tagsDropped) })
+        #expect(records.map(\.request.tags.count) == [0, Tag.countMax, Tag.countMax, 0, 0])
         await gateway.stop()
     }
 

@@ -43,7 +43,8 @@ import Testing
             #expect(!attempt.usageComplete)
             #expect(attempt.contentEvents == Int64(after))
             #expect(attempt.buckets.outputVisible == Int64(after))
-            #expect(attempt.buckets.inputUncached == 5)
+            // A quarter of `{"role":"user","content":"SECRET-PROMPT hello"}`, rounded up.
+            #expect(attempt.buckets.inputUncached == 12)
         } else {
             #expect(attempt.termination == .complete)
             #expect(entry.request.outcome == .success)

@@ -37,6 +37,12 @@ struct RefusalTests {
         (": a", .fieldName),
         ("no colon", .fieldName),
         ("host: second", .host),
+        ("content-type: application/json\r\ncontent-type: application/json", .contentType),
+        (
+            "Content-Type: multipart/form-data; boundary=a\r\ncontent-type: multipart/form-data; boundary=b",
+            .contentType
+        ),
+        ("content-type:\r\nx: y\r\nCONTENT-TYPE: text/plain", .contentType),
     ]
 
     @Test(arguments: fields.indices) func `fields that could be read in two ways are refused`(index: Int) {

@@ -17,13 +17,22 @@ extension AnswerFacts {
         completing base: AttemptRecord, request: InferenceRequest, isCut: Bool, own: OwnCounts = OwnCounts(),
         priceKey: (_ model: String) -> String?, newID: () -> AttemptID
     ) -> [AttemptRecord] {
-        guard components.isEmpty else {
-            return withComponentsSettled.attempts(
-                completing: base, request: request, isCut: isCut, priceKey: priceKey, newID: newID)
-        }
+        let facts = components.isEmpty ? self : withComponentsSettled
+        var attempts = facts.attemptsReported(
+            completing: base, request: request, isCut: isCut, own: components.isEmpty ? own : OwnCounts(),
+            priceKey: priceKey, newID: newID)
+        settleDelivered(&attempts, request: request, own: own)
+        return attempts
+    }
+
+    /// The same as the engine reports them.
+    private func attemptsReported(
+        completing base: AttemptRecord, request: InferenceRequest, isCut: Bool, own: OwnCounts,
+        priceKey: (_ model: String) -> String?, newID: () -> AttemptID
+    ) -> [AttemptRecord] {
         var primary = base
         fill(
-            &primary, operation: request.operation, promptTextBytes: request.promptTextBytes, isCut: isCut,
+            &primary, operation: request.operation, promptTextBytes: request.input.estimatedBytes, isCut: isCut,
             measures: request.measures, own: inferences.isEmpty ? own : OwnCounts())
         if kind == .fallback, let model { primary.priceKey = priceKey(model) ?? model }
         guard !inferences.isEmpty else { return [primary] }

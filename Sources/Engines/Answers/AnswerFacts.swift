@@ -14,6 +14,8 @@ public struct AnswerFacts: Hashable, Sendable {
     public internal(set) var finishReason: String?
     /// Choices that have finished.
     public internal(set) var finishedChoices: Int64 = 0
+    /// How many choices the answer was seen to have, told by their places in it.
+    public internal(set) var choicesSeen: Int64 = 0
     /// Events with content; zero for a plain answer.
     public internal(set) var contentEvents: Int64 = 0
     /// Those among them that came after the engine's last count of its output.

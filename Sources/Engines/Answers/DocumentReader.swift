@@ -47,6 +47,8 @@ struct DocumentReader: Sendable {
     /// piece until then; `withPart` shows the part.
     mutating func nextPart(in bytes: UnsafeRawBufferPointer) -> Int? {
         var index = position
+        let start = index
+        defer { ReadingSteps.add(index - start + 1) }
         while index < bytes.count, !isLost, finishedPart == nil {
             switch place {
             case .string: index = readString(bytes, from: index)

@@ -82,6 +82,7 @@ struct OpenAIAnswerReader: AnswerReader {
             facts.finishReason = reason
             facts.finishedChoices += 1
             if reason == "error" { facts.hasError = true }
+            facts.choicesSeen = facts.finishedChoices
         case .status:
             // Of responses; other answers have no status.
             guard let status = AnswerFacts.name(value) else { return }

@@ -20,6 +20,8 @@ struct StreamChunk {
     private(set) var serviceTier: JSONText?
     private(set) var finishReason: JSONText?
     private(set) var finishedChoices: Int64 = 0
+    /// One more than the largest place of a choice.
+    private(set) var choicesSeen: Int64 = 0
     /// Where the usage object stands; empty when there is none.
     private(set) var usageRange = 0..<0
     /// Where the member stands, with one comma beside it.
@@ -219,6 +221,7 @@ struct StreamChunk {
                 let kind = try scanner.kind()
                 if kind == .number, key.equals("index", in: bytes) {
                     choice = try scanner.number() ?? 0
+                    choicesSeen = max(choicesSeen, min(choice, .max - 1) + 1)
                 } else if kind == .object, key.equals("usage", in: bytes) {
                     usage = try scanner.skip()
                 } else if kind == .string, key.equals("finish_reason", in: bytes) {

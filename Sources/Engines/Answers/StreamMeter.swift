@@ -99,6 +99,7 @@ public struct StreamMeter: Sendable {
     private mutating func take(_ chunk: StreamChunk, at offset: Int?) -> StreamEvent {
         let hasUsage = !chunk.usageRange.isEmpty
         facts.finishedChoices += chunk.finishedChoices
+        facts.choicesSeen = max(facts.choicesSeen, chunk.choicesSeen)
         if choiceCount > 1 {
             if chunk.finishedChoices > 0 { choices.noteFinish(of: chunk.choice) }
             if chunk.hasContent { choices.noteContent(of: chunk.choice) }

@@ -41,6 +41,7 @@ public struct BatchInput: Sendable {
             defer { start = end + 1 }
             number += 1
             let range = start..<end
+            ReadingSteps.add(range.count)
             if file[range].allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { continue }
             guard ranges.count < BatchInput.linesMax else {
                 throw RequestError(
@@ -123,20 +124,28 @@ private struct BatchInputLine {
             throw BatchInput.refusal("It is not valid UTF-8. Send JSON encoded as UTF-8.", "file", "invalid_json")
         }
         var members: [String: Range<Int>] = [:]
+        var folded: StaticString?
         do throws(JSONScanError) {
             var scanner = JSONScanner(line)
             try scanner.beginObject()
             while let key = try scanner.nextKey() {
-                let name = key.value(in: line)
                 let value = try scanner.skip()
-                if members.updateValue(value, forKey: name) != nil, BatchInputLine.names.contains(name) {
-                    members[name] = 0..<0
+                switch BatchInputLine.names.match(key, in: line) {
+                case .name(let index):
+                    let name = BatchInputLine.names.names[index].description
+                    members[name] = members[name] == nil ? value : 0..<0
+                case .folds(let index): folded = folded ?? BatchInputLine.names.names[index]
+                case .none: break
                 }
             }
             try scanner.end()
         } catch {
             throw BatchInput.refusal(
                 "It is not a JSON object: \(error.problem.rawValue) at byte \(error.offset).", "file", "invalid_json")
+        }
+        if let folded {
+            throw BatchInput.refusal(
+                "The case of field names matters: write '\(folded)'.", folded.description, "unknown_field")
         }
         customID = try text("custom_id", in: members, of: line)
         guard (1...BatchInput.customIDBytesMax).contains(customID.utf8.count) else {
@@ -157,7 +166,7 @@ private struct BatchInputLine {
         try readBody(members["body"] ?? 0..<0, of: line)
     }
 
-    private static let names: Set<String> = ["custom_id", "method", "url", "body"]
+    private static let names = NameTable(["custom_id", "method", "url", "body"])
 
     private func text(
         _ name: String, in members: [String: Range<Int>], of line: UnsafeRawBufferPointer

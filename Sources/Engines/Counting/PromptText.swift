@@ -17,11 +17,19 @@ public enum PromptText {
     ) -> Bool {
         var scanner = JSONScanner(body)
         var walk = PromptWalk(body: body)
-        let names = names(of: surface)
+        let table = RequestField.table(for: surface)
         do throws(JSONScanError) {
-            try scanner.eachMember { key, _, scanner throws(JSONScanError) in
-                guard names.contains(where: { key.equals($0, in: body) }) else { return false }
-                try walk.read(&scanner, take)
+            try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+                guard case .name(let index) = table.names.match(key, in: body) else {
+                    // A model is shown tools, schemas and whatever else as JSON, if it is shown them.
+                    guard kind == .array || kind == .object, !isRaw(surface) else { return false }
+                    try walk.readAsItStands(&scanner, take)
+                    return true
+                }
+                switch table.fields[index].role {
+                case .messages, .prompt, .prompts, .text, .spoken: try walk.read(&scanner, take)
+                default: return false
+                }
                 return true
             }
         } catch {
@@ -35,18 +43,6 @@ public enum PromptText {
         switch surface {
         case .completions, .embeddings, .tgiGenerate, .tritonGenerate: true
         default: false
-        }
-    }
-
-    private static func names(of surface: Surface) -> [StaticString] {
-        switch surface {
-        case .completions: ["prompt"]
-        case .embeddings: ["input"]
-        case .tgiGenerate: ["inputs"]
-        case .tritonGenerate: ["text_input"]
-        case .responses: ["input", "instructions"]
-        case .geminiGenerate: ["contents", "systemInstruction", "system_instruction"]
-        default: ["system", "messages", "prompt", "inputs", "inputText"]
         }
     }
 }
@@ -71,14 +67,38 @@ private struct PromptWalk {
             isAllText = false
             try scanner.beginObject()
             while let key = try scanner.nextKey() {
-                if try scanner.kind() != .number, RequestReader.textFields.contains(where: { key.equals($0, in: body) })
-                {
-                    try read(&scanner, take)
-                } else {
-                    try scanner.skip()
-                }
+                try readMember(key, &scanner, take)
             }
         case .bool, .null: try scanner.skip()
         }
+    }
+
+    private mutating func readMember(
+        _ key: JSONText, _ scanner: inout JSONScanner, _ take: (PromptText.Piece) -> Void
+    ) throws(JSONScanError) {
+        let kind = try scanner.kind()
+        if kind != .number, InputReader.textFields.contains(where: { key.equals($0, in: body) }) {
+            return try read(&scanner, take)
+        }
+        let isOther =
+            InputReader.mediaNames.match(key, in: body) != .none || PromptWalk.labels.match(key, in: body) != .none
+        switch kind {
+        case .string where !isOther: take(.text(try scanner.string().value(in: body)))
+        case .array where !isOther, .object where !isOther: try readAsItStands(&scanner, take)
+        default: try scanner.skip()
+        }
+    }
+
+    /// Members of messages and their parts that say what these are; a template has marks of its own for them.
+    private static let labels = NameTable(["type", "role", "id", "tool_call_id", "call_id", "tool_use_id"])
+
+    /// Calls and schemas, as the JSON that they are.
+    mutating func readAsItStands(
+        _ scanner: inout JSONScanner, _ take: (PromptText.Piece) -> Void
+    ) throws(JSONScanError) {
+        isAllText = false
+        let range = try scanner.skip()
+        let isEscaped = body.part(range).contains(UInt8(ascii: "\\"))
+        take(.text(JSONText(range: range, isEscaped: isEscaped).value(in: body)))
     }
 }

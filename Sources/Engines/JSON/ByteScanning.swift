@@ -6,12 +6,16 @@ extension UnsafeRawBufferPointer {
     /// character; the count when there is none.
     func firstIndexOfStringDelimiter(from start: Int) -> Int {
         var index = start
+        defer { ReadingSteps.add(index - start + 1) }
         while index + 8 <= count {
             let word = UInt64(littleEndian: loadUnaligned(fromByteOffset: index, as: UInt64.self))
             let found =
                 word.matches(of: UInt8(ascii: "\"")) | word.matches(of: UInt8(ascii: "\\"))
                 | word.matches(below: 0x20)
-            if found != 0 { return index + found.trailingZeroBitCount / 8 }
+            if found != 0 {
+                index += found.trailingZeroBitCount / 8
+                return index
+            }
             index += 8
         }
         while index < count {
@@ -25,10 +29,14 @@ extension UnsafeRawBufferPointer {
     /// The first line feed or carriage return at or after `start`; the count when there is none.
     func firstIndexOfLineEnd(from start: Int) -> Int {
         var index = start
+        defer { ReadingSteps.add(index - start + 1) }
         while index + 8 <= count {
             let word = UInt64(littleEndian: loadUnaligned(fromByteOffset: index, as: UInt64.self))
             let found = word.matches(of: 0x0A) | word.matches(of: 0x0D)
-            if found != 0 { return index + found.trailingZeroBitCount / 8 }
+            if found != 0 {
+                index += found.trailingZeroBitCount / 8
+                return index
+            }
             index += 8
         }
         while index < count {
@@ -38,9 +46,26 @@ extension UnsafeRawBufferPointer {
         return count
     }
 
+    /// Whether all bytes are visible characters of ASCII (or delete).
+    var isVisibleASCII: Bool {
+        var index = 0
+        defer { ReadingSteps.add(index) }
+        while index + 8 <= count {
+            let word = UInt64(littleEndian: loadUnaligned(fromByteOffset: index, as: UInt64.self))
+            if word.matches(below: 0x21) | word & 0x8080_8080_8080_8080 != 0 { return false }
+            index += 8
+        }
+        while index < count {
+            if !(0x21...0x7F).contains(self[index]) { return false }
+            index += 1
+        }
+        return true
+    }
+
     /// Whether `text` stands at `offset`.
     func hasBytes(_ text: StaticString, at offset: Int) -> Bool {
         guard offset + text.utf8CodeUnitCount <= count else { return false }
+        ReadingSteps.add(1)
         for index in 0..<text.utf8CodeUnitCount where self[offset + index] != text.utf8Start[index] { return false }
         return true
     }

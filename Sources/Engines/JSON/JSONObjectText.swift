@@ -9,16 +9,21 @@ public struct JSONObjectText: Sendable {
 
     private let bytes: [UInt8]
     private var members: [Member] = []
+    /// Where among `members` each key stands.
+    private var places: [String: Int] = [:]
 
-    /// Reads `bytes`, which must be one object in UTF-8 with each key at most once.
-    public init(reading bytes: [UInt8]) throws(RequestError) {
+    /// Reads `bytes`, which must be one object in UTF-8 with each key at most once, and none that only folds to one of
+    /// the names that matter.
+    public init(reading bytes: [UInt8], names: [StaticString] = []) throws(RequestError) {
         self.bytes = bytes
+        var twice: String?
         do throws(JSONScanError) {
             try bytes.scanning { raw throws(JSONScanError) in
                 var scanner = JSONScanner(raw)
                 try scanner.beginObject()
                 while let key = try scanner.nextKey() {
                     let name = key.value(in: raw)
+                    if places.updateValue(members.count, forKey: name) != nil { twice = twice ?? name }
                     members.append(Member(key: name, value: try scanner.skip()))
                 }
                 try scanner.end()
@@ -32,10 +37,14 @@ public struct JSONObjectText: Sendable {
             throw RequestError(
                 message: "The body is not valid UTF-8. Send JSON encoded as UTF-8.", code: "invalid_json")
         }
-        if let twice = members.first(where: { member in members.count { $0.key == member.key } > 1 }) {
+        if let twice {
             throw RequestError(
-                message: "The field '\(twice.key.prefix(100))' is given twice. Give it once.",
-                parameter: String(twice.key.prefix(100)), code: "duplicate_field")
+                message: "The field '\(twice.prefix(100))' is given twice. Give it once.",
+                parameter: String(twice.prefix(100)), code: "duplicate_field")
+        }
+        let table = NameTable(names)
+        for member in members {
+            if let name = table.folded(member.key) { throw ReadingError.otherCase(name.description).refusal }
         }
     }
 
@@ -44,7 +53,7 @@ public struct JSONObjectText: Sendable {
 
     /// A member's value as it is written; nil where there is no such member.
     public func value(_ key: String) -> [UInt8]? {
-        members.first { $0.key == key }.map { Array(bytes[$0.value]) }
+        places[key].map { Array(bytes[members[$0].value]) }
     }
 
     /// A member's value where it is a string.
@@ -97,7 +106,7 @@ public struct JSONObjectText: Sendable {
             }
             if let value = change.value { write(member.key, value) }
         }
-        for (key, value) in changes where !members.contains(where: { $0.key == key }) {
+        for (key, value) in changes where places[key] == nil {
             if let value { write(key, value) }
         }
         written.append(UInt8(ascii: "}"))

@@ -148,6 +148,8 @@ public struct JSONScanner {
     /// Reads a number: its value where it is an integer of 64 bits (`12` or `12.0`), else nil.
     public mutating func number() throws(JSONScanError) -> Int64? {
         _ = try peek()
+        let numberStart = offset
+        defer { ReadingSteps.add(offset - numberStart) }
         let isNegative = take(UInt8(ascii: "-"))
         let firstDigit = offset
         var value: Int64? = 0
@@ -190,6 +192,8 @@ public struct JSONScanner {
 
     @inline(never)
     private mutating func skipAnyWhitespace() {
+        let start = offset
+        defer { ReadingSteps.add(offset - start) }
         while offset < bytes.count {
             switch bytes[offset] {
             case 0x20, 0x0A, 0x0D, 0x09: offset += 1
@@ -200,6 +204,7 @@ public struct JSONScanner {
 
     @inline(__always)
     private mutating func peek() throws(JSONScanError) -> UInt8 {
+        ReadingSteps.add(1)
         skipWhitespace()
         guard offset < bytes.count else { throw error(.unexpectedEnd) }
         return bytes[offset]

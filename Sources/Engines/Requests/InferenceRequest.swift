@@ -10,16 +10,18 @@ public struct InferenceRequest: Sendable {
     public internal(set) var wantsUsageChunk = false
     /// Whether the client asked for a count in each chunk (`stream_options.continuous_usage_stats`).
     public internal(set) var wantsContinuousUsage = false
-    /// The most tokens of output that the client allows, the smallest where it names several; nil when it names none.
-    public internal(set) var outputTokensMax: Int64?
-    /// How many choices the answer will have: `n` for each prompt.
+    /// What it says about its answer's length.
+    var lengths = AnswerLengths()
+    /// How many choices the answer has at most: the largest of `n`, `best_of` and their like, for each prompt.
     public internal(set) var choiceCount: Int64 = 1
     /// The tier as the client wrote it; nil when it named none.
     public internal(set) var serviceTier: String?
     /// From `user` and the text values of `metadata`; not yet checked against the bounds of tags.
     public internal(set) var tags: [Tag] = []
-    /// Bytes of UTF-8 of all text in the prompt, plus `UsageEstimate.bytesPerToken` for each token given as a number.
-    public internal(set) var promptTextBytes: Int64 = 0
+    /// Whether there are more of them than are kept.
+    public internal(set) var hasMoreTags = false
+    /// What all that an engine may show its model comes to.
+    public internal(set) var input = InputMeasure()
     /// The call of a system's own API that this is; nil for the surfaces that all systems share.
     public internal(set) var native: NativeCall?
     /// What the body says of how much the answer will come to beside tokens.
@@ -33,6 +35,8 @@ public struct InferenceRequest: Sendable {
     public internal(set) var references: [KeptReference] = []
     /// The engine's own ids in their places.
     var openedReferences: [ByteEdit] = []
+    /// The most tags of a body that are kept: nobody takes more.
+    static let tagsMax = 64
 
     /// Where the model's name stands in the body; empty where it is not there.
     var modelRange = 0..<0

@@ -11,7 +11,7 @@ enum MultipartForm {
 
     static func isForm(_ body: UnsafeRawBufferPointer, contentType: String?) -> Bool {
         guard let contentType else { return body.hasBytes("--", at: 0) }
-        return contentType.lowercased().hasPrefix("multipart/form-data")
+        return contentType.lowercased().hasPrefix("multipart/")
     }
 
     static func read(
@@ -37,7 +37,12 @@ enum MultipartForm {
         }
         var offset = delimiter.count
         for _ in 0..<partsMax {
-            if body.hasBytes("--", at: offset) { return }
+            if body.hasBytes("--", at: offset) {
+                // Whether a reader takes what follows for another part is its own affair.
+                guard offset + 2 == body.count || body.hasBytes("\r\n", at: offset + 2) && offset + 4 == body.count
+                else { throw malformed("goes on after its last boundary") }
+                return
+            }
             guard body.hasBytes("\r\n", at: offset) else { throw malformed("has a boundary without a line end") }
             let head = try head(of: body, from: offset + 2)
             guard let end = body.firstIndex(of: delimiter, afterLineEndFrom: head.end - 2) else {
@@ -64,18 +69,23 @@ enum MultipartForm {
     }
 
     private static func read(
-        _ head: Head, _ value: Range<Int>, of body: UnsafeRawBufferPointer, _ table: [RequestField],
+        _ head: Head, _ value: Range<Int>, of body: UnsafeRawBufferPointer, _ table: RequestTable,
         _ seen: inout Set<String>, into request: inout InferenceRequest
     ) throws(ReadingError) {
         if head.name == "file" {
             guard seen.insert(head.name).inserted else { throw .givenTwice(head.name) }
             request.bodyMeasures = RequestMeasures(soundFile: body.part(value))
+            request.input.take(MediaKind.sound.tokens(inBytes: Int64(value.count)))
+            request.input.mediaBytes += Int64(value.count)
             return
         }
-        guard let field = table.first(where: { $0.name.description == head.name }) else {
-            let lowered = head.name.lowercased()
-            if let other = table.first(where: { $0.name.description == lowered }) {
-                throw .otherCase(other.name.description)
+        guard let field = table.fields.first(where: { $0.name.description == head.name }) else {
+            if let other = table.names.folded(head.name) { throw .otherCase(other.description) }
+            if head.isFile {
+                request.input.take(MediaKind.sound.tokens(inBytes: Int64(value.count)))
+                request.input.mediaBytes += Int64(value.count)
+            } else {
+                request.input.textBytes += Int64(value.count)
             }
             return
         }
@@ -96,7 +106,9 @@ enum MultipartForm {
             default: throw .wrongType(head.name, "a boolean")
             }
         case .responseFormat: request.responseFormat = text
-        case .text: request.promptTextBytes += Int64(value.count)
+        case .text:
+            request.input.textBytes += Int64(value.count)
+            request.input.promptBytes += Int64(value.count)
         case .usageOption:
             request.usageOptions.flags[head.name] = InferenceRequest.Flag(
                 range: value, isTrue: text.lowercased() == "true")
@@ -116,46 +128,78 @@ enum MultipartForm {
 
     private static func head(of body: UnsafeRawBufferPointer, from start: Int) throws(ReadingError) -> Head {
         var head = Head(name: "", isFile: false, end: 0)
-        var isNamed = false
+        var seen: Set<String> = []
         var line = start
         while line - start <= headBytesMax {
             let end = body.firstIndexOfLineEnd(from: line)
             guard body.hasBytes("\r\n", at: end) else { throw malformed("has a part without a head") }
+            guard end - start <= headBytesMax else { break }
             if end == line {
-                guard isNamed else { throw malformed("has a part without a name") }
+                guard seen.contains("content-disposition") else { throw malformed("has a part without a name") }
                 head.end = end + 2
                 return head
             }
-            let text = String(decoding: body[line..<end], as: UTF8.self)
-            if text.lowercased().hasPrefix("content-disposition:") {
-                guard !isNamed else { throw malformed("has a part with two names") }
-                let parameters = HeaderParameters(text.dropFirst("content-disposition:".count))
-                guard let name = parameters.values["name"], !parameters.isRepeated else {
-                    throw malformed("has a part without a name of its own")
-                }
-                isNamed = true
-                head.name = name
-                head.fileName = parameters.values["filename"]
-                head.isFile = parameters.values["filename"] != nil || parameters.values["filename*"] != nil
-            }
+            try read(String(decoding: body[line..<end], as: UTF8.self), into: &head, &seen)
             line = end + 2
         }
         throw malformed("has a part with a head longer than \(headBytesMax) bytes")
+    }
+
+    /// One line of a part's head.
+    private static func read(
+        _ line: String, into head: inout Head, _ seen: inout Set<String>
+    ) throws(ReadingError) {
+        guard let colon = line.utf8.firstIndex(of: UInt8(ascii: ":")) else {
+            throw malformed("has a part with a line that is no header")
+        }
+        let name = line[..<colon].lowercased()
+        // A line that begins with a space goes on with the one before, to some.
+        guard !name.isEmpty, name.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw malformed("has a part with a line that is no header")
+        }
+        guard seen.insert(name).inserted else { throw malformed("has a part with two headers '\(name.prefix(100))'") }
+        guard name == "content-disposition" else { return }
+        guard let parameters = HeaderParameters(line[line.index(after: colon)...]), parameters.type == "form-data",
+            let partName = parameters.values["name"], isPlain(partName)
+        else {
+            throw malformed(
+                "has a part whose content-disposition is not 'form-data' with one plain name and, of a file, one "
+                    + "filename")
+        }
+        head.name = partName
+        head.fileName = parameters.values["filename"]
+        head.isFile = head.fileName != nil
+    }
+
+    /// A name that no reader decodes, trims or folds into another.
+    private static func isPlain(_ name: String) -> Bool {
+        (1...100).contains(name.utf8.count)
+            && name.utf8.allSatisfy { byte in
+                (0x21...0x7E).contains(byte) && !"\"\\%*;=".utf8.contains(byte)
+            }
     }
 
     private static func boundary(
         of body: UnsafeRawBufferPointer, contentType: String?
     ) throws(ReadingError) -> String {
         if let contentType {
-            let parameters = HeaderParameters(contentType[...])
-            guard let boundary = parameters.values["boundary"], (1...70).contains(boundary.utf8.count),
-                !parameters.isRepeated
-            else { throw malformed("needs a boundary of 1 to 70 characters in its content-type") }
+            guard let parameters = HeaderParameters(contentType), parameters.type == "multipart/form-data",
+                parameters.values.keys.allSatisfy({ $0 == "boundary" || $0 == "charset" }),
+                let boundary = parameters.values["boundary"], isBoundary(boundary)
+            else { throw malformed("needs a boundary of 1 to 70 characters, and no more, in its content-type") }
             return boundary
         }
         let end = body.firstIndexOfLineEnd(from: 0)
         guard (3...72).contains(end), body.hasBytes("--", at: 0) else { throw malformed("has no boundary") }
-        return String(decoding: body[2..<end], as: UTF8.self)
+        let boundary = String(decoding: body[2..<end], as: UTF8.self)
+        guard isBoundary(boundary) else { throw malformed("has no boundary") }
+        return boundary
+    }
+
+    /// RFC 2046, section 5.1.1, and what else stands in no need of escapes.
+    private static func isBoundary(_ boundary: String) -> Bool {
+        (1...70).contains(boundary.utf8.count) && boundary.utf8.last != 0x20
+            && boundary.utf8.allSatisfy { (0x20...0x7E).contains($0) && !"\"\\;".utf8.contains($0) }
     }
 
     private static func malformed(_ problem: String) -> ReadingError {
@@ -164,48 +208,15 @@ enum MultipartForm {
     }
 }
 
-/// The parameters behind a header's value, their names in lower case.
-private struct HeaderParameters {
-    private(set) var values: [String: String] = [:]
-    /// Whether one is there twice: two readers could choose differently.
-    private(set) var isRepeated = false
-
-    init(_ text: Substring) {
-        var bytes = Array(text.utf8)[...]
-        guard let first = bytes.firstIndex(of: UInt8(ascii: ";")) else { return }
-        bytes = bytes[first...]
-        while let start = bytes.firstIndex(where: { $0 != UInt8(ascii: ";") && $0 != 0x20 && $0 != 0x09 }) {
-            bytes = bytes[start...]
-            let nameEnd = bytes.firstIndex { $0 == UInt8(ascii: "=") || $0 == UInt8(ascii: ";") } ?? bytes.endIndex
-            let name = String(decoding: bytes[..<nameEnd], as: UTF8.self).lowercased()
-            var value: [UInt8] = []
-            bytes = bytes[nameEnd...]
-            if bytes.first == UInt8(ascii: "=") {
-                bytes = bytes.dropFirst()
-                if bytes.first == UInt8(ascii: "\"") {
-                    bytes = bytes.dropFirst()
-                    while let byte = bytes.first, byte != UInt8(ascii: "\"") {
-                        if byte == UInt8(ascii: "\\"), bytes.count > 1 { bytes = bytes.dropFirst() }
-                        value.append(bytes[bytes.startIndex])
-                        bytes = bytes.dropFirst()
-                    }
-                    bytes = bytes.dropFirst()
-                } else {
-                    while let byte = bytes.first, byte != UInt8(ascii: ";"), byte != 0x20 {
-                        value.append(byte)
-                        bytes = bytes.dropFirst()
-                    }
-                }
-            }
-            isRepeated = isRepeated || values[name] != nil
-            values[name] = String(decoding: value, as: UTF8.self)
-        }
-    }
-}
-
 extension UnsafeRawBufferPointer {
     fileprivate func hasBytes(_ text: [UInt8], at offset: Int) -> Bool {
-        offset >= 0 && offset + text.count <= count && self[offset..<offset + text.count].elementsEqual(text)
+        guard offset >= 0, offset + text.count <= count else { return false }
+        for (index, byte) in text.enumerated() where self[offset + index] != byte {
+            ReadingSteps.add(index + 1)
+            return false
+        }
+        ReadingSteps.add(text.count)
+        return true
     }
 
     /// The next CR LF that a delimiter follows, at or after `start`.

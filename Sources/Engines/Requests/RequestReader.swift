@@ -4,6 +4,7 @@ internal import Metering
 struct RequestReader {
     let body: UnsafeRawBufferPointer
     private var scanner: JSONScanner
+    private var input: InputReader
     private var promptCount: Int64 = 1
 
     static func read(_ body: UnsafeRawBufferPointer, into request: inout InferenceRequest) throws(ReadingError) {
@@ -27,6 +28,7 @@ struct RequestReader {
     private init(body: UnsafeRawBufferPointer) {
         self.body = body
         scanner = JSONScanner(body)
+        input = InputReader(body)
     }
 
     private mutating func read(into request: inout InferenceRequest) throws {
@@ -40,40 +42,37 @@ struct RequestReader {
         request.body = .json(insideStart: start, isEmpty: !hasMembers)
         try scanner.end()
         request.choiceCount = min(request.choiceCount * promptCount, RequestReader.choicesMax)
+        request.input = input.measure
+        if request.surface == .sageMakerInvocations {
+            // Which names mean anything depends on the form that the container takes the body for.
+            if request.hasInputs { request.lengths.restrict(to: .native) }
+            if request.hasMessages { request.lengths.restrict(to: [.maxTokens, .maxCompletionTokens]) }
+        }
     }
 
+    /// Choices of one prompt; nobody serves more.
+    static let choicesEachMax: Int64 = 1024
     private static let choicesMax: Int64 = 1024 * 1024
 
     /// The members of the object that the scanner has entered. Returns whether there were any.
     @discardableResult
-    private mutating func readMembers(_ table: [RequestField], into request: inout InferenceRequest) throws -> Bool {
-        var seen: UInt32 = 0
+    private mutating func readMembers(_ table: RequestTable, into request: inout InferenceRequest) throws -> Bool {
+        assert(table.fields.count <= UInt64.bitWidth)
+        var seen: UInt64 = 0
         var hasAny = false
         while let key = try scanner.nextKey() {
             hasAny = true
-            guard let index = table.firstIndex(where: { key.equals($0.name, in: body) }) else {
-                try refuseOtherCase(of: key, table)
-                try scanner.skip()
-                continue
+            switch table.names.match(key, in: body) {
+            case .none: try input.readOther(key, &scanner)
+            case .folds(let index): throw ReadingError.otherCase(table.fields[index].name.description)
+            case .name(let index):
+                let field = table.fields[index]
+                guard seen & (1 << UInt64(index)) == 0 else { throw ReadingError.givenTwice(field.name.description) }
+                seen |= 1 << UInt64(index)
+                try read(field, into: &request)
             }
-            let field = table[index]
-            guard seen & (1 << UInt32(index)) == 0 else { throw ReadingError.givenTwice(field.name.description) }
-            seen |= 1 << UInt32(index)
-            try read(field, into: &request)
         }
         return hasAny
-    }
-
-    private func refuseOtherCase(of key: JSONText, _ table: [RequestField]) throws(ReadingError) {
-        // Nearly all names are in lower case, as nearly all fields are: then there is nothing to compare.
-        let hasCapitals = key.isEscaped || body[key.range].contains { (65...90).contains($0) }
-        guard key.range.count <= 64 || key.isEscaped, hasCapitals || table.contains(where: \.hasCapitals) else {
-            return
-        }
-        let name = key.value(in: body).lowercased()
-        for field in table where field.name.description.lowercased() == name {
-            throw .otherCase(field.name.description)
-        }
     }
 
     private mutating func read(_ field: RequestField, into request: inout InferenceRequest) throws {
@@ -90,10 +89,14 @@ struct RequestReader {
             request.isStream = try scanner.bool()
             request.asksForStream = request.isStream
         case .streamOptions: try readStreamOptions(kind, into: &request)
-        case .outputTokensMax:
-            let limit = try integer(name, kind)
-            request.outputTokensMax = min(request.outputTokensMax ?? limit, limit)
-        case .choices: request.choiceCount = min(max(1, try integer(name, kind)), 1024)
+        case .outputTokensMax(let known): request.lengths.take(try integer(name, kind), as: known)
+        case .outputTokensMin: request.lengths.takeLeast(try integer(name, kind))
+        case .choices:
+            let count = try integer(name, kind)
+            guard (1...RequestReader.choicesEachMax).contains(count) else {
+                throw ReadingError.wrongType(name.description, "an integer from 1 to \(RequestReader.choicesEachMax)")
+            }
+            request.choiceCount = max(request.choiceCount, count)
         case .serviceTier: request.serviceTier = try text(name, kind).value(in: body)
         case .serviceTierObject: try readTierObject(kind, into: &request)
         case .user: request.tags.append(Tag(name: "user", value: try text(name, kind).value(in: body)))
@@ -101,31 +104,30 @@ struct RequestReader {
         case .messages:
             guard kind == .array else { throw ReadingError.wrongType(name.description, "an array") }
             request.hasMessages = true
-            request.promptTextBytes += try textBytes(kind)
+            try input.readPrompt(&scanner)
         case .prompt, .prompts:
             guard kind == .string || kind == .array else {
                 throw ReadingError.wrongType(name.description, "a string or an array")
             }
             request.hasMessages = true
-            if case .prompts = field.role, kind == .array {
-                request.promptTextBytes += try promptsBytes()
-            } else {
-                request.promptTextBytes += try textBytes(kind)
-            }
+            let count = try input.readPrompt(&scanner)
+            if case .prompts = field.role { promptCount = max(1, count) }
         case .text:
             if name.description == "inputs" { request.hasInputs = true }
-            request.promptTextBytes += try textBytes(kind)
+            try input.readPrompt(&scanner)
         case .documents:
             guard kind == .array else { throw ReadingError.wrongType(name.description, "an array") }
             try scanner.beginArray()
             while try scanner.nextElement() {
-                request.promptTextBytes += try textBytes(scanner.kind())
+                try input.readPrompt(&scanner)
                 request.bodyMeasures.documents += 1
             }
+        case .media(let kind): try input.readMedia(kind, &scanner)
+        case .setting: try scanner.skip()
         case .spoken:
-            let spoken = try text(name, kind).value(in: body)
-            request.promptTextBytes += Int64(spoken.utf8.count)
-            request.bodyMeasures.characters = Int64(spoken.unicodeScalars.count)
+            let spoken = try text(name, kind)
+            request.bodyMeasures.characters = Int64(spoken.value(in: body).unicodeScalars.count)
+            input.takeText(Int64(spoken.valueByteCount(in: body)), isPrompt: true)
         case .streamFormat:
             if try text(name, kind).value(in: body) == "sse" { request.isStream = true }
         case .responseFormat: try readFormat(kind, into: &request)
@@ -160,6 +162,8 @@ struct RequestReader {
 
     // MARK: Objects
 
+    private static let streamOptionNames = NameTable(["include_usage", "continuous_usage_stats"])
+
     private mutating func readStreamOptions(_ kind: JSONKind, into request: inout InferenceRequest) throws {
         if kind == .null {
             request.streamOptions = .null(try scanner.skip())
@@ -173,10 +177,14 @@ struct RequestReader {
         var continuous: InferenceRequest.Flag?
         while let key = try scanner.nextKey() {
             isEmpty = false
-            let isUsage = key.equals("include_usage", in: body)
-            guard isUsage || key.equals("continuous_usage_stats", in: body) else {
+            let isUsage: Bool
+            switch RequestReader.streamOptionNames.match(key, in: body) {
+            case .none:
                 try scanner.skip()
                 continue
+            case .folds(let index):
+                throw ReadingError.otherCase("stream_options.\(RequestReader.streamOptionNames.names[index])")
+            case .name(let index): isUsage = index == 0
             }
             let name = isUsage ? "include_usage" : "continuous_usage_stats"
             guard (isUsage ? usage : continuous) == nil else {
@@ -198,14 +206,20 @@ struct RequestReader {
     private mutating func readTierObject(_ kind: JSONKind, into request: inout InferenceRequest) throws {
         guard kind == .object else { throw ReadingError.wrongType("serviceTier", "an object") }
         try scanner.beginObject()
+        var isNamed = false
         while let key = try scanner.nextKey() {
-            if try scanner.kind() == .string, key.equals("type", in: body) {
-                request.serviceTier = try scanner.string().value(in: body)
-            } else {
-                try scanner.skip()
+            switch RequestReader.tierNames.match(key, in: body) {
+            case .none: try scanner.skip()
+            case .folds: throw ReadingError.otherCase("serviceTier.type")
+            case .name:
+                guard !isNamed else { throw ReadingError.givenTwice("serviceTier.type") }
+                isNamed = true
+                request.serviceTier = try text("type", scanner.kind()).value(in: body)
             }
         }
     }
+
+    private static let tierNames = NameTable(["type"])
 
     /// Text values become tags; anything else is the engine's business.
     private mutating func readMetadata(
@@ -214,7 +228,8 @@ struct RequestReader {
         guard kind == .object else { throw ReadingError.wrongType(name.description, "an object") }
         try scanner.beginObject()
         while let key = try scanner.nextKey() {
-            guard try scanner.kind() == .string else {
+            guard try scanner.kind() == .string, request.tags.count < InferenceRequest.tagsMax else {
+                if try scanner.kind() == .string { request.hasMoreTags = true }
                 try scanner.skip()
                 continue
             }
@@ -229,55 +244,6 @@ struct RequestReader {
             return
         }
         request.responseFormat = try scanner.string().value(in: body)
-    }
-
-    // MARK: Text
-
-    /// The members of messages, parts and documents under which text stands, at whatever depth.
-    static let textFields: [StaticString] = ["content", "text", "parts", "output", "toolResult", "summary"]
-
-    /// Bytes of the text in a value of whatever form; a token given as a number counts as `bytesPerToken`.
-    private mutating func textBytes(_ kind: JSONKind) throws -> Int64 {
-        switch kind {
-        case .string: return Int64(try scanner.string().valueByteCount(in: body))
-        case .number:
-            _ = try scanner.number()
-            return UsageEstimate.bytesPerToken
-        case .array:
-            var bytes: Int64 = 0
-            try scanner.beginArray()
-            while try scanner.nextElement() { bytes += try textBytes(scanner.kind()) }
-            return bytes
-        case .object:
-            var bytes: Int64 = 0
-            try scanner.beginObject()
-            while let key = try scanner.nextKey() {
-                let kind = try scanner.kind()
-                if kind != .number, RequestReader.textFields.contains(where: { key.equals($0, in: body) }) {
-                    bytes += try textBytes(kind)
-                } else {
-                    try scanner.skip()
-                }
-            }
-            return bytes
-        case .bool, .null:
-            try scanner.skip()
-            return 0
-        }
-    }
-
-    /// A list of prompts multiplies the choices; a list of tokens is one prompt.
-    private mutating func promptsBytes() throws -> Int64 {
-        var bytes: Int64 = 0
-        var prompts: Int64 = 0
-        try scanner.beginArray()
-        while try scanner.nextElement() {
-            let kind = try scanner.kind()
-            if kind != .number { prompts += 1 }
-            bytes += try textBytes(kind)
-        }
-        promptCount = max(1, prompts)
-        return bytes
     }
 
     // MARK: Scalars

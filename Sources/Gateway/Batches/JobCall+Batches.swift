@@ -119,7 +119,9 @@ private struct BatchOrder {
     private let metadata: JSONObjectText?
 
     init(reading body: [UInt8]) throws(RequestError) {
-        let object = try JSONObjectText(reading: body)
+        let object = try JSONObjectText(
+            reading: body,
+            names: ["input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after"])
         self.object = object
         func text(_ name: String) throws(RequestError) -> String {
             guard let text = object.text(name) else {

@@ -96,15 +96,15 @@ struct Admission {
         guard tier == "standard" || grant.tiers.contains(tier) else {
             throw .tierNotSold(String(tier.prefix(100)), sold: grant.tiers)
         }
-        let tags: (kept: [Tag], areAll: Bool)
+        let read: (tags: [Tag], isWhole: Bool)
         do throws(RequestError) {
-            tags = try TagReader.tags(header: tagsHeader, body: request.tags)
+            read = try TagReader.tags(header: tagsHeader, body: request.tags)
         } catch {
             throw .badRequest(error)
         }
         var admitted = AdmittedRequest(
             grant: grant, subscriptionID: subscriptionID, model: model, routes: routes, request: request, tier: tier,
-            tags: tags.kept, areTagsWhole: tags.areAll)
+            tags: read.tags, notes: read.isWhole && !request.hasMoreTags ? [] : .tagsDropped)
         try openKeptIDs(of: &admitted)
         return admitted
     }
@@ -123,50 +123,45 @@ struct AdmittedRequest {
     let tags: [Tag]
     /// What the request names of what engines keep: as the client knows it, and as its engine does.
     var openedIDs: [OpenedID] = []
-    /// Whether these are all that the client sent.
-    let areTagsWhole: Bool
+    /// What the record is to say of the request.
+    let notes: RecordNotes
 }
 
 /// Reads and bounds the tags of a request.
 enum TagReader {
     static let headerName = "x-tollgate-tags"
 
-    /// The tags of the header `a=b,c=d` and of the body; the header's win where both name one. What a record does not
-    /// keep is left out: it is no reason to refuse a request that is valid for its engine.
-    static func tags(header: String?, body: [Tag]) throws(RequestError) -> (kept: [Tag], areAll: Bool) {
+    /// The tags of the header `a=b,c=d` and of the body; the header's win where both name one. What a record has no
+    /// room for is left out: tags must break no request that is valid without them. `isWhole` says whether all are
+    /// there.
+    static func tags(header: String?, body: [Tag]) throws(RequestError) -> (tags: [Tag], isWhole: Bool) {
         guard header != nil || !body.isEmpty else { return ([], true) }
         var tags: [Tag] = []
+        var isWhole = true
         var names: Set<String> = []
-        var areAll = true
-        func keep(_ tag: Tag) {
-            guard names.insert(tag.name).inserted else { return }
-            if tags.count < Tag.countMax, (1...Tag.nameBytesMax).contains(tag.name.utf8.count),
-                tag.value.utf8.count <= Tag.valueBytesMax
-            {
-                tags.append(tag)
-            } else {
-                areAll = false
-            }
+        func take(_ tag: Tag) {
+            let fits =
+                tags.count < Tag.countMax && (1...Tag.nameBytesMax).contains(tag.name.utf8.count)
+                && tag.value.utf8.count <= Tag.valueBytesMax
+            if fits { tags.append(tag) } else { isWhole = false }
         }
         for part in (header ?? "").split(separator: ",") {
+            ReadingSteps.add(part.utf8.count)
             let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard pair.count == 2 else {
-                throw refusal("must look like 'name=value,name=value'", parameter: headerName)
-            }
+            guard pair.count == 2 else { throw refusal("must look like 'name=value,name=value'") }
             let tag = Tag(name: trimmed(pair[0]), value: trimmed(pair[1]))
-            guard !names.contains(tag.name) else {
-                throw refusal("names '\(tag.name.prefix(64))' twice", parameter: headerName)
-            }
-            keep(tag)
+            guard names.insert(tag.name).inserted else { throw refusal("names '\(tag.name.prefix(64))' twice") }
+            take(tag)
         }
-        for tag in body { keep(tag) }
-        return (tags, areAll)
+        for tag in body {
+            ReadingSteps.add(tag.name.utf8.count)
+            if names.insert(tag.name).inserted { take(tag) }
+        }
+        return (tags, isWhole)
     }
 
-    private static func refusal(_ problem: String, parameter: String) -> RequestError {
-        RequestError(
-            message: "Tags (the header \(headerName), the fields user and metadata) \(problem).",
-            parameter: parameter, code: "invalid_tags")
+    private static func refusal(_ problem: String) -> RequestError {
+        RequestError(message: "The header \(headerName) \(problem).", parameter: headerName, code: "invalid_tags")
     }
 
     private static func trimmed(_ text: Substring) -> String {

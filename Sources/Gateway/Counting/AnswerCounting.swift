@@ -44,7 +44,7 @@ final class AnswerCounting {
 
     /// Puts the prompt's count into `counts`, as far as it can be counted here.
     func countPrompt(of request: InferenceRequest, into counts: inout OwnCounts) {
-        guard body.readableBytes > 0, request.promptTextBytes <= AnswerCounting.promptBytesMax else { return }
+        guard body.readableBytes > 0, request.input.textBytes <= AnswerCounting.promptBytesMax else { return }
         var total: Int64 = 0
         var isCounted = true
         let isWhole = body.withUnsafeReadableBytes { bytes in

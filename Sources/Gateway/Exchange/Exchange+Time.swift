@@ -40,7 +40,7 @@ extension Exchange {
         progressEvents = facts.contentEvents
         var counted = attempt
         facts.fill(
-            &counted, operation: entry.request.operation, promptTextBytes: admitted.request.promptTextBytes,
+            &counted, operation: entry.request.operation, promptTextBytes: admitted.request.input.estimatedBytes,
             isCut: true, measures: admitted.request.measures, own: counting == nil ? OwnCounts() : ownCountsSoFar())
         return UsageProgress(
             requestID: entry.request.id, contentEvents: facts.contentEvents, buckets: counted.buckets,

@@ -3,24 +3,20 @@ import Limits
 import Metering
 
 extension LimitDemand {
-    /// What is no text in a prompt (its structure, pictures, sound) counts as at most so many tokens, or a picture's
-    /// bytes would take a whole limit.
-    private static let otherInputMax = 16_384
-
-    /// The worst case of a request. No token is shorter than a byte.
+    /// The worst case of a request: no token is shorter than a byte, and no answer longer than the largest meaning that
+    /// one of the engines which may serve it gives the request's words.
     init(_ admitted: AdmittedRequest, bodyBytes: Int) {
         let request = admitted.request
-        let text = min(request.promptTextBytes, Int64(bodyBytes))
-        let input = text + min(Int64(bodyBytes) - text, Int64(LimitDemand.otherInputMax))
+        let input = request.input.tokensMax(inBody: Int64(bodyBytes))
         guard request.operation.hasOutputTokens else {
             self.init(inputBound: input, outputBound: 0)
             return
         }
+        let asked = request.outputTokensMax(on: admitted.routes.lazy.map(\.backend.kind))
         self.init(
             inputBound: input,
-            outputBound: LimitDemand.times(
-                request.outputTokensMax ?? admitted.model.outputTokensMax, request.choiceCount),
-            outputAsked: LimitDemand.times(request.outputTokensMax ?? 0, request.choiceCount))
+            outputBound: LimitDemand.times(asked ?? admitted.model.outputTokensMax, request.choiceCount),
+            outputAsked: LimitDemand.times(asked ?? 0, request.choiceCount))
     }
 
     private static func times(_ tokens: Int64, _ choices: Int64) -> Int64 {

@@ -303,20 +303,19 @@ final class LoopContext {
 extension AdmittedRequest {
     /// The records of a request just accepted.
     fileprivate func entry(id: RequestID, attemptID: AttemptID, on route: ModelRoute) -> UsageEntry {
-        var record = RequestRecord(
+        let record = RequestRecord(
             id: id, accountID: grant.accountID, tenantID: grant.tenantID, projectID: grant.projectID,
             keyID: grant.keyID, subscriptionID: subscriptionID, surface: request.surface,
             modelRequested: request.model, model: model.publicName,
             tierRequested: tier, isStream: request.isStream, tags: tags,
-            clockOffsetMilliseconds: grant.clockOffsetMilliseconds)
-        if !areTagsWhole { record.notes.insert(.tagsDropped) }
+            clockOffsetMilliseconds: grant.clockOffsetMilliseconds, notes: notes)
         return UsageEntry(request: record, attempts: [attempt(id: attemptID, number: 1, on: route)])
     }
 
     /// What it will come to, as far as one can tell before: for the choice by price, and of backends with room for it.
     fileprivate var size: RouteChooser.Size {
-        let input = UsageEstimate.tokens(inTextBytes: request.promptTextBytes)
-        let prompt = UsageEstimate.tokensAtLeast(inTextBytes: request.promptTextBytes)
+        let input = request.input.estimatedTokens
+        let prompt = UsageEstimate.tokensAtLeast(inTextBytes: request.input.promptBytes)
         let (least, isOver) = prompt.addingReportingOverflow(max(0, request.outputTokensMax ?? 0))
         return RouteChooser.Size(
             inputTokens: input, outputTokens: request.outputTokensMax ?? max(1, input / 3),

@@ -1,0 +1,204 @@
+internal import Metering
+
+/// What lengthens or multiplies an answer, by dialect, beside what the tables below name for themselves.
+extension RequestField {
+    /// Words of engines that serve a surface beside those whose dialect it is: llama.cpp, vLLM, TGI, TensorRT-LLM and
+    /// what stands in front of them pass them on, or read them in any form of body.
+    private static func otherLengths(but names: [String]) -> [RequestField] {
+        [
+            RequestField("max_tokens", .outputTokensMax(.other)),
+            RequestField("max_completion_tokens", .outputTokensMax(.other)),
+            RequestField("max_output_tokens", .outputTokensMax(.other)),
+            RequestField("max_new_tokens", .outputTokensMax(.other)),
+            RequestField("max_gen_len", .outputTokensMax(.other)), RequestField("max_length", .outputTokensMax(.other)),
+            RequestField("n_predict", .outputTokensMax(.nPredict)), RequestField("min_tokens", .outputTokensMin),
+            RequestField("min_new_tokens", .outputTokensMin), RequestField("min_length", .outputTokensMin),
+            RequestField("n", .choices), RequestField("best_of", .choices), RequestField("n_cmpl", .choices),
+            RequestField("num_return_sequences", .choices), RequestField("num_beams", .choices),
+            RequestField("beam_width", .choices),
+        ].filter { !names.contains($0.name.description) }
+    }
+
+    private static func table(_ fields: [RequestField], isText: Bool = true) -> RequestTable {
+        let names = fields.map(\.name.description)
+        let lengths = isText ? otherLengths(but: names) : []
+        return RequestTable(fields + lengths + settings.filter { !names.contains($0.name.description) })
+    }
+
+    /// What no engine puts before its model, at the root of a body.
+    private static let settings: [RequestField] = [
+        RequestField("stop", .setting), RequestField("stop_sequences", .setting),
+        RequestField("logit_bias", .setting), RequestField("safety_identifier", .setting),
+        RequestField("prompt_cache_key", .setting), RequestField("include", .setting),
+        RequestField("modalities", .setting), RequestField("provider", .setting), RequestField("voice", .setting),
+        RequestField("encoding_format", .setting),
+        RequestField("safetySettings", .setting), RequestField("safety_settings", .setting),
+        RequestField("image", .media(.picture)), RequestField("images", .media(.picture)),
+        RequestField("mask", .media(.picture)), RequestField("multi_modal_data", .media(.unknown)),
+    ]
+
+    private static let openAILengths: [RequestField] = [
+        RequestField("max_tokens", .outputTokensMax(.maxTokens)),
+        RequestField("max_completion_tokens", .outputTokensMax(.maxCompletionTokens)),
+    ]
+
+    /// Chat, completions and embeddings, which share their names.
+    static let completions = table(
+        [
+            RequestField("model", .model), RequestField("stream", .stream), RequestField("messages", .messages),
+            RequestField("stream_options", .streamOptions), RequestField("service_tier", .serviceTier),
+            RequestField("user", .user), RequestField("metadata", .metadata), RequestField("prompt", .prompts),
+            RequestField("input", .prompt),
+        ] + openAILengths)
+
+    static let responses = table([
+        RequestField("model", .model), RequestField("stream", .stream), RequestField("stream_options", .streamOptions),
+        RequestField("max_output_tokens", .outputTokensMax(.native)), RequestField("service_tier", .serviceTier),
+        RequestField("user", .user), RequestField("metadata", .metadata), RequestField("input", .prompt),
+        RequestField("instructions", .text),
+    ])
+
+    /// Anthropic's messages, and counting them.
+    static let messages = table([
+        RequestField("model", .model), RequestField("stream", .stream),
+        RequestField("max_tokens", .outputTokensMax(.native)), RequestField("service_tier", .serviceTier),
+        RequestField("metadata", .metadata), RequestField("system", .text), RequestField("messages", .messages),
+        // Thoughts between calls of tools may come to more than `max_tokens`.
+        RequestField("thinking", .nested(RequestTable([RequestField("budget_tokens", .outputTokensMin)]))),
+    ])
+
+    static let images = table(
+        [
+            RequestField("model", .model), RequestField("stream", .stream), RequestField("n", .choices),
+            RequestField("user", .user), RequestField("prompt", .prompt), RequestField("service_tier", .serviceTier),
+            RequestField("response_format", .responseFormat),
+        ], isText: false)
+
+    static let speech = table(
+        [
+            RequestField("model", .model), RequestField("input", .spoken), RequestField("stream_format", .streamFormat),
+            RequestField("stream", .stream), RequestField("instructions", .text), RequestField("user", .user),
+            RequestField("response_format", .setting),
+        ], isText: false)
+
+    /// The parts of the form; a body of JSON has the same names.
+    static let transcription = table(
+        [
+            RequestField("model", .model), RequestField("stream", .stream), RequestField("prompt", .text),
+            RequestField("response_format", .responseFormat), RequestField("stream_include_usage", .usageOption),
+            RequestField("language", .setting),
+        ], isText: false)
+
+    static let rerank = table(
+        [
+            RequestField("model", .model), RequestField("query", .text), RequestField("documents", .documents),
+            RequestField("user", .user),
+        ], isText: false)
+
+    /// Gemini and Vertex, in both spellings of Protocol Buffers' JSON, and Google's interactions.
+    static let gemini: RequestTable = {
+        let generation = table([
+            RequestField("maxOutputTokens", .outputTokensMax(.native)),
+            RequestField("max_output_tokens", .outputTokensMax(.native)),
+            RequestField("candidateCount", .choices), RequestField("candidate_count", .choices),
+        ])
+        return table([
+            RequestField("model", .model), RequestField("stream", .stream), RequestField("contents", .text),
+            RequestField("systemInstruction", .text), RequestField("system_instruction", .text),
+            RequestField("generationConfig", .nested(generation)),
+            RequestField("generation_config", .nested(generation)), RequestField("labels", .metadata),
+            RequestField("input", .text), RequestField("serviceTier", .serviceTier),
+            RequestField("service_tier", .serviceTier),
+        ])
+    }()
+
+    static let converse = table([
+        RequestField("messages", .messages), RequestField("system", .text),
+        RequestField("inferenceConfig", .nested(RequestTable([RequestField("maxTokens", .outputTokensMax(.native))]))),
+        RequestField(
+            "additionalModelRequestFields",
+            .nested(table([RequestField("maxTokens", .outputTokensMax(.other))]))),
+        RequestField("serviceTier", .serviceTierObject), RequestField("requestMetadata", .metadata),
+    ])
+
+    /// Whatever the model behind Bedrock's `invoke` speaks.
+    static let invoke = table([
+        RequestField("messages", .text), RequestField("system", .text), RequestField("prompt", .text),
+        RequestField("inputText", .text), RequestField("texts", .text),
+        RequestField("max_tokens", .outputTokensMax(.native)), RequestField("max_gen_len", .outputTokensMax(.native)),
+        RequestField("max_tokens_to_sample", .outputTokensMax(.native)),
+        RequestField("max_completion_tokens", .outputTokensMax(.native)),
+        RequestField("num_generations", .choices), RequestField("numResults", .choices),
+        RequestField(
+            "textGenerationConfig",
+            .nested(RequestTable([RequestField("maxTokenCount", .outputTokensMax(.native))]))),
+        RequestField(
+            "inferenceConfig",
+            .nested(
+                RequestTable([
+                    RequestField("maxTokens", .outputTokensMax(.native)),
+                    RequestField("max_new_tokens", .outputTokensMax(.native)),
+                ]))),
+    ])
+
+    private static let generateParameters = table([
+        RequestField("max_new_tokens", .outputTokensMax(.native)), RequestField("details", .usageOption),
+        RequestField("best_of", .choices), RequestField("decoder_input_details", .setting),
+    ])
+
+    static let generate = table([
+        RequestField("inputs", .text), RequestField("stream", .stream),
+        RequestField("parameters", .parameters(generateParameters)),
+    ])
+
+    /// A container behind SageMaker speaks TGI's dialect, or the completions'.
+    static let invocations = table(
+        [
+            RequestField("inputs", .text), RequestField("stream", .stream), RequestField("messages", .messages),
+            RequestField("prompt", .prompts), RequestField("stream_options", .streamOptions),
+            RequestField("parameters", .parameters(generateParameters)),
+        ] + openAILengths)
+
+    private static let tritonParameters: [RequestField] = [
+        RequestField("max_tokens", .outputTokensMax(.native)), RequestField("return_num_input_tokens", .usageOption),
+        RequestField("return_num_output_tokens", .usageOption), RequestField("stream", .stream),
+    ]
+
+    static let triton = table(
+        [RequestField("text_input", .text), RequestField("parameters", .parameters(table(tritonParameters)))]
+            + tritonParameters)
+
+    static let prediction = table([
+        RequestField("version", .model), RequestField("stream", .stream), RequestField("webhook", .setting),
+        RequestField(
+            "input",
+            .nested(
+                table([
+                    RequestField("prompt", .text), RequestField("system_prompt", .text),
+                    RequestField("messages", .text), RequestField("max_tokens", .outputTokensMax(.native)),
+                ]))),
+    ])
+
+    private static let nothing = RequestTable([])
+
+    /// What is read of a body in each form.
+    static func table(for surface: Surface) -> RequestTable {
+        switch surface {
+        case .chatCompletions, .completions, .embeddings: completions
+        case .responses: responses
+        case .messages, .countTokens: messages
+        case .imageGenerations: images
+        case .audioSpeech: speech
+        case .audioTranscriptions: transcription
+        case .rerank: rerank
+        case .geminiGenerate: gemini
+        case .bedrockConverse: converse
+        case .bedrockInvoke: invoke
+        case .tgiGenerate: generate
+        case .sageMakerInvocations: invocations
+        case .tritonGenerate: triton
+        case .replicatePredictions: prediction
+        case .files, .batches: nothing
+        }
+    }
+}
