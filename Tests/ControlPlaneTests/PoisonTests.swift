@@ -21,6 +21,7 @@ struct PoisonTests {
                 let entries = Self.texts.enumerated().map { number, text in
                     made.entry(UInt64(number), accepted: Fixture.now) { entry in
                         entry.request.modelRequested = text
+                        entry.request.model = text
                         entry.request.tierRequested = text
                         entry.request.reason = text
                         entry.request.tags = [Tag(name: text, value: text), Tag(name: "x\(text)", value: text)]
@@ -54,7 +55,7 @@ struct PoisonTests {
             try await made.withJournal { journal in
                 let entries = (0..<10).map { number in
                     made.entry(number, accepted: Fixture.now) { entry in
-                        if number == 4 { entry.request.modelRequested = "poison" }
+                        if number == 4 { entry.request.model = "poison" }
                     }
                 }
                 try await made.append(entries, to: journal)

@@ -98,7 +98,7 @@ import Testing
     @Test func `tags that a record has no room for break no request, and the record says so`() async throws {
         let gateway = try await TestGateway(engine: ScriptedEngine())
         let long = String(repeating: "v", count: Tag.valueBytesMax + 1)
-        let pairs = (0..<16).map { "\"t\($0)\":\"\(String(repeating: "x", count: 512))\"" }.joined(separator: ",")
+        let pairs = (0..<16).map { "\"t\($0)\":\"\(long)\"" }.joined(separator: ",")
         let many = (0...Tag.countMax).map { "t\($0)=1" }.joined(separator: ",")
         let members = (0..<2000).map { "\"m\($0)\":\"1\"" }.joined(separator: ",")
         let requests = [

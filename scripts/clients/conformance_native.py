@@ -258,7 +258,7 @@ def test_bedrock_converse():
 
 def test_bedrock_errors():
     error = raises(botocore.exceptions.ClientError, lambda: bedrock().converse(**conversation("status=503")))
-    assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 503, error.response
     error = raises(botocore.exceptions.ClientError, lambda: bedrock("sk-wrong").converse(**conversation()))
     assert error.response["ResponseMetadata"]["HTTPStatusCode"] in (401, 403)
     stream = bedrock().converse_stream(**conversation("fail_after=2 fail_status=429"))["stream"]
