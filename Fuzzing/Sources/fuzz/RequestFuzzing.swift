@@ -45,6 +45,6 @@ enum RequestFuzzing {
         edited += Array(body[start...])
         let reread = edited.withUnsafeBytes { again($0) }
         precondition(reread != nil, "the edited body cannot be read any more")
-        _ = backend.dialect.target(for: request, upstreamModel: "up/stream", backend: backend, clientQuery: "")
+        _ = backend.dialect.target(for: request, upstreamModel: "up/stream", backend: backend, query: .none)
     }
 }

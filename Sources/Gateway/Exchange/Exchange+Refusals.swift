@@ -8,10 +8,11 @@ extension Exchange {
     /// What the engine's refusal means, once all of it has come; nil when it answered, or when the client has begun to
     /// see what it said.
     func refusal() -> EngineRefusal? {
-        guard let plain, !isHeadSent else { return nil }
+        guard let plain, !isHeadSent, let head else { return nil }
         let kind = route.backend.kind
-        if isErrorInPlaceOfAnswer { return EngineRefusal(kind: kind, insideAnswer: plain.facts) }
-        guard let head, !(200..<300).contains(machine.upstreamStatus) else { return nil }
+        if (200..<300).contains(machine.upstreamStatus) {
+            return isErrorInPlaceOfAnswer ? EngineRefusal(kind: kind, insideAnswer: plain.facts) : nil
+        }
         return plain.held.withUnsafeReadableBytes { bytes in
             EngineRefusal(
                 kind: kind, status: machine.upstreamStatus, headers: AnswerHeaders(headers: head.headers),
