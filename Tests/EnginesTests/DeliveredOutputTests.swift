@@ -72,4 +72,80 @@ import Testing
         let record2 = try records(try plain.read([Array(answer.utf8)]).facts, plain)[0]
         #expect(record2.notes.contains(.choicesExceeded) == isMarked)
     }
+
+    // MARK: llama.cpp's usage of one choice
+
+    /// A plain answer as llama.cpp writes it: all choices, and the usage and the timings of the first.
+    private func llama(
+        _ texts: [String], request: String, surface: Surface = .chatCompletions, reported: Int = 12, timed: Int? = 12
+    ) throws -> AttemptRecord {
+        let choices = texts.enumerated().map { index, text in
+            surface == .completions
+                ? #"{"text":"\#(text)","index":\#(index),"logprobs":null,"finish_reason":"length"}"#
+                : #"{"finish_reason":"length","index":\#(index),"message":{"role":"assistant","content":"\#(text)"}}"#
+        }
+        let timings = timed.map { #","timings":{"cache_n":0,"prompt_n":33,"predicted_n":\#($0)}"# } ?? ""
+        let text =
+            #"{"choices":[\#(choices.joined(separator: ","))],"usage":{"completion_tokens":\#(reported),"#
+            + #""prompt_tokens":33,"total_tokens":\#(33 + reported)}\#(timings)}"#
+        let fixture = AnswerFixture(surface: surface, request: request)
+        return try records(try fixture.read([Array(text.utf8)]).facts, fixture)[0]
+    }
+
+    @Test(arguments: [#""n":2"#, #""n_cmpl":2"#, #""n":1,"n_cmpl":2"#])
+    func `a plain answer with the usage of its first choice is billed for all of them`(member: String) throws {
+        let record = try llama(
+            [String(repeating: "a", count: 48), String(repeating: "b", count: 400)],
+            request: #"{"model":"m","messages":[],\#(member)}"#)
+        #expect(record.buckets.outputTotal == 112)
+        #expect(record.buckets.inputTotal == 33)
+        #expect(record.usageSource == .estimated)
+        #expect(record.notes.contains(.outputUnderreported))
+    }
+
+    @Test func `short choices are never billed below what the engine counted of the first`() throws {
+        let record = try llama(["a", "b"], request: #"{"model":"m","messages":[],"n":2}"#)
+        #expect(record.buckets.outputTotal == 12)
+    }
+
+    @Test func `several prompts with the usage of the first are all input`() throws {
+        let long = String(repeating: "word ", count: 400)
+        let record = try llama(
+            ["one", "two"], request: #"{"model":"m","prompt":["a","\#(long)"]}"#, surface: .completions)
+        #expect(record.buckets.inputTotal >= 500)
+        #expect(record.notes.contains(.outputUnderreported))
+    }
+
+    @Test func `a single choice, and a usage of more than the timed one, are believed`() throws {
+        let one = try llama([String(repeating: "a", count: 480)], request: #"{"model":"m","messages":[]}"#)
+        #expect(one.buckets.outputTotal == 12 && one.usageSource == .engine)
+        let two = #"{"model":"m","messages":[],"n":2}"#
+        let all = try llama([String(repeating: "a", count: 40), "b"], request: two, reported: 24)
+        #expect(all.buckets.outputTotal == 24 && all.usageSource == .engine)
+        let untimed = try llama([String(repeating: "a", count: 40), "b"], request: two, timed: nil)
+        #expect(untimed.buckets.outputTotal == 12 && untimed.usageSource == .engine)
+    }
+
+    @Test func `a stream's usage of each prompt adds up, that of each choice of a prompt does not`() throws {
+        func input(_ request: String, choices: Int, prompts: [Int]) throws -> Int64 {
+            var text = ""
+            for choice in 0..<choices {
+                text += "data: {\"choices\":[{\"index\":\(choice),\"text\":\"x\",\"finish_reason\":\"stop\"}]}\n\n"
+                let prompt = prompts[choice % prompts.count]
+                text += "data: {\"choices\":[],\"usage\":{\"completion_tokens\":\(3 + choice),"
+                text += "\"prompt_tokens\":\(prompt),\"total_tokens\":\(prompt + 3 + choice)}}\n\n"
+            }
+            text += "data: [DONE]\n\n"
+            let fixture = AnswerFixture(surface: .completions, isStream: true, request: request)
+            let record = try records(try fixture.read([Array(text.utf8)]).facts, fixture)[0]
+            let output = (0..<choices).map { Int64(3 + $0) }.reduce(0, +)
+            #expect(record.buckets.outputTotal == output)
+            return record.buckets.inputTotal
+        }
+        let two = #"{"model":"m","stream":true,"prompt":["aaaa","bbbb"]}"#
+        #expect(try input(two, choices: 2, prompts: [5, 900]) == 905)
+        #expect(
+            try input(#"{"model":"m","stream":true,"prompt":["a","b"],"n":2}"#, choices: 4, prompts: [5, 90]) == 95)
+        #expect(try input(#"{"model":"m","stream":true,"prompt":"aaaa","n":2}"#, choices: 2, prompts: [5]) == 5)
+    }
 }

@@ -32,8 +32,9 @@ extension AnswerFacts {
     ) -> [AttemptRecord] {
         var primary = base
         fill(
-            &primary, operation: request.operation, promptTextBytes: request.input.estimatedBytes, isCut: isCut,
-            measures: request.measures, own: inferences.isEmpty ? own : OwnCounts())
+            &primary, operation: request.operation, promptTextBytes: request.input.estimatedBytes,
+            promptCount: request.promptCount, isCut: isCut, measures: request.measures,
+            own: inferences.isEmpty ? own : OwnCounts())
         if kind == .fallback, let model { primary.priceKey = priceKey(model) ?? model }
         guard !inferences.isEmpty else { return [primary] }
         return [primary]
@@ -72,8 +73,8 @@ extension AnswerFacts {
     /// the prompt's text bytes divided by `UsageEstimate.bytesPerToken`. Of a cut answer (`isCut`) the events that came
     /// after the engine's last count are added to it. `measures` is what the request says of units.
     public func fill(
-        _ attempt: inout AttemptRecord, operation: Operation, promptTextBytes: Int64, isCut: Bool,
-        measures: RequestMeasures = RequestMeasures(), own: OwnCounts = OwnCounts()
+        _ attempt: inout AttemptRecord, operation: Operation, promptTextBytes: Int64,
+        promptCount: Int64 = 1, isCut: Bool, measures: RequestMeasures = RequestMeasures(), own: OwnCounts = OwnCounts()
     ) {
         if let model { attempt.modelServed = model }
         if kind != .primary { attempt.kind = kind }
@@ -99,7 +100,8 @@ extension AnswerFacts {
             return
         }
         let filling = UsageFilling(
-            facts: self, operation: operation, promptTextBytes: promptTextBytes, isCut: isCut, own: own)
+            facts: self, operation: operation, promptTextBytes: promptTextBytes, promptCount: promptCount, isCut: isCut,
+            own: own)
         filling.fill(&attempt, said)
     }
 

@@ -101,6 +101,7 @@ extension AnswerFacts {
         guard let counts = EngineUsage(object: value, names: .llamaTimings), counts.completionTokens != nil else {
             return
         }
+        timedTokens = counts.completionTokens
         if sideUsage == nil { sideUsage = EngineUsage() }
         sideUsage?.update(with: counts)
     }

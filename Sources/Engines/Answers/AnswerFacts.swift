@@ -28,6 +28,8 @@ public struct AnswerFacts: Hashable, Sendable {
     public internal(set) var usage: EngineUsage?
     /// Counts that the engine gives outside of its usage (a head, llama.cpp's `timings`): for what `usage` leaves out.
     var sideUsage: EngineUsage?
+    /// Tokens of output by llama.cpp's `timings`, which are of one choice.
+    var timedTokens: Int64?
     /// How the backend's usage is read.
     var quirks: UsageQuirks = []
     /// What the answer's own inference was: `fallback` when another model than the one asked for served.
@@ -58,6 +60,13 @@ public struct AnswerFacts: Hashable, Sendable {
 
     /// Nothing known yet.
     public init() {}
+
+    /// Whether the usage of a plain answer is that of its first choice: llama.cpp puts all choices into one answer, and
+    /// beside them the usage and the timings of the first alone.
+    var hasUsageOfOneChoice: Bool {
+        guard choicesSeen > 1, contentEvents == 0, let timedTokens else { return false }
+        return usage?.completionTokens == nil || usage?.completionTokens == timedTokens
+    }
 
     /// Whether an error came and nothing that the model made: whatever the engine says that it used, nothing is owed.
     var isNothingButError: Bool { hasError && textBytes == 0 && items == 0 && contentEvents == 0 }

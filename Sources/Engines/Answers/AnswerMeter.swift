@@ -58,7 +58,7 @@ public final class AnswerMeter {
         let isSuccess = (200..<300).contains(status)
         quirks = backend.usageQuirks
         stream = StreamMeter(
-            choiceCount: request.choiceCount, addsChoices: backend.kind == .llamaCpp,
+            choiceCount: request.choiceCount, promptCount: request.promptCount, addsChoices: backend.kind == .llamaCpp,
             cutsUsage: request.isStream && backend.addsRunningUsage(to: request))
         if case (let framing, var reader)? = NativeReaders.reader(
             for: request, backend: backend, isSuccess: isSuccess, contentType: type)

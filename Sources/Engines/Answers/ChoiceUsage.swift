@@ -5,6 +5,7 @@ internal import Metering
 /// (vLLM's running counts, Moonshot). Which tokens no count has in it yet is known at any time.
 struct ChoiceUsage: Sendable {
     private let choiceCount: Int64
+    private let promptCount: Int64
     /// Whether the engine is known to count each choice by itself.
     private let addsChoices: Bool
 
@@ -17,12 +18,15 @@ struct ChoiceUsage: Sendable {
     private var lastCompletion: Int64 = 0
     private var completionTokens: Int64 = 0
     private var reasoningTokens: Int64 = 0
+    private var promptTokens: Int64 = 0
+    private var cachedTokens: Int64 = 0
 
     /// The most choices that are told apart; what is beyond is taken for the last.
     static let choicesMax: Int64 = 256
 
-    init(choiceCount: Int64, addsChoices: Bool) {
+    init(choiceCount: Int64, promptCount: Int64 = 1, addsChoices: Bool) {
         self.choiceCount = choiceCount
+        self.promptCount = promptCount
         self.addsChoices = addsChoices
     }
 
@@ -85,12 +89,15 @@ struct ChoiceUsage: Sendable {
         if chunks == 1 {
             completionTokens = completion
             reasoningTokens = usage.reasoningTokens ?? 0
+            promptTokens = usage.promptTokens ?? 0
+            cachedTokens = usage.cachedTokens ?? 0
         } else if chunks <= choiceCount, isAnother {
             completionTokens = completionTokens.addingReportingOverflow(completion).partialValue
             reasoningTokens = reasoningTokens.addingReportingOverflow(usage.reasoningTokens ?? 0).partialValue
             total?.completionTokens = completionTokens
             if usage.reasoningTokens != nil { total?.reasoningTokens = reasoningTokens }
             total?.totalTokens = nil
+            if promptCount > 1 { addPrompt(of: usage, into: &total) }
         }
         isMoreExpected = addsChoices && chunks < choiceCount
         let isOfAll = completionTokens >= contentEvents || !addsChoices && finished.count >= choiceCount
@@ -99,5 +106,14 @@ struct ChoiceUsage: Sendable {
         } else if completion > 0, Int(chunks) <= finished.count {
             uncounted[finished[Int(chunks) - 1]] = 0
         }
+    }
+
+    /// Each choice's usage has its own prompt in it, and choices of the same prompt have the same.
+    private mutating func addPrompt(of usage: EngineUsage, into total: inout EngineUsage?) {
+        promptTokens = promptTokens.addingReportingOverflow(usage.promptTokens ?? 0).partialValue
+        cachedTokens = cachedTokens.addingReportingOverflow(usage.cachedTokens ?? 0).partialValue
+        let choicesEach = max(1, chunks / promptCount)
+        total?.promptTokens = promptTokens / choicesEach
+        if usage.cachedTokens != nil { total?.cachedTokens = cachedTokens / choicesEach }
     }
 }

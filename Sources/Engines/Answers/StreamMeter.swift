@@ -36,10 +36,10 @@ public struct StreamMeter: Sendable {
 
     /// A meter that finds running counts of usage to be cut out (`cutsUsage`), of an engine that counts each choice by
     /// itself (`addsChoices`) or not.
-    init(choiceCount: Int64, addsChoices: Bool, cutsUsage: Bool) {
+    init(choiceCount: Int64, promptCount: Int64 = 1, addsChoices: Bool, cutsUsage: Bool) {
         self.choiceCount = choiceCount
         self.cutsUsage = cutsUsage
-        choices = ChoiceUsage(choiceCount: choiceCount, addsChoices: addsChoices)
+        choices = ChoiceUsage(choiceCount: choiceCount, promptCount: promptCount, addsChoices: addsChoices)
     }
 
     /// Takes over what the answer's head said.

@@ -6,6 +6,7 @@ struct UsageFilling {
     let facts: AnswerFacts
     let operation: Operation
     let promptTextBytes: Int64
+    let promptCount: Int64
     let isCut: Bool
     let own: OwnCounts
 
@@ -43,6 +44,9 @@ struct UsageFilling {
         facts.contentEvents > 0 ? facts.contentEvents : UsageEstimate.tokens(inTextBytes: facts.textBytes)
     }
 
+    /// What the engine says of one choice, when that is all that it says.
+    private var outputOfOneChoice: Int64 { facts.hasUsageOfOneChoice ? max(0, facts.timedTokens ?? 0) : 0 }
+
     /// Tokens of output that the client certainly had.
     private var delivered: Int64 {
         if let output = own.output { return output.total }
@@ -71,6 +75,7 @@ struct UsageFilling {
             }
         }
         if forgetImplausible(&usage) { notes.insert(.usageImplausible) }
+        if forgetOneChoice(&usage) { notes.insert(.outputUnderreported) }
         usage.completeByTotal(hasOutput: !hasNoOutput)
         if usage.promptTokens == nil, usage.completionTokens == nil, let total = usage.totalTokens, !hasNoOutput {
             // A total alone is shared between both.
@@ -91,7 +96,7 @@ struct UsageFilling {
             if let output = own.output {
                 usage.takeOutput(output)
             } else {
-                usage.completionTokens = max(estimatedOutput, usage.reasoningTokens ?? 0)
+                usage.completionTokens = max(estimatedOutput, usage.reasoningTokens ?? 0, outputOfOneChoice)
             }
             note(isCounted: own.output != nil)
         }
@@ -133,19 +138,31 @@ struct UsageFilling {
         }
         return isFound
     }
+
+    /// Forgets counts of one choice that stand for the whole answer, and of one prompt of several. Says whether there
+    /// were any.
+    fileprivate func forgetOneChoice(_ usage: inout EngineUsage) -> Bool {
+        guard facts.hasUsageOfOneChoice else { return false }
+        usage.completionTokens = nil
+        usage.totalTokens = nil
+        if promptCount > 1 { usage.promptTokens = nil }
+        return true
+    }
 }
 
 extension AnswerFacts {
     /// What is left to be counted without the engine, because it said nothing of it or nothing that can be true.
     public func needsOwnCounts(
-        of operation: Operation, promptTextBytes: Int64
+        of request: InferenceRequest
     ) -> (input: Bool, output: Bool) {
         guard var said = usageSaid else { return (true, true) }
         let filling = UsageFilling(
-            facts: self, operation: operation, promptTextBytes: promptTextBytes, isCut: false, own: OwnCounts())
+            facts: self, operation: request.operation, promptTextBytes: request.input.estimatedBytes,
+            promptCount: request.promptCount, isCut: false, own: OwnCounts())
         said.forgetImpossible()
         if filling.hasNoOutput { said.promptTokens = said.promptTokens ?? said.totalTokens }
         _ = filling.forgetImplausible(&said)
+        _ = filling.forgetOneChoice(&said)
         said.completeByTotal(hasOutput: !filling.hasNoOutput)
         return (said.promptTokens == nil, said.completionTokens == nil || uncountedEvents > 0)
     }

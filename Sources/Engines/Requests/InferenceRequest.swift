@@ -14,6 +14,8 @@ public struct InferenceRequest: Sendable {
     var lengths = AnswerLengths()
     /// How many choices the answer has at most: the largest of `n`, `best_of` and their like, for each prompt.
     public internal(set) var choiceCount: Int64 = 1
+    /// How many prompts the body holds; more than one only where a list of them is allowed.
+    var promptCount: Int64 = 1
     /// The tier as the client wrote it; nil when it named none.
     public internal(set) var serviceTier: String?
     /// From `user` and the text values of `metadata`; not yet checked against the bounds of tags.

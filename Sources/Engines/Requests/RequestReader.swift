@@ -42,6 +42,7 @@ struct RequestReader {
         request.body = .json(insideStart: start, isEmpty: !hasMembers)
         try scanner.end()
         request.choiceCount = min(request.choiceCount * promptCount, RequestReader.choicesMax)
+        request.promptCount = promptCount
         request.input = input.measure
         if request.surface == .sageMakerInvocations {
             // Which names mean anything depends on the form that the container takes the body for.

@@ -46,7 +46,7 @@ extension Exchange {
         let operation = request.operation
         let hasOutput = operation == .chat || operation == .textCompletion || operation == .generateContent
         guard hasOutput || operation == .embeddings else { return own }
-        let needs = facts.needsOwnCounts(of: operation, promptTextBytes: request.input.estimatedBytes)
+        let needs = facts.needsOwnCounts(of: request)
         let needsInput = needs.input
         let needsOutput = hasOutput && needs.output
         if needsOutput || counting.audits && hasOutput, isTextWhole { own.output = counting.countedOutput() }
