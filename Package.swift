@@ -178,6 +178,15 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
+            name: "GoldenTests",
+            dependencies: [
+                "Accounts", "BillingJobs", "ControlPlane", "Documents", "Identity", "Invoicing", "Ledger", "Metering",
+                "Monetary", "Pricing", "Storage", "TestSupport", "UsageJournal",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            exclude: ["Cases"],
+            swiftSettings: settings),
+        .testTarget(
             name: "InvoicingTests",
             dependencies: [
                 "Invoicing", "Accounts", "Identity", "Ledger", "Metering", "Monetary", "NaiveArithmetic", "Pricing",

@@ -35,7 +35,7 @@ enum ManifestRules {
 
     /// Each directory under Tests is declared, and `XTests` tests the target X (or is one of the house's own).
     static func tests(_ manifest: PackageManifest, directories: Set<String>) -> [Violation] {
-        let whole: Set<String> = ["ArchitectureTests", "EndToEndTests"]
+        let whole: Set<String> = ["ArchitectureTests", "EndToEndTests", "GoldenTests"]
         let declared = manifest.targets.filter { !$0.isUnderSources }
         let sources = Set(manifest.targets.filter(\.isUnderSources).map(\.name))
         var found: [Violation] = []
