@@ -7,7 +7,8 @@ enum API {
             SellerEndpoints.all + AccountEndpoints.all + TenantEndpoints.all + ProjectEndpoints.all
             + APIKeyEndpoints.all + LimitEndpoints.all
             + AdminKeyEndpoints.all + PlanEndpoints.all + PlanDocumentEndpoints.all
-            + CatalogueEndpoints.all(services) + SubscriptionEndpoints.all + UsageEndpoints.all + RecordEndpoints.all
+            + CatalogueEndpoints.all(services) + SecretEndpoints.all(services) + SubscriptionEndpoints.all
+            + UsageEndpoints.all + RecordEndpoints.all
             + SuspenseEndpoints.all + JournalEndpoints.all + InvoiceEndpoints.all(services)
             + InvoiceRunEndpoints.all(services) + ServiceLevelEndpoints.all(services)
             + OperationEndpoints.all(services)

@@ -14,6 +14,8 @@ public struct AdminServices: Sendable {
     /// Reads the YAML of backends and models; throws `DocumentRejection`, or any error whose description says what is
     /// wrong.
     public var readCatalogue: @Sendable (String) throws -> Catalogue
+    /// The keys under which secrets are kept; nil where there are none.
+    public var secretKeyring: @Sendable () throws -> SecretKeyring?
     /// Prometheus text of `/metrics`.
     public var metrics: @Sendable () -> String
 
@@ -21,6 +23,7 @@ public struct AdminServices: Sendable {
     public init(
         database: Database, now: @escaping @Sendable () -> Timestamp, documents: AdminDocuments, jobs: any AdminJobs,
         readCatalogue: @escaping @Sendable (String) throws -> Catalogue,
+        secretKeyring: @escaping @Sendable () throws -> SecretKeyring? = { nil },
         metrics: @escaping @Sendable () -> String = { "" }
     ) {
         self.database = database
@@ -28,6 +31,7 @@ public struct AdminServices: Sendable {
         self.documents = documents
         self.jobs = jobs
         self.readCatalogue = readCatalogue
+        self.secretKeyring = secretKeyring
         self.metrics = metrics
     }
 

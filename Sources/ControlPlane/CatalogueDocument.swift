@@ -24,8 +24,8 @@ public struct CatalogueRejection: Error, Hashable, Sendable, CustomStringConvert
 
 /// What `tollgate backends apply FILE` reads: all backends, and all models that clients may name.
 ///
-/// Unknown keys, repeated names and models without their backend are refused. `api_key_env` names an environment
-/// variable, so that the file itself need not hold a secret.
+/// Unknown keys, repeated names and models without their backend are refused. `secret` names a stored secret and
+/// `api_key_env` an environment variable, so that the file itself need not hold a secret.
 public struct CatalogueDocument: Sendable {
     public let backends: [Backend]
     public let models: [CatalogueModel]
@@ -36,7 +36,11 @@ public struct CatalogueDocument: Sendable {
     public static let entriesMax = 10_000
 
     /// Reads the YAML text; `environment` resolves `api_key_env`.
-    public init(yaml: String, environment: [String: String]) throws(CatalogueRejection) {
+    /// - Parameter variablesNeedHosts: whether a variable must say where its value may be sent (`…_HOSTS`), because who
+    ///   wrote the text is not who set the variables.
+    public init(
+        yaml: String, environment: [String: String], variablesNeedHosts: Bool = false
+    ) throws(CatalogueRejection) {
         guard yaml.utf8.count <= Self.textBytesMax else {
             throw Self.rejection("the file is larger than \(Self.textBytesMax) bytes")
         }
@@ -47,7 +51,7 @@ public struct CatalogueDocument: Sendable {
             throw Self.rejection("this is not YAML: \(error)")
         }
         guard let node else { throw Self.rejection("the file is empty; it needs the keys backends and models") }
-        var reader = CatalogueReader(environment: environment)
+        var reader = CatalogueReader(environment: environment, variablesNeedHosts: variablesNeedHosts)
         (backends, models) = reader.read(node)
         guard reader.findings.isEmpty else { throw CatalogueRejection(findings: reader.findings) }
     }

@@ -5,7 +5,8 @@ import Yams
 
 extension CatalogueReader {
     private static let backendKeys = [
-        "name", "url", "kind", "api_key", "api_key_env", "hardware", "quantisation", "region", "api_version", "aws",
+        "name", "url", "kind", "api_key", "api_key_env", "secret", "hardware", "quantisation", "region", "api_version",
+        "aws",
         "count", "include_usage", "usage_quirks", "tokenizer", "audit_usage", "ask_for_counts",
         "concurrent_requests_max",
         "context_tokens_max", "read_metrics", "metrics_path",
@@ -18,16 +19,20 @@ extension CatalogueReader {
         if let name, !isSlug(name) {
             report("\(path).name", node, "\"\(name)\" must be lowercase letters, digits and dashes, at most 63")
         }
-        let key = secret(members, "api_key", path, node)
+        let key = credential(.apiKey, members, secretKey: "secret", path, node)
         let hardware = text(members, "hardware", path, node, default: "")
         let quantisation = text(members, "quantisation", path, node, default: "")
         let kind = choice(members, "kind", path, default: EngineKind.openAICompatible)
-        let settings = settings(members, kind: kind, path: path, node)
+        var settings = settings(members, kind: kind, path: path, node)
+        let signing = aws(members, kind: kind, path: path, node, into: &settings)
+        if case .secret(let name)? = key { settings.credentials[.apiKey] = .secret(name: name) }
         guard let name, let url, let hardware, let quantisation else { return nil }
         do throws(BackendURLError) {
-            return try Backend(
-                name: name, baseURL: url, apiKey: key, hardware: hardware, quantisation: quantisation, kind: kind,
-                settings: settings)
+            let backend = try Backend(
+                name: name, baseURL: url, apiKey: key?.value, hardware: hardware, quantisation: quantisation,
+                kind: kind, settings: settings)
+            checkVariables([key] + signing, of: backend)
+            return backend
         } catch {
             report("\(path).url", members["url"] ?? node, error.description)
             return nil
@@ -40,7 +45,6 @@ extension CatalogueReader {
         var settings = BackendSettings()
         settings.region = text(members, "region", path, node, default: "") ?? ""
         if members["api_version"] != nil { settings.apiVersion = text(members, "api_version", path, node) }
-        settings.aws = aws(members, kind: kind, path: path, node)
         settings.counting = choice(members, "count", path, default: .final)
         if settings.counting == .continuous, !kind.takesContinuousCounts {
             report("\(path).count", members["count"] ?? node, "\(kind.rawValue) has no running count; leave it out")
@@ -118,38 +122,44 @@ extension CatalogueReader {
         settings.metricsPath = text
     }
 
+    /// The credentials that requests are signed with, as they stand in the file.
     private mutating func aws(
-        _ members: [String: Node], kind: EngineKind, path: String, _ node: Node
-    ) -> BackendSettings.AWSCredentials? {
+        _ members: [String: Node], kind: EngineKind, path: String, _ node: Node, into settings: inout BackendSettings
+    ) -> [Credential?] {
         guard let block = members["aws"] else {
-            let isOpen = members["api_key"] != nil || members["api_key_env"] != nil
+            let isOpen = ["api_key", "api_key_env", "secret"].contains { members[$0] != nil }
             if kind == .sageMaker || (kind == .bedrock && !isOpen) {
                 report("\(path).aws", node, "\(kind.rawValue) needs credentials: region, access_key_id and secret")
             }
-            return nil
+            return []
         }
         let path = "\(path).aws"
         guard kind.takesAWSCredentials else {
             report(path, block, "only bedrock and sagemaker take AWS credentials; this backend is \(kind.rawValue)")
-            return nil
+            return []
         }
         let known = [
-            "region", "access_key_id", "access_key_id_env", "secret_access_key_env", "session_token_env",
+            "region", "access_key_id", "access_key_id_env", "access_key_id_secret", "secret_access_key_env",
+            "secret_access_key_secret", "session_token_env", "session_token_secret",
         ]
         let values = self.members(of: block, path: path, known: known)
         let region = text(values, "region", path, block)
-        if values["access_key_id"] == nil, values["access_key_id_env"] == nil {
+        if !["access_key_id", "access_key_id_env", "access_key_id_secret"].contains(where: { values[$0] != nil }) {
             report("\(path).access_key_id", block, "the key is missing")
         }
-        if values["secret_access_key_env"] == nil {
-            report("\(path).secret_access_key_env", block, "the key is missing: the environment variable's name")
+        if values["secret_access_key_env"] == nil, values["secret_access_key_secret"] == nil {
+            report(
+                "\(path).secret_access_key_env", block,
+                "the key is missing: the environment variable's name, or a secret's as secret_access_key_secret")
         }
-        let id = secret(values, "access_key_id", path, block)
-        let key = secret(values, "secret_access_key", path, block)
-        let token = secret(values, "session_token", path, block)
-        guard let region, let id, let key else { return nil }
-        return BackendSettings.AWSCredentials(
-            accessKeyID: id, secretAccessKey: key, sessionToken: token, region: region)
+        let slots: [CredentialSlot] = [.accessKeyID, .secretAccessKey, .sessionToken]
+        let read = slots.map { credential($0, values, secretKey: "\($0.rawValue)_secret", path, block) }
+        guard let region, read[0] != nil, read[1] != nil else { return read }
+        for case (let slot, .secret(let name)?) in zip(slots, read) { settings.credentials[slot] = .secret(name: name) }
+        settings.aws = BackendSettings.AWSCredentials(
+            accessKeyID: read[0]?.value ?? "", secretAccessKey: read[1]?.value ?? "", sessionToken: read[2]?.value,
+            region: region)
+        return read
     }
 
     private mutating func absolutePath(

@@ -115,24 +115,6 @@ extension CatalogueReader {
         return value
     }
 
-    /// The text of a key, or of the environment variable that `key_env` names; nil where neither stands, or with a
-    /// finding.
-    mutating func secret(_ members: [String: Node], _ key: String, _ path: String, _ parent: Node) -> String? {
-        guard let variable = members["\(key)_env"] else {
-            return members[key] == nil ? nil : text(members, key, path, parent)
-        }
-        guard members[key] == nil else {
-            report("\(path).\(key)", variable, "write either \(key) or \(key)_env")
-            return nil
-        }
-        guard let name = text(members, "\(key)_env", path, parent) else { return nil }
-        guard let value = environment[name], !value.isEmpty else {
-            report("\(path).\(key)_env", variable, "the environment variable \(name) is not set")
-            return nil
-        }
-        return value
-    }
-
     func isSlug(_ text: String) -> Bool {
         let isWord = { (byte: UInt8) in (97...122).contains(byte) || (48...57).contains(byte) }
         guard let first = text.utf8.first, isWord(first), text.utf8.count <= 63 else { return false }

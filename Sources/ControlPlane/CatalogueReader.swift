@@ -4,13 +4,16 @@ import Yams
 /// Reads the nodes of a catalogue file and gathers what is wrong with them.
 struct CatalogueReader {
     let environment: [String: String]
+    /// Whether a variable is refused that does not say where its value may be sent.
+    let variablesNeedHosts: Bool
     private(set) var findings: [CatalogueFinding] = []
 
     /// The most findings that one file is told about.
     static let findingsMax = 100
 
-    init(environment: [String: String]) {
+    init(environment: [String: String], variablesNeedHosts: Bool) {
         self.environment = environment
+        self.variablesNeedHosts = variablesNeedHosts
     }
 
     mutating func read(_ root: Node) -> (backends: [Backend], models: [CatalogueModel]) {

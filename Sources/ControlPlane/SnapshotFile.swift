@@ -26,7 +26,7 @@ public enum SnapshotFileError: Error, Equatable, Sendable, CustomStringConvertib
 }
 
 /// The checksummed copy of the snapshot beside the journal, from which a gateway restarted without Postgres serves. It
-/// holds the backends' API keys, so only its owner may read it.
+/// holds the backends' credentials encrypted or not at all, and only its owner may read it.
 struct SnapshotFile: Sendable {
     let path: String
 

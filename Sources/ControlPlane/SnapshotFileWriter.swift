@@ -26,14 +26,17 @@ final class SnapshotFileWriter: Sendable {
     }
 
     private let path: String
+    private let keyring: @Sendable () -> SecretKeyring?
     private let logger: Logger
     private let queue = DispatchQueue(label: "tollgate.snapshot-file")
     private let state = Mutex(State())
     private let waiting = Atomic<Int>(0)
     private let wantsWhole = Atomic<Bool>(true)
 
-    init(path: String, logger: Logger) {
+    /// `keyring` encrypts credentials that are in clear in the database; without one they are left out.
+    init(path: String, keyring: @escaping @Sendable () -> SecretKeyring? = { nil }, logger: Logger) {
         self.path = path
+        self.keyring = keyring
         self.logger = logger
     }
 
@@ -56,7 +59,7 @@ final class SnapshotFileWriter: Sendable {
         guard mayAppend else { return }
         enqueue { state in
             state.change = change
-            let payload = try SnapshotPartCoding.bytes(of: part)
+            let payload = try self.payload(of: part)
             try self.append(SnapshotFrame(kind: .difference, time: now.milliseconds, change: change), payload, &state)
         }
     }
@@ -150,9 +153,13 @@ final class SnapshotFileWriter: Sendable {
         }
         try writeAll(Array(SnapshotFrame.magic.utf8), to: descriptor)
         try whole.forEachPart(rowsMax: Self.partRowsMax) { part in
-            try write(.part, try SnapshotPartCoding.bytes(of: part))
+            try write(.part, try payload(of: part))
         }
         try write(.whole, [])
+    }
+
+    private func payload(of part: SnapshotPart) throws -> [UInt8] {
+        try SnapshotPartCoding.bytes(of: part.models == nil ? part : part.protected(by: keyring()))
     }
 
     private func writeAll(_ bytes: [UInt8], to descriptor: Int32) throws {
@@ -186,6 +193,7 @@ extension SnapshotState {
         }
         part.histories = histories
         part.models = models
+        part.secrets = secrets
         part.sealingSecret = sealingSecret
         try keys.forEachClock { clock in
             part.clocks.append(clock)

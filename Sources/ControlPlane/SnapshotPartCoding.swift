@@ -32,7 +32,8 @@ enum SnapshotPartCoding {
         }
         writer.list(part.limits) { writer, rule in writer.limit(rule) }
         writer.list(part.removedLimits) { writer, id in writer.id(id) }
-        guard !part.histories.isEmpty || part.models != nil || part.sealingSecret != nil else { return writer.bytes }
+        guard !part.histories.isEmpty || part.models != nil || part.secrets != nil || part.sealingSecret != nil
+        else { return writer.bytes }
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         writer.bytes += try encoder.encode(SnapshotRowsCoding(part))

@@ -1,3 +1,4 @@
+import Engines
 import Identity
 import Pricing
 import Storage
@@ -8,6 +9,8 @@ struct SnapshotRowsCoding: Codable {
     var plans: [String: [String]]
     /// Nil where the catalogue did not change.
     var catalogue: SnapshotCatalogueCoding?
+    /// There whenever the catalogue is; nil in copies from before there were any.
+    var secrets: [SnapshotSecretCoding]?
     /// In hexadecimal; nil where the part does not say, and in copies from before it was there.
     var sealingSecret: String?
 
@@ -19,12 +22,16 @@ struct SnapshotRowsCoding: Codable {
     init(_ part: SnapshotPart) {
         plans = part.histories.mapValues { $0.versions.map(\.document.canonicalText) }
         catalogue = part.models.map { SnapshotCatalogueCoding($0) }
+        secrets = part.secrets?.values.sorted { $0.name < $1.name }.map { SnapshotSecretCoding($0) }
         sealingSecret = part.sealingSecret.map { Hexadecimal.text(of: $0) }
     }
 
     func add(to part: inout SnapshotPart) throws {
         part.histories = try plans.mapValues { try PlanHistory(published: try $0.map { try PlanVersion(yaml: $0) }) }
         part.models = try catalogue?.catalogueModels()
+        if let secrets {
+            part.secrets = Dictionary(try secrets.map { ($0.name, try $0.secret()) }) { $1 }
+        }
         part.sealingSecret = sealingSecret.flatMap { Hexadecimal.bytes(of: $0) }
     }
 }

@@ -19,11 +19,14 @@ public struct SuppliedSnapshot: Sendable {
     public let tokenizers: [String: Tokenizer]
     /// Under which gateways seal ids of files and batches; empty where it is not known.
     public let sealingSecret: [UInt8]
+    /// What of it cannot be used, and why.
+    public let faults: [SnapshotFault]
 
     /// A snapshot of change `change`.
     public init(
         change: Int64, keys: KeyDirectory, catalogue: ModelCatalogue, prices: PriceSnapshot,
-        limits: LimitDirectory = .empty, tokenizers: [String: Tokenizer] = [:], sealingSecret: [UInt8] = []
+        limits: LimitDirectory = .empty, tokenizers: [String: Tokenizer] = [:], sealingSecret: [UInt8] = [],
+        faults: [SnapshotFault] = []
     ) {
         self.change = change
         self.keys = keys
@@ -32,6 +35,7 @@ public struct SuppliedSnapshot: Sendable {
         self.limits = limits
         self.tokenizers = tokenizers
         self.sealingSecret = sealingSecret
+        self.faults = faults
     }
 }
 
@@ -49,11 +53,15 @@ struct SnapshotState: Sendable {
     private(set) var mark = ChangeMark(number: 0)
     private(set) var keys = KeyTable()
     private(set) var histories: [String: PlanHistory] = [:]
+    /// As they are stored: their credentials are not opened.
     private(set) var models: [CatalogueModel] = []
+    private(set) var secrets: [String: BackendSecret] = [:]
     private(set) var limits: [LimitID: LimitRule] = [:]
     private(set) var sealingSecret: [UInt8] = []
     private var limitTable = LimitTable()
-    private var catalogue = ModelCatalogue(models: [])
+    /// Of the models with their credentials in clear; nil when they have to be opened first.
+    private var catalogue: ModelCatalogue? = ModelCatalogue(models: [])
+    private var credentialFaults: [SnapshotFault] = []
     private var boundaries = InstantHeap()
     private var boundariesMax = boundariesSpare
     /// What test clocks are or were ahead; 0 for all other accounts.
@@ -68,17 +76,28 @@ struct SnapshotState: Sendable {
     /// plan's next version takes effect. Nil when nothing is ahead.
     var boundary: Timestamp? { boundaries.next.map { Timestamp(milliseconds: $0) } }
 
-    /// The snapshot that is right when the real time is `now`.
-    mutating func snapshot(at now: Timestamp, tokenizers: [String: Tokenizer] = [:]) -> SuppliedSnapshot {
+    /// The snapshot that is right when the real time is `now`. `keyring` opens credentials, where any changed.
+    mutating func snapshot(
+        at now: Timestamp, tokenizers: [String: Tokenizer] = [:], keyring: () -> SecretKeyring? = { nil }
+    ) -> SuppliedSnapshot {
         if now.milliseconds - sweptAt.milliseconds >= Self.sweepMilliseconds {
             keys.removeExpiredKeys(at: now)
             sweptAt = now
         }
         boundaries.removeAll(upTo: now.milliseconds)
         return SuppliedSnapshot(
-            change: mark.number, keys: KeyDirectory(table: keys, at: now), catalogue: catalogue,
+            change: mark.number, keys: KeyDirectory(table: keys, at: now), catalogue: opened(keyring),
             prices: PriceSnapshot(histories: histories), limits: LimitDirectory(table: limitTable),
-            tokenizers: tokenizers, sealingSecret: sealingSecret)
+            tokenizers: tokenizers, sealingSecret: sealingSecret, faults: credentialFaults)
+    }
+
+    private mutating func opened(_ keyring: () -> SecretKeyring?) -> ModelCatalogue {
+        if let catalogue { return catalogue }
+        let opened = CredentialOpening(models, secrets: secrets, keyring: keyring())
+        credentialFaults = opened.faults
+        let catalogue = ModelCatalogue(models: opened.models)
+        self.catalogue = catalogue
+        return catalogue
     }
 
     /// The state is now that of this change.
@@ -111,7 +130,11 @@ struct SnapshotState: Sendable {
         if let secret = part.sealingSecret { sealingSecret = secret }
         if let models = part.models {
             self.models = models
-            catalogue = ModelCatalogue(models: models)
+            catalogue = nil
+        }
+        if let secrets = part.secrets {
+            self.secrets = secrets
+            catalogue = nil
         }
         for rule in part.limits {
             if let old = limits.updateValue(rule, forKey: rule.id) { limitTable.remove(old) }

@@ -14,6 +14,8 @@ public actor SnapshotSupplier {
         public var pollMilliseconds: Int64 = 5_000
         /// How often an unchanged copy is marked as still current.
         public var touchMilliseconds: Int64 = 60_000
+        /// The keys that open secrets; asked for whenever the catalogue or a secret changed.
+        public var keyring: @Sendable () -> SecretKeyring? = { nil }
 
         /// The usual times, with a copy at this path.
         public init(filePath: String?) {
@@ -31,6 +33,8 @@ public actor SnapshotSupplier {
     private var tokenizers = TokenizerCache()
     private var fileMarkedAt: Timestamp?
     private var isAway = false
+    /// Faults that were logged already.
+    private var knownFaults: Set<SnapshotFault> = []
 
     /// The newest change that was handed to `apply`: what heartbeats report. 0 before the first snapshot.
     public nonisolated let appliedChange = AppliedChange()
@@ -42,7 +46,9 @@ public actor SnapshotSupplier {
     ) {
         self.database = database
         self.configuration = configuration
-        file = configuration.filePath.map { SnapshotFileWriter(path: $0, logger: logger) }
+        file = configuration.filePath.map {
+            SnapshotFileWriter(path: $0, keyring: configuration.keyring, logger: logger)
+        }
         state = SnapshotState(now: now())
         self.logger = logger
         self.now = now
@@ -173,7 +179,17 @@ public actor SnapshotSupplier {
     }
 
     private func supply() {
-        let snapshot = state.snapshot(at: now(), tokenizers: tokenizers.tokenizers)
+        let snapshot = state.snapshot(
+            at: now(), tokenizers: tokenizers.tokenizers, keyring: configuration.keyring)
+        for fault in Set(snapshot.faults).subtracting(knownFaults).sorted(by: { $0.name < $1.name }) {
+            logger.error(
+                "out of service until it is mended; everything else works",
+                metadata: [
+                    "kind": "\(fault.kind)", "name": "\(fault.name)", "code": "\(fault.code)",
+                    "reason": "\(fault.reason)",
+                ])
+        }
+        knownFaults = Set(snapshot.faults)
         apply(snapshot)
         appliedChange.set(snapshot.change)
     }

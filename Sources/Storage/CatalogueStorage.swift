@@ -3,6 +3,13 @@ import Foundation
 public import Identity
 public import Postgres
 
+/// A catalogue that names secrets which are not there or may not be sent where its backends stand.
+public struct CatalogueRefusal: Error, Hashable, Sendable, CustomStringConvertible {
+    public let findings: [String]
+
+    public var description: String { findings.joined(separator: "\n") }
+}
+
 /// Backends and models: what clients may name, and what serves it.
 public enum CatalogueStorage {
     /// What applying a catalogue changed, by name.
@@ -20,13 +27,17 @@ public enum CatalogueStorage {
     public static func apply(
         backends: [Backend], models: [CatalogueModel], now: Timestamp, in tx: Transaction
     ) throws -> Changes {
-        try tx.execute("SELECT pg_advisory_xact_lock(hashtext('tollgate.catalogue'))")
+        try lock(in: tx)
+        try requireSecrets(of: backends, in: tx)
         var changes = Changes()
         let oldBackends = Dictionary(uniqueKeysWithValues: try self.backends(in: tx).map { ($0.name, $0) })
         let oldModels = Dictionary(uniqueKeysWithValues: try self.models(in: tx).map { ($0.publicName, $0) })
-        for backend in backends.sorted(by: { $0.name < $1.name }) where oldBackends[backend.name] != backend {
+        for backend in backends.sorted(by: { $0.name < $1.name }) {
+            let old = oldBackends[backend.name]
+            let backend = old.map(backend.keepingSeals) ?? backend
+            guard old != backend else { continue }
             let label = "backend \(backend.name)"
-            if oldBackends[backend.name] == nil { changes.added.append(label) } else { changes.changed.append(label) }
+            if old == nil { changes.added.append(label) } else { changes.changed.append(label) }
             try upsert(backend, now: now, in: tx)
         }
         for model in models.sorted(by: { $0.publicName < $1.publicName }) {
@@ -44,6 +55,41 @@ public enum CatalogueStorage {
         try tx.execute("DELETE FROM backends WHERE NOT backend = ANY(\(backendNames)::text[])")
         if !changes.isEmpty { try ChangeStorage.record(.catalogue, entity: "catalogue", in: tx) }
         return changes
+    }
+
+    /// One change of backends or secrets at a time, until the transaction ends.
+    static func lock(in tx: Transaction) throws {
+        try tx.execute("SELECT pg_advisory_xact_lock(hashtext('tollgate.catalogue'))")
+    }
+
+    /// Encrypts what is kept with backends under the keyring's first key; the number of backends that changed.
+    static func reseal(by keyring: SecretKeyring, now: Timestamp, in tx: Transaction) throws -> Int {
+        var count = 0
+        for backend in try backends(in: tx) {
+            let resealed: Backend
+            do throws(CredentialProblem) {
+                resealed = try backend.resealed(by: keyring, nonce: SecretNonce.fresh)
+            } catch {
+                throw StorageError.conflict("backend \(backend.name): \(error)")
+            }
+            guard resealed != backend else { continue }
+            try upsert(resealed, now: now, in: tx)
+            count += 1
+        }
+        return count
+    }
+
+    private static func requireSecrets(of backends: [Backend], in tx: Transaction) throws {
+        let hosts = try SecretStorage.hosts(in: tx)
+        let findings = backends.compactMap { backend -> String? in
+            do throws(CredentialProblem) {
+                try backend.checkSecrets(hosts)
+                return nil
+            } catch {
+                return "backend \(backend.name): \(error)"
+            }
+        }
+        guard findings.isEmpty else { throw CatalogueRefusal(findings: findings) }
     }
 
     /// All backends, by name.
@@ -138,6 +184,14 @@ public enum CatalogueStorage {
                 hardware = excluded.hardware, quantisation = excluded.quantisation, kind = excluded.kind,
                 settings = excluded.settings, updated_at = excluded.updated_at
             """)
+        try tx.execute("DELETE FROM backend_secrets WHERE backend = \(backend.name)")
+        for (slot, secret) in backend.secretNames {
+            try tx.execute(
+                """
+                INSERT INTO backend_secrets (backend, slot, secret)
+                VALUES (\(backend.name), \(slot.rawValue), \(secret))
+                """)
+        }
     }
 
     private static func upsert(_ model: CatalogueModel, now: Timestamp, in tx: Transaction) throws {

@@ -13,7 +13,7 @@ public enum SnapshotChangeKind: String, CaseIterable, Sendable {
     case subscription
     /// `plan@version`.
     case plan
-    /// Always `catalogue`.
+    /// `catalogue`, or `secret` and its name.
     case catalogue
     /// An account's id: its test clock was moved.
     case clock

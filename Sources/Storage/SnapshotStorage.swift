@@ -26,6 +26,8 @@ public struct SnapshotPart: Sendable {
     public var removedLimits: [LimitID] = []
     /// The whole catalogue; nil when it did not change.
     public var models: [CatalogueModel]?
+    /// All secrets of backends, by name; there whenever the catalogue is.
+    public var secrets: [String: BackendSecret]?
     /// Under which gateways seal ids of files and batches; nil where the part does not say.
     public var sealingSecret: [UInt8]?
 
@@ -35,7 +37,8 @@ public struct SnapshotPart: Sendable {
     /// Whether it says nothing.
     public var isEmpty: Bool {
         clocks.isEmpty && histories.isEmpty && keys.isEmpty && removedKeys.isEmpty && replacedTenants.isEmpty
-            && subscriptions.isEmpty && limits.isEmpty && removedLimits.isEmpty && models == nil && sealingSecret == nil
+            && subscriptions.isEmpty && limits.isEmpty && removedLimits.isEmpty && models == nil && secrets == nil
+            && sealingSecret == nil
     }
 }
 
@@ -56,6 +59,7 @@ public enum SnapshotStorage {
         var first = SnapshotPart()
         first.histories = try PlanStorage.histories(in: tx)
         first.models = try CatalogueStorage.models(in: tx)
+        first.secrets = try SecretStorage.all(in: tx)
         first.limits = try LimitStorage.rules(in: tx)
         first.sealingSecret = try InstallationStorage.sealingSecret(in: tx)
         try take(first)
@@ -105,7 +109,10 @@ public enum SnapshotStorage {
         for plan in touched.plans { part.histories[plan] = try PlanStorage.history(of: plan, in: tx) }
         part.limits = try LimitStorage.rules(touched.limits, in: tx)
         part.removedLimits = touched.limits.subtracting(part.limits.map(\.id)).sorted()
-        if touched.isCatalogueTouched { part.models = try CatalogueStorage.models(in: tx) }
+        if touched.isCatalogueTouched {
+            part.models = try CatalogueStorage.models(in: tx)
+            part.secrets = try SecretStorage.all(in: tx)
+        }
         return (part, newest)
     }
 

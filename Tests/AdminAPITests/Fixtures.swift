@@ -67,6 +67,7 @@ final class RecordingJobs: AdminJobs {
 /// Stands in for the reader of catalogues, which lives in another part: one backend and model of the document's name.
 enum CatalogueFixture {
     static func read(_ text: String) throws -> AdminServices.Catalogue {
+        if text.hasPrefix("secret: ") { return try naming(text.dropFirst(8).split(separator: " ").map(String.init)) }
         guard text.hasPrefix("serve: ") else { throw DocumentRejection("line 1: only `serve: NAME` is known here") }
         let name = String(text.dropFirst(7)).trimmingSuffix("\n")
         let backend = try Backend(name: "engine-1", baseURL: "http://127.0.0.1:8000", apiKey: "secret-of-the-engine")
@@ -74,6 +75,15 @@ enum CatalogueFixture {
             publicName: name, aliases: ["alias-of-\(name)"], backend: backend, upstreamName: "up/\(name)",
             priceKey: name, contextTokensMax: 8192, outputTokensMax: 4096, tenantsAllowed: nil, createdAtSeconds: 0)
         return AdminServices.Catalogue(backends: [backend], models: [model])
+    }
+
+    /// `secret: NAME at HOST`: a backend there that names the secret.
+    private static func naming(_ words: [String]) throws -> AdminServices.Catalogue {
+        guard words.count == 3 else { throw DocumentRejection("line 1: `secret: NAME at HOST`") }
+        var settings = BackendSettings()
+        settings.credentials[.apiKey] = .secret(name: words[0])
+        let backend = try Backend(name: "engine", baseURL: "https://\(words[2])", apiKey: nil, settings: settings)
+        return AdminServices.Catalogue(backends: [backend], models: [])
     }
 }
 

@@ -66,7 +66,8 @@ struct RunningAPI {
             documents: AdminDocuments(
                 html: { Array("<!doctype html><p>\($0.document.invoiceID) \($0.state.rawValue)".utf8) },
                 pdf: { _ in Array("%PDF-1.7".utf8) }),
-            jobs: jobs, readCatalogue: CatalogueFixture.read, metrics: { "tollgate_up 1\n" })
+            jobs: jobs, readCatalogue: CatalogueFixture.read,
+            secretKeyring: { try SecretKeyring(String(repeating: "5a", count: 32)) }, metrics: { "tollgate_up 1\n" })
     }
 
     /// A call with the key of a role, its body and answer JSON.

@@ -7,7 +7,7 @@ struct CatalogueDocumentTests {
         backends:
           - name: sim
             url: http://127.0.0.1:9000
-            api_key_env: ENGINE_KEY
+            api_key_env: TOLLGATE_BACKEND_SIM
             hardware: h100x8
         models:
           - name: sim-small
@@ -18,7 +18,7 @@ struct CatalogueDocumentTests {
         """
 
     @Test func `a file becomes backends and models`() throws {
-        let document = try CatalogueDocument(yaml: whole, environment: ["ENGINE_KEY": "secret"])
+        let document = try CatalogueDocument(yaml: whole, environment: ["TOLLGATE_BACKEND_SIM": "secret"])
         #expect(document.backends.map(\.apiKey) == ["secret"])
         let model = try #require(document.models.first)
         #expect(model.upstreamName == "sim-small" && model.priceKey == "sim-small" && model.tenantsAllowed == nil)

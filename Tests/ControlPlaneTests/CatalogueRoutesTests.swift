@@ -21,7 +21,8 @@ struct CatalogueRoutesTests {
             url: https://bedrock-runtime.eu-west-1.amazonaws.com
             kind: bedrock
             region: eu-west-1
-            aws: {region: eu-west-1, access_key_id: AKIA1, secret_access_key_env: SECRET, session_token_env: SESSION}
+            aws: {region: eu-west-1, access_key_id: AKIA1, secret_access_key_env: TOLLGATE_BACKEND_A, \
+        session_token_env: TOLLGATE_BACKEND_B}
           - name: azure
             url: https://res.openai.azure.com
             kind: azure
@@ -44,7 +45,7 @@ struct CatalogueRoutesTests {
             output_tokens: 4096
         """
 
-    private let environment = ["SECRET": "s3cret", "SESSION": "t0ken"]
+    private let environment = ["TOLLGATE_BACKEND_A": "s3cret", "TOLLGATE_BACKEND_B": "t0ken"]
 
     private func findings(_ yaml: String) throws -> [CatalogueFinding] {
         do {
@@ -128,7 +129,7 @@ struct CatalogueRoutesTests {
         ("kind: vllm", "kind: trtllm-serve", "backends[0].metrics_path", 13),
         ("kind: azure", "kind: sagemaker", "backends[2].aws", 19),
         ("kind: bedrock", "kind: openai", "backends[1].aws", 18),
-        ("SECRET,", "NONE,", "backends[1].aws.secret_access_key_env", 18),
+        ("TOLLGATE_BACKEND_A,", "TOLLGATE_BACKEND_NONE,", "backends[1].aws.secret_access_key_env", 18),
         ("access_key_id: AKIA1, ", "", "backends[1].aws.access_key_id", 18),
         ("weight: 3", "weight: -1", "models[0].routes[0].weight", 26),
         ("backend: own", "backend: mine", "models[0].routes[0].backend", 26),

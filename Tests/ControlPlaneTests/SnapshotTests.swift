@@ -18,8 +18,10 @@ struct SnapshotTests {
         _ made: Fixture, database: Database? = nil, now: @escaping @Sendable () -> Timestamp = { Fixture.now },
         apply: @escaping @Sendable (SuppliedSnapshot) -> Void
     ) -> SnapshotSupplier {
-        SnapshotSupplier(
-            database: database ?? made.database, configuration: .init(filePath: made.directory + "/snapshot"),
+        var configuration = SnapshotSupplier.Configuration(filePath: made.directory + "/snapshot")
+        configuration.keyring = { try? SecretKeyring(String(repeating: "0f", count: 32)) }
+        return SnapshotSupplier(
+            database: database ?? made.database, configuration: configuration,
             logger: Self.logger, now: now, apply: apply)
     }
 

@@ -8,7 +8,7 @@ extension EndToEndTests {
     @Suite struct ConformanceTests {
         @Test func `the official clients work unchanged on every surface, and the engine's book agrees`() async throws {
             let installation = try await Installation.make(
-                settings: ["ANY_SECRET": "of the simulator"], catalogue: Self.catalogue)
+                settings: ["TOLLGATE_BACKEND_AWS": "of the simulator"], catalogue: Self.catalogue)
             let customer = try await installation.customer("clients")
             let gateway = try await installation.served("all")
             for script in ["conformance_openai.py", "conformance_anthropic.py", "conformance_native.py"] {
@@ -61,7 +61,8 @@ extension EndToEndTests {
                 let place = kind == "vertex" ? "/v1/projects/p/locations/eu" : ""
                 let isSigned = kind == "bedrock" || kind == "sagemaker"
                 let signs =
-                    "aws: {region: eu-central-1, access_key_id: AKIASIMULATED, secret_access_key_env: ANY_SECRET}"
+                    "aws: {region: eu-central-1, access_key_id: AKIASIMULATED, "
+                    + "secret_access_key_env: TOLLGATE_BACKEND_AWS}"
                 let proof = isSigned ? signs : "api_key: any"
                 text += "  - {name: \(kind), kind: \(kind), url: \"\(engineURL)\(place)\", \(proof)}\n"
             }

@@ -8,6 +8,7 @@ struct Endpoint: Sendable {
         case post = "POST"
         case patch = "PATCH"
         case put = "PUT"
+        case delete = "DELETE"
     }
 
     /// Who may call it.

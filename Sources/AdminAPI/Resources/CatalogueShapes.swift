@@ -11,7 +11,10 @@ enum CatalogueShapes {
             .init("kind", .choice(EngineKind.self, "Which system it is.")) { .string($0.kind.rawValue) },
             .init("url", .text("Where it listens.", lengths: 1...10_000)) { .string($0.baseURL) },
             .init("has_api_key", .boolean("Whether gateways send it a key; the key itself is never shown.")) {
-                .boolean($0.apiKey != nil)
+                .boolean($0.hasAPIKey)
+            },
+            .init("secrets", .list(.text(), "The secrets that it names.", countMax: 4)) {
+                texts(Set($0.secretNames.values).sorted())
             },
             .init("hardware", .text("Empty when unknown.", lengths: 0...1024)) { .string($0.hardware) },
             .init("quantisation", .text("Empty when unknown.", lengths: 0...1024)) { .string($0.quantisation) },

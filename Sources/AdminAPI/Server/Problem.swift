@@ -102,6 +102,8 @@ extension Problem {
         case let error as BillingCalendarError: self = .invalid("time_zone", error.description)
         case let error as DocumentRejection:
             self = Problem(422, .rejectedDocument, error.description)
+        case let error as CatalogueRefusal:
+            self = Problem(422, .rejectedDocument, error.description)
         case let error as JobRefusal: self = Problem(409, .conflict, error.description)
         default: self = Problem(failureOf: error)
         }

@@ -12,7 +12,8 @@ public final class Backend: Hashable, Sendable {
     public let port: Int
     /// The path in front of `/v1/…`, empty or beginning with a slash and not ending with one.
     public let basePath: String
-    /// The engine's key, sent as its kind wants it; nil when it asks for none.
+    /// The engine's key in clear, sent as its kind wants it; nil when it asks for none, or `settings.credentials` says
+    /// where it stands.
     public let apiKey: String?
     /// Such as `h100x8`; empty when unknown.
     public let hardware: String
@@ -22,11 +23,14 @@ public final class Backend: Hashable, Sendable {
     public let kind: EngineKind
     /// What else is known of it.
     public let settings: BackendSettings
+    /// Why nothing may be sent to it, such as a secret that does not open; nil as long as it may serve.
+    public let outOfService: String?
 
     /// A backend as the catalogue holds it.
     public init(
         name: String, isTLS: Bool, host: String, port: Int, basePath: String, apiKey: String?, hardware: String = "",
-        quantisation: String = "", kind: EngineKind = .openAICompatible, settings: BackendSettings = BackendSettings()
+        quantisation: String = "", kind: EngineKind = .openAICompatible, settings: BackendSettings = BackendSettings(),
+        outOfService: String? = nil
     ) {
         self.name = name
         self.isTLS = isTLS
@@ -38,13 +42,21 @@ public final class Backend: Hashable, Sendable {
         self.quantisation = quantisation
         self.kind = kind
         self.settings = settings
+        self.outOfService = outOfService
     }
 
     /// The same engine under other settings.
     public func with(_ settings: BackendSettings) -> Backend {
         Backend(
             name: name, isTLS: isTLS, host: host, port: port, basePath: basePath, apiKey: apiKey, hardware: hardware,
-            quantisation: quantisation, kind: kind, settings: settings)
+            quantisation: quantisation, kind: kind, settings: settings, outOfService: outOfService)
+    }
+
+    /// The same engine, to which nothing may be sent for this reason.
+    public func withdrawn(because reason: String) -> Backend {
+        Backend(
+            name: name, isTLS: isTLS, host: host, port: port, basePath: basePath, apiKey: nil, hardware: hardware,
+            quantisation: quantisation, kind: kind, settings: settings, outOfService: reason)
     }
 
     public static func == (one: Backend, other: Backend) -> Bool {
@@ -52,6 +64,7 @@ public final class Backend: Hashable, Sendable {
             || one.name == other.name && one.isTLS == other.isTLS && one.host == other.host && one.port == other.port
                 && one.basePath == other.basePath && one.apiKey == other.apiKey && one.hardware == other.hardware
                 && one.quantisation == other.quantisation && one.kind == other.kind && one.settings == other.settings
+                && one.outOfService == other.outOfService
     }
 
     /// Names are unique in a catalogue.
@@ -97,8 +110,10 @@ public struct BackendSettings: Hashable, Sendable {
     public var region = ""
     /// Azure's `api-version`; nil sends none.
     public var apiVersion: String?
-    /// For Bedrock and SageMaker; nil sends `apiKey` as a bearer token.
+    /// For Bedrock and SageMaker; nil sends `apiKey` as a bearer token. Parts that `credentials` names are empty.
     public var aws: AWSCredentials?
+    /// Credentials that are not there in clear, and where they stand. Empty once a gateway has opened them.
+    public var credentials: [CredentialSlot: StoredCredential] = [:]
     public var counting = UsageCounting.final
     /// How its usage differs from its kind's.
     public var usageQuirks: UsageQuirks = []

@@ -6,6 +6,7 @@ extension BackendSettings: Codable {
         case region
         case apiVersion = "api_version"
         case aws
+        case credentials
         case counting = "count"
         case usageQuirks = "usage_quirks"
         case includeUsage = "include_usage"
@@ -24,6 +25,7 @@ extension BackendSettings: Codable {
         region = try values.decodeIfPresent(String.self, forKey: .region) ?? ""
         apiVersion = try values.decodeIfPresent(String.self, forKey: .apiVersion)
         aws = try values.decodeIfPresent(AWSCredentials.self, forKey: .aws)
+        credentials = try values.decodeIfPresent([CredentialSlot: StoredCredential].self, forKey: .credentials) ?? [:]
         counting = try values.decodeIfPresent(UsageCounting.self, forKey: .counting) ?? .final
         usageQuirks = try values.decodeIfPresent(UsageQuirks.self, forKey: .usageQuirks) ?? []
         includeUsage = try values.decodeIfPresent(UsageRequest.self, forKey: .includeUsage) ?? .auto
@@ -42,6 +44,7 @@ extension BackendSettings: Codable {
         if region != usual.region { try values.encode(region, forKey: .region) }
         try values.encodeIfPresent(apiVersion, forKey: .apiVersion)
         try values.encodeIfPresent(aws, forKey: .aws)
+        if !credentials.isEmpty { try values.encode(credentials, forKey: .credentials) }
         if counting != usual.counting { try values.encode(counting, forKey: .counting) }
         if !usageQuirks.isEmpty { try values.encode(usageQuirks, forKey: .usageQuirks) }
         if includeUsage != usual.includeUsage { try values.encode(includeUsage, forKey: .includeUsage) }

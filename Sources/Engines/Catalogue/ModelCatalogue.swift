@@ -22,6 +22,13 @@ public struct ModelRoute: Hashable, Sendable {
         self.inputCostPicounits = inputCostPicounits
         self.outputCostPicounits = outputCostPicounits
     }
+
+    /// The same route to this backend.
+    public func with(_ backend: Backend) -> ModelRoute {
+        ModelRoute(
+            backend: backend, upstreamName: upstreamName, weight: weight, inputCostPicounits: inputCostPicounits,
+            outputCostPicounits: outputCostPicounits)
+    }
 }
 
 /// How one of a model's routes is chosen.
@@ -106,6 +113,14 @@ public final class CatalogueModel: Hashable, Sendable {
             createdAtSeconds: createdAtSeconds)
     }
 
+    /// The same model over other routes.
+    public func with(routes: [ModelRoute]) -> CatalogueModel {
+        CatalogueModel(
+            publicName: publicName, aliases: aliases, routes: routes, routing: routing, priceKey: priceKey,
+            contextTokensMax: contextTokensMax, outputTokensMax: outputTokensMax, tenantsAllowed: tenantsAllowed,
+            createdAtSeconds: createdAtSeconds)
+    }
+
     /// The first route's.
     public var backend: Backend { routes[0].backend }
     /// The first route's.
@@ -161,13 +176,15 @@ public final class ModelCatalogue: Sendable {
         byName[name]
     }
 
-    /// A backend that serves some model.
+    /// A backend that serves some model, one that is out of service too.
     public func backend(named name: String) -> Backend? {
         byBackend[name]?.backend
     }
 
-    /// Backends that serve some model, by name.
-    public var backends: [Backend] { byBackend.values.map(\.backend).sorted { $0.name < $1.name } }
+    /// Backends that serve some model and are in service, by name.
+    public var backends: [Backend] {
+        byBackend.values.map(\.backend).filter { $0.outOfService == nil }.sorted { $0.name < $1.name }
+    }
 
     /// What `/engines/{backend}/…` runs: the model of that public name, alias or upstream name there (in this order,
     /// where they clash), or the only model there when the request names none; with its route to that backend.

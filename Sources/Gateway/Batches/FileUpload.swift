@@ -107,7 +107,8 @@ extension Admission {
         }
         let routes = model.routes.filter { route in
             let backend = route.backend
-            return backend.kind.hasBatches && backend.dialect.serves(surface) && model.routing.allow(backend)
+            return backend.outOfService == nil && backend.kind.hasBatches && backend.dialect.serves(surface)
+                && model.routing.allow(backend)
         }
         guard let first = routes.first else { throw .noBatches(name) }
         return (model, routes.dropFirst().reduce(first) { $1.weight > $0.weight ? $1 : $0 })
@@ -117,7 +118,7 @@ extension Admission {
     func batchBackends(for grant: KeyGrant) -> [Backend] {
         var backends: [String: Backend] = [:]
         for model in snapshot.catalogue.models where model.isAllowed(for: grant.tenantID) {
-            for route in model.routes where route.backend.kind.hasBatches {
+            for route in model.routes where route.backend.kind.hasBatches && route.backend.outOfService == nil {
                 backends[route.backend.name] = route.backend
             }
         }

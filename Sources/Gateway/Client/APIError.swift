@@ -144,6 +144,9 @@ extension APIError {
     static let backendsBusy = unavailable(
         "backends_busy", "All engines behind this model are at capacity. Try again shortly.")
 
+    static let outOfService = unavailable(
+        "backend_unavailable", "No engine behind this model can be used right now. Try again later.")
+
     private static func unavailable(_ code: String, _ message: String) -> APIError {
         APIError(status: 503, type: "server_error", code: code, message: message, retryAfterSeconds: 1)
     }

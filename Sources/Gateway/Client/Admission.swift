@@ -29,8 +29,7 @@ struct Admission {
         guard let model = snapshot.catalogue.model(named: request.model), model.isAllowed(for: grant.tenantID) else {
             throw .modelNotFound(String(request.model.prefix(200)))
         }
-        let routes = model.routes.filter { $0.backend.dialect.serves(surface) }
-        guard !routes.isEmpty else { throw .notServed(request.model, surface) }
+        let routes = try routes(of: model, surface: surface, name: request.model)
         return try admit(request, model: model, routes: routes, grant: grant, tagsHeader: tagsHeader)
     }
 
@@ -52,6 +51,7 @@ struct Admission {
         guard let (model, route) = snapshot.catalogue.model(on: backend, named: name),
             model.isAllowed(for: grant.tenantID)
         else { throw .modelNotFound(String((name ?? "").prefix(200))) }
+        guard route.backend.outOfService == nil else { throw .outOfService }
         return try admit(
             request, model: model, routes: [route], grant: grant,
             tagsHeader: headers.first(named: TagReader.headerName))
@@ -68,13 +68,13 @@ struct Admission {
             guard let (model, route) = snapshot.catalogue.model(on: backend, named: name.isEmpty ? nil : name),
                 model.isAllowed(for: grant.tenantID)
             else { throw .modelNotFound(String(name.prefix(200))) }
+            guard route.backend.outOfService == nil else { throw .outOfService }
             return try admit(request, model: model, routes: [route], grant: grant, tagsHeader: tagsHeader)
         }
         guard let model = snapshot.catalogue.model(named: name), model.isAllowed(for: grant.tenantID) else {
             throw .modelNotFound(String(name.prefix(200)))
         }
-        let routes = model.routes.filter { $0.backend.dialect.serves(request.surface) }
-        guard !routes.isEmpty else { throw .notServed(name, request.surface) }
+        let routes = try routes(of: model, surface: request.surface, name: name)
         return try admit(request, model: model, routes: routes, grant: grant, tagsHeader: tagsHeader)
     }
 
@@ -86,6 +86,13 @@ struct Admission {
             })
         else { throw .engineNotFound(name) }
         return backend
+    }
+
+    /// The model's ways in this dialect whose backends are in service.
+    private func routes(of model: CatalogueModel, surface: Surface, name: String) throws(APIError) -> [ModelRoute] {
+        let routes = model.routes.filter { $0.backend.outOfService == nil && $0.backend.dialect.serves(surface) }
+        guard routes.isEmpty else { return routes }
+        throw model.routes.contains { $0.backend.dialect.serves(surface) } ? .outOfService : .notServed(name, surface)
     }
 
     private func admit(

@@ -38,7 +38,8 @@ final class CapacityPoller {
     }
 
     private func ask(_ backend: Backend, at place: MetricsPlace) {
-        let key = backend.apiKey.map { [HeaderField("authorization", "Bearer \($0)")] } ?? []
+        let apiKey = backend.sendsKeyToMetrics ? backend.apiKey : nil
+        let key = apiKey.map { [HeaderField("authorization", "Bearer \($0)")] } ?? []
         let question = EngineCall.Question(
             backend: backend, port: place.port, path: place.path,
             headers: key + [HeaderField("accept", "text/plain")], answerMilliseconds: Self.answerMilliseconds)

@@ -82,6 +82,10 @@ enum EngineCall {
         let backend = question.backend
         let call = RunningCall(question, whenReceived: whenReceived)
         let bound = NIOLoopBound(call, eventLoop: eventLoop)
+        guard backend.outOfService == nil else {
+            eventLoop.execute { bound.value.finish(.lost) }
+            return call
+        }
         let isTLS = backend.isTLS && question.port == nil
         ClientBootstrap(group: eventLoop)
             .connectTimeout(.milliseconds(question.answerMilliseconds))

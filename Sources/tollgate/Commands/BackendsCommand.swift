@@ -54,16 +54,25 @@ struct BackendsCommand: AsyncParsableCommand {
             if dryRun {
                 return print("\(document.backends.count) backends, \(document.models.count) models: fine")
             }
-            let changes = try await options.withDatabase { database in
-                try await database.write {
-                    try CatalogueStorage.apply(
-                        backends: document.backends, models: document.models, now: now(), in: $0)
-                }
-            }
+            let backends = document.backends.sealed(by: try options.load().secretKeyring())
+            let changes = try await apply(backends, document.models)
             if changes.isEmpty { print("nothing changed") }
             for name in changes.added { print("added    \(name)") }
             for name in changes.changed { print("changed  \(name)") }
             for name in changes.removed { print("removed  \(name)") }
+        }
+
+        private func apply(_ backends: [Backend], _ models: [CatalogueModel]) async throws -> CatalogueStorage.Changes {
+            do {
+                return try await options.withDatabase { database in
+                    try await database.write {
+                        try CatalogueStorage.apply(backends: backends, models: models, now: now(), in: $0)
+                    }
+                }
+            } catch let refusal as CatalogueRefusal {
+                for finding in refusal.findings { say("\(file): \(finding)") }
+                throw ExitCode.failure
+            }
         }
     }
 }

@@ -44,8 +44,15 @@ struct DevCommand: AsyncParsableCommand {
     private func serve(_ cluster: PrivateCluster, _ directory: String, until signals: TerminationSignals) async throws {
         let migrations = try ResourceDirectory.path("migrations")
         _ = try await Migrator(directory: migrations, configuration: cluster.configuration()).migrate()
+        let keyFile = "\(directory)/secrets.key"
+        if !FileManager.default.fileExists(atPath: keyFile) {
+            _ = FileManager.default.createFile(
+                atPath: keyFile, contents: Data((SecretsCommand.freshKeyText() + "\n").utf8),
+                attributes: [.posixPermissions: 0o600])
+        }
         let configuration = try Configuration.load(file: nil, environment: [:]).setting([
             "database.url": ClusterDirectory.url(of: cluster), "database.migrations": migrations,
+            "secrets.key_file": keyFile,
             "journal.directory": "\(directory)/journal", "gateway.port": "\(gatewayPort)", "gateway.name": "dev",
             "admin.port": "\(adminPort)", "jobs.interval_seconds": "5", "billing.grace_minutes": "0",
             "log.level": "warning",
@@ -57,7 +64,7 @@ struct DevCommand: AsyncParsableCommand {
         let pool = ConnectionPool(cluster.configuration(), connectionCountMax: 2)
         let keys = try await DevelopmentSeed(
             database: Database(pool), plansDirectory: try ResourceDirectory.path("pricing-plans"), engine: source,
-            keysPath: "\(directory)/keys.json"
+            keysPath: "\(directory)/keys.json", keyring: try configuration.secretKeyring()
         ).plant()
         await pool.close()
         let program = try await ProgramRuntime.start(configuration, parts: [.gateway, .admin, .jobs])
@@ -80,7 +87,7 @@ struct DevCommand: AsyncParsableCommand {
                     [
                         ("gateway", gateway), ("admin", admin), ("engine", engine.url), ("admin_key", keys.adminKey),
                         ("demo_key", keys.demoKey), ("data", directory), ("database_url", databaseURL),
-                        ("journal", "\(directory)/journal"),
+                        ("journal", "\(directory)/journal"), ("secret_key_file", "\(directory)/secrets.key"),
                     ].map { ($0.0, JSONText.string($0.1)) }))
         } else {
             let model = engine.model ?? DemoCatalogue.models[0]
@@ -98,6 +105,7 @@ struct DevCommand: AsyncParsableCommand {
                     -d '{"model":"\(model)","messages":[{"role":"user","content":"Hello"}]}'
 
                 Other commands reach the same database with  TOLLGATE_DATABASE_URL='\(databaseURL)'
+                and its secrets with                         TOLLGATE_SECRETS_KEY_FILE='\(directory)/secrets.key'
                 Ctrl-C stops everything.
                 """)
         }

@@ -17,17 +17,17 @@ struct Setting: Sendable {
     let fallback: String?
     /// One line for `tollgate config check`.
     let explanation: String
+    /// The environment variable that sets it.
+    let variable: String
 
-    init(_ key: String, _ kind: Kind, fallback: String? = nil, _ explanation: String) {
+    init(
+        _ key: String, _ kind: Kind, fallback: String? = nil, variable: String? = nil, _ explanation: String
+    ) {
         self.key = key
         self.kind = kind
         self.fallback = fallback
         self.explanation = explanation
-    }
-
-    /// The environment variable that sets it.
-    var variable: String {
-        "TOLLGATE_" + key.uppercased().map { $0 == "." ? "_" : String($0) }.joined()
+        self.variable = variable ?? "TOLLGATE_" + key.uppercased().map { $0 == "." ? "_" : String($0) }.joined()
     }
 
     /// Nil when `value` fits; otherwise what is wrong and what would be right.
@@ -47,6 +47,11 @@ struct Setting: Sendable {
     static let all: [Setting] = [
         Setting("database.url", .secret, "Postgres: postgres://user@host:5432/database?sslmode=require"),
         Setting("database.migrations", .text, fallback: "migrations", "the directory of the schema's migrations"),
+        Setting(
+            "secrets.key_file", .text, "file of the keys that encrypt backends' secrets: the first one, then old ones"),
+        Setting(
+            "secrets.key", .secret, variable: "TOLLGATE_SECRET_KEY",
+            "the same keys themselves, with commas between them"),
         Setting("journal.directory", .text, "the gateway's journal; on a disk that outlives the process"),
         Setting(
             "journal.segment_bytes", .integer(1 << 20...1 << 30), fallback: "67108864",

@@ -63,12 +63,14 @@ struct DevelopmentSeed: Sendable {
     let plansDirectory: String
     let engine: DevelopmentEngine
     let keysPath: String
+    let keyring: SecretKeyring?
 
     func plant() async throws -> DevelopmentKeys {
         let backend = try engine.backend()
         let models = engine.models(of: backend)
         try await database.write {
-            _ = try CatalogueStorage.apply(backends: [backend], models: models, now: now(), in: $0)
+            _ = try CatalogueStorage.apply(
+                backends: [backend].sealed(by: keyring), models: models, now: now(), in: $0)
         }
         if let keys = try DevelopmentKeys.load(from: keysPath) { return keys }
         try await applyPlans()

@@ -47,11 +47,18 @@ final class GatewayRuntime: Sendable {
         let (journal, report) = try Journal.open(settings)
         if !report.isClean { log.warning("journal recovered", ["report": "\(report)"]) }
 
-        let holder = ServerHolder()
+        let holder = ServerHolder(metrics: instruments.metrics)
+        var supplying = SnapshotSupplier.Configuration(filePath: "\(directory)/snapshot")
+        supplying.keyring = {
+            do throws(ConfigurationError) {
+                return try configuration.secretKeyring()
+            } catch {
+                log.error("the key file of secrets cannot be read", ["error": "\(error)"])
+                return nil
+            }
+        }
         let supplier = SnapshotSupplier(
-            database: database,
-            configuration: SnapshotSupplier.Configuration(filePath: "\(directory)/snapshot"),
-            logger: instruments.logger("snapshot"), now: now
+            database: database, configuration: supplying, logger: instruments.logger("snapshot"), now: now
         ) { holder.take($0) }
         try await supplier.start()
         let leases = LimitLeases(
@@ -129,8 +136,12 @@ private final class ServerHolder: Sendable {
         var server: GatewayServer?
     }
     private let state = Locked(State())
+    private let faults: SnapshotFaultGauges
+
+    init(metrics: MetricsRegistry) { faults = SnapshotFaultGauges(metrics) }
 
     func take(_ supplied: SuppliedSnapshot) {
+        faults.show(supplied.faults)
         let snapshot = GatewaySnapshot(
             change: supplied.change, keys: supplied.keys, catalogue: supplied.catalogue,
             prices: supplied.prices, limits: supplied.limits, tokenizers: supplied.tokenizers,

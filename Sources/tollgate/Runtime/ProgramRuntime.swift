@@ -86,14 +86,16 @@ final class ProgramRuntime: Sendable {
             jobs: AdminJobsAdapter(database: database, graceMilliseconds: grace),
             readCatalogue: { yaml in
                 do {
+                    // Who calls the API did not set this process's variables.
                     let document = try CatalogueDocument(
-                        yaml: yaml, environment: ProcessInfo.processInfo.environment)
-                    return AdminServices.Catalogue(backends: document.backends, models: document.models)
+                        yaml: yaml, environment: ProcessInfo.processInfo.environment, variablesNeedHosts: true)
+                    let backends = document.backends.sealed(by: try configuration.secretKeyring())
+                    return AdminServices.Catalogue(backends: backends, models: document.models)
                 } catch {
                     throw DocumentRejection("\(error)")
                 }
             },
-            metrics: { metrics.text() })
+            secretKeyring: { try configuration.secretKeyring() }, metrics: { metrics.text() })
         let address = AdminConfiguration(
             host: try configuration.required("admin.host"), port: try configuration.integer("admin.port"))
         return AdminServer(configuration: address, services: services, log: instruments.log)

@@ -1,0 +1,23 @@
+import ControlPlane
+import Telemetry
+
+/// What of the snapshot is out of service, as gauges: 1 while it is, 0 afterwards.
+final class SnapshotFaultGauges: Sendable {
+    private let metrics: MetricsRegistry
+    private let shown = Locked<[SnapshotFault: Gauge]>([:])
+
+    init(_ metrics: MetricsRegistry) { self.metrics = metrics }
+
+    func show(_ faults: [SnapshotFault]) {
+        shown.withLock { shown in
+            for gauge in shown.values { gauge.set(0) }
+            for fault in faults {
+                let gauge = metrics.gauge(
+                    "tollgate_out_of_service", help: "What of the database cannot be used, and why.",
+                    labels: ["kind": fault.kind, "name": fault.name, "reason": fault.code])
+                gauge.set(1)
+                shown[fault] = gauge
+            }
+        }
+    }
+}
