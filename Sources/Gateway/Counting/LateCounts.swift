@@ -57,7 +57,7 @@ final class LateCounts {
 
     private func ask(_ number: Int) {
         guard let waiting = pending[number], let next = waiting.question.questions.next else { return end(number) }
-        let backend = waiting.exchange.route.backend
+        let backend = waiting.exchange.running.route.backend
         let target = UpstreamTarget(path: next.path)
         let headers = backend.dialect.headers(for: target, backend: backend, content: .unsigned)
         let question = EngineCall.Question(

@@ -7,28 +7,27 @@ import UsageJournal
 extension Exchange {
     /// From here on the text of the running try's answer is gathered, if somebody may count it.
     func beginCounting(status: Int) {
-        counting = nil
-        let backend = route.backend
+        let backend = running.route.backend
         guard backend.settings.tokenizerPath != nil || backend.settings.asksForCounts, (200..<300).contains(status)
         else { return }
-        counting = AnswerCounting(
+        running.counting = AnswerCounting(
             backend: backend, request: admitted.request, body: body,
             tokenizers: loop.shared.snapshots.current.tokenizers)
     }
 
     /// Takes over the text that came since the last time.
     func gatherText() {
-        guard let counting else { return }
-        stream?.takeText { counting.append($0, $1) }
-        plain?.takeText { counting.append($0, $1) }
+        guard let counting = running.counting else { return }
+        running.stream?.takeText { counting.append($0, $1) }
+        running.plain?.takeText { counting.append($0, $1) }
     }
 
-    private var isTextWhole: Bool { stream?.isTextWhole ?? plain?.isTextWhole ?? false }
+    private var isTextWhole: Bool { running.stream?.isTextWhole ?? running.plain?.isTextWhole ?? false }
 
     /// The output of a running stream, as counted so far.
     func ownCountsSoFar() -> OwnCounts {
         var own = OwnCounts()
-        guard let counting else { return own }
+        guard let counting = running.counting else { return own }
         gatherText()
         if isTextWhole { own.output = counting.countedOutput() }
         return own
@@ -39,7 +38,7 @@ extension Exchange {
     func ownCounts(
         _ counting: AnswerCounting, _ facts: AnswerFacts, _ ending: ExchangeStateMachine.Ending, base: AttemptRecord
     ) -> OwnCounts {
-        plain?.finishText()
+        running.plain?.finishText()
         gatherText()
         var own = OwnCounts()
         let request = admitted.request
@@ -54,7 +53,8 @@ extension Exchange {
         if counting.asks, base.isDelivered, ending.termination != .gatewayLost, facts.inferences.isEmpty,
             loop.lateCounts.hasRoom,
             let questions = counting.questions(
-                of: request, backend: route.backend, upstreamModel: route.upstreamName, asksForPrompt: needsInput,
+                of: request, backend: running.route.backend, upstreamModel: running.route.upstreamName,
+                asksForPrompt: needsInput,
                 asksForOutput: needsOutput && counting.asksForOutput && isTextWhole)
         {
             counting.late = LateCounts.Question(
@@ -67,7 +67,7 @@ extension Exchange {
 
     /// Leaves the record open until the engine has said what it is asked. Returns false when it is asked nothing.
     func closesLate(at now: NIODeadline) -> Bool {
-        guard let counting, let late = counting.late, let openRequest else { return false }
+        guard let counting = running.counting, let late = counting.late, let openRequest else { return false }
         counting.late = nil
         counting.isLate = true
         keepOpen(at: now)
@@ -82,7 +82,7 @@ extension Exchange {
         own.input = question.questions.promptTokens
         own.isInputWhole = own.input != nil
         if own.input == nil, question.facts.usage?.promptTokens == nil {
-            counting?.countPrompt(of: admitted.request, into: &own)
+            running.counting?.countPrompt(of: admitted.request, into: &own)
         }
         let loop = loop
         let requestID = entry.request.id

@@ -14,40 +14,39 @@ extension Exchange {
     func clientLeft() {
         client = nil
         output.clear()
-        connection?.setReading(true)
-        switch machine.clientLeft(isSentUpstream: isSentUpstream) {
-        case .nothing:
-            if machine.state == .delivering { finishDelivery() }
-        case .drain(let milliseconds): drainUntil = .now() + .milliseconds(milliseconds)
+        running.connection?.setReading(true)
+        switch machine.clientLeft(at: microseconds(at: .now())) {
+        case .nothing: break
+        case .finishDelivery: finishDelivery()
         case .end(let ending): perform(ending)
         }
     }
 
-    func clientWritabilityChanged(_ isWritable: Bool) { connection?.setReading(isWritable) }
+    func clientWritabilityChanged(_ isWritable: Bool) { running.connection?.setReading(isWritable) }
 
     /// Writes the head; a body that goes out with it is in the same buffer.
     func sendHead(with body: ByteBuffer = ByteBuffer()) {
-        guard let head, let client else { return }
-        isHeadSent = true
-        entry.request.marks.firstByte = microseconds(at: lastReceivedAt)
+        guard let head = running.head, let client else { return }
+        machine.headSent()
+        entry.request.marks.firstByte = machine.lastReceivedAt
         var buffer = loop.buffer(512 + body.readableBytes)
         HeaderForwarding.writeResponseHead(
-            head, framing: framing, requestID: requestID, own: ownHeaders(),
-            closes: framing == .untilClose || client.closesAfterAnswer, into: &buffer)
+            head, framing: running.framing, requestID: requestID, own: ownHeaders(),
+            closes: running.framing == .untilClose || client.closesAfterAnswer, into: &buffer)
         buffer.writeImmutableBuffer(body)
         client.write(buffer)
     }
 
     /// A stream's head, once there are bytes to follow it.
     private func sendHeadOfStream() {
-        guard !isHeadSent, stream != nil else { return }
+        guard !machine.isHeadSent, running.stream != nil else { return }
         sendHead()
         body = ByteBuffer()
     }
 
     func writeBody(_ bytes: ByteBuffer) {
         guard let client, bytes.readableBytes > 0 else { return }
-        guard framing == .chunked else { return client.write(bytes) }
+        guard running.framing == .chunked else { return client.write(bytes) }
         var chunk = loop.buffer(bytes.readableBytes + 16)
         chunk.writeChunk(bytes)
         client.write(chunk)
@@ -59,7 +58,7 @@ extension Exchange {
             return
         }
         sendHeadOfStream()
-        if framing == .chunked, output.endChunk() { client?.write(output) } else { writeBody(output) }
+        if running.framing == .chunked, output.endChunk() { client?.write(output) } else { writeBody(output) }
         client?.flush()
         // Nearly always the socket took it, and the memory can be used again.
         output.clear()
@@ -71,11 +70,7 @@ extension Exchange {
     func perform(_ ending: ExchangeStateMachine.Ending?) {
         guard let ending else { return }
         let now = NIODeadline.now()
-        if ending.cutsUpstream {
-            connection?.cut()
-            connection = nil
-            hasUpstreamEnded = true
-        }
+        if ending.cutsUpstream { cutUpstream() }
         flushOutput()
         complete(ending, at: now)
         if let work = workToSettle() {
@@ -84,7 +79,7 @@ extension Exchange {
             return loop.settlements.add(work)
         }
         hold?.settle(LimitUsage(entry.attempts))
-        if counting != nil, closesLate(at: now) { return }
+        if running.counting != nil, closesLate(at: now) { return }
         loop.close(self, openRequest, at: now)
         openRequest = nil
     }
@@ -105,15 +100,15 @@ extension Exchange {
 
     /// Whether the answer says that the work goes on: it names no price yet, and counts when it has ended.
     var isReceipt: Bool {
-        guard admitted.request.endsLater, let facts = stream?.facts ?? plain?.facts else { return false }
+        guard admitted.request.endsLater, let facts = running.facts else { return false }
         return !facts.hasError && !facts.hasEndedLater
     }
 
     /// What is to be asked for later; nil for answers that say themselves what they came to.
     private func workToSettle() -> Settlements.Pending? {
         guard admitted.request.endsLater, (200..<300).contains(machine.upstreamStatus), !isErrorInPlaceOfAnswer,
-            let openRequest, let facts = stream?.facts ?? plain?.facts, let id = facts.id, !facts.hasEndedLater,
-            route.backend.target(ofWork: id, surface: entry.request.surface) != nil
+            let openRequest, let facts = running.facts, let id = facts.id, !facts.hasEndedLater,
+            running.route.backend.target(ofWork: id, surface: entry.request.surface) != nil
         else { return nil }
         assert(attempt.upstreamID == id, "the record of work has the id that it is asked after by")
         return Settlements.Pending(entry: entry, open: openRequest, hold: hold)
@@ -126,18 +121,18 @@ extension Exchange {
         entry.request.httpStatus = Int32(ending.httpStatus)
         entry.request.reason = ending.reason
         entry.request.marks.end = mark
-        if plain != nil, client != nil, !isHeadSent { entry.request.marks.firstByte = mark }
+        if running.plain != nil, client != nil, !machine.isHeadSent { entry.request.marks.firstByte = mark }
         var ended = attempt
         ended.termination = ending.termination
         ended.marks.end = mark
         // Looking at a prediction, or cancelling one, is no inference, whatever its answer repeats.
         let isInference = admitted.request.native?.isInference != false
         let isAnswer = (200..<300).contains(machine.upstreamStatus) && !isErrorInPlaceOfAnswer && isInference
-        if isAnswer, !isBarren(ending), let facts = stream?.facts ?? plain?.facts {
+        if isAnswer, !isBarren(ending), let facts = running.facts {
             // A plain answer of which the client got nothing is not billed; drained ones are, by the plan's rule. Nor a
             // stream that broke before the client had any of it. That goes for every inference inside it.
-            if ending.isCut, !isHeadSent, plain != nil || client != nil { ended.isDelivered = false }
-            let own = counting.map { ownCounts($0, facts, ending, base: ended) } ?? OwnCounts()
+            if ending.isCut, !machine.isHeadSent, running.plain != nil || client != nil { ended.isDelivered = false }
+            let own = running.counting.map { ownCounts($0, facts, ending, base: ended) } ?? OwnCounts()
             let loop = loop
             let requestID = entry.request.id
             let inferences = facts.attempts(
@@ -145,7 +140,7 @@ extension Exchange {
                 priceKey: { loop.priceKey(of: $0) },
                 newID: { loop.newAttemptID(of: requestID) })
             ended = inferences[0]
-            if let counting { audit(counting, ended, own) }
+            if let counting = running.counting { audit(counting, ended, own) }
             entry.attempts.append(
                 contentsOf: inferences.dropFirst().prefix(UsageEntry.attemptsMax - entry.attempts.count))
         } else {
@@ -160,7 +155,7 @@ extension Exchange {
     /// Whether a stream failed before the model had said anything: whatever the engine says that it used, a failure
     /// costs nothing. A client that left before the first word had its prompt read.
     private func isBarren(_ ending: ExchangeStateMachine.Ending) -> Bool {
-        guard let stream, stream.meter.contentEvents == 0 else { return false }
+        guard let stream = running.stream, stream.meter.contentEvents == 0 else { return false }
         switch ending.termination {
         case .upstreamError, .timeout, .limitReached, .gatewayLost: return true
         case .complete, .clientAbort: return false
@@ -169,13 +164,13 @@ extension Exchange {
 
     /// The journal has answered: the end may go out, or must not.
     func recorded(isDurable: Bool) {
-        if counting?.isLate != true, !isReceipt { loop.metrics.finished(entry) }
+        if running.counting?.isLate != true, !isReceipt { loop.metrics.finished(entry) }
         log()
         loop.settleIdempotencyKey(of: entry)
         switch machine.recorded(isDurable: isDurable) {
         case .rest: deliverRest()
         case .error(let error):
-            if isHeadSent { return cutClient() }
+            if machine.isHeadSent { return cutClient() }
             client?.writeError(error, requestID: requestID)
             finish(closes: false)
         case .streamError(let error):
@@ -209,20 +204,20 @@ extension Exchange {
 
     /// Bytes of a plain answer as the client sees them.
     func sealed(_ bytes: ByteBuffer, isLast: Bool = false) -> ByteBuffer {
-        guard let answerSeal else { return bytes }
-        answerSeal.learn(plain?.facts.id)
+        guard let seal = running.seal else { return bytes }
+        seal.learn(running.plain?.facts.id)
         var output = ByteBuffer()
-        bytes.withUnsafeReadableBytes { answerSeal.take($0, into: &output) }
-        if isLast { answerSeal.finish(into: &output) }
+        bytes.withUnsafeReadableBytes { seal.take($0, into: &output) }
+        if isLast { seal.finish(into: &output) }
         return output
     }
 
     private func deliverRest() {
-        if let plain {
+        if let plain = running.plain {
             let rest = sealed(plain.held, isLast: true)
-            if !isHeadSent {
-                framing =
-                    head?.status == 204 || head?.status == 304
+            if !machine.isHeadSent {
+                running.framing =
+                    running.head?.status == 204 || running.head?.status == 304
                     ? .none : .length(Int64(rest.readableBytes))
                 sendHead(with: rest)
             } else {
@@ -233,7 +228,7 @@ extension Exchange {
         sendHeadOfStream()
         writeBody(held)
         held = ByteBuffer()
-        lingerUntil = .now() + .milliseconds(loop.shared.configuration.times.lingerMilliseconds)
+        machine.streamDelivered(at: microseconds(at: .now()))
         finishDelivery()
     }
 
@@ -246,30 +241,31 @@ extension Exchange {
 
     /// Writes the end of the body once the engine's response has ended too.
     func finishDelivery() {
-        guard hasUpstreamEnded || client == nil else {
+        guard machine.mayFinishDelivery else {
             client?.flush()
             return
         }
-        if client == nil, !hasUpstreamEnded, let lingering = connection {
-            lingering.cut()
-            connection = nil
-        }
-        if framing == .chunked, isHeadSent { client?.write(ByteBuffer.lastChunk) }
-        finish(closes: framing == .untilClose)
+        cutUpstream()
+        if running.framing == .chunked, machine.isHeadSent { client?.write(ByteBuffer.lastChunk) }
+        finish(closes: running.framing == .untilClose)
     }
 
     /// The engine took too long to end its response after the terminator.
     func lingerEnded() {
-        connection?.cut()
-        connection = nil
-        hasUpstreamEnded = true
+        cutUpstream()
+        machine.upstreamClosed()
         finishDelivery()
+    }
+
+    /// Whatever the engine still sends, nobody takes it.
+    private func cutUpstream() {
+        running.connection?.cut()
+        running.connection = nil
     }
 
     private func cutClient() {
         // After an error and the terminator the engine may go on for ever, and nobody would look at the time any more.
-        if !hasUpstreamEnded { connection?.cut() }
-        connection = nil
+        cutUpstream()
         let client = client
         self.client = nil
         machine.delivered()

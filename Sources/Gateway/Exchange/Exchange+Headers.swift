@@ -12,10 +12,10 @@ extension Exchange {
     /// only known at its end, so its head has none.
     func ownHeaders() -> [HeaderField] {
         var headers = [
-            HeaderField("x-tollgate-backend", route.backend.name),
+            HeaderField("x-tollgate-backend", running.route.backend.name),
             HeaderField("x-tollgate-overhead-us", String(overheadMicroseconds())),
         ]
-        if stream == nil, (200..<300).contains(machine.upstreamStatus) {
+        if running.stream == nil, (200..<300).contains(machine.upstreamStatus) {
             headers.append(
                 HeaderField("x-tollgate-tier", OpenAIDialect.tier(named: attempt.tierServed ?? admitted.tier)))
         }
@@ -26,7 +26,9 @@ extension Exchange {
             }
         }
         // Only now and then is the whole answer known before its first byte goes out.
-        if attempt.marks.end != nil, !isReceipt, let quote = quote(of: entry, isUsageFinal: counting?.isLate != true) {
+        if attempt.marks.end != nil, !isReceipt,
+            let quote = quote(of: entry, isUsageFinal: running.counting?.isLate != true)
+        {
             headers.append(HeaderField("x-tollgate-cost", quote.amount))
             headers.append(HeaderField("x-tollgate-cost-currency", quote.currency))
             headers.append(HeaderField("x-tollgate-cost-basis", quote.basis.rawValue))
@@ -53,7 +55,7 @@ extension Exchange {
             newID: { loop.newAttemptID(of: requestID) })
         // What the engine leaves out may still be counted.
         let isWhole = facts.usage?.promptTokens != nil && facts.usage?.completionTokens != nil
-        guard let quote = quote(of: whole, isUsageFinal: counting == nil || isWhole) else { return nil }
+        guard let quote = quote(of: whole, isUsageFinal: running.counting == nil || isWhole) else { return nil }
         let text =
             #","tollgate_cost":"\#(quote.amount)","tollgate_cost_currency":"\#(quote.currency)""#
             + #","tollgate_cost_basis":"\#(quote.basis.rawValue)""#
@@ -69,6 +71,6 @@ extension Exchange {
     /// from the last bytes received to these headers, the record's way to the disk included.
     private func overheadMicroseconds() -> Int64 {
         let before = attempt.marks.upstreamSent ?? 0
-        return before + (NIODeadline.now() - lastReceivedAt).nanoseconds / 1000
+        return before + microseconds(at: .now()) - machine.lastReceivedAt
     }
 }

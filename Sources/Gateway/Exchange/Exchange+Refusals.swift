@@ -8,8 +8,8 @@ extension Exchange {
     /// What the engine's refusal means, once all of it has come; nil when it answered, or when the client has begun to
     /// see what it said.
     func refusal() -> EngineRefusal? {
-        guard let plain, !isHeadSent, let head else { return nil }
-        let kind = route.backend.kind
+        guard let plain = running.plain, !machine.isHeadSent, let head = running.head else { return nil }
+        let kind = running.route.backend.kind
         if (200..<300).contains(machine.upstreamStatus) {
             return isErrorInPlaceOfAnswer ? EngineRefusal(kind: kind, insideAnswer: plain.facts) : nil
         }
@@ -22,14 +22,16 @@ extension Exchange {
     }
 
     /// Whether an answer of this status may be a refusal of members of ours, so that the body is needed again.
-    func mayAskAgain(_ status: Int) -> Bool { asksForUsage && !isAskedAgain && OwnOptions.mayRefuse(status) }
+    func mayAskAgain(_ status: Int) -> Bool {
+        running.asksForUsage && !machine.isAskedAgain && OwnOptions.mayRefuse(status)
+    }
 
     /// Whether the engine refused what only the gateway asked for.
     func refusesOwnOptions(_ refusal: EngineRefusal) -> Bool {
-        guard refusal.isClients, mayAskAgain(machine.upstreamStatus), let plain else { return false }
+        guard refusal.isClients, mayAskAgain(machine.upstreamStatus), let plain = running.plain else { return false }
         func edits(_ asksForUsage: Bool) -> [ByteEdit] {
-            route.backend.edits(
-                for: admitted.request, upstreamModel: route.upstreamName, asksForUsage: asksForUsage)
+            running.route.backend.edits(
+                for: admitted.request, upstreamModel: running.route.upstreamName, asksForUsage: asksForUsage)
         }
         return plain.held.withUnsafeReadableBytes {
             OwnOptions.areRefused(
@@ -39,18 +41,19 @@ extension Exchange {
 
     /// What an error inside a stream means; nil while there is none.
     func streamRefusal() -> EngineRefusal? {
-        guard let stream, stream.meter.hasError else { return nil }
-        return EngineRefusal(kind: route.backend.kind, insideAnswer: stream.facts)
+        guard let stream = running.stream, stream.meter.hasError else { return nil }
+        return EngineRefusal(kind: running.route.backend.kind, insideAnswer: stream.facts)
     }
 
     private var redaction: ErrorRedaction {
         ErrorRedaction(
-            backend: route.backend, upstreamModel: route.upstreamName, model: admitted.request.model)
+            backend: running.route.backend, upstreamModel: running.route.upstreamName, model: admitted.request.model)
     }
 
     /// Makes an error that is the client's fit to be seen; false where that cannot be done.
     func redactHeldError() -> Bool {
-        guard let plain, let head, plain.held.readableBytes <= EngineRefusal.bodyBytesMax else { return false }
+        guard let plain = running.plain, let head = running.head, plain.held.readableBytes <= EngineRefusal.bodyBytesMax
+        else { return false }
         guard head.headers.first(named: "content-encoding") == nil else { return false }
         let type = head.headers.first(named: "content-type")?.lowercased() ?? ""
         guard type.contains("json") || type.hasPrefix("text/plain") || isErrorInPlaceOfAnswer else { return false }
@@ -63,7 +66,7 @@ extension Exchange {
 
     /// An event that says that the stream failed, as the client may see it; nil for the event as it is.
     func failedEvent(_ event: UnsafeRawBufferPointer, isTerminator: Bool) -> [UInt8]? {
-        guard let refusal = streamRefusal(), let stream else { return nil }
+        guard let refusal = streamRefusal(), let stream = running.stream else { return nil }
         let isFrame = stream.meter.framing == .awsEventStream
         let redacted = redaction.redacted(event)
         guard let error = APIError(refusal) else {

@@ -10,11 +10,11 @@ extension Exchange {
     /// A try failed. Begins the next one, if the client has seen nothing of the answer and a route is left; otherwise
     /// remembers what it says about the backend, for the end.
     func triesNext(after failure: TryFailure, _ termination: Termination) -> Bool {
-        failedAs = failure
+        running.failure = failure
         if case .refused(let refusal) = failure, refusal.consequence.nextTry == .largerContext {
-            plan.keepLarger(than: route)
+            plan.keepLarger(than: running.route)
         }
-        guard plan.hasMore, machine.mayTryNext(after: failure, isHeadSent: isHeadSent) else { return false }
+        guard plan.hasMore, machine.mayTryNext(after: failure) else { return false }
         let now = NIODeadline.now()
         guard let next = loop.shared.routes.begin(&plan, now: ProcessTime.milliseconds(of: now)) else { return false }
         endTry(termination, at: now)
@@ -24,11 +24,11 @@ extension Exchange {
     }
 
     /// Whether there would be another try, should the running one break now.
-    var mayAskAnother: Bool { plan.hasMore && machine.mayTryNext(after: .broken, isHeadSent: isHeadSent) }
+    var mayAskAnother: Bool { plan.hasMore && machine.mayTryNext(after: .broken) }
 
     /// The record of a try whose answer nobody gets.
     private func endTry(_ termination: Termination, at now: NIODeadline) {
-        connection?.cut()
+        running.connection?.cut()
         attempt.termination = termination
         attempt.marks.end = microseconds(at: now)
         attempt.usageSource = .nothing
@@ -40,12 +40,12 @@ extension Exchange {
 
     /// Tells the table how the running try ended. The first call counts.
     func giveBackTicket(isNeutral: Bool = false, observation: RouteTable.Observation? = nil, at now: NIODeadline) {
-        guard let ticket else { return }
-        self.ticket = nil
+        guard let ticket = running.ticket else { return }
+        running.ticket = nil
         loop.shared.routes.ended(
-            ticket, failure: failedAs, isNeutral: isNeutral, observation: observation,
+            ticket, failure: running.failure, isNeutral: isNeutral, observation: observation,
             now: ProcessTime.milliseconds(of: now))
-        failedAs = nil
+        running.failure = nil
     }
 
     /// The last try ended with its request.
@@ -61,23 +61,23 @@ extension Exchange {
             giveBackTicket(observation: observation, at: now)
         case .clientAbort: giveBackTicket(isNeutral: true, at: now)
         default:
-            failedAs = failedAs ?? .broken
+            running.failure = running.failure ?? .broken
             giveBackTicket(at: now)
         }
     }
 
     /// The engine's head has come: what it says of our quota, and that it works.
     func noteAnswer(_ headers: AnswerHeaders, status: Int, at now: NIODeadline) {
-        guard var ticket else { return }
+        guard var ticket = running.ticket else { return }
         let milliseconds = ProcessTime.milliseconds(of: now)
         if (200..<300).contains(status) {
             loop.shared.routes.answered(&ticket, now: milliseconds)
-            self.ticket = ticket
-            if isAskedAgain { loop.shared.routes.noteRefusedUsageOptions(of: ticket, now: milliseconds) }
+            running.ticket = ticket
+            if machine.isAskedAgain { loop.shared.routes.noteRefusedUsageOptions(of: ticket, now: milliseconds) }
         }
         // Without another route to take, what is left here changes nothing.
         guard admitted.routes.count > 1 else { return }
-        let quota = UpstreamQuota(kind: route.backend.kind, headers: headers, now: loop.shared.clock.realTime)
+        let quota = UpstreamQuota(kind: running.route.backend.kind, headers: headers, now: loop.shared.clock.realTime)
         if let quota { loop.shared.routes.note(quota, from: ticket, now: milliseconds) }
     }
 }

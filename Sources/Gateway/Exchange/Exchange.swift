@@ -25,14 +25,10 @@ final class Exchange {
     let forwarded: ForwardedHead
     /// The client's body: kept until an engine has answered, for another try.
     var body: ByteBuffer { didSet { forwarded.charge?.release() } }
-    /// The way that the running attempt takes.
-    private(set) var route: ModelRoute
+    /// The engine that is asked now, or was the last one.
+    var running: RunningTry
     /// Ways that are left, should it fail.
     var plan: RoutePlan
-    /// The running try, until the table knows how it ended.
-    var ticket: RouteTable.Ticket?
-    /// How the running try failed, if it did.
-    var failedAs: TryFailure?
     var openRequest: (any OpenRequest)?
     /// The attempt that is running, or was the last one: the last in the entry until the answer has ended.
     var attempt: AttemptRecord {
@@ -41,38 +37,11 @@ final class Exchange {
     }
     private(set) var attemptIndex = 0
 
-    var connection: UpstreamConnection?
-    var isSentUpstream = false
-    var hasUpstreamEnded = false
-    private var hasRetried = false
-    /// Whether the running try was sent with members that ask for usage.
-    var asksForUsage = true
-    /// Whether it is asked for the second time, without them.
-    var isAskedAgain = false
-    private var answerBytes: Int64 = 0
-
-    var head: ResponseHead?
-    /// Unpacks an answer that came compressed.
-    private var inflater: Inflater?
-    var isHeadSent = false
-    var framing = HeaderForwarding.Framing.chunked
-    var plain: PlainRelay?
-    var stream: StreamRelay?
-    /// Puts sealed ids into the answer; nil where it names nothing that an engine keeps.
-    var answerSeal: AnswerSeal?
-    /// Counts the running attempt's answer; nil where its backend does not ask for that.
-    var counting: AnswerCounting?
     /// Gathered in this turn of the event loop, for one write.
     var output = ByteBuffer()
     /// What waits for the record.
     var held = ByteBuffer()
-
-    var sentUpstreamAt: NIODeadline?
-    var lastReceivedAt: NIODeadline
-    var drainUntil: NIODeadline?
-    var lingerUntil: NIODeadline?
-    var progressAt: NIODeadline
-    var progressEvents: Int64 = 0
+    private var progressAt: NIODeadline
 
     init(
         number: Int, loop: LoopContext, client: ClientHandler, admitted: AdmittedRequest, hold: LimitHold?,
@@ -87,11 +56,9 @@ final class Exchange {
         self.entry = entry
         forwarded = head
         self.body = body
-        route = first.route
-        ticket = first
+        running = RunningTry(first)
         self.plan = plan
         startedAt = now
-        lastReceivedAt = now
         let times = loop.shared.configuration.times
         progressAt = now + .milliseconds(times.progressMilliseconds)
         requestID = entry.request.id.description
@@ -111,48 +78,32 @@ final class Exchange {
 
     /// Asks another engine: nothing of the last try is left but its record.
     func begin(_ next: RouteTable.Ticket) {
-        isAskedAgain = false
-        ticket = next
-        route = next.route
         entry.attempts.append(
             admitted.attempt(
                 id: loop.newAttemptID(of: entry.request.id), number: attempt.number + 1, on: next.route))
         attemptIndex = entry.attempts.count - 1
-        clearTry()
+        begin(RunningTry(next))
         appendTries()
         connect()
     }
 
     /// Asks the same engine again, without the members that it refused.
-    func askAgain() {
-        isAskedAgain = true
-        clearTry()
+    private func askAgain() {
+        begin(running.again)
         connect()
     }
 
-    private func clearTry() {
-        connection = nil
-        isSentUpstream = false
-        hasUpstreamEnded = false
-        hasRetried = false
-        answerBytes = 0
-        head = nil
-        inflater = nil
-        framing = .chunked
-        plain = nil
-        stream = nil
-        answerSeal = nil
+    private func begin(_ try: RunningTry) {
+        running = `try`
         output.clear()
         held.clear()
-        sentUpstreamAt = nil
-        progressEvents = 0
     }
 
     private func connect() {
-        if let connection = loop.pool.takeIdle(route.backend) {
+        if let connection = loop.pool.takeIdle(running.route.backend) {
             send(on: connection)
         } else {
-            loop.pool.connect(route.backend, for: self)
+            loop.pool.connect(running.route.backend, for: self)
         }
     }
 
@@ -168,19 +119,17 @@ final class Exchange {
     }
 
     private func send(on connection: UpstreamConnection) {
-        self.connection = connection
-        isSentUpstream = true
-        let now = NIODeadline.now()
-        sentUpstreamAt = now
-        let mark = microseconds(at: now)
+        let mark = microseconds(at: .now())
+        machine.sentUpstream(at: mark)
+        running.connection = connection
         entry.request.marks.upstreamSent = mark
         attempt.marks.upstreamSent = mark
-        asksForUsage = !isAskedAgain && ticket?.takesUsageOptions != false
+        running.asksForUsage = !machine.isAskedAgain && running.ticket?.takesUsageOptions != false
         connection.begin(
             self,
             request: UpstreamRequest.bytes(
-                of: admitted, on: route, head: forwarded, body: body, requestID: requestID,
-                asksForUsage: asksForUsage, date: loop.shared.clock.realTime))
+                of: admitted, on: running.route, head: forwarded, body: body, requestID: requestID,
+                asksForUsage: running.asksForUsage, date: loop.shared.clock.realTime))
         if client?.isWritable == false { connection.setReading(false) }
     }
 
@@ -188,87 +137,73 @@ final class Exchange {
 
     func upstreamAnswered(_ head: ResponseHead) {
         let now = NIODeadline.now()
-        lastReceivedAt = now
-        beginCounting(status: head.status)
-        if !mayAskAnother, !mayAskAgain(head.status) { body = ByteBuffer() }
-        attempt.marks.firstByte = microseconds(at: now)
-        attempt.upstreamStatus = Int32(head.status)
-        self.head = head
-        unpackIfPacked()
+        let mark = microseconds(at: now)
         let status = head.status
+        beginCounting(status: status)
+        if !mayAskAnother, !mayAskAgain(status) { body = ByteBuffer() }
+        attempt.marks.firstByte = mark
+        attempt.upstreamStatus = Int32(status)
+        running.head = head
         let limits = loop.shared.configuration.limits
         let headers = AnswerHeaders(headers: head.headers)
         noteAnswer(headers, status: status, at: now)
         let meter = AnswerMeter(
-            request: admitted.request, backend: route.backend, status: status,
-            headers: headers, upstreamModel: route.upstreamName)
-        if counting != nil { meter.beginText(of: admitted.request) }
-        answerSeal = AnswerSeal(
-            of: admitted, on: route.backend, secret: loop.shared.snapshots.current.sealingSecret)
-        switch machine.upstreamAnswered(status: status, isEventStream: meter.framing != .plain) {
+            request: admitted.request, backend: running.route.backend, status: status,
+            headers: headers, upstreamModel: running.route.upstreamName)
+        if running.counting != nil { meter.beginText(of: admitted.request) }
+        let seal = AnswerSeal(
+            of: admitted, on: running.route.backend, secret: loop.shared.snapshots.current.sealingSecret)
+        running.seal = seal
+        switch machine.upstreamAnswered(status: status, isEventStream: meter.framing != .plain, at: mark) {
         case .stream:
             let wantsCost = wantsCostInStream
-            stream = StreamRelay(
+            running.stream = StreamRelay(
                 meter: meter, keepsUsageChunk: wantsCost || !admitted.request.isStream,
-                heldEventBytes: limits.heldEventBytes, readEventBytes: limits.readEventBytes, seal: answerSeal,
+                heldEventBytes: limits.heldEventBytes, readEventBytes: limits.readEventBytes, seal: seal,
                 usageMembers: wantsCost ? { [unowned self] facts in costMembers(facts) } : nil,
                 failedEvent: { [unowned self] event, isTerminator in
                     failedEvent(event, isTerminator: isTerminator)
                 })
-            framing = client?.canReadChunks == true ? .chunked : .untilClose
+            running.framing = client?.canReadChunks == true ? .chunked : .untilClose
             // While another engine may be asked, the head waits for the first bytes of the stream.
             if !mayAskAnother { sendHead() }
         case .plain:
-            plain = PlainRelay(
-                meter: meter, length: self.head?.contentLength, wholeAnswerBytes: limits.wholeAnswerBytes,
+            running.plain = PlainRelay(
+                meter: meter, length: head.contentLength, wholeAnswerBytes: limits.wholeAnswerBytes,
                 isMetered: (200..<300).contains(status))
         }
     }
 
     func upstreamSent(_ piece: ByteBuffer) {
-        lastReceivedAt = .now()
-        var piece = piece
-        if let inflater {
-            do throws(Inflater.Unreadable) {
-                piece = try inflater.inflate(piece)
-            } catch {
-                return fail(.broken)
-            }
-        }
-        answerBytes += Int64(piece.readableBytes)
-        if answerBytes > loop.shared.configuration.limits.answerBytes {
+        machine.received(at: microseconds(at: .now()))
+        running.answerBytes += Int64(piece.readableBytes)
+        if running.answerBytes > loop.shared.configuration.limits.answerBytes {
             return fail(.answerTooLarge)
         }
-        if stream != nil {
+        if running.stream != nil {
             relayStream(piece)
-        } else if let flowing = plain?.take(piece) {
-            if !isHeadSent {
+        } else if let plain = running.plain, let flowing = plain.take(piece) {
+            if !machine.isHeadSent {
                 // Sealed ids are longer than the engine's.
-                let length = answerSeal == nil ? plain?.length : nil
-                framing = length.map { .length($0) } ?? (client?.canReadChunks == true ? .chunked : .untilClose)
+                let length = running.seal == nil ? plain.length : nil
+                running.framing = length.map { .length($0) } ?? (client?.canReadChunks == true ? .chunked : .untilClose)
                 sendHead()
             }
             writeBody(sealed(flowing))
         }
-        if counting != nil { gatherText() }
-    }
-
-    /// From here on the answer is as if the engine had not compressed it.
-    private func unpackIfPacked() {
-        guard let coding = head?.headers.first("content-encoding"), Inflater.unpacks(coding) else { return }
-        inflater = Inflater(outputBytesMax: loop.shared.configuration.limits.answerBytes)
-        head?.headers.remove("content-encoding")
-        head?.declaredLength = nil
+        if running.counting != nil { gatherText() }
     }
 
     private func relayStream(_ piece: ByteBuffer) {
-        if framing == .chunked { output.beginChunk(bytes: piece.readableBytes) }
-        guard let signals = stream?.take(piece, output: &output, held: &held) else { return }
+        if running.framing == .chunked { output.beginChunk(bytes: piece.readableBytes) }
+        guard let signals = running.stream?.take(piece, output: &output, held: &held) else { return }
         note(signals)
         let refusal = signals.isDisjoint(with: [.error, .failure]) ? nil : streamRefusal()
         if let refusal {
-            failedAs = .refused(refusal)
-            if !isHeadSent, stream?.facts.contentEvents == 0, triesNext(after: .refused(refusal), .upstreamError) {
+            running.failure = .refused(refusal)
+            if !machine.isHeadSent, running.stream?.facts.contentEvents == 0,
+                triesNext(after: .refused(refusal), .upstreamError)
+            {
                 return
             }
         }
@@ -278,7 +213,7 @@ final class Exchange {
 
     private func note(_ signals: StreamSignals) {
         guard signals.contains(.content) else { return }
-        let mark = microseconds(at: lastReceivedAt)
+        let mark = machine.lastReceivedAt
         if attempt.marks.firstToken == nil {
             attempt.marks.firstToken = mark
             if client != nil { entry.request.marks.firstToken = mark }
@@ -287,10 +222,10 @@ final class Exchange {
         if client != nil { entry.request.marks.lastToken = mark }
     }
 
-    var isErrorInPlaceOfAnswer: Bool { plain?.meter.isErrorInPlaceOfAnswer ?? false }
+    var isErrorInPlaceOfAnswer: Bool { running.plain?.meter.isErrorInPlaceOfAnswer ?? false }
 
     private var isStreamFinished: Bool {
-        guard let stream else { return false }
+        guard let stream = running.stream else { return false }
         return stream.meter.finishedChoices >= admitted.request.choiceCount
     }
 
@@ -302,7 +237,9 @@ final class Exchange {
     /// While another engine may be asked, what comes before the first content waits for it: roles, starts, comments.
     /// An engine that fails then is replaced, and nobody has seen anything of it.
     func holdsBeginning(at now: NIODeadline) -> Bool {
-        guard !isHeadSent, let stream, stream.meter.contentEvents == 0, let head = attempt.marks.firstByte else {
+        guard !machine.isHeadSent, let stream = running.stream, stream.meter.contentEvents == 0,
+            let head = attempt.marks.firstByte
+        else {
             return false
         }
         let configuration = loop.shared.configuration
@@ -311,39 +248,37 @@ final class Exchange {
     }
 
     func upstreamEnded() {
-        if let inflater, !inflater.isWhole, machine.isRunning { return upstreamLost(.broken, mayRetry: false) }
-        hasUpstreamEnded = true
-        connection = nil
-        if stream != nil, machine.isRunning, let signals = stream?.finish(output: &output, held: &held) {
+        machine.upstreamClosed()
+        running.connection = nil
+        if machine.isRunning, let signals = running.stream?.finish(output: &output, held: &held) {
             note(signals)
             let refusal = signals.isDisjoint(with: [.error, .failure]) ? nil : streamRefusal()
             perform(machine.streamed(signals, isFinished: isStreamFinished, refusal: refusal))
         }
-        plain?.finish()
+        running.plain?.finish()
         flushOutput()
         let refusal = refusal()
         if let refusal, refusesOwnOptions(refusal), machine.asksAgain() { return askAgain() }
         if let refusal, triesNext(after: .refused(refusal), .upstreamError) { return }
-        if stream != nil, !isHeadSent, !isStreamFinished, machine.isRunning,
+        if running.stream != nil, !machine.isHeadSent, !isStreamFinished, machine.isRunning,
             triesNext(after: .broken, .upstreamError)
         {
             return
         }
         let passes = refusal?.isClients == true && redactHeldError()
-        perform(machine.upstreamEnded(refusal: refusal, passes: passes, isHeadSent: isHeadSent))
+        perform(machine.upstreamEnded(refusal: refusal, passes: passes))
         if machine.state == .delivering { finishDelivery() }
     }
 
     /// The engine's connection is gone. A kept connection that closes without a word was stale: one more try.
     func upstreamLost(_ failure: ExchangeStateMachine.Failure, mayRetry: Bool) {
-        connection = nil
-        if mayRetry, !hasRetried, machine.state == .waiting, !machine.isClientGone {
-            hasRetried = true
+        running.connection = nil
+        if mayRetry, machine.replacesConnection() {
             loop.metrics.upstreamRetries.increment()
-            return loop.pool.connect(route.backend, for: self)
+            return loop.pool.connect(running.route.backend, for: self)
         }
         flushOutput()
-        hasUpstreamEnded = true
+        machine.upstreamClosed()
         fail(failure)
         if machine.state == .delivering { finishDelivery() }
     }
@@ -352,7 +287,26 @@ final class Exchange {
         guard machine.isRunning else { return }
         if triesNext(after: TryFailure(failure), ExchangeStateMachine.termination(for: failure)) { return }
         flushOutput()
-        perform(machine.failed(failure, isHeadSent: isHeadSent))
+        perform(machine.failed(failure))
+    }
+
+    // MARK: Time
+
+    /// Looks at all that may have taken too long; called several times a second.
+    func tick(now: NIODeadline) {
+        switch machine.overdue(at: microseconds(at: now), isHeldUp: client?.isWritable == false) {
+        case .failure(let failure): return fail(failure)
+        case .linger: return lingerEnded()
+        case nil: break
+        }
+        guard machine.isRunning else { return }
+        if running.stream != nil, !machine.isHeadSent, output.readableBytes > 0, !holdsBeginning(at: now) {
+            flushOutput()
+        }
+        if now >= progressAt {
+            progressAt = now + .milliseconds(loop.shared.configuration.times.progressMilliseconds)
+            appendProgress()
+        }
     }
 
     func microseconds(at time: NIODeadline) -> Int64 { (time - startedAt).nanoseconds / 1000 }

@@ -69,25 +69,50 @@ struct ExchangeStateMachine {
     /// What to do when the client has left.
     enum ClientLeftAction: Hashable {
         case nothing
-        /// Read on for this long, at most.
-        case drain(milliseconds: Int64)
+        /// Nobody is left to deliver to.
+        case finishDelivery
         case end(Ending)
+    }
+
+    /// What has taken too long.
+    enum Overdue: Hashable {
+        case failure(Failure)
+        /// The engine has not ended its response after the stream's end.
+        case linger
+    }
+
+    /// What is known of the running try alone.
+    private struct Try {
+        /// The engine's status; 0 before its answer.
+        var upstreamStatus = 0
+        /// When the request was sent to the engine; nil before.
+        var sentAt: Int64?
+        var hasUpstreamEnded = false
+        /// Whether a kept connection turned out stale and another was taken for the same try.
+        var hasReplacedConnection = false
+        var sawStreamError = false
+        /// What the first error inside a stream meant.
+        var streamRefusal: EngineRefusal?
+        var isStreamFinished = false
     }
 
     private(set) var state = State.waiting
     private(set) var isClientGone = false
-    /// The engine's status; 0 before its answer.
-    private(set) var upstreamStatus = 0
-    private(set) var sawStreamError = false
-    /// What the first error inside a stream meant.
-    private var streamRefusal: EngineRefusal?
-    private var isStreamFinished = false
+    /// Whether the client has begun to see its answer.
+    private(set) var isHeadSent = false
+    /// Whether the engine is asked for the second time, without the members that are the gateway's own.
+    private(set) var isAskedAgain = false
+    private var current = Try()
+    private var triesMade = 1
+    /// When the engine was last heard. Times are microseconds since the request began.
+    private(set) var lastReceivedAt: Int64 = 0
+    private var drainUntil = Int64.max
+    private var lingerUntil = Int64.max
+
     private let onClientAbort: ClientAbortPolicy
     private let isStreamRequest: Bool
     private let policy: TryPolicy
-    private var triesMade = 1
-    private let finishedDrainMilliseconds: Int64
-    private let plainDrainMilliseconds: Int64
+    private let times: GatewayConfiguration.Times
 
     init(
         isStreamRequest: Bool, onClientAbort: ClientAbortPolicy, times: GatewayConfiguration.Times, triesMax: Int = 1
@@ -95,9 +120,15 @@ struct ExchangeStateMachine {
         policy = TryPolicy(triesMax: triesMax)
         self.isStreamRequest = isStreamRequest
         self.onClientAbort = onClientAbort
-        finishedDrainMilliseconds = times.finishedDrainMilliseconds
-        plainDrainMilliseconds = times.plainDrainMilliseconds
+        self.times = times
     }
+
+    /// The engine's status; 0 before its answer.
+    var upstreamStatus: Int { current.upstreamStatus }
+    var isSentUpstream: Bool { current.sentAt != nil }
+    var sawStreamError: Bool { current.sawStreamError }
+    var isStreamFinished: Bool { current.isStreamFinished }
+    var streamRefusal: EngineRefusal? { current.streamRefusal }
 
     /// Whether the request still waits for something from the engine that it wants.
     var isRunning: Bool {
@@ -109,28 +140,43 @@ struct ExchangeStateMachine {
 
     // MARK: The engine
 
+    /// The request goes out to the engine.
+    mutating func sentUpstream(at now: Int64) {
+        assert(state == .waiting, "an engine that answers is asked nothing more")
+        current.sentAt = now
+    }
+
     /// The engine's head came: says how its answer is passed on.
-    mutating func upstreamAnswered(status: Int, isEventStream: Bool) -> Shape {
-        upstreamStatus = status
+    mutating func upstreamAnswered(status: Int, isEventStream: Bool, at now: Int64) -> Shape {
+        lastReceivedAt = now
+        current.upstreamStatus = status
         let shape: Shape = isEventStream && (200..<300).contains(status) ? .stream : .plain
         state = .relaying(shape)
         return shape
+    }
+
+    /// Bytes of the answer came.
+    mutating func received(at now: Int64) { lastReceivedAt = now }
+
+    /// The client begins to see its answer.
+    mutating func headSent() {
+        assert(!isHeadSent, "an answer has one head")
+        isHeadSent = true
     }
 
     /// Events of a stream came by. `isFinished`: all choices have a finish reason. `refusal`: what an error among them
     /// meant. Ends at the terminator.
     mutating func streamed(_ signals: StreamSignals, isFinished: Bool, refusal: EngineRefusal? = nil) -> Ending? {
         guard case .relaying(.stream) = state else { return nil }
-        streamRefusal = streamRefusal ?? refusal
-        if signals.contains(.error) { sawStreamError = true }
+        current.streamRefusal = current.streamRefusal ?? refusal
+        if signals.contains(.error) { current.sawStreamError = true }
         if signals.contains(.failure) { return end(endingOfFailedAnswer) }
-        isStreamFinished = isFinished
+        current.isStreamFinished = isFinished
         return signals.contains(.terminator) ? end(endingOfWholeAnswer) : nil
     }
 
-    /// Whether another backend may be asked after a try that failed. `isHeadSent`: the client has begun to see its
-    /// answer.
-    func mayTryNext(after failure: TryFailure, isHeadSent: Bool) -> Bool {
+    /// Whether another backend may be asked after a try that failed.
+    func mayTryNext(after failure: TryFailure) -> Bool {
         guard isRunning else { return false }
         return policy.triesNext(
             after: failure, triesMade: triesMade, isAnswerBegun: isHeadSent, isClientGone: isClientGone)
@@ -142,27 +188,35 @@ struct ExchangeStateMachine {
         triesMade += 1
         assert(triesMade <= policy.triesMax && !isClientGone, "a try that nobody asked for")
         state = .waiting
-        upstreamStatus = 0
-        sawStreamError = false
-        streamRefusal = nil
-        isStreamFinished = false
+        current = Try()
+        isAskedAgain = false
+    }
+
+    /// Whether a kept connection that closed without a word is replaced by another. Once a try.
+    mutating func replacesConnection() -> Bool {
+        guard state == .waiting, !isClientGone, !current.hasReplacedConnection else { return false }
+        current = Try(hasReplacedConnection: true)
+        return true
     }
 
     /// The engine refused members of ours: it is asked once more without them, which is no other try. False where
     /// nobody waits for that.
     mutating func asksAgain() -> Bool {
-        guard case .relaying(.plain) = state, !isClientGone else { return false }
+        guard case .relaying(.plain) = state, !isClientGone, !isAskedAgain else { return false }
+        assert(!isHeadSent, "a client that sees an answer gets no other")
         state = .waiting
-        upstreamStatus = 0
+        current = Try()
+        isAskedAgain = true
         return true
     }
 
+    /// Nothing more comes from the engine, whether its response was whole or not.
+    mutating func upstreamClosed() { current.hasUpstreamEnded = true }
+
     /// The engine's response ended properly. `refusal`: in place of an answer it held an error, whatever its status.
-    /// `passes`: the error's own words may be shown to a client whose mistake it is. `isHeadSent`: the client has begun
-    /// to see its answer.
-    mutating func upstreamEnded(
-        refusal: EngineRefusal? = nil, passes: Bool = true, isHeadSent: Bool = true
-    ) -> Ending? {
+    /// `passes`: the error's own words may be shown to a client whose mistake it is.
+    mutating func upstreamEnded(refusal: EngineRefusal? = nil, passes: Bool = true) -> Ending? {
+        current.hasUpstreamEnded = true
         switch state {
         case .relaying(.plain):
             if let refusal { return end(endingOfRefusal(refusal, passes: passes)) }
@@ -174,13 +228,13 @@ struct ExchangeStateMachine {
             if isStreamFinished || sawStreamError { return end(endingOfWholeAnswer) }
             let code = "stream_incomplete"
             let message = "The engine closed the stream before the response was complete."
-            return end(brokenStream(code, message, isHeadSent: isHeadSent))
+            return end(brokenStream(code, message))
         case .waiting, .closing, .delivering, .finished: return nil
         }
     }
 
-    /// Something broke, or a limit was passed. `isHeadSent`: the client has the answer's status already.
-    mutating func failed(_ failure: Failure, isHeadSent: Bool) -> Ending? {
+    /// Something broke, or a limit was passed.
+    mutating func failed(_ failure: Failure) -> Ending? {
         guard isRunning else { return nil }
         if isClientGone, failure != .stopped { return end(clientAbort) }
         let error = error(for: failure)
@@ -199,19 +253,23 @@ struct ExchangeStateMachine {
     // MARK: The client
 
     /// The client closed its connection, or its half of it, or took nothing for too long.
-    mutating func clientLeft(isSentUpstream: Bool) -> ClientLeftAction {
+    mutating func clientLeft(at now: Int64) -> ClientLeftAction {
         guard !isClientGone else { return .nothing }
         isClientGone = true
         switch state {
         case .closing:
             state = .closing(.nothing)
             return .nothing
-        case .delivering, .finished: return .nothing
+        case .delivering: return .finishDelivery
+        case .finished: return .nothing
         case .relaying(.stream):
-            return isStreamFinished ? .drain(milliseconds: finishedDrainMilliseconds) : .end(end(clientAbort))
+            guard isStreamFinished else { return .end(end(clientAbort)) }
+            drainUntil = now + times.finishedDrainMilliseconds * 1000
+            return .nothing
         case .waiting, .relaying(.plain):
-            let isDrained = !isStreamRequest && isSentUpstream && onClientAbort == .drain
-            return isDrained ? .drain(milliseconds: plainDrainMilliseconds) : .end(end(clientAbort))
+            guard !isStreamRequest, isSentUpstream, onClientAbort == .drain else { return .end(end(clientAbort)) }
+            drainUntil = now + times.plainDrainMilliseconds * 1000
+            return .nothing
         }
     }
 
@@ -225,119 +283,43 @@ struct ExchangeStateMachine {
         return delivery
     }
 
+    /// A stream's end has gone out. The engine has a while to end its response.
+    mutating func streamDelivered(at now: Int64) { lingerUntil = now + times.lingerMilliseconds * 1000 }
+
+    /// Whether nothing more is to be waited for before the body's end is written.
+    var mayFinishDelivery: Bool { current.hasUpstreamEnded || isClientGone }
+
     /// All has gone out, or there is nobody left to send it to.
     mutating func delivered() {
         assert(state == .delivering, "nothing is delivered before its record is durable")
         state = .finished
     }
 
-    // MARK: Endings
+    // MARK: Time
+
+    /// What has taken too long by now. `isHeldUp`: the client takes nothing, so the engine is not read, and its silence
+    /// is none.
+    func overdue(at now: Int64, isHeldUp: Bool) -> Overdue? {
+        switch state {
+        case .closing, .finished: return nil
+        case .delivering: return now >= lingerUntil ? .linger : nil
+        case .waiting, .relaying: break
+        }
+        if now >= min(times.totalMilliseconds * 1000, drainUntil) { return .failure(.totalTimeout) }
+        if state == .waiting {
+            guard let sentAt = current.sentAt else { return nil }
+            return now >= sentAt + times.firstByteMilliseconds * 1000 ? .failure(.firstByteTimeout) : nil
+        }
+        return !isHeldUp && now >= lastReceivedAt + times.answerIdleMilliseconds * 1000 ? .failure(.idleTimeout) : nil
+    }
 
     private mutating func end(_ ending: Ending) -> Ending {
         assert(isRunning, "a request ends once")
         assert((ending.outcome == .success) == ending.reason.isEmpty, "whatever fails has a reason")
         var ending = ending
+        if ending.cutsUpstream { current.hasUpstreamEnded = true }
         if isClientGone { ending.delivery = .nothing }
         state = .closing(ending.delivery)
         return ending
-    }
-
-    private var clientAbort: Ending {
-        Ending(
-            termination: .clientAbort, outcome: .clientAbort, httpStatus: 499, reason: "client_closed",
-            delivery: .nothing, cutsUpstream: true, isCut: true)
-    }
-
-    private func brokenStream(_ code: String, _ message: String, isHeadSent: Bool) -> Ending {
-        if isClientGone { return clientAbort }
-        let error = APIError.upstream(502, code, message)
-        var ending = Ending(
-            termination: .upstreamError, outcome: .providerError, httpStatus: upstreamStatus, reason: code,
-            delivery: sawStreamError ? .cut : .streamError(error), cutsUpstream: false, isCut: true)
-        if !isHeadSent {
-            ending.httpStatus = error.status
-            ending.delivery = .error(error)
-        }
-        return ending
-    }
-
-    /// The engine said all it wanted to: an answer, an error, or a stream that ended in an error.
-    private var endingOfWholeAnswer: Ending {
-        if sawStreamError {
-            let isClients = streamRefusal?.isClients == true
-            return Ending(
-                termination: .upstreamError, outcome: isClients ? .clientError : .providerError,
-                httpStatus: upstreamStatus, reason: isClients ? "engine_rejected" : "stream_error", delivery: .cut,
-                cutsUpstream: false, isCut: true)
-        }
-        // A stream whose client left after the last word was delivered in full; a plain answer was not delivered.
-        let isMissed = isClientGone && !isStreamFinished
-        return Ending(
-            termination: .complete, outcome: isMissed ? .clientAbort : .success,
-            httpStatus: isMissed ? 499 : upstreamStatus, reason: isMissed ? "client_closed" : "", delivery: .rest,
-            cutsUpstream: false)
-    }
-
-    /// The last word of a stream says that the answer failed: the client reads it, without what is not for it.
-    private var endingOfFailedAnswer: Ending {
-        let outcome: RequestOutcome = streamRefusal?.isClients == true ? .clientError : .providerError
-        return Ending(
-            termination: .upstreamError, outcome: isClientGone ? .clientAbort : outcome,
-            httpStatus: isClientGone ? 499 : upstreamStatus,
-            reason: outcome == .clientError ? "engine_rejected" : "stream_error", delivery: .rest, cutsUpstream: false,
-            isCut: true)
-    }
-
-    /// The engine refused, or failed at once. `EngineRefusal.consequences` says whose fault that is and what the client
-    /// is told.
-    private func endingOfRefusal(_ refusal: EngineRefusal, passes: Bool) -> Ending {
-        var ending = Ending(
-            termination: .upstreamError, outcome: .clientError, httpStatus: upstreamStatus, reason: "engine_rejected",
-            delivery: .rest, cutsUpstream: false)
-        if let error = APIError(refusal) {
-            ending.outcome = .providerError
-            ending.httpStatus = error.status
-            ending.reason = error.code
-            ending.delivery = .error(error)
-        } else if !passes {
-            let error = APIError.rejected(upstreamStatus)
-            ending.httpStatus = error.status
-            ending.delivery = .error(error)
-        }
-        if isClientGone, ending.outcome != .clientError { ending.outcome = .clientAbort }
-        return ending
-    }
-
-    /// How the attempt that failed so ended.
-    static func termination(for failure: Failure) -> Termination {
-        switch failure {
-        case .connect, .broken: .upstreamError
-        case .connectTimeout, .firstByteTimeout, .idleTimeout, .totalTimeout: .timeout
-        case .answerTooLarge: .limitReached
-        case .stopped: .gatewayLost
-        }
-    }
-
-    private func error(for failure: Failure) -> APIError {
-        switch failure {
-        case .connect:
-            .upstream(502, "upstream_unavailable", "The engine behind this model could not be reached. Try again.")
-        case .broken:
-            .upstream(
-                502, "upstream_broken",
-                "The connection to the engine was lost in the middle of the response. Try again.")
-        case .connectTimeout:
-            .upstream(504, "upstream_timeout", "The engine behind this model did not accept a connection in time.")
-        case .firstByteTimeout:
-            .upstream(504, "upstream_timeout", "The engine did not start responding in time. Try again.")
-        case .idleTimeout:
-            .upstream(504, "upstream_timeout", "The engine stopped in the middle of the response. Try again.")
-        case .totalTimeout:
-            .upstream(504, "request_timeout", "The response took longer than the gateway allows.")
-        case .answerTooLarge:
-            .upstream(502, "answer_too_large", "The engine's response is larger than the gateway allows.")
-        case .stopped:
-            .upstream(503, "gateway_stopped", "The gateway was stopped in the middle of the response. Try again.")
-        }
     }
 }
