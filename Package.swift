@@ -57,7 +57,7 @@ let package = Package(
         .systemLibrary(
             name: "CPangoCairo", pkgConfig: "pangocairo", providers: [.apt(["libpango1.0-dev", "libcairo2-dev"])]),
         .target(
-            name: "Documents", dependencies: ["CPangoCairo", "Identity", "Invoicing", "ServiceLevels"],
+            name: "Documents", dependencies: ["CPangoCairo", "Identity", "Invoicing", "Metering", "ServiceLevels"],
             swiftSettings: settings),
         .target(name: "Telemetry", swiftSettings: settings),
         .target(

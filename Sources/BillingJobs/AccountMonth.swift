@@ -82,19 +82,21 @@ struct AccountMonth: Sendable {
                 let known = side.rated ?? side.invoiced
             else { return nil }
             let now = RatedUsage(
-                charge: known.charge, unitPrice: known.unitPrice, rounding: rounding(of: known.charge),
-                quantity: side.rated?.quantity ?? zero, amount: side.rated?.amount ?? .zero(account.currency))
+                charge: known.charge, price: .perUnit(PerUnitPrice(unitPrice: known.unitPrice)),
+                rounding: rounding(of: known.charge), quantity: side.rated?.quantity ?? zero,
+                rolledUp: side.rated?.amount ?? .zero(account.currency))
             return EarlierUsage(
                 period: servicePeriod(account.calendar.period(containing: key.periodStart)), rated: now,
                 invoicedQuantity: side.invoiced?.quantity ?? zero,
-                invoicedAmount: side.invoiced?.amount ?? .zero(account.currency))
+                invoicedExact: side.invoiced?.amount ?? .zero(account.currency),
+                invoicedAmount: side.invoiced?.rounded ?? .zero(account.currency))
         }
     }
 
     private func ratedUsage(_ sum: ChargeSum) -> RatedUsage {
         RatedUsage(
-            charge: sum.charge, unitPrice: sum.unitPrice, rounding: rounding(of: sum.charge), quantity: sum.quantity,
-            amount: sum.amount)
+            charge: sum.charge, price: .perUnit(PerUnitPrice(unitPrice: sum.unitPrice)),
+            rounding: rounding(of: sum.charge), quantity: sum.quantity, rolledUp: sum.amount)
     }
 
     private func rounding(of charge: UsageCharge) -> Rounding {

@@ -81,7 +81,7 @@ extension Comparison {
     ) throws {
         var invoiced: [Timestamp: Money] = [:]
         for line in try invoices.flatMap({ try ReconcileStorage.lines(of: $0, in: tx) })
-        where line.kind == .usage || line.kind == .adjustment {
+        where InvoiceLineKind.ofUsage.contains(line.kind) {
             let before = invoiced[line.periodStart] ?? .zero(account.currency)
             invoiced[line.periodStart] = try before.adding(line.exactAmount)
         }

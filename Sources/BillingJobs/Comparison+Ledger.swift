@@ -60,7 +60,7 @@ extension Comparison {
         where invoice.state == .finalized || invoice.state == .paid {
             let amounts = try InvoiceStorage.amounts(of: invoice, in: tx)
             try add(invoice.total, to: invoice.state == .paid ? .cash : .receivables)
-            try add(amounts.usage.negated(), to: .unbilledReceivables)
+            try add(amounts.leaving(.unbilledReceivables).negated(), to: .unbilledReceivables)
         }
         let everBefore = Timestamp(milliseconds: .max / 2_000)
         for granted in try ServiceLevelStorage.granted(to: account.id, before: everBefore, in: tx) {

@@ -1,4 +1,5 @@
 import Invoicing
+import Metering
 
 extension InvoicePresentation {
     /// What a stretch of lines is about; a change begins another group.
@@ -121,28 +122,8 @@ extension InvoiceDocument.Line {
 
     fileprivate var rowTitle: String {
         guard isUsage, let meter else { return description }
-        return switch meter {
-        case "input_tokens": "Input tokens"
-        case "input_audio_tokens": "Audio input tokens"
-        case "input_image_tokens": "Image input tokens"
-        case "input_video_tokens": "Video input tokens"
-        case "cache_read_tokens": "Cached input tokens"
-        case "cache_read_audio_tokens": "Cached audio input tokens"
-        case "cache_read_image_tokens": "Cached image input tokens"
-        case "cache_read_video_tokens": "Cached video input tokens"
-        case "cache_write_tokens": "Input tokens written to cache"
-        case "cache_write_1h_tokens": "Input tokens written to cache for an hour"
-        case "cache_write_long_tokens": "Input tokens written to cache for 12 hours or longer"
-        case "output_tokens": "Output tokens"
-        case "output_audio_tokens": "Audio output tokens"
-        case "output_image_tokens": "Image output tokens"
-        case "reasoning_tokens": "Reasoning tokens"
-        case "images": "Images"
-        case "audio_milliseconds": "Milliseconds of audio"
-        case "characters": "Characters"
-        case "searches": "Searches"
-        case "compute_milliseconds": "Milliseconds of compute time"
-        default: meter.replacing("_", with: " ")
-        }
+        // Documents of version 1 name the meter only; its words are those of then.
+        let words = label ?? Meter(rawValue: meter)?.label ?? meter.replacing("_", with: " ")
+        return words.prefix(1).uppercased() + words.dropFirst()
     }
 }

@@ -28,16 +28,10 @@ extension InvoiceBuilder {
     private mutating func addCredit(_ due: CreditDue, applied: Money, remaining: Money) throws(MonetaryError) {
         let isLast = applied == remaining
         let exact = isLast ? try due.exactCredit.subtracting(due.appliedExact) : applied
-        let plan = terms[due.subscriptionID]
-        let identity = InvoiceLineIdentity(
-            invoiceID: invoiceID, subscriptionID: due.subscriptionID, kind: .serviceLevelCredit,
-            charge: "sla_credit/\(due.resultID)", period: due.period)
         lines.append(
-            InvoiceLine(
-                id: identity.lineID, kind: .serviceLevelCredit, subscriptionID: due.subscriptionID,
-                tenantName: plan?.tenantName ?? "", plan: due.plan, planVersion: due.planVersion, charge: nil,
-                description: due.description, period: due.period, quantity: nil, unitPrice: nil,
-                exactAmount: try exact.negated(), amount: try applied.negated(), credit: due))
+            line(
+                .serviceLevelCredit, .credit(due), subscription: due.subscriptionID, description: due.description,
+                period: due.period, exact: try exact.negated(), amount: try applied.negated()))
     }
 }
 

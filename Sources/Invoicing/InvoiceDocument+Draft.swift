@@ -31,7 +31,7 @@ public struct Seller: Hashable, Sendable {
 extension InvoiceDocument {
     /// The document of a draft: everything but number and dates.
     public init(_ draft: InvoiceDraft, seller: Seller, account: Account) throws(InvoicingError) {
-        schema = InvoiceDocument.currentSchema
+        schema = InvoiceDocument.schema(version: InvoiceDocument.currentVersion)
         invoiceID = "\(draft.id)"
         number = nil
         issuedOn = nil
@@ -68,15 +68,18 @@ extension InvoiceDocument.Line {
         description = line.description
         subscriptionID = "\(line.subscriptionID)"
         tenant = line.tenantName
-        plan = line.plan
-        planVersion = line.planVersion
-        model = line.charge?.model
-        meter = line.charge?.meter.rawValue
-        tier = line.charge?.tier ?? line.credit?.tier
+        charge = "\(line.charge)"
+        plan = line.charge.plan
+        planVersion = line.charge.planVersion
+        let usage = line.charge.usage
+        model = usage?.model
+        meter = usage?.meter.rawValue
+        label = usage?.meter.label
+        tier = usage?.tier ?? line.charge.credit?.tier
         from = "\(line.period.firstDay)"
         through = "\(line.period.lastDay)"
         quantity = line.quantity.map { "\($0)" }
-        unit = line.quantity == nil ? nil : "tokens"
+        unit = line.quantity == nil ? nil : usage?.meter.unit.rawValue
         unitPricePerMillion = line.unitPrice?.description
         exactAmount = "\(line.exactAmount)"
         amount = "\(line.amount)"
@@ -101,7 +104,7 @@ extension InvoiceDocument.Totals {
 
 extension InvoiceDocument.ServiceLevel {
     fileprivate init?(_ line: InvoiceLine) {
-        guard let due = line.credit else { return nil }
+        guard let due = line.charge.credit else { return nil }
         resultID = "\(due.resultID)"
         lineID = "\(line.id)"
         month = due.period.monthText

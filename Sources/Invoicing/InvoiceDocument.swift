@@ -5,8 +5,19 @@ public import ServiceLevels
 /// who is renamed changes no past invoice. Amounts are decimal text: `amount` and totals with the currency's minor
 /// digits, `exact…` with as many as they have.
 public struct InvoiceDocument: Hashable, Sendable, Codable {
-    /// The shape of this document; a change that readers must know of gets the next number.
-    public static let currentSchema = "tollgate.invoice/1"
+    /// The shape of the documents that are made now; a change that readers must know of gets the next number. A
+    /// document keeps the one that it was made with, and its bytes: what a later shape added is left out of it.
+    ///
+    /// 2: a line says its `charge` and its `label`, and `unit` is that of its meter, where 1 said `tokens` of
+    /// everything.
+    public static let currentVersion = 2
+    private static let schemaPrefix = "tollgate.invoice/"
+
+    /// The schema of a version: `tollgate.invoice/2`.
+    public static func schema(version: Int) -> String { "\(schemaPrefix)\(version)" }
+
+    /// The number of its shape; nil where it is not one of ours.
+    public var version: Int? { Int(schema.trimmingPrefix(Self.schemaPrefix)) }
 
     public var schema: String
     /// `inv_…`
@@ -90,8 +101,10 @@ extension InvoiceDocument {
     public struct Line: Hashable, Sendable, Codable {
         /// `il_…`
         public var id: String
-        /// `base_fee`, `usage`, `adjustment` or `sla_credit`.
+        /// Of `InvoiceLineKind`.
         public var kind: String
+        /// `pay-as-you-go@1/sim-small/priority/input_tokens`, `team@3/base_fee`; nil in documents of version 1.
+        public var charge: String?
         public var description: String
         /// `sub_…`
         public var subscriptionID: String
@@ -101,13 +114,15 @@ extension InvoiceDocument {
         public var model: String?
         /// `input_tokens` …
         public var meter: String?
+        /// What the meter counts, in words; nil in documents of version 1.
+        public var label: String?
         public var tier: String?
         /// Local days, both inside.
         public var from: String
         public var through: String
         /// Base units, such as tokens.
         public var quantity: String?
-        /// What `quantity` counts: `tokens`.
+        /// What `quantity` counts: `tokens`, `images` … In documents of version 1 it is always `tokens`.
         public var unit: String?
         /// For 1 000 000 base units.
         public var unitPricePerMillion: String?
@@ -115,7 +130,8 @@ extension InvoiceDocument {
         public var amount: String
 
         enum CodingKeys: String, CodingKey {
-            case id, kind, description, tenant, plan, model, meter, tier, from, through, quantity, unit, amount
+            case id, kind, charge, description, tenant, plan, model, meter, label, tier, from, through, quantity, unit
+            case amount
             case subscriptionID = "subscription_id"
             case planVersion = "plan_version"
             case unitPricePerMillion = "unit_price_per_million"

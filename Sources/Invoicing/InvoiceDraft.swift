@@ -29,8 +29,9 @@ public struct InvoiceDraft: Hashable, Sendable {
     /// Computes the draft. Without lines there is nothing to bill, and no invoice.
     public init(_ input: InvoiceInput) throws(InvoicingError) {
         var builder = try InvoiceBuilder(input)
+        let fees = try builder.baseFees()
         for terms in input.subscriptions.sorted(by: { $0.id < $1.id }) {
-            try builder.addBaseFees(of: terms)
+            builder.lines += fees[terms.id] ?? []
             try builder.addUsage(of: terms)
         }
         for terms in input.subscriptions.sorted(by: { $0.id < $1.id }) { try builder.addAdjustments(of: terms) }
@@ -102,24 +103,17 @@ struct InvoiceBuilder {
         }
     }
 
-    mutating func add(
-        kind: InvoiceLineKind, terms: SubscriptionTerms, plan: String, planVersion: Int, charge: String,
-        description: String, period: ServicePeriod, exact: Money, rounding: Rounding,
-        usage: (charge: UsageCharge, quantity: Int64, unitPrice: UnitPrice)? = nil,
-    ) throws(InvoicingError) {
-        let amount: Money
-        do throws(MonetaryError) {
-            amount = try exact.roundedToMinorUnit(rounding)
-        } catch {
-            throw .money(error)
-        }
+    /// A line with its id.
+    func line(
+        _ kind: InvoiceLineKind, _ charge: LineCharge, subscription: SubscriptionID, description: String,
+        period: ServicePeriod, exact: Money, amount: Money, measured: (quantity: Int64, unitPrice: UnitPrice)? = nil,
+    ) -> InvoiceLine {
         let identity = InvoiceLineIdentity(
-            invoiceID: invoiceID, subscriptionID: terms.id, kind: kind, charge: charge, period: period)
-        lines.append(
-            InvoiceLine(
-                id: identity.lineID, kind: kind, subscriptionID: terms.id, tenantName: terms.tenantName, plan: plan,
-                planVersion: planVersion, charge: usage?.charge, description: description, period: period,
-                quantity: usage?.quantity, unitPrice: usage?.unitPrice, exactAmount: exact, amount: amount,
-                credit: nil))
+            invoiceID: invoiceID, subscriptionID: subscription, kind: kind, charge: charge, period: period)
+        return InvoiceLine(
+            id: identity.lineID, kind: kind, subscriptionID: subscription,
+            tenantName: terms[subscription]?.tenantName ?? "", charge: charge, description: description,
+            period: period, quantity: measured?.quantity, unitPrice: measured?.unitPrice, exactAmount: exact,
+            amount: amount)
     }
 }

@@ -57,9 +57,6 @@ public struct UsageCharge: Hashable, Sendable {
         self.tier = tier
         self.meter = meter
     }
-
-    /// Part of the identity of its lines; never changes.
-    var identityText: String { "usage/\(plan)/\(planVersion)/\(priceKey)/\(model)/\(tier)/\(meter.rawValue)" }
 }
 
 extension UsageCharge: Comparable {
@@ -73,25 +70,29 @@ extension UsageCharge: Comparable {
     }
 }
 
-/// A month's rated usage of one charge: sums over the rollups.
+/// A month's usage of one charge: sums over the rollups, and the price that makes an amount of them.
 public struct RatedUsage: Hashable, Sendable {
     public let charge: UsageCharge
-    public let unitPrice: UnitPrice
+    public let price: PriceModel
     /// The plan version's rounding of lines.
     public let rounding: Rounding
     /// Base units billed.
     public let quantity: Int64
-    /// The exact rated amount.
-    public let amount: Money
+    /// What ingest made of it event by event. Only what the price makes of the quantity is billed; that both are equal
+    /// is checked.
+    public let rolledUp: Money
 
     /// A sum as the rollups have it.
-    public init(charge: UsageCharge, unitPrice: UnitPrice, rounding: Rounding, quantity: Int64, amount: Money) {
+    public init(charge: UsageCharge, price: PriceModel, rounding: Rounding, quantity: Int64, rolledUp: Money) {
         self.charge = charge
-        self.unitPrice = unitPrice
+        self.price = price
         self.rounding = rounding
         self.quantity = quantity
-        self.amount = amount
+        self.rolledUp = rolledUp
     }
+
+    /// What the quantity costs.
+    public var amount: Money { price.amount(of: quantity, currency: rolledUp.currency) }
 }
 
 /// Usage of a month whose invoice is finalized: what the rollups say now beside what its lines and earlier adjustments
@@ -100,13 +101,20 @@ public struct EarlierUsage: Hashable, Sendable {
     public let period: ServicePeriod
     public let rated: RatedUsage
     public let invoicedQuantity: Int64
+    /// Before rounding.
+    public let invoicedExact: Money
+    /// In whole minor units, as the lines asked for it.
     public let invoicedAmount: Money
 
     /// Both sides of one charge of one month.
-    public init(period: ServicePeriod, rated: RatedUsage, invoicedQuantity: Int64, invoicedAmount: Money) {
+    public init(
+        period: ServicePeriod, rated: RatedUsage, invoicedQuantity: Int64, invoicedExact: Money,
+        invoicedAmount: Money,
+    ) {
         self.period = period
         self.rated = rated
         self.invoicedQuantity = invoicedQuantity
+        self.invoicedExact = invoicedExact
         self.invoicedAmount = invoicedAmount
     }
 }

@@ -4,38 +4,36 @@ public import Monetary
 
 /// What a finalized invoice moves in the books, as sums over its lines.
 public struct InvoiceAmounts: Hashable, Sendable {
-    /// Exact sum of the usage and adjustment lines: leaves the unbilled receivables.
-    public let usage: Money
-    /// Exact sum of the base fees: earned with the invoice.
-    public let baseFees: Money
-    /// Exact sum of the credit lines, zero or negative: leaves what is owed.
-    public let credits: Money
     /// Sum of the rounded lines.
     public let total: Money
+    /// Exact sums by the ledger account that they leave.
+    private let exact: [LedgerAccount: Money]
 
-    /// Sums that were read back from stored lines.
-    public init(usage: Money, baseFees: Money, credits: Money, total: Money) {
-        self.usage = usage
-        self.baseFees = baseFees
-        self.credits = credits
+    /// Sums by kind, such as those of stored lines.
+    public init(exact sums: [InvoiceLineKind: Money], total: Money) throws(MonetaryError) {
+        var exact: [LedgerAccount: Money] = [:]
+        for (kind, sum) in sums {
+            exact[kind.ledgerAccount] = try (exact[kind.ledgerAccount] ?? .zero(total.currency)).adding(sum)
+        }
+        self.exact = exact
         self.total = total
     }
 
     /// Sums a draft's lines.
     public init(_ draft: InvoiceDraft) throws(InvoicingError) {
-        func sum(_ kinds: Set<InvoiceLineKind>) throws(InvoicingError) -> Money {
-            do throws(MonetaryError) {
-                let amounts = draft.lines.filter { kinds.contains($0.kind) }.map(\.exactAmount)
-                return try Money.sum(amounts, currency: draft.currency)
-            } catch {
-                throw .money(error)
+        do throws(MonetaryError) {
+            var sums: [InvoiceLineKind: Money] = [:]
+            for line in draft.lines {
+                sums[line.kind] = try (sums[line.kind] ?? .zero(draft.currency)).adding(line.exactAmount)
             }
+            try self.init(exact: sums, total: draft.total)
+        } catch {
+            throw .money(error)
         }
-        usage = try sum([.usage, .adjustment])
-        baseFees = try sum([.baseFee])
-        credits = try sum([.serviceLevelCredit])
-        total = draft.total
     }
+
+    /// What leaves a ledger account: of credits, zero or negative.
+    public func leaving(_ account: LedgerAccount) -> Money { exact[account] ?? .zero(total.currency) }
 }
 
 /// The ledger transactions in an invoice's life. Each is the only one of its kind for its invoice.
@@ -75,21 +73,19 @@ public struct InvoicePostings: Sendable {
     }
 
     private func issued() throws(InvoicingError) -> [Posting] {
-        let exact: Money
-        let rounding: Money
+        var postings = [Posting(.receivables, amounts.total)]
         do throws(MonetaryError) {
-            exact = try amounts.usage.adding(amounts.baseFees).adding(amounts.credits)
-            rounding = try exact.subtracting(amounts.total)
+            var rounding = try amounts.total.negated()
+            for account in Set(InvoiceLineKind.allCases.map(\.ledgerAccount)).sorted() {
+                let exact = amounts.leaving(account)
+                postings.append(Posting(account, try exact.negated()))
+                rounding = try rounding.adding(exact)
+            }
+            postings.append(Posting(.rounding, rounding))
         } catch {
             throw .money(error)
         }
-        return [
-            Posting(.receivables, amounts.total),
-            Posting(.unbilledReceivables, try negate(amounts.usage)),
-            Posting(.revenue, try negate(amounts.baseFees)),
-            Posting(.serviceLevelCreditsOwed, try negate(amounts.credits)),
-            Posting(.rounding, rounding),
-        ]
+        return postings
     }
 
     private func negate(_ amount: Money) throws(InvoicingError) -> Money {

@@ -46,6 +46,9 @@ public struct BillingMonth: Hashable, Sendable {
     /// The whole month.
     public var period: ServicePeriod { period(ofDays: 0..<dayCount) }
 
+    /// The first instant of the local day with this index; 0 is the first of the month.
+    func start(ofDay day: Int) -> Timestamp { dayStarts[day] }
+
     /// The first instant after the local day with this index; 0 is the first of the month.
     func end(ofDay day: Int) -> Timestamp { dayStarts[day + 1] }
 

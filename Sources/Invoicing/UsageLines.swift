@@ -1,87 +1,74 @@
 import Identity
 import Metering
 import Monetary
+import Pricing
 
 extension InvoiceBuilder {
     /// A line for each charge of the month.
     mutating func addUsage(of terms: SubscriptionTerms) throws(InvoicingError) {
-        for total in usage(of: terms.id) where total.quantity != 0 || !total.amount.isZero {
-            try requireProduct(total, quantity: total.quantity, amount: total.amount)
-            try addUsageLine(
-                .usage, total, terms: terms, period: input.month.period, quantity: total.quantity,
-                exact: total.amount, description: total.charge.title)
+        for total in usage(of: terms.id) {
+            try requireRolledUp(total)
+            guard total.quantity != 0 || !total.amount.isZero else { continue }
+            let amount: Money
+            do throws(MonetaryError) {
+                amount = try total.amount.roundedToMinorUnit(total.rounding)
+            } catch {
+                throw .money(error)
+            }
+            addUsageLine(
+                .usage, total, period: input.month.period, quantity: total.quantity, exact: total.amount,
+                amount: amount, description: total.charge.title)
         }
     }
 
-    /// A line for each charge of an invoiced month whose rollups moved after its invoice: by the difference.
+    /// A line for each charge of an invoiced month whose rollups moved after its invoice: the charge computed again,
+    /// less what invoices hold of it. Rounded is the whole, so that several late records ask for no more cents, and no
+    /// fewer, than they would have in time.
     mutating func addAdjustments(of terms: SubscriptionTerms) throws(InvoicingError) {
         for earlier in earlierUsage(of: terms.id) {
             let rated = earlier.rated
+            try requireRolledUp(rated)
             let (quantity, overflow) = rated.quantity.subtractingReportingOverflow(earlier.invoicedQuantity)
             if overflow { throw .money(.overflow) }
             let exact: Money
+            let amount: Money
             do throws(MonetaryError) {
-                exact = try rated.amount.subtracting(earlier.invoicedAmount)
+                exact = try rated.amount.subtracting(earlier.invoicedExact)
+                let open = try rated.amount.roundedToMinorUnit(rated.rounding).subtracting(earlier.invoicedAmount)
+                // Lines that were once rounded by themselves may hold a cent too much: more usage gives nothing back.
+                amount = open.isNegative == exact.isNegative ? open : .zero(input.currency)
             } catch {
                 throw .money(error)
             }
             guard quantity != 0 || !exact.isZero else { continue }
-            try requireProduct(rated, quantity: quantity, amount: exact)
             let direction = exact.isNegative ? "correction" : "late usage"
-            try addUsageLine(
-                .adjustment, rated, terms: terms, period: earlier.period, quantity: quantity, exact: exact,
+            addUsageLine(
+                .adjustment, rated, period: earlier.period, quantity: quantity, exact: exact, amount: amount,
                 description: "\(rated.charge.title), \(direction) of \(earlier.period.monthText)")
         }
     }
 
     private mutating func addUsageLine(
-        _ kind: InvoiceLineKind, _ total: RatedUsage, terms: SubscriptionTerms, period: ServicePeriod,
-        quantity: Int64, exact: Money, description: String,
-    ) throws(InvoicingError) {
-        try add(
-            kind: kind, terms: terms, plan: total.charge.plan, planVersion: total.charge.planVersion,
-            charge: total.charge.identityText, description: description, period: period, exact: exact,
-            rounding: total.rounding, usage: (total.charge, quantity, total.unitPrice))
+        _ kind: InvoiceLineKind, _ total: RatedUsage, period: ServicePeriod, quantity: Int64, exact: Money,
+        amount: Money, description: String,
+    ) {
+        lines.append(
+            line(
+                kind, .event(total.charge), subscription: total.charge.subscriptionID, description: description,
+                period: period, exact: exact, amount: amount, measured: (quantity, total.price.unitPrice)))
     }
 
-    /// Linear charges add up exactly: a sum that is not quantity × price is an error in the books, not a rounding.
-    private func requireProduct(_ total: RatedUsage, quantity: Int64, amount: Money) throws(InvoicingError) {
-        let expected = total.unitPrice.cost(of: quantity, currency: input.currency)
-        guard amount == expected else {
-            throw .amountContradictsPrice(charge: total.charge.title, rated: amount, expected: expected)
+    /// Event prices add up exactly: a sum of events that is not the price of the sum is an error in the books, not a
+    /// rounding.
+    private func requireRolledUp(_ total: RatedUsage) throws(InvoicingError) {
+        guard total.amount == total.rolledUp else {
+            throw .amountContradictsPrice(
+                charge: total.charge.title, rated: total.rolledUp, expected: total.amount)
         }
     }
 }
 
 extension UsageCharge {
     /// `llama-3.1-8b: output tokens, priority`
-    var title: String { "\(model): \(meter.words), \(tier)" }
-}
-
-extension Meter {
-    /// For invoices.
-    var words: String {
-        switch self {
-        case .inputTokens: "input tokens"
-        case .inputAudioTokens: "audio input tokens"
-        case .inputImageTokens: "image input tokens"
-        case .inputVideoTokens: "video input tokens"
-        case .cacheReadTokens: "cached input tokens"
-        case .cacheReadAudioTokens: "cached audio input tokens"
-        case .cacheReadImageTokens: "cached image input tokens"
-        case .cacheReadVideoTokens: "cached video input tokens"
-        case .cacheWriteTokens: "input tokens written to cache"
-        case .cacheWriteHourTokens: "input tokens written to cache for an hour"
-        case .cacheWriteLongTokens: "input tokens written to cache for 12 hours or longer"
-        case .outputTokens: "output tokens"
-        case .outputAudioTokens: "audio output tokens"
-        case .outputImageTokens: "image output tokens"
-        case .reasoningTokens: "reasoning tokens"
-        case .images: "images"
-        case .audioMilliseconds: "milliseconds of audio"
-        case .characters: "characters"
-        case .searches: "searches"
-        case .computeMilliseconds: "milliseconds of compute time"
-        }
-    }
+    var title: String { "\(model): \(meter.label), \(tier)" }
 }

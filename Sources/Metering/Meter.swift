@@ -43,6 +43,52 @@ public enum Meter: String, CaseIterable, Hashable, Sendable {
     /// Time on the engine's hardware.
     case computeMilliseconds = "compute_milliseconds"
 
+    /// What its quantities and prices count.
+    public enum Unit: String, CaseIterable, Hashable, Sendable {
+        case tokens
+        case images
+        case milliseconds
+        case characters
+        case searches
+    }
+
+    /// The base unit of its quantities; prices are for a million of them.
+    public var unit: Unit {
+        switch self {
+        case .images: .images
+        case .audioMilliseconds, .computeMilliseconds: .milliseconds
+        case .characters: .characters
+        case .searches: .searches
+        default: .tokens
+        }
+    }
+
+    /// What it counts, in words for invoices: `cached input tokens`.
+    public var label: String {
+        switch self {
+        case .inputTokens: "input tokens"
+        case .inputAudioTokens: "audio input tokens"
+        case .inputImageTokens: "image input tokens"
+        case .inputVideoTokens: "video input tokens"
+        case .cacheReadTokens: "cached input tokens"
+        case .cacheReadAudioTokens: "cached audio input tokens"
+        case .cacheReadImageTokens: "cached image input tokens"
+        case .cacheReadVideoTokens: "cached video input tokens"
+        case .cacheWriteTokens: "input tokens written to cache"
+        case .cacheWriteHourTokens: "input tokens written to cache for an hour"
+        case .cacheWriteLongTokens: "input tokens written to cache for 12 hours or longer"
+        case .outputTokens: "output tokens"
+        case .outputAudioTokens: "audio output tokens"
+        case .outputImageTokens: "image output tokens"
+        case .reasoningTokens: "reasoning tokens"
+        case .images: "images"
+        case .audioMilliseconds: "milliseconds of audio"
+        case .characters: "characters"
+        case .searches: "searches"
+        case .computeMilliseconds: "milliseconds of compute time"
+        }
+    }
+
     /// Whether it counts something other than tokens.
     public var isUnit: Bool {
         switch self {

@@ -31,9 +31,5 @@ public struct EffectivePrice: Hashable, Sendable {
     }
 
     /// The price of one base unit.
-    public var unitPrice: UnitPrice {
-        switch model {
-        case .perUnit(let price): price.unitPrice
-        }
-    }
+    public var unitPrice: UnitPrice { model.unitPrice }
 }

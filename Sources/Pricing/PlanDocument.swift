@@ -74,36 +74,6 @@ extension PlanDocument {
     public static let versionMax = 1_000_000
 }
 
-/// A fee for each month of the subscription, whether anything was used or not.
-public struct BaseFee: Hashable, Sendable {
-    /// What a month that the subscription covers in part costs.
-    public enum Proration: String, CaseIterable, Sendable {
-        /// The whole fee.
-        case none
-        /// The fee × covered local days ÷ days of the month.
-        case days
-    }
-
-    /// For a whole month; zero or more.
-    public var amount: Money
-    /// What part of a month costs.
-    public var proration: Proration
-
-    /// A monthly fee.
-    public init(amount: Money, proration: Proration = .days) {
-        self.amount = amount
-        self.proration = proration
-    }
-
-    /// The fee for `days` covered days of a month that has `daysInMonth`: exact, rounded once to 10⁻¹².
-    public func amount(coveringDays days: Int64, of daysInMonth: Int64) throws(MonetaryError) -> Money {
-        switch proration {
-        case .none: return days > 0 ? amount : .zero(amount.currency)
-        case .days: return try amount.multiplied(by: Ratio(Int128(days), over: Int128(daysInMonth)))
-        }
-    }
-}
-
 /// What is billed when an answer did not end as it should.
 public struct PlanPolicies: Hashable, Sendable {
     /// What becomes of a plain (not streamed) answer whose client left.

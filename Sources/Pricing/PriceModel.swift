@@ -14,6 +14,13 @@ public enum PriceModel: Hashable, Sendable {
         }
     }
 
+    /// The price of one base unit.
+    public var unitPrice: UnitPrice {
+        switch self {
+        case .perUnit(let price): price.unitPrice
+        }
+    }
+
     /// What `quantity` base units cost, exactly.
     public func amount(of quantity: Int64, currency: Currency) -> Money {
         switch self {

@@ -31,7 +31,8 @@ extension InvoiceStorage {
             try tx.execute(
                 """
                 UPDATE invoices SET total = \(draft.total), exact_total = \(draft.exactTotal),
-                    journal_positions = \(vector), document = \(documentJSON), created_at = \(now)
+                    journal_positions = \(vector), document = \(documentJSON),
+                    document_version = \(InvoiceDocument.currentVersion), created_at = \(now)
                 WHERE account_id = \(draft.accountID) AND invoice_id = \(draft.id)
                 """)
         } else {
@@ -39,10 +40,11 @@ extension InvoiceStorage {
                 """
                 INSERT INTO invoices (
                     account_id, invoice_id, period_start, period_end, state, currency, total, exact_total,
-                    journal_positions, document, created_at
+                    journal_positions, document, document_version, created_at
                 ) VALUES (
                     \(draft.accountID), \(draft.id), \(draft.period.start), \(draft.period.end), 'draft',
-                    \(draft.currency), \(draft.total), \(draft.exactTotal), \(vector), \(documentJSON), \(now)
+                    \(draft.currency), \(draft.total), \(draft.exactTotal), \(vector), \(documentJSON),
+                    \(InvoiceDocument.currentVersion), \(now)
                 )
                 ON CONFLICT DO NOTHING
                 """)
@@ -59,20 +61,22 @@ extension InvoiceStorage {
     private static func insertLines(of draft: InvoiceDraft, in tx: Transaction) throws {
         var batch = InsertBatch(columns: [
             .init("account_id", "uuid"), .init("line_id", "uuid"), .init("invoice_id", "uuid"),
-            .init("ordinal", "integer"), .init("kind", "text"), .init("subscription_id", "uuid"),
-            .init("plan", "text"), .init("plan_version", "integer"), .init("model", "text"),
+            .init("ordinal", "integer"), .init("kind", "text"), .init("charge", "text"),
+            .init("subscription_id", "uuid"), .init("plan", "text"), .init("plan_version", "integer"),
+            .init("model", "text"),
             .init("price_key", "text"), .init("meter", "text"), .init("tier", "text"),
             .init("service_level_result_id", "uuid"), .init("description", "text"),
             .init("period_start", "timestamptz"), .init("period_end", "timestamptz"), .init("quantity", "numeric"),
             .init("unit_price", "numeric"), .init("exact_amount", "numeric"), .init("amount", "numeric"),
         ])
         for (index, line) in draft.lines.enumerated() {
+            let (usage, credit) = (line.charge.usage, line.charge.credit)
             try batch.append([
                 draft.accountID, line.id, draft.id,
-                index + 1, line.kind.rawValue, line.subscriptionID,
-                line.plan, line.planVersion, line.charge?.model,
-                line.charge?.priceKey, line.charge?.meter.rawValue, line.charge?.tier ?? line.credit?.tier,
-                line.credit?.resultID, line.description,
+                index + 1, line.kind.rawValue, line.charge.description, line.subscriptionID,
+                line.charge.plan, line.charge.planVersion, usage?.model,
+                usage?.priceKey, usage?.meter.rawValue, usage?.tier ?? credit?.tier,
+                credit?.resultID, line.description,
                 line.period.start, line.period.end, line.quantity,
                 line.unitPrice?.description, line.exactAmount, line.amount,
             ])
@@ -143,18 +147,14 @@ extension InvoiceStorage {
 
     /// The sums of an invoice's stored lines that the ledger is told.
     public static func amounts(of invoice: StoredInvoice, in tx: Transaction) throws -> InvoiceAmounts {
-        let row = try tx.query(
+        let rows = try tx.query(
             """
-            SELECT
-                coalesce(sum(exact_amount) FILTER (WHERE kind IN ('usage', 'adjustment')), 0)::numeric(38, 12) AS usage,
-                coalesce(sum(exact_amount) FILTER (WHERE kind = 'base_fee'), 0)::numeric(38, 12) AS base_fees,
-                coalesce(sum(exact_amount) FILTER (WHERE kind = 'sla_credit'), 0)::numeric(38, 12) AS credits,
-                coalesce(sum(amount), 0)::numeric(38, 12) AS total
-            FROM invoice_lines WHERE account_id = \(invoice.accountID) AND invoice_id = \(invoice.id)
-            """
-        ).only()
-        return InvoiceAmounts(
-            usage: try row.money("usage", invoice.currency), baseFees: try row.money("base_fees", invoice.currency),
-            credits: try row.money("credits", invoice.currency), total: try row.money("total", invoice.currency))
+            SELECT kind, sum(exact_amount)::numeric(38, 12) AS exact, sum(amount)::numeric(38, 12) AS total
+            FROM invoice_lines WHERE account_id = \(invoice.accountID) AND invoice_id = \(invoice.id) GROUP BY kind
+            """)
+        var exact: [InvoiceLineKind: Money] = [:]
+        for row in rows { exact[try row.value("kind")] = try row.money("exact", invoice.currency) }
+        let totals = try rows.map { try $0.money("total", invoice.currency) }
+        return try InvoiceAmounts(exact: exact, total: Money.sum(totals, currency: invoice.currency))
     }
 }

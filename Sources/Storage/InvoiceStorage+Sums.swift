@@ -10,7 +10,10 @@ public struct ChargeSum: Hashable, Sendable {
     public let charge: UsageCharge
     public let unitPrice: UnitPrice
     public let quantity: Int64
+    /// Exact.
     public let amount: Money
+    /// Of invoiced lines: in whole minor units.
+    public var rounded: Money?
 }
 
 /// What was used, and what of it is on invoices.
@@ -40,15 +43,19 @@ extension InvoiceStorage {
             """
             SELECT l.period_start, l.subscription_id, l.model, l.plan, l.plan_version, l.price_key, l.tier, l.meter,
                 l.unit_price, sum(l.quantity)::numeric(38, 0) AS quantity,
-                sum(l.exact_amount)::numeric(38, 12) AS amount
+                sum(l.exact_amount)::numeric(38, 12) AS amount, sum(l.amount)::numeric(38, 12) AS rounded
             FROM invoice_lines l JOIN invoices i USING (account_id, invoice_id)
             WHERE l.account_id = \(account.id) AND i.state IN ('finalized', 'paid')
-                AND l.kind IN ('usage', 'adjustment')
+                AND l.kind = ANY (\(InvoiceLineKind.ofUsage.map(\.rawValue))::text[])
             GROUP BY l.period_start, l.subscription_id, l.model, l.plan, l.plan_version, l.price_key, l.tier, l.meter,
                 l.unit_price
             ORDER BY l.period_start, l.subscription_id, l.model
             """
-        ).map { try sum($0, currency: account.currency) }
+        ).map { row in
+            var sum = try sum(row, currency: account.currency)
+            sum.rounded = try row.money("rounded", account.currency)
+            return sum
+        }
     }
 
     /// The exact billed charges of a period by subscription and tier: what credits are a share of.

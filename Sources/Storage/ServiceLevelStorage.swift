@@ -1,5 +1,6 @@
 public import Accounts
 public import Identity
+import Invoicing
 import Metering
 public import Monetary
 public import Postgres
@@ -164,7 +165,8 @@ public enum ServiceLevelStorage {
                 SELECT l.service_level_result_id AS result_id, -sum(l.amount) AS amount,
                     -sum(l.exact_amount) AS exact_amount
                 FROM invoice_lines l JOIN invoices i USING (account_id, invoice_id)
-                WHERE l.account_id = \(account) AND l.kind = 'sla_credit' AND i.state IN ('finalized', 'paid')
+                WHERE l.account_id = \(account) AND l.kind = \(InvoiceLineKind.serviceLevelCredit.rawValue)
+                    AND i.state IN ('finalized', 'paid')
                 GROUP BY 1
             ) a USING (result_id)
             WHERE r.account_id = \(account) AND r.period_start < \(end) AND r.exact_credit > 0

@@ -124,8 +124,8 @@ struct UsageFixture {
             charge: UsageCharge(
                 subscriptionID: subscription.id, plan: version.planID, planVersion: 1, model: "sim-small",
                 priceKey: "sim-small", tier: "standard", meter: .inputTokens),
-            unitPrice: price.unitPrice, rounding: .halfEven, quantity: 1000,
-            amount: price.unitPrice.cost(of: 1000, currency: .usd))
+            price: price.model, rounding: .halfEven, quantity: 1000,
+            rolledUp: price.unitPrice.cost(of: 1000, currency: .usd))
         let terms = SubscriptionTerms(
             subscription: subscription, tenantName: tenant.name, history: try PlanHistory(published: [version]))
         let draft = try InvoiceDraft(

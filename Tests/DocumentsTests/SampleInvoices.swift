@@ -41,7 +41,8 @@ enum SampleInvoices {
         serviceLevels: [InvoiceDocument.ServiceLevel] = [], isDraft: Bool = false,
     ) throws -> InvoiceDocument {
         InvoiceDocument(
-            schema: InvoiceDocument.currentSchema, invoiceID: "inv_01900000000070008000000000000001",
+            schema: InvoiceDocument.schema(version: InvoiceDocument.currentVersion),
+            invoiceID: "inv_01900000000070008000000000000001",
             number: isDraft ? nil : "INV-2026-000042", issuedOn: isDraft ? nil : "2026-12-01",
             dueOn: isDraft ? nil : "2026-12-15", currency: currency, seller: seller, customer: customer,
             paymentInstructions: "Please pay by bank transfer to IBAN DE02 1203 0000 0000 2020 51, BIC BYLADEM1001.\n"

@@ -77,6 +77,11 @@ enum GoldenFiles {
         return String(text) + "\n"
     }
 
+    /// The JSON of a laid out text.
+    static func together(_ text: String) -> String {
+        text.split(separator: "\n").map { $0.drop { $0 == " " } }.joined()
+    }
+
     /// The page without its style sheet, which is the same on all and is held on its own.
     static func splitStyle(_ html: String) throws -> (page: String, style: String) {
         let start = try #require(html.firstRange(of: "<style>"))

@@ -307,6 +307,12 @@ actor GoldenWorld {
         return body
     }
 
+    /// A stored document as it would be stored again, and its page.
+    static func read(document json: String) throws -> (json: String, page: String) {
+        let document = try InvoiceDocument(json: json)
+        return (try document.canonicalJSON(), try GoldenFiles.splitStyle(InvoiceHTML.render(document)).page)
+    }
+
     private func reconcile() async throws {
         var options = Reconciliation.Options(now: Self.beginning)
         options.journalDirectories = [journal.directory]

@@ -84,7 +84,7 @@ import Testing
                 let left = due.cents - due.applied
                 let expected = left < available ? left : available
                 let id = ServiceLevelResultID(UUIDv7(high: 7, low: UInt64(number)))
-                let line = draft.lines.first { $0.credit?.resultID == id }
+                let line = draft.lines.first { $0.charge.credit?.resultID == id }
                 let amount = line.map { OnPaper.value(of: $0.amount) } ?? NaiveFraction(NaiveInteger(0))
                 #expect(amount == OnPaper.text(-expected, decimals: 2), "seed \(seed) invoice \(index)")
                 available = available - expected

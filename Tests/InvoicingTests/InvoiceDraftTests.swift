@@ -39,7 +39,7 @@ import Testing
     @Test func `a sum that is not quantity times price stops the invoice`() throws {
         let good = try Fixture.usage(10)
         let bad = RatedUsage(
-            charge: good.charge, unitPrice: good.unitPrice, rounding: .halfEven, quantity: 11, amount: good.amount)
+            charge: good.charge, price: good.price, rounding: .halfEven, quantity: 11, rolledUp: good.amount)
         #expect {
             try Fixture.draft(terms(), usage: [bad])
         } throws: {
@@ -64,10 +64,11 @@ import Testing
         let october = try Fixture.month("2026-10").period
         let rated = try Fixture.usage(1_000_000)
         let earlier = EarlierUsage(
-            period: october, rated: rated, invoicedQuantity: 400_000, invoicedAmount: try Fixture.usd("0.06"))
+            period: october, rated: rated, invoicedQuantity: 400_000, invoicedExact: try Fixture.usd("0.06"),
+            invoicedAmount: try Fixture.usd("0.06"))
         let settled = EarlierUsage(
             period: october, rated: try Fixture.usage(10, meter: .outputTokens), invoicedQuantity: 10,
-            invoicedAmount: try Fixture.usd("0.0000015"))
+            invoicedExact: try Fixture.usd("0.0000015"), invoicedAmount: try Fixture.usd("0.00"))
         let draft = try Fixture.draft(terms(), earlier: [earlier, settled])
         let line = try #require(draft.lines.first)
         #expect(draft.lines.count == 1)
@@ -77,10 +78,53 @@ import Testing
         #expect(line.description == "sim-small: input tokens, standard, late usage of 2026-10")
     }
 
+    @Test(arguments: [
+        // quantity now, quantity, exact and rounded so far, amount of the adjustment
+        (90_000, 60_000, "0.009", "0.01", "0.00"), (100_000, 60_000, "0.009", "0.01", "0.01"),
+        (66_666, 33_333, "0.00499995", "0.00", "0.01"),
+        (99_999, 66_666, "0.0099999", "0.01", "0.00"), (300_000, 100_000, "0.015", "0.02", "0.02"),
+        (0, 60_000, "0.009", "0.01", "-0.01"),
+        // Two lines that were once rounded up on their own hold a cent too much: more usage gives none back.
+        (70_000, 66_666, "0.0099999", "0.02", "0.00"),
+    ])
+    func `an adjustment is the whole rounded now, less what was asked for`(
+        now: Int64, before: Int64, exact: String, rounded: String, amount: String
+    ) throws {
+        let earlier = EarlierUsage(
+            period: try Fixture.month("2026-10").period, rated: try Fixture.usage(now), invoicedQuantity: before,
+            invoicedExact: try Fixture.usd(exact), invoicedAmount: try Fixture.usd(rounded))
+        let draft = try Fixture.draft(
+            terms(), usage: [Fixture.usage(1_000_000, meter: .outputTokens)], earlier: [earlier])
+        let line = try #require(draft.lines.last)
+        #expect(line.amount == (try Fixture.usd(amount)))
+        #expect(line.exactAmount == (try Fixture.usage(now).amount.subtracting(Fixture.usd(exact))))
+    }
+
+    @Test func `a line says its charge, and its unit and label are its meter's`() throws {
+        let usage = try [
+            Fixture.usage(3, price: "40000", meter: .images), Fixture.usage(61_700, meter: .audioMilliseconds),
+            Fixture.usage(12, meter: .searches), Fixture.usage(99, meter: .characters), Fixture.usage(10),
+        ]
+        let account = Account(
+            id: Fixture.accountID, name: "Acme", currency: .usd, calendar: try Fixture.calendar(), createdAt: early)
+        let document = try InvoiceDocument(
+            Fixture.draft(terms(fee: "10.00"), usage: usage), seller: Seller(name: "Tokens Ltd"), account: account)
+        #expect(document.version == 2)
+        #expect(
+            document.lines.map { "\($0.charge ?? "") \($0.quantity ?? "-") \($0.unit ?? "-") (\($0.label ?? "-"))" }
+                == [
+                    "team@1/base_fee - - (-)", "team@1/sim/standard/input_tokens 10 tokens (input tokens)",
+                    "team@1/sim/standard/images 3 images (images)",
+                    "team@1/sim/standard/audio_milliseconds 61700 milliseconds (milliseconds of audio)",
+                    "team@1/sim/standard/characters 99 characters (characters)",
+                    "team@1/sim/standard/searches 12 searches (searches)",
+                ])
+    }
+
     @Test func `charges below zero need a credit note and no invoice is made`() throws {
         let earlier = EarlierUsage(
             period: try Fixture.month("2026-10").period, rated: try Fixture.usage(0), invoicedQuantity: 1_000_000,
-            invoicedAmount: try Fixture.usd("0.15"))
+            invoicedExact: try Fixture.usd("0.15"), invoicedAmount: try Fixture.usd("0.15"))
         #expect(throws: InvoicingError.negativeTotal(try Fixture.usd("-0.15"))) {
             try Fixture.draft(terms(), earlier: [earlier])
         }
@@ -114,7 +158,7 @@ import Testing
         let draft = try Fixture.draft(terms(), usage: usage)
         var total = NaiveInteger(0)
         for line in draft.lines {
-            let charge = try #require(line.charge)
+            let charge = try #require(line.charge.usage)
             let price = try #require(prices["\(charge.model)/\(charge.tier)/\(charge.meter.rawValue)"])
             let exact =
                 NaiveFraction(decimal: price) * NaiveFraction(NaiveInteger(try #require(line.quantity)))

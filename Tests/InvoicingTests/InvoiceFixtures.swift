@@ -43,11 +43,12 @@ enum Fixture {
 
     static func terms(
         from start: String = "2026-01-01T00:00:00Z", until end: String? = nil, id: SubscriptionID = subscriptionID,
-        _ versions: [PlanVersion],
+        tenant: SubscriptionID? = nil, _ versions: [PlanVersion],
     ) throws -> SubscriptionTerms {
         SubscriptionTerms(
             subscription: Subscription(
-                id: id, accountID: accountID, tenantID: TenantID(id.uuid), plan: "team", startsAt: instant(start),
+                id: id, accountID: accountID, tenantID: TenantID((tenant ?? id).uuid), plan: "team",
+                startsAt: instant(start),
                 endsAt: end.map(instant), createdAt: instant(start)),
             tenantName: "Acme", history: try PlanHistory(published: versions))
     }
@@ -62,8 +63,8 @@ enum Fixture {
             charge: UsageCharge(
                 subscriptionID: subscription, plan: "team", planVersion: version, model: model, priceKey: "sim",
                 tier: tier, meter: meter),
-            unitPrice: unitPrice, rounding: rounding, quantity: quantity,
-            amount: unitPrice.cost(of: quantity, currency: .usd))
+            price: .perUnit(PerUnitPrice(unitPrice: unitPrice)), rounding: rounding, quantity: quantity,
+            rolledUp: unitPrice.cost(of: quantity, currency: .usd))
     }
 
     static func credit(
@@ -104,6 +105,12 @@ enum OnPaper {
         let one = NaiveFraction(NaiveInteger(1))
         if twiceRest < one || (twiceRest == one && !floor.isOdd) { return floor }
         return floor + NaiveInteger(1)
+    }
+
+    /// What an amount is worth through so many of equal parts, in units of 10⁻¹².
+    static func share(of amount: String, through part: Int64, of parts: Int64) -> NaiveInteger {
+        let fraction = NaiveFraction(NaiveInteger(Int(part)), over: NaiveInteger(Int(parts)))
+        return rounded(NaiveFraction(decimal: amount) * fraction, decimals: 12)
     }
 
     static func text(_ integer: NaiveInteger, decimals: Int) -> NaiveFraction {

@@ -38,9 +38,11 @@ import Testing
     private func postings(usage: String, fees: String, credits: String, total: String) throws -> InvoicePostings {
         InvoicePostings(
             accountID: Fixture.accountID, invoiceID: InvoiceID(UUIDv7(high: 1, low: 1)), number: "INV-2026-000001",
-            amounts: InvoiceAmounts(
-                usage: try Fixture.usd(usage), baseFees: try Fixture.usd(fees), credits: try Fixture.usd(credits),
-                total: try Fixture.usd(total)))
+            amounts: try InvoiceAmounts(
+                exact: [
+                    .usage: Fixture.usd(usage), .baseFee: Fixture.usd(fees),
+                    .serviceLevelCredit: Fixture.usd(credits),
+                ], total: Fixture.usd(total)))
     }
 
     @Test func `finalizing moves each kind of charge and books what rounding gained`() throws {

@@ -28,6 +28,14 @@ struct TokenBucketsTests {
         #expect(Self.buckets.map(\.meter) == Meter.allCases.filter { !$0.isUnit })
     }
 
+    @Test func `each meter says its unit and a label of its own`() {
+        #expect(Meter.allCases.allSatisfy { $0.isUnit == ($0.unit != .tokens) })
+        #expect(Set(Meter.allCases.map(\.label)).count == Meter.allCases.count)
+        #expect(Meter.allCases.allSatisfy { $0.label.contains($0.unit.rawValue) })
+        #expect(Meter.audioMilliseconds.unit == .milliseconds && Meter.images.unit == .images)
+        #expect(Meter.outputImageTokens.unit == .tokens)
+    }
+
     @Test func `the meters together are the totals together`() {
         #expect(counted.inputTotal == 0b111_1111_1111)
         #expect(counted.outputTotal == 0b1111 << 11)

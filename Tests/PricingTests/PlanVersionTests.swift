@@ -83,17 +83,6 @@ import Testing
         #expect(version.document.canonicalText == (try PlanSamples.version().document.canonicalText))
     }
 
-    @Test func `a fee is prorated by covered days`() throws {
-        let fee = try Money(parsing: "49", currency: .usd)
-        let byDays = BaseFee(amount: fee, proration: .days)
-        #expect(try byDays.amount(coveringDays: 30, of: 30) == fee)
-        #expect(try byDays.amount(coveringDays: 10, of: 30).description == "16.333333333333")
-        #expect(try byDays.amount(coveringDays: 0, of: 30).isZero)
-        let whole = BaseFee(amount: fee, proration: .none)
-        #expect(try whole.amount(coveringDays: 1, of: 30) == fee)
-        #expect(try whole.amount(coveringDays: 0, of: 30).isZero)
-    }
-
     @Test func `a version has at most a hundred thousand rows`() throws {
         var document = try PlanSamples.version().document
         document.promises = [:]

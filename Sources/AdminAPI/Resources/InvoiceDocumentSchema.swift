@@ -1,10 +1,12 @@
 import Identity
+import Invoicing
 
 /// The stored document of an invoice, as `Invoicing.InvoiceDocument` writes it. Unknown members are left out.
 enum InvoiceDocumentSchema {
     static let schema: Schema = .object(
         [
-            .required("schema", .text("The shape of this document: `tollgate.invoice/1`.")),
+            .required(
+                "schema", .text("Its shape: `tollgate.invoice/2`; documents made before keep theirs.")),
             .required("invoice_id", .id(InvoiceID.self)),
             .optional("number", .text("Left out on a draft.")),
             .optional("issued_on", .formatted(.day)), .optional("due_on", .formatted(.day)),
@@ -33,14 +35,18 @@ enum InvoiceDocumentSchema {
     private static let line: Schema = .object(
         [
             .required("id", .id(InvoiceLineID.self)),
-            .required("kind", .choice(["base_fee", "usage", "adjustment", "sla_credit"])),
+            .required("kind", .choice(InvoiceLineKind.allCases.map(\.rawValue))),
+            .optional("charge", .text("Of which charge of the plan; documents of version 2.")),
             .required("description", .text(lengths: 0...10_000)),
             .required("subscription_id", .id(SubscriptionID.self)),
             .required("tenant", .text(lengths: 0...255)), .required("plan", .text()),
             .required("plan_version", .integer()),
-            .optional("model", .text()), .optional("meter", .text()), .optional("tier", .text()),
+            .optional("model", .text()), .optional("meter", .text()),
+            .optional("label", .text("What the meter counts, in words; documents of version 2.")),
+            .optional("tier", .text()),
             .required("from", .formatted(.day)), .required("through", .formatted(.day)),
-            .optional("quantity", .money("Base units, such as tokens.")), .optional("unit", .text()),
+            .optional("quantity", .money("Base units, such as tokens.")),
+            .optional("unit", .text("What `quantity` counts; `tokens` throughout in documents of version 1.")),
             .optional("unit_price_per_million", .money()),
             .required("exact_amount", .money()), .required("amount", .money("Rounded to the minor unit.")),
         ], named: "InvoiceLine")
