@@ -3,11 +3,14 @@ import Yams
 
 // One entry of `backends`.
 
+/// Whose name for the model answers carry.
+private enum AnswerModel: String, CaseIterable { case client, upstream }
+
 extension CatalogueReader {
     private static let backendKeys = [
         "name", "url", "kind", "api_key", "api_key_env", "secret", "hardware", "quantisation", "region", "api_version",
-        "aws",
-        "count", "include_usage", "usage_quirks", "tokenizer", "audit_usage", "ask_for_counts",
+        "aws", "count", "include_usage", "usage_quirks", "tokenizer", "audit_usage", "ask_for_counts", "answer_model",
+        "probe", "probe_seconds",
         "concurrent_requests_max",
         "context_tokens_max", "read_metrics", "metrics_path",
     ]
@@ -67,6 +70,8 @@ extension CatalogueReader {
                 "\(path).ask_for_counts", members["ask_for_counts"] ?? node,
                 "\(kind.rawValue) cannot be asked; only \(able) can")
         }
+        settings.answersUpstreamModel = choice(members, "answer_model", path, default: AnswerModel.client) == .upstream
+        readProbe(members, path: path, node, into: &settings)
         settings.concurrentRequestsMax =
             number(members, "concurrent_requests_max", path, 1...1_000_000).map { Int($0) }
         settings.contextTokensMax = number(members, "context_tokens_max", path, 1...1_000_000_000)
@@ -92,6 +97,17 @@ extension CatalogueReader {
         }
         if let (one, other) = quirks.conflict { report(path, node, "\(one) and \(other) cannot both be true") }
         return quirks
+    }
+
+    private mutating func readProbe(
+        _ members: [String: Node], path: String, _ node: Node, into settings: inout BackendSettings
+    ) {
+        settings.probeSeconds = number(members, "probe_seconds", path, 1...3600)
+        guard let place = members["probe"], let text = text(members, "probe", path, node) else { return }
+        guard text == Backend.noProbe || text.hasPrefix("/") && MetricsPlace(text) != nil else {
+            return report("\(path).probe", place, "a path such as /health, or off, must stand here")
+        }
+        settings.probePath = text
     }
 
     private mutating func readMetrics(

@@ -7,6 +7,8 @@ import Storage
 struct SnapshotRowsCoding: Codable {
     /// Canonical texts of all versions, by plan.
     var plans: [String: [String]]
+    /// The numbers of the versions that serve what they have no price for, by plan; nil in copies from before the rule.
+    var suspending: [String: [Int]]?
     /// Nil where the catalogue did not change.
     var catalogue: SnapshotCatalogueCoding?
     /// There whenever the catalogue is; nil in copies from before there were any.
@@ -21,13 +23,21 @@ struct SnapshotRowsCoding: Codable {
 
     init(_ part: SnapshotPart) {
         plans = part.histories.mapValues { $0.versions.map(\.document.canonicalText) }
+        suspending = part.histories.mapValues { $0.versions.filter { $0.unpriced == .suspend }.map(\.version) }
         catalogue = part.models.map { SnapshotCatalogueCoding($0) }
         secrets = part.secrets?.values.sorted { $0.name < $1.name }.map { SnapshotSecretCoding($0) }
         sealingSecret = part.sealingSecret.map { Hexadecimal.text(of: $0) }
     }
 
     func add(to part: inout SnapshotPart) throws {
-        part.histories = try plans.mapValues { try PlanHistory(published: try $0.map { try PlanVersion(yaml: $0) }) }
+        for (plan, texts) in plans {
+            let versions = try texts.map { text in
+                let version = try PlanVersion(yaml: text)
+                let isSuspending = suspending.map { $0[plan]?.contains(version.version) == true } ?? true
+                return version.published(under: isSuspending ? .suspend : .refuse)
+            }
+            part.histories[plan] = try PlanHistory(published: versions)
+        }
         part.models = try catalogue?.catalogueModels()
         if let secrets {
             part.secrets = Dictionary(try secrets.map { ($0.name, try $0.secret()) }) { $1 }

@@ -1,4 +1,5 @@
 import Identity
+import Metering
 import Monetary
 
 /// The values that plans are made of.
@@ -60,7 +61,13 @@ extension DocumentReader {
             cacheRead: fields["cache_read"].flatMap { unitPrice($0) },
             cacheWrite: fields["cache_write"].flatMap { unitPrice($0) })
         for (key, value) in fields {
-            if let meter = keys[key] { prices.further[meter] = unitPrice(value) }
+            guard let meter = keys[key] else { continue }
+            // Units have no parent: without a price they are not sold anyway.
+            if value.isWord("none") {
+                if meter.parent != nil { prices.unsold.insert(meter) }
+            } else {
+                prices.further[meter] = unitPrice(value)
+            }
         }
         return prices
     }

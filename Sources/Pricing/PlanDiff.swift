@@ -77,6 +77,7 @@ extension PlanDiff {
             change(.terms, "title", older.title, newer.title),
             change(.terms, "currency", older.currency.code, newer.currency.code),
             change(.terms, "rounding", older.rounding.rawValue, newer.rounding.rawValue),
+            change(.terms, "unpriced", older.unpriced.rawValue, newer.unpriced.rawValue),
         ].compactMap(\.self)
     }
 

@@ -13,6 +13,7 @@ extension PlanDocument {
         text.line("effective_from: \(effectiveFrom)")
         text.line("rounding: \(rounding.rawValue)")
         if roundsPrices { text.line("round_prices: half_even") }
+        if unpriced != .refuse { text.line("unpriced: \(unpriced.rawValue)") }
         if let baseFee {
             text.line("base_fee:")
             text.line("  amount: \"\(baseFee.amount)\"")
@@ -60,6 +61,7 @@ private struct CanonicalText {
         if let price = prices.cacheWrite { line("\(indent)  cache_write: \"\(price)\"") }
         for meter in TokenPrices.furtherMeters {
             if let price = prices.further[meter] { line("\(indent)  \(meter.planKey): \"\(price)\"") }
+            if prices.unsold.contains(meter) { line("\(indent)  \(meter.planKey): none") }
         }
     }
 

@@ -18,6 +18,8 @@ public struct PlanDocument: Hashable, Sendable {
     public var rounding: Rounding
     /// Whether a tier's price with more than 6 decimals is rounded half to even, instead of being refused.
     public var roundsPrices: Bool
+    /// What becomes of what the plan has no price for.
+    public var unpriced: UnpricedRule
     /// The monthly fee; nil where there is none.
     public var baseFee: BaseFee?
     /// What is billed when an answer did not end as it should.
@@ -34,7 +36,8 @@ public struct PlanDocument: Hashable, Sendable {
     /// A document put together by hand; `PlanVersion` checks it.
     public init(
         plan: String, version: Int, title: String, currency: Currency, effectiveFrom: Timestamp,
-        rounding: Rounding = .halfEven, roundsPrices: Bool = false, baseFee: BaseFee? = nil,
+        rounding: Rounding = .halfEven, roundsPrices: Bool = false, unpriced: UnpricedRule = .refuse,
+        baseFee: BaseFee? = nil,
         policies: PlanPolicies = PlanPolicies(), models: [String: TokenPrices],
         tiers: [String: TierPricing] = [:], batch: TierPricing? = nil, promises: [String: [ServicePromise]] = [:]
     ) {
@@ -45,12 +48,21 @@ public struct PlanDocument: Hashable, Sendable {
         self.effectiveFrom = effectiveFrom
         self.rounding = rounding
         self.roundsPrices = roundsPrices
+        self.unpriced = unpriced
         self.baseFee = baseFee
         self.policies = policies
         self.models = models
         self.tiers = tiers
         self.batch = batch
         self.promises = promises
+    }
+}
+
+extension PlanDocument {
+    /// What the document writes about a model in a tier: the tier's own prices, else the base tier's.
+    func prices(priceKey: String, tier: String) -> TokenPrices? {
+        let pricing = tier == ServiceTier.batch ? batch ?? tiers[tier] : tiers[tier]
+        return pricing?.prices[priceKey] ?? models[priceKey]
     }
 }
 
@@ -72,6 +84,14 @@ extension PlanDocument {
     public static let pricesMax = 100_000
     /// The highest version number.
     public static let versionMax = 1_000_000
+}
+
+/// What becomes of a request for something that the plan has no price for.
+public enum UnpricedRule: String, CaseIterable, Hashable, Sendable {
+    /// It is not sold: admission refuses it.
+    case refuse
+    /// It is served, and its usage waits in suspense for a price.
+    case suspend
 }
 
 /// What is billed when an answer did not end as it should.

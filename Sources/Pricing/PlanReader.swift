@@ -36,8 +36,8 @@ struct PlanReader {
     }
 
     private static let keys = [
-        "plan", "version", "title", "currency", "effective_from", "rounding", "round_prices", "base_fee", "policies",
-        "models", "tiers", "batch", "promises",
+        "plan", "version", "title", "currency", "effective_from", "rounding", "round_prices", "unpriced", "base_fee",
+        "policies", "models", "tiers", "batch", "promises",
     ]
 
     private mutating func readPlan(_ root: DocumentField) -> PlanDocument? {
@@ -53,19 +53,22 @@ struct PlanReader {
         }
         let rounding = fields["rounding"].map { reader.choice($0, of: Rounding.self) } ?? .halfEven
         let roundsPrices = fields["round_prices"].map { reader.choice($0, of: PriceRounding.self) != nil } ?? false
+        let unpriced = fields["unpriced"].map { reader.choice($0, of: UnpricedRule.self) } ?? .refuse
         let fee = fields["base_fee"].flatMap { readBaseFee($0, currency: currency) }
         let policies = fields["policies"].map { readPolicies($0) } ?? PlanPolicies()
         let models = required("models", in: fields, of: root, example: "{}") { $0.prices($1) }
         let tiers = fields["tiers"].map { readTiers($0) } ?? [:]
         let batch = fields["batch"].flatMap { readTier($0) }
         let promises = fields["promises"].map { readPromises($0) } ?? [:]
-        guard let slug, let version, let title, let currency, let effectiveFrom, let rounding, let models else {
+        guard let slug, let version, let title, let currency, let effectiveFrom, let rounding, let unpriced,
+            let models
+        else {
             return nil
         }
         return PlanDocument(
             plan: slug, version: Int(version), title: title, currency: currency, effectiveFrom: effectiveFrom,
-            rounding: rounding, roundsPrices: roundsPrices, baseFee: fee, policies: policies, models: models,
-            tiers: tiers, batch: batch, promises: promises)
+            rounding: rounding, roundsPrices: roundsPrices, unpriced: unpriced, baseFee: fee, policies: policies,
+            models: models, tiers: tiers, batch: batch, promises: promises)
     }
 
     private mutating func required<Value>(

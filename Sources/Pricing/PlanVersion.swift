@@ -9,12 +9,24 @@ public struct PlanVersion: Sendable {
     public let document: PlanDocument
     /// Every combination that the plan sells, in the order of price key, tier (the base tier first) and meter.
     public let prices: [EffectivePrice]
-    /// Where a model's rows of a tier stand in `prices`, by the order of their meters; -1 where there is none.
-    private let rows: [Key: [Int32]]
+    /// What becomes of what the version has no price for: what the document says, but for versions published before
+    /// there was this rule (`published(under:)`).
+    public private(set) var unpriced: UnpricedRule
+    private let rows: [Key: Row]
 
     private struct Key: Hashable {
         let priceKey: String
         let tier: String
+    }
+
+    /// What is known of a model in a tier.
+    private struct Row {
+        /// Where its rows stand in `prices`, by the order of their meters; -1 where there is none.
+        var indices = Meter.allCases.map { _ in -1 as Int32 }
+        /// What must not fall back to its parent's price.
+        var unsold: MeterSet = []
+        /// Every meter that has a price, its own or its parent's.
+        var sold: MeterSet = []
     }
 
     /// Makes the version of a document, or says everything that is wrong with it.
@@ -34,12 +46,28 @@ public struct PlanVersion: Sendable {
         guard errors.isEmpty else { throw PlanRejection(findings: errors) }
         self.document = document
         prices = try PriceTable.rows(of: document, lines: lines)
-        var rows: [Key: [Int32]] = [:]
-        let none = Meter.allCases.map { _ in -1 as Int32 }
+        unpriced = document.unpriced
+        var rows: [Key: Row] = [:]
         for (index, price) in prices.enumerated() {
-            rows[Key(priceKey: price.priceKey, tier: price.tier), default: none][price.meter.order] = Int32(index)
+            rows[Key(priceKey: price.priceKey, tier: price.tier), default: Row()].indices[price.meter.order] =
+                Int32(index)
+        }
+        for (key, row) in rows {
+            var row = row
+            let unsold = document.prices(priceKey: key.priceKey, tier: key.tier)?.unsold ?? []
+            row.unsold = unsold.reduce(into: []) { $0.formUnion(MeterSet($1)) }
+            let known = ModelPrices(indices: row.indices, unsold: row.unsold, prices: prices)
+            for meter in Meter.allCases where known.price(of: meter) != nil { row.sold.formUnion(MeterSet(meter)) }
+            rows[key] = row
         }
         self.rows = rows
+    }
+
+    /// The same version as it was published: under the rule that was stored with it.
+    public func published(under rule: UnpricedRule) -> PlanVersion {
+        var version = self
+        version.unpriced = rule
+        return version
     }
 
     /// The row of one meter of a model in a tier; nil where the plan has none. Usage of a meter without a row of its
@@ -50,12 +78,29 @@ public struct PlanVersion: Sendable {
 
     /// All rows of a model in a tier; nil where the plan does not sell the model in it.
     func modelPrices(priceKey: String, tier: String) -> ModelPrices? {
-        rows[Key(priceKey: priceKey, tier: tier)].map { ModelPrices(indices: $0, prices: prices) }
+        rows[Key(priceKey: priceKey, tier: tier)].map {
+            ModelPrices(indices: $0.indices, unsold: $0.unsold, prices: prices)
+        }
+    }
+
+    /// The meters of a model in a tier that have a price, their own or their parent's; nil where the plan does not sell
+    /// the model in it. One look into a table.
+    public func sold(priceKey: String, tier: String) -> MeterSet? {
+        rows[Key(priceKey: priceKey, tier: tier)]?.sold
+    }
+
+    /// Whether the plan sells the model at all: in some tier, or in batches.
+    public func sells(priceKey: String) -> Bool { document.models[priceKey] != nil }
+
+    /// The tier under which the lines of a model's batches are sold.
+    public var batchTier: String {
+        document.batch != nil || document.tiers[ServiceTier.batch] != nil ? ServiceTier.batch : ServiceTier.standard
     }
 
     /// The rows of one model in one tier.
     struct ModelPrices {
         fileprivate let indices: [Int32]
+        fileprivate let unsold: MeterSet
         fileprivate let prices: [EffectivePrice]
 
         /// The row of this very meter.
@@ -66,7 +111,8 @@ public struct PlanVersion: Sendable {
 
         /// The row that prices the meter: its own, else its parent's.
         func price(of meter: Meter) -> EffectivePrice? {
-            named(meter) ?? meter.parent.flatMap { price(of: $0) }
+            if unsold.contains(meter) { return nil }
+            return named(meter) ?? meter.parent.flatMap { price(of: $0) }
         }
     }
 }
@@ -97,10 +143,29 @@ extension PlanVersion {
     public var policies: PlanPolicies { document.policies }
 
     /// The tier that an attempt is billed in: that of batches where it is part of one and the plan prices them, else
-    /// the one that served, else the one that was asked for.
+    /// the one that served, else the one that was asked for. A version that refuses what it has no price for admitted
+    /// the tier that was asked for because it sells that: where it has no row for the tier that served, that one
+    /// counts.
     public func billedTier(of attempt: AttemptRecord, requested: String?) -> String {
+        let served = servedTier(of: attempt, requested: requested)
+        return isUnpriced(served, of: attempt, requested: requested) ? ServiceTier.canonical(requested ?? "") : served
+    }
+
+    /// Whether the tier that served has no price, so that the one that was asked for is billed.
+    public func billsRequestedTier(of attempt: AttemptRecord, requested: String?) -> Bool {
+        isUnpriced(servedTier(of: attempt, requested: requested), of: attempt, requested: requested)
+    }
+
+    private func isUnpriced(_ served: String, of attempt: AttemptRecord, requested: String?) -> Bool {
+        guard unpriced == .refuse else { return false }
+        let requested = ServiceTier.canonical(requested ?? "")
+        return served != requested && sold(priceKey: attempt.priceKey, tier: served) == nil
+            && sold(priceKey: attempt.priceKey, tier: requested) != nil
+    }
+
+    private func servedTier(of attempt: AttemptRecord, requested: String?) -> String {
         guard attempt.isBatch else { return ServiceTier.billable(served: attempt.tierServed, requested: requested) }
-        if document.batch != nil || document.tiers[ServiceTier.batch] != nil { return ServiceTier.batch }
+        if batchTier == ServiceTier.batch { return ServiceTier.batch }
         // Batches cost what anything costs here, whatever the engine calls the tier.
         let served = attempt.tierServed == ServiceTier.batch ? nil : attempt.tierServed
         return ServiceTier.billable(served: served, requested: requested)

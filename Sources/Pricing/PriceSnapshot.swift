@@ -29,6 +29,9 @@ public struct PriceSnapshot: Sendable {
     /// The prices of these plans, by slug.
     public init(histories: [String: PlanHistory] = [:]) { self.histories = histories }
 
+    /// The versions of a plan; nil for a plan that nobody told of.
+    public func history(of plan: String) -> PlanHistory? { histories[plan] }
+
     /// What the delivered attempts of a request cost together, by the version of `plan` in force when it was accepted
     /// (billing time); nil where something of it has no price, which ingest will put in suspense.
     ///

@@ -17,17 +17,21 @@ public struct TokenPrices: Hashable, Sendable {
     /// What the plan names beyond the four above: tokens of other kinds and lifetimes, and units. Tokens not in here
     /// cost what their meter's parent costs; units not in here have no price.
     public var further: [Meter: UnitPrice]
+    /// Kinds of tokens that the plan does not sell, though it has a price for their parent (`input_audio: none`). Usage
+    /// of them has no price.
+    public var unsold: Set<Meter>
 
     /// Prices of a model.
     public init(
         input: UnitPrice?, output: UnitPrice?, cacheRead: UnitPrice? = nil, cacheWrite: UnitPrice? = nil,
-        further: [Meter: UnitPrice] = [:]
+        further: [Meter: UnitPrice] = [:], unsold: Set<Meter> = []
     ) {
         self.input = input
         self.output = output
         self.cacheRead = cacheRead
         self.cacheWrite = cacheWrite
         self.further = further
+        self.unsold = unsold
     }
 
     /// The meters that `further` may name, in the order of the meters.
@@ -48,7 +52,8 @@ public struct TokenPrices: Hashable, Sendable {
 
     /// The price of one base unit of `meter`: its own, else its parent's; nil where the model has none.
     public func unitPrice(of meter: Meter) -> UnitPrice? {
-        named(meter) ?? meter.parent.flatMap { unitPrice(of: $0) }
+        if unsold.contains(meter) { return nil }
+        return named(meter) ?? meter.parent.flatMap { unitPrice(of: $0) }
     }
 
     /// The meters that get a row: the four that every model is asked about, and what the plan names beyond them.

@@ -55,6 +55,9 @@ public struct BackendHealth: Sendable {
         if let wait = waits.max() { breaker.coolDown(milliseconds: wait, at: now) }
     }
 
+    /// A health check was answered well.
+    public mutating func healthChecked(at now: Int64) { breaker.healthChecked(at: now) }
+
     /// What the engine's own metrics say.
     public mutating func note(_ capacity: EngineCapacity, at now: Int64) {
         self.capacity = capacity

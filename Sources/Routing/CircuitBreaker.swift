@@ -68,6 +68,8 @@ public struct CircuitBreaker: Hashable, Sendable {
     private var failuresInRow: Int64 = 0
     private var recent: RollingCounts
     private var pauseMilliseconds: Int64
+    /// Closed because a health check said so, which no request has shown yet.
+    private var isUnproven = false
     /// Rises with each change of state, so that a try of an earlier one no longer moves the present one.
     private var period: Int64 = 0
 
@@ -132,12 +134,19 @@ public struct CircuitBreaker: Hashable, Sendable {
         guard permit.period == period else { return }
         switch (state, verdict) {
         case (.closed, .success):
+            if isUnproven { pauseMilliseconds = rules.pauseMilliseconds }
+            isUnproven = false
             failuresInRow = 0
             recent.add(failed: false, at: now)
         case (.closed, .failure):
             failuresInRow += 1
             recent.add(failed: true, at: now)
-            if isBroken(at: now) { open(at: now) }
+            if isUnproven {
+                pauseMilliseconds = min(pauseMilliseconds * 2, rules.pauseMillisecondsMax)
+                open(at: now)
+            } else if isBroken(at: now) {
+                open(at: now)
+            }
         case (_, .coolDown(let milliseconds)): coolDown(milliseconds: milliseconds, at: now)
         case (.probing, .success) where permit.isProbe || permit.isForced,
             (.open, .success) where permit.isForced, (.cooling, .success) where permit.isForced:
@@ -161,6 +170,21 @@ public struct CircuitBreaker: Hashable, Sendable {
         }
     }
 
+    /// Whether a health check may close it: its pause is over and no try is showing how the backend is.
+    public func wantsHealthCheck(at now: Int64) -> Bool {
+        if case .open(let until) = state { return now >= until }
+        return false
+    }
+
+    /// A health check was answered well: it closes, but the first request that fails opens it again, for longer.
+    public mutating func healthChecked(at now: Int64) {
+        guard wantsHealthCheck(at: now) else { return }
+        let pause = pauseMilliseconds
+        close()
+        pauseMilliseconds = pause
+        isUnproven = true
+    }
+
     private func isBroken(at now: Int64) -> Bool {
         if failuresInRow >= rules.failuresInRow { return true }
         let sum = recent.sum(ofLast: rules.windowMilliseconds, at: now)
@@ -169,11 +193,13 @@ public struct CircuitBreaker: Hashable, Sendable {
 
     private mutating func open(at now: Int64) {
         openings += 1
+        isUnproven = false
         enter(.open(until: now + pauseMilliseconds))
     }
 
     private mutating func close() {
         enter(.closed)
+        isUnproven = false
         failuresInRow = 0
         recent.clear()
         pauseMilliseconds = rules.pauseMilliseconds

@@ -53,6 +53,7 @@ public enum CatalogueStorage {
         changes.removed += oldBackends.keys.filter { !backendNames.contains($0) }.sorted().map { "backend \($0)" }
         try tx.execute("DELETE FROM catalogue_models WHERE NOT model = ANY(\(modelNames)::text[])")
         try tx.execute("DELETE FROM backends WHERE NOT backend = ANY(\(backendNames)::text[])")
+        try moveLimitsFromAliases(in: tx)
         if !changes.isEmpty { try ChangeStorage.record(.catalogue, entity: "catalogue", in: tx) }
         return changes
     }
@@ -90,6 +91,33 @@ public enum CatalogueStorage {
             }
         }
         guard findings.isEmpty else { throw CatalogueRefusal(findings: findings) }
+    }
+
+    /// A model's own name, by it or by an alias; nil for a name that the catalogue does not have.
+    public static func ownName(of name: String, in tx: Transaction) throws -> String? {
+        try tx.query(
+            """
+            SELECT model FROM catalogue_models WHERE model = \(name) OR \(name) = ANY(aliases)
+            ORDER BY model <> \(name), model LIMIT 1
+            """
+        ).first.map { try $0.decode("model") }
+    }
+
+    /// A model that was given another name and keeps its old one as an alias keeps its limits.
+    private static func moveLimitsFromAliases(in tx: Transaction) throws {
+        let moved: [LimitID] = try tx.query(
+            """
+            UPDATE limits l SET model = c.model FROM catalogue_models c
+            WHERE l.model = ANY(c.aliases) AND NOT EXISTS (SELECT 1 FROM catalogue_models o WHERE o.model = l.model)
+                AND NOT EXISTS (
+                    SELECT 1 FROM limits t
+                    WHERE t.account_id = l.account_id AND t.scope_id = l.scope_id AND t.model = c.model
+                        AND t.kind = l.kind AND t.is_shadow = l.is_shadow
+                )
+            RETURNING l.limit_id
+            """
+        ).decodeAll()
+        for id in moved { try ChangeStorage.record(.limit, entity: id.description, in: tx) }
     }
 
     /// All backends, by name.

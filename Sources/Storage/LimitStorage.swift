@@ -29,22 +29,34 @@ public enum LimitStorage {
         }
     }
 
-    /// Stores a new limit, of which everything is left.
+    /// The model's own name, by which requests are held to limits; `name` may be an alias. A name that the catalogue
+    /// does not have is refused: nothing would ever be held to such a limit.
+    public static func model(named name: String?, in tx: Transaction) throws -> String? {
+        guard let name else { return nil }
+        guard let model = try CatalogueStorage.ownName(of: name, in: tx) else {
+            throw StorageError.invalid(
+                parameter: "model",
+                message: "the catalogue has no model '\(name.prefix(200))'; a limit on it would never be enforced")
+        }
+        return model
+    }
+
+    /// Stores a new limit, of which everything is left. Its model goes by the name that the catalogue has for it.
     public static func insert(_ rule: LimitRule, now: Timestamp, in tx: Transaction) throws {
-        if let model = rule.model { try StorageError.requireName(model) }
+        let model = try model(named: rule.model, in: tx)
         let inserted = try tx.execute(
             """
             INSERT INTO limits (
                 account_id, limit_id, scope, scope_id, model, kind, value, is_shadow, created_at, updated_at
             ) VALUES (
-                \(rule.accountID), \(rule.id), \(rule.scope.name), \(rule.scope.uuid), \(rule.model ?? ""),
+                \(rule.accountID), \(rule.id), \(rule.scope.name), \(rule.scope.uuid), \(model ?? ""),
                 \(rule.kind.rawValue), \(rule.value), \(rule.isShadow), \(now), \(now)
             ) ON CONFLICT (account_id, scope_id, model, kind, is_shadow) DO NOTHING
             """)
         guard inserted == 1 else {
             let sort = rule.isShadow ? "limit in shadow" : "limit"
             throw StorageError.conflict(
-                "\(rule.scope.text) has a \(sort) on \(rule.kind.words) for \(rule.model ?? "all models") already: "
+                "\(rule.scope.text) has a \(sort) on \(rule.kind.words) for \(model ?? "all models") already: "
                     + "change that one")
         }
         try tx.execute(

@@ -61,10 +61,10 @@ public enum PlanStorage {
         try tx.execute("UPDATE plans SET title = \(version.title) WHERE plan = \(plan)")
         try tx.execute(
             """
-            INSERT INTO plan_versions (plan, version, effective_from, document, sha256, created_at)
+            INSERT INTO plan_versions (plan, version, effective_from, document, sha256, unpriced, created_at)
             VALUES (
                 \(plan), \(version.version), \(version.effectiveFrom), \(text), \(SHA256Digest(of: text).hexadecimal),
-                \(now)
+                \(version.document.unpriced.rawValue), \(now)
             )
             """)
         try insertPrices(of: version, in: tx)
@@ -81,7 +81,8 @@ public enum PlanStorage {
     public static func versions(of plan: String, in tx: Transaction) throws -> [PublishedPlanVersion] {
         try tx.query(
             """
-            SELECT plan, version, document, sha256, created_at FROM plan_versions WHERE plan = \(plan) ORDER BY version
+            SELECT plan, version, document, sha256, unpriced, created_at FROM plan_versions
+            WHERE plan = \(plan) ORDER BY version
             """
         ).map(published)
     }
@@ -90,7 +91,7 @@ public enum PlanStorage {
     public static func find(_ plan: String, version: Int, in tx: Transaction) throws -> PublishedPlanVersion? {
         try tx.query(
             """
-            SELECT plan, version, document, sha256, created_at FROM plan_versions
+            SELECT plan, version, document, sha256, unpriced, created_at FROM plan_versions
             WHERE plan = \(plan) AND version = \(version)
             """
         ).first.map(published)
@@ -164,8 +165,12 @@ public enum PlanStorage {
         } catch {
             throw StorageError.corrupt("a published version of plan \(name) does not read as a plan: \(error)")
         }
+        guard let rule = UnpricedRule(rawValue: try row.decode("unpriced")) else {
+            throw StorageError.corrupt("a published version of plan \(name) has an unknown rule for what is unpriced")
+        }
         return PublishedPlanVersion(
-            version: version, text: text, sha256: sha256, createdAt: try row.decode("created_at"))
+            version: version.published(under: rule), text: text, sha256: sha256, createdAt: try row.decode("created_at")
+        )
     }
 }
 

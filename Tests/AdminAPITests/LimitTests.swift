@@ -39,6 +39,12 @@ struct LimitTests {
             ]
             #expect(try await api.call("POST", "/v1/limits", unknown).status == 404)
             #expect(try await api.call("POST", "/v1/limits", unknown, as: .viewer).status == 403)
+            let tenant = try #require(try await api.call("POST", "/v1/tenants", ["name": "Research"])["id"])
+            let model: JSONValue = [
+                "scope": .string(tenant), "kind": "tokens_per_minute", "value": 1, "model": "no-such-model",
+            ]
+            let refusal = try await api.call("POST", "/v1/limits", model)
+            #expect(refusal.status == 400 && refusal.wrong == ["model"], "\(refusal)")
         }
     }
 }

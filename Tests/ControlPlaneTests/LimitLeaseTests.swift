@@ -20,7 +20,7 @@ struct LimitLeaseTests {
     private func rule(_ made: Fixture) -> LimitRule {
         LimitRule(
             id: LimitID(UUIDv7(high: 5, low: 5)), accountID: made.account.id, scope: .key(made.key.id),
-            model: "sim-small",
+            model: nil,
             kind: .requestsPerMinute, value: 10, isShadow: true)
     }
 

@@ -7,8 +7,10 @@ extension EndToEndTests {
     /// Official clients against gateway and simulator, on every surface that they know, in every dialect.
     @Suite struct ConformanceTests {
         @Test func `the official clients work unchanged on every surface, and the engine's book agrees`() async throws {
+            let planFiles = try TemporaryDirectory()
             let installation = try await Installation.make(
-                settings: ["TOLLGATE_BACKEND_AWS": "of the simulator"], catalogue: Self.catalogue)
+                plans: [try Self.plan(in: planFiles)], settings: ["TOLLGATE_BACKEND_AWS": "of the simulator"],
+                catalogue: Self.catalogue)
             let customer = try await installation.customer("clients")
             let gateway = try await installation.served("all")
             for script in ["conformance_openai.py", "conformance_anthropic.py", "conformance_native.py"] {
@@ -17,6 +19,7 @@ extension EndToEndTests {
                     environment: [
                         "TOLLGATE_GATEWAY_URL": installation.gatewayURL, "TOLLGATE_KEY": customer.secret,
                         "TOLLGATE_MODEL": "sim-small", "TOLLGATE_EMBEDDING_MODEL": "sim-embed",
+                        "TOLLGATE_SPEECH_MODEL": "sim-small",
                         "TOLLGATE_REPLICATE_MODEL": "sim/small", "TOLLGATE_ENGINES": Self.kinds.joined(separator: " "),
                     ],
                     directory: installation.files.path, name: script, within: .seconds(600))
@@ -26,6 +29,16 @@ extension EndToEndTests {
             try await installation.stop(gateway)
             try await Self.compare(book, with: installation.records())
             try await installation.remove()
+        }
+
+        /// The plan of the other tests, with prices for sound.
+        private static func plan(in files: TemporaryDirectory) throws -> String {
+            let path = "\(files.path)/plan.yaml"
+            let sound = "    characters: \"15.00\"\n    audio_milliseconds: \"0.10\"\n"
+            let text = try readText("\(repositoryRoot)/pricing-plans/pay-as-you-go.yaml")
+                .replacing("  sim-small:\n", with: "  sim-small:\n\(sound)")
+            try text.write(toFile: path, atomically: true, encoding: .utf8)
+            return path
         }
 
         /// Holds what the engine made against what was recorded, token by token, for answers that were whole.

@@ -24,7 +24,7 @@ import Testing
         expect(try gateway.ask(TestGateway.request(other)), 404, "model_not_found")
         expect(try gateway.ask(TestGateway.request(#"{"model":"private","messages":[]}"#)), 404, "model_not_found")
         let tier = try gateway.ask(TestGateway.request(TestGateway.chat(#","service_tier":"gold""#)))
-        expect(tier, 400, "tier_not_available")
+        expect(tier, 403, "tier_not_available")
         #expect(tier.text.contains("standard, priority"))
         expect(try gateway.ask(TestGateway.request("{")), 400, "invalid_json")
         expect(try gateway.ask(TestGateway.request(body, path: "/v2/x")), 404, "unknown_url")

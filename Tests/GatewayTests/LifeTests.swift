@@ -73,10 +73,16 @@ import Testing
         _ = try gateway.ask(TestGateway.request(TestGateway.streamed))
         _ = try gateway.ask(TestGateway.request(TestGateway.chat(), key: nil))
         let text = gateway.metricsText
-        let labels = #"gen_ai_operation_name="chat",gen_ai_provider_name="scripted",gen_ai_request_model="small""#
+        let labels =
+            #"gen_ai_operation_name="chat",gen_ai_provider_name="openai-compatible",gen_ai_request_model="small","#
+            + #"backend="scripted""#
         #expect(text.contains(#"gen_ai_client_token_usage_sum{\#(labels),gen_ai_token_type="input"} 22"#))
         #expect(text.contains(#"gen_ai_client_token_usage_sum{\#(labels),gen_ai_token_type="output"} 6"#))
-        #expect(text.contains("gen_ai_server_request_duration_seconds_count{\(labels)} 2"))
+        #expect(text.contains("gen_ai_server_request_duration_seconds_count{\(labels),error_type=\"\"} 2"))
+        for (name, count) in [("input", 22), ("cache_read_input", 8), ("output", 6), ("reasoning_output", 2)] {
+            let line = "gen_ai_client_inference_usage_\(name)_tokens_total{\(labels),gen_ai_token_modality=\"text\"}"
+            #expect(text.contains("\(line) \(count)"), "\(text)")
+        }
         #expect(text.contains("gen_ai_server_time_to_first_token_seconds_count{\(labels)} 1"))
         #expect(text.contains(#"tollgate_refusals_total{reason="missing_api_key"} 1"#))
         #expect(text.contains("tollgate_journal_wait_seconds_count 2"))

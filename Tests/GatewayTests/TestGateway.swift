@@ -65,11 +65,18 @@ final class TestGateway: Sendable {
         TypedID(UUIDv7(high: 0x0190_0000_0000_7000, low: 0x8000_0000_0000_0000 | number))
     }
 
+    /// Answers come as the engine wrote them, so that tests can compare their bytes.
+    static let keepingNames: BackendSettings = {
+        var settings = BackendSettings()
+        settings.answersUpstreamModel = true
+        return settings
+    }()
+
     static func snapshot(
         change: Int64 = 1, port: Int, onClientAbort: ClientAbortPolicy = .drain, clockOffset: Int64 = 0,
         key: String = TestGateway.key, isTLS: Bool = false, host: String = "127.0.0.1",
         basePath: String = "/base", kind: EngineKind = .openAICompatible, limits: [LimitRule] = [],
-        sealingSecret: [UInt8] = [], settings: BackendSettings = BackendSettings(),
+        sealingSecret: [UInt8] = [], settings: BackendSettings = TestGateway.keepingNames,
         tokenizers: [String: Tokenizer] = [:], prices: PriceSnapshot = PriceSnapshot()
     ) -> GatewaySnapshot {
         func grant(_ number: UInt64, subscription: SubscriptionID?) -> KeyGrant {

@@ -1,6 +1,8 @@
 import Accounts
+import Engines
 import Identity
 import Limits
+import Postgres
 import Storage
 import TestSupport
 import Testing
@@ -26,6 +28,7 @@ struct LimitStorageTests {
         let made = try await StorageFixture.make()
         let first = rule(made)
         try await made.database.write { tx in
+            try LimitFixture.applyCatalogue(in: tx)
             try LimitStorage.insert(first, now: StorageFixture.now, in: tx)
             try LimitStorage.insert(rule(made, 51, model: "sim-small"), now: StorageFixture.now, in: tx)
             try LimitStorage.insert(rule(made, 52, isShadow: true), now: StorageFixture.now, in: tx)
@@ -48,6 +51,41 @@ struct LimitStorageTests {
         let part = try await made.database.read { try SnapshotStorage.difference(since: mark, in: $0)?.part }
         #expect(part?.limits == [limits[0]])
         #expect(part?.removedLimits == [StorageFixture.id(52)])
+    }
+
+    @Test func `a limit on an alias is one on its model, and one on no model is refused`() async throws {
+        let made = try await StorageFixture.make()
+        try await made.database.write { tx in
+            try LimitFixture.applyCatalogue(in: tx)
+            try LimitStorage.insert(rule(made, 50, model: "latest"), now: StorageFixture.now, in: tx)
+        }
+        let models = { try await made.database.read { try LimitStorage.list(in: $0).items.map(\.rule.model) } }
+        #expect(try await models() == ["sim-small"])
+        for name in ["sim-smal", "", "SIM-SMALL", "*"] {
+            await #expect(throws: StorageError.self, "\(name)") {
+                try await made.database.write { tx in
+                    try LimitStorage.insert(rule(made, 51, model: name), now: StorageFixture.now, in: tx)
+                }
+            }
+        }
+        await #expect(throws: StorageError.self) {
+            try await made.database.write { tx in
+                try LimitStorage.insert(rule(made, 52, model: "sim-small"), now: StorageFixture.now, in: tx)
+            }
+        }
+        #expect(try await models() == ["sim-small"])
+    }
+
+    @Test func `a model that gets another name and keeps the old one as an alias keeps its limits`() async throws {
+        let made = try await StorageFixture.make()
+        try await made.database.write { tx in
+            try LimitFixture.applyCatalogue(in: tx)
+            try LimitStorage.insert(rule(made, 50, model: "sim-small"), now: StorageFixture.now, in: tx)
+        }
+        let mark = try await made.database.read { try ChangeStorage.newest(in: $0) }
+        try await made.database.write { try LimitFixture.applyCatalogue("sim-tiny", aliases: ["sim-small"], in: $0) }
+        let part = try await made.database.read { try SnapshotStorage.difference(since: mark, in: $0)?.part }
+        #expect(part?.limits.map(\.model) == ["sim-tiny"])
     }
 
     @Test func `two gateways never get more than the limit, and asking waits for nobody in a circle`() async throws {
@@ -124,5 +162,19 @@ struct LimitStorageTests {
                 [request(limit, 1)], gateway: UUIDv7(high: 1, low: 1), in: tx)
             #expect(grants.isEmpty)
         }
+    }
+}
+
+private enum LimitFixture {
+    /// One model with one alias.
+    static func applyCatalogue(
+        _ name: String = "sim-small", aliases: [String] = ["latest"], in tx: Transaction
+    ) throws {
+        let backend = try Backend(
+            name: "sim", baseURL: "http://127.0.0.1:9000", apiKey: nil, hardware: "", quantisation: "")
+        let model = CatalogueModel(
+            publicName: name, aliases: aliases, backend: backend, upstreamName: "sim-small", priceKey: "sim-small",
+            contextTokensMax: 1000, outputTokensMax: 100, tenantsAllowed: nil, createdAtSeconds: 0)
+        try CatalogueStorage.apply(backends: [backend], models: [model], now: StorageFixture.now, in: tx)
     }
 }

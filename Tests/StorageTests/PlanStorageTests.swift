@@ -26,6 +26,19 @@ struct PlanStorageTests {
         await #expect(throws: PlanHistoryError.self) { try await apply(changed, made) }
     }
 
+    @Test func `a version published before there was a rule for what is unpriced keeps what it was published under`()
+        async throws
+    {
+        let made = try await StorageFixture.make()
+        let read = { try await made.database.read { try PlanStorage.history(of: "pay-as-you-go", in: $0) } }
+        #expect(try await read().versions.map(\.unpriced) == [.refuse])
+        _ = try await made.database.write { try $0.execute("UPDATE plan_versions SET unpriced = 'suspend'") }
+        #expect(try await read().versions.map(\.unpriced) == [.suspend])
+        let text = StorageFixture.planText(version: 1, effectiveFrom: "2026-01-01T00:00:00Z")
+        #expect(try await apply(text, made) == .unchanged)
+        #expect(try await read().versions.map(\.unpriced) == [.suspend])
+    }
+
     @Test func `a later version joins the history and its prices are rows`() async throws {
         let made = try await StorageFixture.make()
         let text = StorageFixture.planText(version: 2, effectiveFrom: "2026-10-01T00:00:00Z", input: "0.20")

@@ -5,6 +5,7 @@ Environment of them all:
     TOLLGATE_KEY               a valid API key
     TOLLGATE_MODEL             a chat model (default: the first listed without `embed` in its name)
     TOLLGATE_EMBEDDING_MODEL   an embeddings model (default: none, its tests are skipped)
+    TOLLGATE_SPEECH_MODEL      a model whose speech the key's plan sells (default: none, its test is skipped)
     TOLLGATE_REAL_ENGINE       set when the engine is no simulator: tests that make the engine fail are skipped
 """
 
@@ -18,6 +19,7 @@ import unittest
 GATEWAY = os.environ.get("TOLLGATE_GATEWAY_URL", "http://127.0.0.1:8080").rstrip("/").removesuffix("/v1")
 KEY = os.environ.get("TOLLGATE_KEY", "unset")
 EMBEDDING_MODEL = os.environ.get("TOLLGATE_EMBEDDING_MODEL")
+SPEECH_MODEL = os.environ.get("TOLLGATE_SPEECH_MODEL")
 REAL_ENGINE = bool(os.environ.get("TOLLGATE_REAL_ENGINE"))
 TEXT = "Count from one to five."
 

@@ -62,7 +62,7 @@ enum LimitEndpoints {
             [
                 .required("scope", .text("The id of an account, tenant, project or key.")),
                 .required("kind", .choice(LimitKind.self)), .required("value", value),
-                .optional("model", .text("Only requests for this model, by its public name.")),
+                .optional("model", .text("Only requests for this model, by its own name or an alias.")),
                 .optional("mode", .choice(Mode.self, "`enforced` when not said.")),
             ], named: "LimitInput"),
         successes: [.json(201, "The limit.", shape.schema)], problems: [404],

@@ -137,7 +137,7 @@ enum RecordEndpoints {
         ] + Parameter.page,
         successes: [.json(200, "A page.", shape.pageSchema)],
         work: .read { call, tx in
-            let filter = filter(call)
+            let filter = try filter(call, in: tx)
             if let id: RequestID = call.queryID("request_id") {
                 let found = try RecordStorage.find(id, in: tx).map { [$0] } ?? []
                 return .page(found.map(shape.json), hasMore: false, next: nil)
@@ -146,13 +146,13 @@ enum RecordEndpoints {
             return .page(page, as: shape) { "\($0.request.id)" }
         })
 
-    private static func filter(_ call: Call) -> RecordFilter {
+    private static func filter(_ call: Call, in tx: DatabaseTransaction) throws -> RecordFilter {
         var filter = RecordFilter()
         filter.account = call.queryID("account")
         filter.tenant = call.queryID("tenant")
         filter.project = call.queryID("project")
         filter.key = call.queryID("key")
-        filter.model = call.queryText("model")
+        filter.model = try call.queryText("model").map { try CatalogueStorage.ownName(of: $0, in: tx) ?? $0 }
         filter.outcome = call.queryChoice("outcome")
         filter.from = call.queryInstant("from")
         filter.to = call.queryInstant("to")

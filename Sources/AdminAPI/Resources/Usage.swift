@@ -30,7 +30,7 @@ enum UsageEndpoints {
     static let filters: [Parameter] = [
         .query("account", .id(AccountID.self)), .query("tenant", .id(TenantID.self)),
         .query("project", .id(ProjectID.self)), .query("key", .id(KeyID.self)),
-        .query("model", .text("The public name.")),
+        .query("model", .text("The model's own name, or an alias.")),
     ]
 
     static let all: [Endpoint] = [usage]
@@ -65,7 +65,8 @@ enum UsageEndpoints {
                     ], named: "Usage"))
         ],
         work: .read { call, tx in
-            let query = try query(call)
+            var query = try query(call)
+            query.model = try query.model.map { try CatalogueStorage.ownName(of: $0, in: tx) ?? $0 }
             let totals = try UsageStorage.totals(query, in: tx)
             return .ok([
                 "from": .string("\(query.from)"), "to": .string("\(query.to)"),

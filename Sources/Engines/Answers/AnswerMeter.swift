@@ -35,6 +35,15 @@ public final class AnswerMeter {
     }
 
     private let quirks: UsageQuirks
+
+    /// Where the name of the model stands, with its quotes; nil when there is none, or the dialect keeps the engine's.
+    /// Counted as `usageEnd` is.
+    public var modelRange: Range<Int>? {
+        if framing == .plain { return plain.modelRange }
+        guard let native else { return stream.modelRange }
+        return hasReaderSeenEvent ? native.modelRange : nil
+    }
+
     private var plain: PlainAnswerMeter
     private var stream: StreamMeter
     /// Reads events outside the OpenAI family.

@@ -25,6 +25,12 @@ protocol AnswerReader: Sendable {
 
     /// Of the event read last: just inside the closing brace of its usage object, counted from `event.bytes`.
     var usageEnd: Int? { get }
+
+    /// Which part of a plain answer is its model's name; nil where answers keep the engine's.
+    var modelPart: Int? { get }
+
+    /// Of the event read last: where its model's name stands, with its quotes, counted from `event.bytes`.
+    var modelRange: Range<Int>? { get }
 }
 
 extension AnswerReader {
@@ -32,6 +38,8 @@ extension AnswerReader {
     mutating func finish(facts: inout AnswerFacts) {}
     var usagePart: Int? { nil }
     var usageEnd: Int? { nil }
+    var modelPart: Int? { nil }
+    var modelRange: Range<Int>? { nil }
 }
 
 /// One event of a stream, whatever cut it out.

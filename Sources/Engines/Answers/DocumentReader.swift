@@ -81,6 +81,9 @@ struct DocumentReader: Sendable {
         captured.withUnsafeBytes { body(capturePart, $0) }
     }
 
+    /// Where a wanted part whose end has not come began, in bytes from the answer's start.
+    var unfinishedPartStart: Int? { isCapturing && capturePart != nil ? captureStart : nil }
+
     /// How many values were too long since this was last asked.
     mutating func takeTooLongCount() -> Int64 {
         defer { tooLongCount = 0 }

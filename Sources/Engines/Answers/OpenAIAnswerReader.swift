@@ -54,6 +54,7 @@ struct OpenAIAnswerReader: AnswerReader {
 
     var shape: DocumentShape { OpenAIAnswerReader.documentShape }
     var usagePart: Int? { Part.usage.rawValue }
+    var modelPart: Int? { Part.model.rawValue }
 
     mutating func take(part: Int, value: UnsafeRawBufferPointer, facts: inout AnswerFacts) {
         guard let part = Part(rawValue: part) else { return }

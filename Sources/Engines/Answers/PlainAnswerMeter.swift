@@ -6,6 +6,9 @@ public struct PlainAnswerMeter: Sendable {
     /// Just inside the closing brace of the answer's usage object, in bytes from its start; nil when none came.
     public private(set) var usageEnd: Int?
 
+    /// Where its model's name stands, with its quotes, in bytes from its start; nil while none came.
+    public private(set) var modelRange: Range<Int>?
+
     private var reader: any AnswerReader
     private var document: DocumentReader
 
@@ -32,6 +35,9 @@ public struct PlainAnswerMeter: Sendable {
         while true {
             guard let part = document.nextPart(in: bytes) else { break }
             document.withPart { reader.take(part: part, value: $0, facts: &facts) }
+            if part == reader.modelPart {
+                document.withPart { if $0.first == UInt8(ascii: "\"") { modelRange = document.partRange } }
+            }
             if part == reader.usagePart, facts.usage != nil { usageEnd = document.partRange.upperBound - 1 }
         }
         facts.textBytes = document.textBytes

@@ -24,6 +24,9 @@ public struct StreamMeter: Sendable {
     /// Of the event read last: just inside the closing brace of its usage object.
     private(set) var usageEnd: Int?
 
+    /// Of the event read last: where its model's name stands, with its quotes.
+    private(set) var modelRange: Range<Int>?
+
     /// The event that is passing, when it is too long to be kept.
     private var long: LongEvent?
 
@@ -59,6 +62,7 @@ public struct StreamMeter: Sendable {
         long = nil
         cutRange = nil
         usageEnd = nil
+        modelRange = nil
         return .content
     }
 
@@ -66,6 +70,7 @@ public struct StreamMeter: Sendable {
     public mutating func read(event bytes: UnsafeRawBufferPointer) -> StreamEvent {
         cutRange = nil
         usageEnd = nil
+        modelRange = nil
         return StreamedEvent.withServerSentEvent(bytes) { read($0) } ?? .other
     }
 
@@ -106,6 +111,9 @@ public struct StreamMeter: Sendable {
         }
         let hasOutputCount = hasUsage || chunk.hasChoiceUsage ? takeUsage(chunk, at: offset) : false
         if let reason = chunk.finishReason { facts.finishReason = chunk.name(reason) ?? facts.finishReason }
+        if let offset, let model = chunk.model {
+            modelRange = offset + model.range.lowerBound - 1..<offset + model.range.upperBound + 1
+        }
         if facts.id == nil, let id = chunk.id { facts.id = chunk.name(id) }
         if facts.model == nil, let model = chunk.model { facts.model = chunk.name(model) }
         if let tier = chunk.serviceTier { facts.serviceTier = chunk.name(tier) ?? facts.serviceTier }

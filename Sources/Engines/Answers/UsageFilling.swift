@@ -1,4 +1,4 @@
-public import Metering
+internal import Metering
 
 /// Fills a record's tokens with what an answer says that it used, and with the gateway's own counts or estimates where
 /// it says nothing, or nothing that can be true.

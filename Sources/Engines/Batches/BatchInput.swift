@@ -9,6 +9,8 @@ public struct BatchInput: Sendable {
     /// The form that all lines ask in.
     public let surface: Surface
     public let lineCount: Int
+    /// What any of the lines asks for beside text.
+    public let features: RequestedFeatures
     /// Where the lines name the model, with its quotes.
     private let modelRanges: [Range<Int>]
 
@@ -34,6 +36,7 @@ public struct BatchInput: Sendable {
         var first: (model: String, surface: Surface)?
         var ranges: [Range<Int>] = []
         var seen: Set<SHA256Digest> = []
+        var features: RequestedFeatures = []
         var number = 0
         var start = 0
         while start < file.count {
@@ -70,6 +73,7 @@ public struct BatchInput: Sendable {
                 } else {
                     first = (line.model, line.surface)
                 }
+                features.formUnion(line.features)
                 ranges.append(start + line.modelRange.lowerBound..<start + line.modelRange.upperBound)
             } catch {
                 throw RequestError(
@@ -83,6 +87,7 @@ public struct BatchInput: Sendable {
         }
         (model, surface) = first
         lineCount = ranges.count
+        self.features = features
         modelRanges = ranges
     }
 
@@ -112,6 +117,7 @@ private struct BatchInputLine {
     private(set) var customID = ""
     private(set) var model = ""
     private(set) var surface = Surface.chatCompletions
+    private(set) var features: RequestedFeatures = []
     /// Where its name stands in the line, with its quotes.
     private(set) var modelRange = 0..<0
 
@@ -214,6 +220,7 @@ private struct BatchInputLine {
                     + "'\(reference.id.prefix(100))'.", "body." + reference.field, "unknown_object")
         }
         model = request.model
+        features = request.features
         modelRange = range.lowerBound + request.modelRange.lowerBound..<range.lowerBound + request.modelRange.upperBound
     }
 }

@@ -125,6 +125,12 @@ public struct BackendSettings: Hashable, Sendable {
     public var auditsUsage = false
     /// Whether the engine is asked to count prompts that it did not report.
     public var asksForCounts = false
+    /// Whether answers name the model as the engine does, not as the client asked.
+    public var answersUpstreamModel = false
+    /// Where its health is asked after, in place of its kind's usual path; `off` for nowhere.
+    public var probePath: String?
+    /// Between two questions after its health; nil for the usual time.
+    public var probeSeconds: Int64?
     /// Requests that it takes at once; nil for as many as come.
     public var concurrentRequestsMax: Int?
     /// Tokens of prompt and answer together that its models take; nil where nobody says. What is longer goes elsewhere

@@ -13,6 +13,9 @@ extension BackendSettings: Codable {
         case tokenizerPath = "tokenizer"
         case auditsUsage = "audit_usage"
         case asksForCounts = "ask_for_counts"
+        case answersUpstreamModel = "answers_upstream_model"
+        case probePath = "probe"
+        case probeSeconds = "probe_seconds"
         case concurrentRequestsMax = "concurrent_requests_max"
         case contextTokensMax = "context_tokens_max"
         case readsMetrics = "read_metrics"
@@ -32,6 +35,9 @@ extension BackendSettings: Codable {
         tokenizerPath = try values.decodeIfPresent(String.self, forKey: .tokenizerPath)
         auditsUsage = try values.decodeIfPresent(Bool.self, forKey: .auditsUsage) ?? false
         asksForCounts = try values.decodeIfPresent(Bool.self, forKey: .asksForCounts) ?? false
+        answersUpstreamModel = try values.decodeIfPresent(Bool.self, forKey: .answersUpstreamModel) ?? false
+        probePath = try values.decodeIfPresent(String.self, forKey: .probePath)
+        probeSeconds = try values.decodeIfPresent(Int64.self, forKey: .probeSeconds)
         concurrentRequestsMax = try values.decodeIfPresent(Int.self, forKey: .concurrentRequestsMax)
         contextTokensMax = try values.decodeIfPresent(Int64.self, forKey: .contextTokensMax)
         readsMetrics = try values.decodeIfPresent(Bool.self, forKey: .readsMetrics) ?? false
@@ -51,6 +57,9 @@ extension BackendSettings: Codable {
         try values.encodeIfPresent(tokenizerPath, forKey: .tokenizerPath)
         if auditsUsage { try values.encode(auditsUsage, forKey: .auditsUsage) }
         if asksForCounts { try values.encode(asksForCounts, forKey: .asksForCounts) }
+        if answersUpstreamModel { try values.encode(answersUpstreamModel, forKey: .answersUpstreamModel) }
+        try values.encodeIfPresent(probePath, forKey: .probePath)
+        try values.encodeIfPresent(probeSeconds, forKey: .probeSeconds)
         try values.encodeIfPresent(concurrentRequestsMax, forKey: .concurrentRequestsMax)
         try values.encodeIfPresent(contextTokensMax, forKey: .contextTokensMax)
         if readsMetrics { try values.encode(readsMetrics, forKey: .readsMetrics) }

@@ -6,6 +6,8 @@ struct AnthropicEvent {
     private(set) var isError = false
     private(set) var id: String?
     private(set) var model: String?
+    /// Where it stands, without its quotes.
+    private(set) var modelRange: Range<Int>?
     private(set) var stopReason: String?
     private(set) var usage: AnthropicUsage?
     private(set) var hasContent = false
@@ -56,8 +58,10 @@ struct AnthropicEvent {
         try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
             if key.equals("id", in: bytes) {
                 id = try scanner.name(kind, in: bytes)
-            } else if key.equals("model", in: bytes) {
-                model = try scanner.name(kind, in: bytes)
+            } else if kind == .string, key.equals("model", in: bytes) {
+                let text = try scanner.string()
+                modelRange = text.range
+                model = (1...AnswerFacts.nameBytesMax).contains(text.range.count) ? text.value(in: bytes) : nil
             } else if kind == .object, key.equals("usage", in: bytes) {
                 usage = try AnthropicUsage(scanner: &scanner, bytes: bytes)
             } else {

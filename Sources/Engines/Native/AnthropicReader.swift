@@ -7,6 +7,7 @@ internal import Metering
 /// another id was spliced in and begins another inference.
 struct AnthropicReader: AnswerReader {
     private(set) var usageEnd: Int?
+    private(set) var modelRange: Range<Int>?
 
     /// Of the current inference: what its start and its deltas said.
     private var start: EngineUsage?
@@ -33,6 +34,7 @@ struct AnthropicReader: AnswerReader {
 
     var shape: DocumentShape { AnthropicReader.partShape }
     var usagePart: Int? { Part.usage.rawValue }
+    var modelPart: Int? { Part.model.rawValue }
 
     mutating func take(part: Int, value: UnsafeRawBufferPointer, facts: inout AnswerFacts) {
         switch Part(rawValue: part) {
@@ -69,6 +71,7 @@ struct AnthropicReader: AnswerReader {
 
     mutating func read(_ event: StreamedEvent, facts: inout AnswerFacts) -> StreamEvent {
         usageEnd = nil
+        modelRange = nil
         // vLLM ends its messages as it ends its completions.
         if event.isDone {
             facts.isTerminated = true
@@ -90,7 +93,11 @@ struct AnthropicReader: AnswerReader {
             return .error
         }
         switch message.type {
-        case .messageStart: begin(message, &facts)
+        case .messageStart:
+            begin(message, &facts)
+            if let offset = event.dataOffset, let range = message.modelRange {
+                modelRange = offset + range.lowerBound - 1..<offset + range.upperBound + 1
+            }
         case .messageDelta: advance(message, &facts, dataOffset: event.dataOffset)
         case .messageStop:
             facts.isTerminated = true

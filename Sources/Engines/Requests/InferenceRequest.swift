@@ -28,6 +28,8 @@ public struct InferenceRequest: Sendable {
     public internal(set) var native: NativeCall?
     /// What the body says of how much the answer will come to beside tokens.
     var bodyMeasures = RequestMeasures()
+    /// What is asked for beside text.
+    public internal(set) var features: RequestedFeatures = []
     /// `response_format` of transcriptions and pictures: `text`, `srt` and `vtt` have no room for usage.
     public internal(set) var responseFormat: String?
 

@@ -2,6 +2,8 @@
 struct InputReader {
     let body: UnsafeRawBufferPointer
     var measure = InputMeasure()
+    /// What is asked for beside text.
+    var features: RequestedFeatures = []
 
     /// Where a value stands.
     private enum Place {
@@ -9,6 +11,8 @@ struct InputReader {
         case content
         /// In a value that is text whatever it says: tools, calls, schemas.
         case data
+        /// Among tools: text as well, and some of them are sold by the call.
+        case tools
     }
 
     init(_ body: UnsafeRawBufferPointer) { self.body = body }
@@ -68,10 +72,19 @@ struct InputReader {
         }
     }
 
+    /// Tools, each an object; whatever else stands here is only counted.
+    mutating func readTools(_ key: JSONText, _ scanner: inout JSONScanner) throws(JSONScanError) {
+        guard try scanner.kind() == .array else { return try readOther(key, &scanner) }
+        takeName(key)
+        try read(&scanner, .tools)
+    }
+
     /// A member that holds a picture, sound or a file, or several.
     mutating func readMedia(_ kind: MediaKind, _ scanner: inout JSONScanner) throws(JSONScanError) {
         switch try scanner.kind() {
-        case .string: takePayload(try scanner.string(), kind, type: nil)
+        case .string:
+            features.formUnion(RequestedFeatures(input: kind))
+            takePayload(try scanner.string(), kind, type: nil)
         case .array:
             try scanner.beginArray()
             while try scanner.nextElement() { try readMedia(kind, &scanner) }
@@ -129,7 +142,14 @@ struct InputReader {
     private mutating func readMember(
         _ key: JSONText, _ scanner: inout JSONScanner, _ place: Place, isPrompt: Bool
     ) throws(JSONScanError) {
-        guard case .content = place else { return try read(&scanner, .data) }
+        switch place {
+        case .content: break
+        case .data: return try read(&scanner, .data)
+        case .tools: return try readToolMember(key, &scanner)
+        }
+        if key.equals("type", in: body), try scanner.kind() == .string {
+            return features.formUnion(RequestedFeatures(partType: try readWord(&scanner), in: body))
+        }
         let isText = isPrompt && InputReader.textFields.contains { key.equals($0, in: body) }
         if isText { return try read(&scanner, .content, isPrompt: true, isText: true) }
         if case .name(let index) = InputReader.mediaNames.match(key, in: body) {
@@ -139,12 +159,30 @@ struct InputReader {
         try read(&scanner, .content)
     }
 
+    /// OpenAI's, Anthropic's and xAI's tools are told by their type, Gemini's by their members.
+    private mutating func readToolMember(_ key: JSONText, _ scanner: inout JSONScanner) throws(JSONScanError) {
+        let kind = try scanner.kind()
+        if kind == .string, key.equals("type", in: body) {
+            return features.formUnion(RequestedFeatures(toolType: try readWord(&scanner), in: body))
+        }
+        if kind != .null { features.formUnion(RequestedFeatures(toolMember: key, in: body)) }
+        try read(&scanner, .data)
+    }
+
+    /// A string that is text like any other, and means something beside that.
+    private mutating func readWord(_ scanner: inout JSONScanner) throws(JSONScanError) -> JSONText {
+        let word = try scanner.string()
+        takeText(Int64(word.valueByteCount(in: body)) + 2)
+        return word
+    }
+
     // MARK: Media
 
     private static let payloadNames = NameTable(["data", "url", "bytes", "file_data", "b64_json", "uri", "fileUri"])
     private static let typeNames = NameTable(["media_type", "mime_type", "mimeType", "mediaType", "format"])
 
     private mutating func readMediaObject(_ kind: MediaKind, _ scanner: inout JSONScanner) throws(JSONScanError) {
+        features.formUnion(RequestedFeatures(input: kind))
         var payload: JSONText?
         var type: String?
         var isText = false
@@ -159,7 +197,10 @@ struct InputReader {
             } else if valueKind == .string, case .name = InputReader.typeNames.match(key, in: body) {
                 let text = try scanner.string()
                 takeText(Int64(text.range.count))
-                if text.range.count <= 100 { type = text.value(in: body) }
+                guard text.range.count <= 100 else { continue }
+                let value = text.value(in: body)
+                type = value
+                features.formUnion(RequestedFeatures(input: MediaKind(type: value, otherwise: kind)))
             } else if valueKind == .string, key.equals("type", in: body) {
                 let text = try scanner.string()
                 takeText(Int64(text.range.count))
@@ -174,6 +215,9 @@ struct InputReader {
                 inner.most += measure.mediaTokensMax - before.mediaTokensMax
                 inner.bytes += measure.mediaBytes - before.mediaBytes
             } else {
+                if case .name(let index) = InputReader.mediaNames.match(key, in: body), valueKind != .null {
+                    features.formUnion(RequestedFeatures(input: InputReader.media[index].1))
+                }
                 try read(&scanner, .content, isPrompt: true, isText: key.equals("text", in: body))
             }
         }
@@ -218,6 +262,7 @@ struct InputReader {
         }
         let bytes = Int64(range.upperBound - start) * 3 / 4
         guard let kind = type.map({ MediaKind(type: $0, otherwise: kind) }) ?? kind else { return takeText(bytes) }
+        features.formUnion(RequestedFeatures(input: kind))
         measure.take(kind.tokens(inBytes: bytes))
         measure.mediaBytes += Int64(range.count)
     }

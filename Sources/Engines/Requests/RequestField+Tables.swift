@@ -25,13 +25,15 @@ extension RequestField {
         return RequestTable(fields + lengths + settings.filter { !names.contains($0.name.description) })
     }
 
-    /// What no engine puts before its model, at the root of a body.
+    /// What no engine puts before its model, at the root of a body, and what is read alike wherever it stands.
     private static let settings: [RequestField] = [
         RequestField("stop", .setting), RequestField("stop_sequences", .setting),
         RequestField("logit_bias", .setting), RequestField("safety_identifier", .setting),
         RequestField("prompt_cache_key", .setting), RequestField("include", .setting),
-        RequestField("modalities", .setting), RequestField("provider", .setting), RequestField("voice", .setting),
-        RequestField("encoding_format", .setting),
+        RequestField("modalities", .modalities), RequestField("provider", .setting), RequestField("voice", .setting),
+        RequestField("encoding_format", .setting), RequestField("tools", .tools),
+        RequestField("web_search_options", .search), RequestField("search_parameters", .search),
+        RequestField("plugins", .search),
         RequestField("safetySettings", .setting), RequestField("safety_settings", .setting),
         RequestField("image", .media(.picture)), RequestField("images", .media(.picture)),
         RequestField("mask", .media(.picture)), RequestField("multi_modal_data", .media(.unknown)),
@@ -101,6 +103,7 @@ extension RequestField {
             RequestField("maxOutputTokens", .outputTokensMax(.native)),
             RequestField("max_output_tokens", .outputTokensMax(.native)),
             RequestField("candidateCount", .choices), RequestField("candidate_count", .choices),
+            RequestField("responseModalities", .modalities), RequestField("response_modalities", .modalities),
         ])
         return table([
             RequestField("model", .model), RequestField("stream", .stream), RequestField("contents", .text),

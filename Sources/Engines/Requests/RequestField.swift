@@ -37,6 +37,12 @@ struct RequestField: Sendable {
         case media(MediaKind)
         /// What no engine shows its model: no part of the input.
         case setting
+        /// Tools, of which some are sold by the call.
+        case tools
+        /// The kinds of output asked for.
+        case modalities
+        /// Its presence turns a search on.
+        case search
     }
 
     let name: StaticString
@@ -50,7 +56,7 @@ struct RequestField: Sendable {
     /// Whether the member is shown to no model, whatever it holds.
     var isSetting: Bool {
         switch role {
-        case .messages, .prompt, .prompts, .text, .documents, .spoken, .nested, .media: false
+        case .messages, .prompt, .prompts, .text, .documents, .spoken, .nested, .media, .tools, .search: false
         default: true
         }
     }

@@ -41,6 +41,7 @@ struct RequestReader {
         let hasMembers = try readMembers(RequestField.table(for: request.surface), into: &request)
         request.body = .json(insideStart: start, isEmpty: !hasMembers)
         try scanner.end()
+        request.features = input.features
         request.choiceCount = min(request.choiceCount * promptCount, RequestReader.choicesMax)
         request.promptCount = promptCount
         request.input = input.measure
@@ -70,13 +71,15 @@ struct RequestReader {
                 let field = table.fields[index]
                 guard seen & (1 << UInt64(index)) == 0 else { throw ReadingError.givenTwice(field.name.description) }
                 seen |= 1 << UInt64(index)
-                try read(field, into: &request)
+                try read(field, key, into: &request)
             }
         }
         return hasAny
     }
 
-    private mutating func read(_ field: RequestField, into request: inout InferenceRequest) throws {
+    private mutating func read(
+        _ field: RequestField, _ key: JSONText, into request: inout InferenceRequest
+    ) throws {
         let name = field.name
         let kind = try scanner.kind()
         if kind == .null, try readNull(field, into: &request) { return }
@@ -143,6 +146,9 @@ struct RequestReader {
             let hasAny = try readMembers(table, into: &request)
             request.usageOptions.parametersStart = start
             request.usageOptions.areParametersEmpty = !hasAny
+        case .tools: try input.readTools(key, &scanner)
+        case .modalities: input.features.formUnion(try RequestedFeatures.readModalities(&scanner, in: body))
+        case .search: try readSearch(key)
         case .usageOption:
             let range = try scanner.skip()
             request.usageOptions.flags[name.description] = InferenceRequest.Flag(
@@ -221,6 +227,13 @@ struct RequestReader {
     }
 
     private static let tierNames = NameTable(["type"])
+
+    /// Read twice: for what it turns on, and as the text that it is.
+    private mutating func readSearch(_ key: JSONText) throws {
+        var ahead = scanner
+        input.features.formUnion(try RequestedFeatures.readSearch(&ahead, in: body))
+        try input.readOther(key, &scanner)
+    }
 
     /// Text values become tags; anything else is the engine's business.
     private mutating func readMetadata(

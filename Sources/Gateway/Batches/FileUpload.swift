@@ -57,7 +57,8 @@ struct FileUpload: Sendable {
         } catch {
             throw .badRequest(error)
         }
-        let (_, route) = try admission.batchRoute(of: input.model, surface: input.surface, grant: grant)
+        let (model, route) = try admission.batchRoute(of: input.model, surface: input.surface, grant: grant)
+        try admission.checkSoldInBatches(input.surface, features: input.features, model: model, grant: grant)
         self.route = route
         tag = FileTag(byteCount: file.value.count, surface: input.surface, model: input.model)
         self.contentType = "multipart/form-data; boundary=" + boundary

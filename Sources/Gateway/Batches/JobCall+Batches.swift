@@ -41,10 +41,16 @@ extension JobCall {
         guard let model = catalogue.model(named: tag.model), model.isAllowed(for: grant.tenantID),
             let upstreamName = catalogue.upstreamName(of: tag.model, on: backend)
         else { return fail(.modelNotFound(tag.model)) }
+        do throws(APIError) {
+            // The plan may have changed since the file was handed in.
+            try admission.checkSoldInBatches(tag.surface, model: model, grant: grant)
+        } catch {
+            return fail(error)
+        }
         let owner = BatchOwner(
             requestID: requestID, accountID: grant.accountID, tenantID: grant.tenantID, projectID: grant.projectID,
             keyID: grant.keyID, subscriptionID: subscriptionID,
-            clockOffsetMilliseconds: grant.clockOffsetMilliseconds, surface: tag.surface, model: tag.model,
+            clockOffsetMilliseconds: grant.clockOffsetMilliseconds, surface: tag.surface, model: model.publicName,
             priceKey: model.priceKey, upstreamModel: upstreamName)
         guard let value = owner.value(file: file.id, on: backend.name, by: seal) else {
             return fail(.modelNotFound(tag.model))

@@ -51,7 +51,7 @@ final class JobCall {
         self.grant = grant
         self.seal = seal
         self.hold = hold
-        admission = Admission(snapshot: loop.shared.snapshots.current)
+        admission = loop.shared.admission
         backends =
             path.surface == .responses ? admission.responseBackends(for: grant) : admission.batchBackends(for: grant)
         method = incoming.head.method

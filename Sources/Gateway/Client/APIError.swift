@@ -60,13 +60,6 @@ extension APIError {
             parameter: "model")
     }
 
-    static func tierNotSold(_ tier: String, sold: [String]) -> APIError {
-        APIError(
-            status: 400, type: "invalid_request_error", code: "tier_not_available",
-            message: "Your plan does not sell the service tier '\(tier)'. It sells: \(sold.joined(separator: ", ")).",
-            parameter: "service_tier")
-    }
-
     static func badRequest(_ error: RequestError) -> APIError {
         APIError(
             status: 400, type: "invalid_request_error", code: error.code, message: error.message,

@@ -7,6 +7,8 @@ import Metering
 /// Decides who may ask for what, from the snapshot alone. Pure: no clock, no socket.
 struct Admission {
     let snapshot: GatewaySnapshot
+    /// The real time: which version of a plan is in force depends on it.
+    let now: Timestamp
 
     /// The grant of the key that a client shows.
     func grant(secret: String?) throws(APIError) -> KeyGrant {
@@ -100,9 +102,7 @@ struct Admission {
     ) throws(APIError) -> AdmittedRequest {
         guard let subscriptionID = grant.subscriptionID else { throw .noSubscription }
         let tier = OpenAIDialect.tier(named: request.serviceTier)
-        guard tier == "standard" || grant.tiers.contains(tier) else {
-            throw .tierNotSold(String(tier.prefix(100)), sold: grant.tiers)
-        }
+        try checkSold(request, model: model, tier: tier, grant: grant)
         let read: (tags: [Tag], isWhole: Bool)
         do throws(RequestError) {
             read = try TagReader.tags(header: tagsHeader, body: request.tags)

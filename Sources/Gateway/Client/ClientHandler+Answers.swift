@@ -60,7 +60,7 @@ extension ClientHandler {
         counted(incoming) { open in
             guard let grant = try currentGrant(of: incoming) else { throw APIError.missingKey }
             let snapshot = shared.snapshots.current
-            let admitted = try admit(incoming, grant, by: Admission(snapshot: snapshot))
+            let admitted = try admit(incoming, grant, by: Admission(snapshot: snapshot, now: shared.clock.realTime))
             if let error = shared.unavailability(openRequests: open) {
                 try turnAway(admitted, error)
                 return false
@@ -101,7 +101,7 @@ extension ClientHandler {
     ) throws(APIError) -> AdmittedRequest {
         guard incoming.snapshotUpdates != shared.snapshots.updates else { return admitted }
         guard let grant = try currentGrant(of: incoming) else { throw .missingKey }
-        return try Admission(snapshot: shared.snapshots.current).admit(
+        return try shared.admission.admit(
             again: admitted, grant: grant, tagsHeader: incoming.head.headers.first(named: TagReader.headerName))
     }
 

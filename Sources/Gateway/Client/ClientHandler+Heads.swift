@@ -49,7 +49,7 @@ extension ClientHandler {
     private func authenticate(_ head: RequestHead, query: Substring) throws(APIError) -> KeyGrant {
         let updates = shared.snapshots.updates
         if let known, known.snapshotUpdates == updates, known.isShown(in: head.headers) { return known.grant }
-        let grant = try Admission(snapshot: shared.snapshots.current)
+        let grant = try shared.admission
             .grant(secret: ClientCredential.secret(in: head.headers, query: query))
         known = KnownCredential(in: head.headers, snapshotUpdates: updates, grant: grant)
         return grant
@@ -76,7 +76,7 @@ extension ClientHandler {
     private func nativeCall(
         on name: String, path: String, method: String, grant: KeyGrant
     ) throws(APIError) -> NativeCall {
-        let backend = try Admission(snapshot: shared.snapshots.current).backend(named: name, for: grant)
+        let backend = try shared.admission.backend(named: name, for: grant)
         guard let call = backend.dialect.nativeCall(method: method, path: path[...]) else {
             throw .unknownPath("/engines/" + name + path)
         }

@@ -27,6 +27,7 @@ struct LocalAnswers {
             guard let grant, let model = shared.snapshots.current.catalogue.model(named: name),
                 model.isAllowed(for: grant.tenantID)
             else { return .refusal(.modelNotFound(String(name.prefix(200)))) }
+            guard shared.admission.sells(model, to: grant) else { return .refusal(.modelNotSold(name, model)) }
             var bytes: [UInt8] = []
             append(model, named: name, to: &bytes)
             return .body(status: 200, type: "application/json", bytes: bytes)
@@ -37,8 +38,9 @@ struct LocalAnswers {
     private func list(for grant: KeyGrant?) -> [UInt8] {
         var bytes = Array(#"{"object":"list","data":["#.utf8)
         var isFirst = true
-        for model in shared.snapshots.current.catalogue.models {
-            guard let grant, model.isAllowed(for: grant.tenantID) else { continue }
+        let admission = shared.admission
+        for model in admission.snapshot.catalogue.models {
+            guard let grant, model.isAllowed(for: grant.tenantID), admission.sells(model, to: grant) else { continue }
             if !isFirst { bytes.append(UInt8(ascii: ",")) }
             isFirst = false
             append(model, named: model.publicName, to: &bytes)

@@ -148,6 +148,7 @@ extension Exchange {
             ended.usageComplete = ending.termination != .clientAbort
             if case .error = ending.delivery { ended.isDelivered = false }
         }
+        if billsRequestedTier(of: ended) { ended.notes.insert(.tierUnpriced) }
         attempt = ended
         giveBackTicket(of: ended, at: now)
     }
@@ -193,7 +194,7 @@ extension Exchange {
             level, isFailure ? "request failed" : "request ended",
             [
                 "request_id": "\(requestID)", "tenant": "\(entry.request.tenantID)",
-                "model": "\(entry.request.modelRequested)", "backend": "\(attempt.backend)",
+                "model": "\(entry.request.model)", "backend": "\(attempt.backend)",
                 "outcome": "\(entry.request.outcome.rawValue)", "reason": "\(entry.request.reason)",
                 "status": .integer(Int64(entry.request.httpStatus)),
                 "upstream_status": .integer(Int64(attempt.upstreamStatus)),

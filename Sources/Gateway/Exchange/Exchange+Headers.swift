@@ -67,6 +67,14 @@ extension Exchange {
             entry, plan: admitted.grant.plan, isUsageFinal: isUsageFinal)
     }
 
+    /// Whether the plan has no price for the tier that served, so that the one asked for is billed.
+    func billsRequestedTier(of attempt: AttemptRecord) -> Bool {
+        let request = entry.request
+        guard let served = attempt.tierServed, served != request.tierRequested else { return false }
+        return loop.shared.snapshots.current.prices.history(of: admitted.grant.plan)?.version(at: request.acceptedAt)?
+            .billsRequestedTier(of: attempt, requested: request.tierRequested) == true
+    }
+
     /// The time that was spent here and not with the engine, until now: from acceptance to the last try's start, and
     /// from the last bytes received to these headers, the record's way to the disk included.
     private func overheadMicroseconds() -> Int64 {

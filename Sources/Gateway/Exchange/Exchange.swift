@@ -150,6 +150,7 @@ final class Exchange {
         let meter = AnswerMeter(
             request: admitted.request, backend: running.route.backend, status: status,
             headers: headers, upstreamModel: running.route.upstreamName)
+        let modelName = AnswerModelName(of: admitted.request, backend: running.route.backend)
         if running.counting != nil { meter.beginText(of: admitted.request) }
         let seal = AnswerSeal(
             of: admitted, on: running.route.backend, secret: loop.shared.snapshots.current.sealingSecret)
@@ -159,8 +160,8 @@ final class Exchange {
             let wantsCost = wantsCostInStream
             running.stream = StreamRelay(
                 meter: meter, keepsUsageChunk: wantsCost || !admitted.request.isStream,
-                heldEventBytes: limits.heldEventBytes, readEventBytes: limits.readEventBytes, seal: seal,
-                usageMembers: wantsCost ? { [unowned self] facts in costMembers(facts) } : nil,
+                heldEventBytes: limits.heldEventBytes, readEventBytes: limits.readEventBytes, modelName: modelName,
+                seal: seal, usageMembers: wantsCost ? { [unowned self] facts in costMembers(facts) } : nil,
                 failedEvent: { [unowned self] event, isTerminator in
                     failedEvent(event, isTerminator: isTerminator)
                 })
@@ -170,7 +171,7 @@ final class Exchange {
         case .plain:
             running.plain = PlainRelay(
                 meter: meter, length: head.contentLength, wholeAnswerBytes: limits.wholeAnswerBytes,
-                isMetered: (200..<300).contains(status))
+                isMetered: (200..<300).contains(status), modelName: modelName)
         }
     }
 
@@ -185,7 +186,7 @@ final class Exchange {
         } else if let plain = running.plain, let flowing = plain.take(piece) {
             if !machine.isHeadSent {
                 // Sealed ids are longer than the engine's.
-                let length = running.seal == nil ? plain.length : nil
+                let length = running.seal == nil ? plain.flowingLength : nil
                 running.framing = length.map { .length($0) } ?? (client?.canReadChunks == true ? .chunked : .untilClose)
                 sendHead()
             }

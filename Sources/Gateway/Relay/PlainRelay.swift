@@ -12,18 +12,26 @@ final class PlainRelay {
     /// Whether bytes have gone on, so that the head must go before them.
     private(set) var isFlowing = false
     private var received: Int64 = 0
+    /// Puts the name in while the answer flows and its place is not known yet.
+    private var splice: ModelSplice?
 
     /// The engine's `content-length`; nil when it gave none.
     let length: Int64?
+    /// What the client is told that a flowing answer has; nil where nobody knows.
+    private(set) var flowingLength: Int64?
     private let wholeAnswerBytes: Int
+    private let modelName: AnswerModelName?
     /// Errors have no usage, and their text is no answer.
     private let isMetered: Bool
 
-    init(meter: AnswerMeter, length: Int64?, wholeAnswerBytes: Int, isMetered: Bool) {
+    init(
+        meter: AnswerMeter, length: Int64?, wholeAnswerBytes: Int, isMetered: Bool, modelName: AnswerModelName? = nil
+    ) {
         self.meter = meter
         self.length = length
         self.wholeAnswerBytes = wholeAnswerBytes
         self.isMetered = isMetered
+        self.modelName = isMetered ? modelName : nil
     }
 
     var facts: AnswerFacts { meter.facts }
@@ -38,7 +46,15 @@ final class PlainRelay {
     func takeText(_ body: (AnswerTextKey, UnsafeRawBufferPointer) -> Void) { meter.takeText(body) }
 
     /// The answer is over.
-    func finish() { meter.finish() }
+    func finish() {
+        meter.finish()
+        if !isFlowing {
+            if let range = rangeToRename(in: held) { rename(range, in: &held) }
+        } else if var splice {
+            splice.finish { held.writeBytes($0) }
+        }
+        splice = nil
+    }
 
     /// Puts `bytes` in place of what is held.
     func replaceHeld(with bytes: [UInt8]) { held = ByteBuffer(bytes: bytes) }
@@ -52,16 +68,59 @@ final class PlainRelay {
             if held.readableBytes <= EngineRefusal.bodyBytesMax { held.writeImmutableBuffer(piece) }
             return nil
         }
-        if let length, received >= length {
-            held.writeImmutableBuffer(piece)
+        let isLast = length.map { received >= $0 } ?? false
+        if isFlowing {
+            let output = renamed(piece)
+            guard isLast else { return output }
+            held.writeImmutableBuffer(output)
             return nil
         }
-        guard !isFlowing else { return piece }
         held.writeImmutableBuffer(piece)
-        guard held.readableBytes > wholeAnswerBytes else { return nil }
-        isFlowing = true
-        let output = held
+        guard !isLast, held.readableBytes > wholeAnswerBytes else { return nil }
+        var output = held
         held = ByteBuffer()
+        isFlowing = true
+        flowingLength = length
+        guard let modelName else { return output }
+        if meter.modelRange == nil {
+            // How long the answer will be depends on whether there is a name in it.
+            splice = ModelSplice(modelName)
+            flowingLength = nil
+            return renamed(output)
+        }
+        if let range = rangeToRename(in: output) {
+            let before = output.readableBytes
+            rename(range, in: &output)
+            flowingLength = length.map { $0 + Int64(output.readableBytes - before) }
+        }
+        return output
+    }
+
+    /// Where the model's name stands, if it is to be another.
+    private func rangeToRename(in answer: ByteBuffer) -> Range<Int>? {
+        guard let modelName, let range = meter.modelRange, range.upperBound <= answer.readableBytes else { return nil }
+        return answer.withUnsafeReadableBytes {
+            modelName.differs(from: UnsafeRawBufferPointer(rebasing: $0[range])) ? range : nil
+        }
+    }
+
+    private func rename(_ range: Range<Int>, in answer: inout ByteBuffer) {
+        guard let name = modelName?.text else { return }
+        var renamed = ByteBufferAllocator().buffer(capacity: answer.readableBytes + name.count)
+        answer.withUnsafeReadableBytes { bytes in
+            _ = renamed.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[..<range.lowerBound]))
+            _ = renamed.writeBytes(name)
+            _ = renamed.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[range.upperBound...]))
+        }
+        answer = renamed
+    }
+
+    private func renamed(_ piece: ByteBuffer) -> ByteBuffer {
+        guard var splice else { return piece }
+        self.splice = nil
+        var output = ByteBufferAllocator().buffer(capacity: piece.readableBytes + 64)
+        piece.withUnsafeReadableBytes { splice.pass($0) { output.writeBytes($0) } }
+        self.splice = splice
         return output
     }
 }

@@ -24,6 +24,12 @@ final class StreamRelay {
     private var isHolding = false
 
     private let keepsUsageChunk: Bool
+    /// What the client calls the model; nil where events keep the engine's name.
+    private let modelName: AnswerModelName?
+    /// The same as it is written, once it was needed.
+    private var nameText: [UInt8] = []
+    /// Puts the name into an event that is too long to be held.
+    private var splice: ModelSplice?
     /// What the gateway adds to the usage object of the last word; nil adds nothing.
     private let usageMembers: ((AnswerFacts) -> [UInt8]?)?
     /// What a client sees of an event that says that the stream failed; nil for the event as it is.
@@ -33,13 +39,14 @@ final class StreamRelay {
     private let seal: AnswerSeal?
 
     init(
-        meter: AnswerMeter, keepsUsageChunk: Bool, heldEventBytes: Int, readEventBytes: Int, seal: AnswerSeal? = nil,
-        usageMembers: ((AnswerFacts) -> [UInt8]?)? = nil,
+        meter: AnswerMeter, keepsUsageChunk: Bool, heldEventBytes: Int, readEventBytes: Int,
+        modelName: AnswerModelName? = nil, seal: AnswerSeal? = nil, usageMembers: ((AnswerFacts) -> [UInt8]?)? = nil,
         failedEvent: @escaping (UnsafeRawBufferPointer, _ isTerminator: Bool) -> [UInt8]? = { _, _ in nil }
     ) {
         self.meter = meter
         splitter = AnswerSplitter(framing: meter.framing)
         self.keepsUsageChunk = keepsUsageChunk
+        self.modelName = modelName
         self.usageMembers = usageMembers
         self.failedEvent = failedEvent
         self.heldEventBytes = heldEventBytes
@@ -87,11 +94,12 @@ final class StreamRelay {
             flowed = 0
             isPassing = false
             if let seal { if isHolding { seal.finish(into: &held) } else { seal.finish(into: &output) } }
+            splice = nil
         }
         if isPassing || pending.readableBytes + part.count > readEventBytes {
             if !isPassing { readPending() }
             meter.read(longEventPiece: part)
-            pass(pending.unread(after: flowed), output: &output, held: &held)
+            flow(pending.unread(after: flowed), output: &output, held: &held)
             return pass(meter.finishLongEvent(), part, isWhole: false, output: &output, held: &held)
         }
         if pending.readableBytes == 0 {
@@ -117,62 +125,89 @@ final class StreamRelay {
         held: inout ByteBuffer
     ) -> StreamSignals {
         if event == .usageChunk, !keepsUsageChunk, isWhole { return [] }
+        if event == .terminator { isHolding = true }
         if event == .error || event == .terminator && meter.hasError, isWhole,
             let shown = failedEvent(bytes, event == .terminator)
         {
-            return shown.withUnsafeBytes { pass(event, $0, output: &output, held: &held) }
+            shown.withUnsafeBytes { passRenamed($0, output: &output, held: &held) }
+        } else if isWhole {
+            passEdited(event, bytes, output: &output, held: &held)
+        } else {
+            flow(bytes, output: &output, held: &held)
+            splice?.finish { pass($0, output: &output, held: &held) }
         }
-        if isWhole, meter.cutRange != nil || meter.usageEnd != nil, let edited = editedEvent(event, bytes) {
-            return edited.withUnsafeBytes { pass(event, $0, output: &output, held: &held) }
-        }
-        return pass(event, bytes, output: &output, held: &held)
-    }
-
-    private func pass(
-        _ event: StreamEvent, _ bytes: UnsafeRawBufferPointer, output: inout ByteBuffer, held: inout ByteBuffer
-    ) -> StreamSignals {
         switch event {
         case .terminator:
-            isHolding = true
-            pass(bytes, output: &output, held: &held)
             // The end that an engine puts behind an error is none; one that says that it failed is its last word.
             if meter.endsInFailure { return [.terminator, .failure] }
             return meter.hasError ? [.terminator, .error] : .terminator
-        case .content:
-            pass(bytes, output: &output, held: &held)
-            return .content
-        case .error:
-            pass(bytes, output: &output, held: &held)
-            return .error
-        case .usageChunk, .other:
-            pass(bytes, output: &output, held: &held)
-            return []
+        case .content: return .content
+        case .error: return .error
+        case .usageChunk, .other: return []
         }
     }
 
-    /// The event with what the client did not ask for cut out and what it asked for put in; nil to pass it as it is.
-    private func editedEvent(_ event: StreamEvent, _ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
-        if let cut = meter.cutRange {
-            var kept = Array(bytes[..<cut.lowerBound])
-            kept.append(contentsOf: bytes[cut.upperBound...])
-            return kept
+    /// Passes a whole event on: the model named as the client calls it, what the client did not ask for cut out and
+    /// what it asked for put in. Only what is changed is copied apart.
+    private func passEdited(
+        _ event: StreamEvent, _ bytes: UnsafeRawBufferPointer, output: inout ByteBuffer, held: inout ByteBuffer
+    ) {
+        let name = rangeToRename(in: bytes)
+        let usage = meter.cutRange == nil && meter.usageEnd == nil ? nil : usageEdit(event)
+        var start = 0
+        func replace(_ range: Range<Int>, _ text: [UInt8]) {
+            pass(UnsafeRawBufferPointer(rebasing: bytes[start..<range.lowerBound]), output: &output, held: &held)
+            text.withUnsafeBytes { pass($0, output: &output, held: &held) }
+            start = range.upperBound
         }
+        if let usage, name.map({ usage.range.lowerBound < $0.lowerBound }) ?? false {
+            replace(usage.range, usage.text)
+            if let name { replace(name, nameText) }
+        } else {
+            if let name { replace(name, nameText) }
+            if let usage { replace(usage.range, usage.text) }
+        }
+        pass(UnsafeRawBufferPointer(rebasing: bytes[start...]), output: &output, held: &held)
+    }
+
+    /// Passes an event on that is not the engine's own any more.
+    private func passRenamed(
+        _ bytes: UnsafeRawBufferPointer, output: inout ByteBuffer, held: inout ByteBuffer
+    ) {
+        guard let modelName else { return pass(bytes, output: &output, held: &held) }
+        var splice = ModelSplice(modelName)
+        splice.pass(bytes) { pass($0, output: &output, held: &held) }
+        splice.finish { pass($0, output: &output, held: &held) }
+    }
+
+    /// Where the event names the model otherwise than the client does.
+    private func rangeToRename(in bytes: UnsafeRawBufferPointer) -> Range<Int>? {
+        guard let modelName, let range = meter.modelRange,
+            modelName.differs(from: UnsafeRawBufferPointer(rebasing: bytes[range]))
+        else { return nil }
+        if nameText.isEmpty { nameText = modelName.text }
+        return range
+    }
+
+    /// What the client did not ask for, to be cut out, or what it asked for, to be put in.
+    private func usageEdit(_ event: StreamEvent) -> (range: Range<Int>, text: [UInt8])? {
+        if let cut = meter.cutRange { return (cut, []) }
         guard let end = meter.usageEnd, let usageMembers,
             event == .usageChunk || event == .terminator || meter.facts.finishReason != nil,
             let members = usageMembers(meter.facts)
         else { return nil }
-        return Array(bytes[..<end]) + members + Array(bytes[end...])
+        return (end..<end, members)
     }
 
     /// Keeps the beginning of an event until its end comes, unless it grows too long.
     private func keep(_ bytes: UnsafeRawBufferPointer, output: inout ByteBuffer, held: inout ByteBuffer) {
         if isPassing {
             meter.read(longEventPiece: bytes)
-            return pass(bytes, output: &output, held: &held)
+            return flow(bytes, output: &output, held: &held)
         }
         pending.writeBytes(bytes)
         guard pending.readableBytes > heldEventBytes else { return }
-        pass(pending.unread(after: flowed), output: &output, held: &held)
+        flow(pending.unread(after: flowed), output: &output, held: &held)
         flowed = pending.readableBytes
         if pending.readableBytes > readEventBytes {
             isPassing = true
@@ -188,6 +223,19 @@ final class StreamRelay {
         beginning.withUnsafeReadableBytes { meter.read(longEventPiece: $0) }
     }
 
+    /// Passes on a part of an event that is too long to be held: its first, or what follows.
+    private func flow(_ bytes: UnsafeRawBufferPointer, output: inout ByteBuffer, held: inout ByteBuffer) {
+        if flowed == 0, !isPassing, splice == nil { splice = modelName.map { ModelSplice($0) } }
+        guard var splice else { return pass(bytes, output: &output, held: &held) }
+        self.splice = nil
+        splice.pass(bytes) { pass($0, output: &output, held: &held) }
+        self.splice = splice
+    }
+
+    private func flow(_ buffer: ByteBuffer, output: inout ByteBuffer, held: inout ByteBuffer) {
+        buffer.withUnsafeReadableBytes { flow($0, output: &output, held: &held) }
+    }
+
     private func pass(_ bytes: UnsafeRawBufferPointer, output: inout ByteBuffer, held: inout ByteBuffer) {
         if let seal {
             seal.learn(meter.facts.id)
@@ -197,9 +245,6 @@ final class StreamRelay {
         if isHolding { held.writeBytes(bytes) } else { output.writeBytes(bytes) }
     }
 
-    private func pass(_ buffer: ByteBuffer, output: inout ByteBuffer, held: inout ByteBuffer) {
-        buffer.withUnsafeReadableBytes { pass($0, output: &output, held: &held) }
-    }
 }
 
 extension ByteBuffer {

@@ -1,3 +1,4 @@
+import Engines
 import Metering
 import Telemetry
 
@@ -10,6 +11,7 @@ final class GatewayMetrics {
     let fallbacks: Counter
     let journalWait: Histogram
     private let registry: MetricsRegistry
+    private let kindOfBackend: (String) -> EngineKind?
     private var byModel: [Key: ModelMetrics] = [:]
     private var notes: [NoteKey: Counter] = [:]
 
@@ -27,8 +29,10 @@ final class GatewayMetrics {
     /// The most models whose series are kept at hand.
     private static let modelsMax = 256
 
-    init(registry: MetricsRegistry) {
+    /// `kindOfBackend` is asked once for each series.
+    init(registry: MetricsRegistry, kindOfBackend: @escaping (String) -> EngineKind? = { _ in nil }) {
         self.registry = registry
+        self.kindOfBackend = kindOfBackend
         upstreamRetries = registry.counter(
             "tollgate_upstream_retries_total", help: "Requests sent again because a kept connection was stale.")
         fallbacks = registry.counter(
@@ -43,14 +47,14 @@ final class GatewayMetrics {
     func finished(_ entry: UsageEntry) {
         let request = entry.request
         let backend = entry.attempts.last?.backend ?? ""
-        let name = Key(operation: request.operation, model: request.modelRequested, backend: backend)
+        let name = Key(operation: request.operation, model: request.model, backend: backend)
         let metrics: ModelMetrics
         if let known = byModel[name] {
             metrics = known
         } else {
             metrics = ModelMetrics(
-                registry: registry, operation: request.operation, model: request.modelRequested,
-                backend: backend)
+                registry: registry, operation: request.operation, model: request.model,
+                backend: backend, kind: kindOfBackend(backend))
             if byModel.count >= GatewayMetrics.modelsMax { byModel.removeAll() }
             byModel[name] = metrics
         }
@@ -73,16 +77,19 @@ final class GatewayMetrics {
     }
 }
 
-/// The series of one model and operation.
+/// The series of one model, operation and backend.
 private final class ModelMetrics {
     private let registry: MetricsRegistry
     private let operation: String
     private let model: String
+    private let backend: String
+    private let provider: String
     private let inputTokens: Histogram
     private let outputTokens: Histogram
-    private let duration: Histogram
     private let timeToFirstToken: Histogram
     private let timePerOutputToken: Histogram
+    private var durations: [String: Histogram] = [:]
+    private var tokens: [Meter: [Counter]] = [:]
     private var requests: [RequestKey: Counter] = [:]
     private var usage: [UsageKey: Counter] = [:]
 
@@ -96,32 +103,36 @@ private final class ModelMetrics {
         var termination: Termination
     }
 
-    init(registry: MetricsRegistry, operation: Operation, model: String, backend: String) {
+    /// Kinds of errors that have series of their own; further ones share one.
+    private static let errorTypesMax = 32
+    private static let tokenMeters = Meter.allCases.filter { !$0.isUnit }
+
+    init(registry: MetricsRegistry, operation: Operation, model: String, backend: String, kind: EngineKind?) {
         self.registry = registry
         self.operation = operation.rawValue
         self.model = model
+        self.backend = backend
+        let provider = kind?.providerName ?? "_OTHER"
+        self.provider = provider
         func tokens(_ type: String) -> Histogram {
             registry.histogram(
                 "gen_ai_client_token_usage", help: "Tokens of a request, by type.",
                 bounds: (0...13).map { 1 << (2 * $0) },
                 labels: [
-                    "gen_ai_operation_name": operation.rawValue, "gen_ai_provider_name": backend,
-                    "gen_ai_request_model": model, "gen_ai_token_type": type,
+                    "gen_ai_operation_name": operation.rawValue, "gen_ai_provider_name": provider,
+                    "gen_ai_request_model": model, "backend": backend, "gen_ai_token_type": type,
                 ])
         }
         func seconds(_ name: String, _ help: String, milliseconds: [Int64]) -> Histogram {
             registry.histogram(
                 name, help: help, bounds: milliseconds.map { $0 * 1000 }, scale: 1_000_000,
                 labels: [
-                    "gen_ai_operation_name": operation.rawValue, "gen_ai_provider_name": backend,
-                    "gen_ai_request_model": model,
+                    "gen_ai_operation_name": operation.rawValue, "gen_ai_provider_name": provider,
+                    "gen_ai_request_model": model, "backend": backend,
                 ])
         }
         inputTokens = tokens("input")
         outputTokens = tokens("output")
-        duration = seconds(
-            "gen_ai_server_request_duration_seconds", "From acceptance to the end of the answer.",
-            milliseconds: (0...13).map { 10 << $0 })
         timeToFirstToken = seconds(
             "gen_ai_server_time_to_first_token_seconds", "From acceptance to the first event with content.",
             milliseconds: [1, 5, 10, 20, 40, 60, 80, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10_000])
@@ -133,18 +144,59 @@ private final class ModelMetrics {
     func finished(_ entry: UsageEntry) {
         let request = entry.request
         requestCounter(RequestKey(statusClass: request.httpStatus / 100, outcome: request.outcome)).increment()
-        if let end = request.marks.end { duration.observe(end) }
+        if let end = request.marks.end { duration(of: request).observe(end) }
         if let first = request.marks.firstToken { timeToFirstToken.observe(first) }
         for attempt in entry.attempts {
             usageCounter(UsageKey(source: attempt.usageSource, termination: attempt.termination)).increment()
             guard attempt.usageSource != .nothing else { continue }
             inputTokens.observe(attempt.buckets.inputTotal)
             outputTokens.observe(attempt.buckets.outputTotal)
+            count(attempt.buckets)
             let output = attempt.buckets.outputTotal
             if let first = attempt.marks.firstToken, let last = attempt.marks.lastToken, output > 1 {
                 timePerOutputToken.observe((last - first) / (output - 1))
             }
         }
+    }
+
+    /// The counters of tokens by kind and modality: totals of input and output, and what of them was read from a cache,
+    /// written to one, or reasoning.
+    private func count(_ buckets: TokenBuckets) {
+        for meter in Self.tokenMeters {
+            let quantity = buckets.quantity(of: meter)
+            guard quantity > 0 else { continue }
+            for counter in counters(of: meter) { counter.increment(by: quantity) }
+        }
+    }
+
+    private func counters(of meter: Meter) -> [Counter] {
+        if let known = tokens[meter] { return known }
+        let made = meter.usageNames.map { name in
+            registry.counter(
+                "gen_ai_client_inference_usage_\(name)_tokens_total", help: "Tokens, by kind and modality.",
+                labels: [
+                    "gen_ai_operation_name": operation, "gen_ai_provider_name": provider,
+                    "gen_ai_request_model": model, "backend": backend, "gen_ai_token_modality": meter.modality,
+                ])
+        }
+        tokens[meter] = made
+        return made
+    }
+
+    private func duration(of request: RequestRecord) -> Histogram {
+        let isError = request.outcome != .success
+        var error = isError ? request.reason.isEmpty ? String(request.httpStatus) : request.reason : ""
+        if durations[error] == nil, durations.count >= Self.errorTypesMax { error = "_OTHER" }
+        if let known = durations[error] { return known }
+        let histogram = registry.histogram(
+            "gen_ai_server_request_duration_seconds", help: "From acceptance to the end of the answer.",
+            bounds: (0...13).map { 10_000 << $0 }, scale: 1_000_000,
+            labels: [
+                "gen_ai_operation_name": operation, "gen_ai_provider_name": provider, "gen_ai_request_model": model,
+                "backend": backend, "error_type": error,
+            ])
+        durations[error] = histogram
+        return histogram
     }
 
     private func requestCounter(_ key: RequestKey) -> Counter {
@@ -169,5 +221,44 @@ private final class ModelMetrics {
             ])
         usage[key] = counter
         return counter
+    }
+}
+
+extension Meter {
+    /// The counters that tokens of this meter belong to: their side's total, and their kind's.
+    fileprivate var usageNames: [String] {
+        switch self {
+        case .inputTokens, .inputAudioTokens, .inputImageTokens, .inputVideoTokens: ["input"]
+        case .cacheReadTokens, .cacheReadAudioTokens, .cacheReadImageTokens, .cacheReadVideoTokens:
+            ["input", "cache_read_input"]
+        case .cacheWriteTokens, .cacheWriteHourTokens, .cacheWriteLongTokens: ["input", "cache_write_input"]
+        case .outputTokens, .outputAudioTokens, .outputImageTokens: ["output"]
+        case .reasoningTokens: ["output", "reasoning_output"]
+        default: []
+        }
+    }
+
+    fileprivate var modality: String {
+        switch self {
+        case .inputAudioTokens, .cacheReadAudioTokens, .outputAudioTokens: "audio"
+        case .inputImageTokens, .cacheReadImageTokens, .outputImageTokens: "image"
+        case .inputVideoTokens, .cacheReadVideoTokens: "video"
+        default: "text"
+        }
+    }
+}
+
+extension EngineKind {
+    /// OpenTelemetry's name of the system (`gen_ai.provider.name`): a well-known one where there is one.
+    fileprivate var providerName: String {
+        switch self {
+        case .bedrock: "aws.bedrock"
+        case .sageMaker: "aws.sagemaker"
+        case .vertex: "gcp.vertex_ai"
+        case .gemini: "gcp.gemini"
+        case .azure: "azure.ai.openai"
+        case .xai: "x_ai"
+        default: rawValue
+        }
     }
 }

@@ -32,11 +32,13 @@ public final class GatewayServer: Sendable {
     private let contexts: [NIOLoopBound<LoopContext>]
     private let refusalsTask: RepeatedTask
     private let capacityTask: RepeatedTask
+    private let healthTask: RepeatedTask
     private let isStopping = Atomic<Bool>(false)
 
     private init(
         port: Int, shared: GatewayShared, group: MultiThreadedEventLoopGroup, listeners: [any Channel],
-        contexts: [NIOLoopBound<LoopContext>], refusalsTask: RepeatedTask, capacityTask: RepeatedTask
+        contexts: [NIOLoopBound<LoopContext>], refusalsTask: RepeatedTask, capacityTask: RepeatedTask,
+        healthTask: RepeatedTask
     ) {
         self.port = port
         self.shared = shared
@@ -46,6 +48,7 @@ public final class GatewayServer: Sendable {
         self.contexts = contexts
         self.refusalsTask = refusalsTask
         self.capacityTask = capacityTask
+        self.healthTask = healthTask
     }
 
     /// Starts to listen. Limits are shared with other gateways through `sliceSource`; without one, this gateway has
@@ -82,11 +85,12 @@ public final class GatewayServer: Sendable {
                 shared.appendRefusals()
             }
             let capacityTask = CapacityPoller.start(on: group.next(), shared)
+            let healthTask = HealthProber.start(on: group.next(), shared)
             let port = listeners[0].localAddress?.port ?? configuration.port
             log.info("gateway listening", ["host": "\(configuration.host)", "port": .integer(Int64(port))])
             return GatewayServer(
                 port: port, shared: shared, group: group, listeners: listeners, contexts: contexts,
-                refusalsTask: refusalsTask, capacityTask: capacityTask)
+                refusalsTask: refusalsTask, capacityTask: capacityTask, healthTask: healthTask)
         } catch {
             try? await group.shutdownGracefully()
             throw error
@@ -152,6 +156,7 @@ public final class GatewayServer: Sendable {
         isStopping.store(true, ordering: .releasing)
         refusalsTask.cancel()
         capacityTask.cancel()
+        healthTask.cancel()
         for listener in listeners { try? await listener.close() }
         for context in contexts { await GatewayServer.onLoop(of: context) { $0.abandonExchanges() } }
         let end = ContinuousClock.now + recordsDeadline

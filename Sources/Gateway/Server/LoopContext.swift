@@ -51,6 +51,9 @@ final class GatewayShared: Sendable {
             source: sliceSource, registry: registry, waitMilliseconds: configuration.times.limitWaitMilliseconds)
     }
 
+    /// What is decided by the newest snapshot, now.
+    var admission: Admission { Admission(snapshot: snapshots.current, now: clock.realTime) }
+
     var isDraining: Bool { draining.load(ordering: .relaxed) }
 
     func beginDraining() { draining.store(true, ordering: .relaxed) }
@@ -118,7 +121,9 @@ final class LoopContext {
         self.shared = shared
         self.isFirst = isFirst
         pool = UpstreamPool(eventLoop: eventLoop, tls: shared.upstreamTLS, configuration: shared.configuration)
-        metrics = GatewayMetrics(registry: shared.registry)
+        metrics = GatewayMetrics(registry: shared.registry) { [snapshots = shared.snapshots] in
+            snapshots.current.catalogue.backend(named: $0)?.kind
+        }
         completions = CompletionQueue(eventLoop: eventLoop)
     }
 

@@ -135,6 +135,14 @@ final class RouteTable: Sendable {
         ticket.cell.noteRefusedUsageOptions(ticket.route.upstreamName, now: now)
     }
 
+    /// Whether a health check could bring the backend back.
+    func wantsHealthCheck(_ backend: Backend, now: Int64) -> Bool {
+        cells.withLock { $0[backend.name] }?.wantsHealthCheck(now: now) ?? false
+    }
+
+    /// A health check was answered well.
+    func healthChecked(_ backend: Backend, now: Int64) { cell(of: backend).healthChecked(now: now) }
+
     private func cell(of backend: Backend) -> BackendCell {
         cells.withLock { cells in
             if let cell = cells[backend.name] { return cell }
@@ -250,6 +258,10 @@ final class BackendCell: Sendable {
         }
         hasUnasked.store(true, ordering: .relaxed)
     }
+
+    func wantsHealthCheck(now: Int64) -> Bool { state.withLock { $0.health.breaker.wantsHealthCheck(at: now) } }
+
+    func healthChecked(now: Int64) { state.withLock { $0.health.healthChecked(at: now) } }
 
     func note(_ quota: UpstreamQuota, now: Int64) { state.withLock { $0.health.note(quota, at: now) } }
 

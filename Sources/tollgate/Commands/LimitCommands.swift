@@ -64,6 +64,7 @@ struct LimitsCommand: AsyncParsableCommand {
             let (value, model, isShadow, instant) = (value, model, shadow, now())
             let rule = try await options.withDatabase { database in
                 try await database.write { tx in
+                    let model = try LimitStorage.model(named: model, in: tx)
                     let old = try LimitStorage.find(scope, model: model, kind: kind, isShadow: isShadow, in: tx)
                     if let old {
                         return try LimitStorage.update(

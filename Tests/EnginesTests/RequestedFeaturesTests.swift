@@ -1,0 +1,117 @@
+import Metering
+import Testing
+
+@testable import Engines
+
+@Suite struct RequestedFeaturesTests {
+    private func features(_ body: String, _ surface: Surface = .chatCompletions) throws -> RequestedFeatures {
+        try Array(body.utf8).withUnsafeBytes { try InferenceRequest(reading: $0, surface: surface) }.features
+    }
+
+    @Test(
+        arguments: [
+            (#"{"type":"image_url","image_url":{"url":"data:image/png;base64,xx"}}"#, RequestedFeatures.inputPictures),
+            (#"{"image_url":"x","type":"input_image"}"#, .inputPictures),
+            (#"{"type":"input_audio","input_audio":{"data":"xx","format":"wav"}}"#, .inputSound),
+            (#"{"type":"video_url","video_url":{"url":"https://x"}}"#, .inputVideo),
+            (#"{"type":"im\u0061ge_url","image_url":{"url":"x"}}"#, .inputPictures),
+            (#"{"type":"text","text":"image_url"}"#, RequestedFeatures()),
+        ] as [(String, RequestedFeatures)])
+    func `parts of a message say what kind of input they are`(part: String, expected: RequestedFeatures) throws {
+        let body = #"{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"a"},\#(part)]}]}"#
+        #expect(try features(body) == expected)
+        let nested =
+            #"{"model":"m","messages":[{"role":"user","content":[{"type":"tool_result","content":[\#(part)]}]}]}"#
+        #expect(try features(nested, .messages) == expected)
+        let responses = #"{"model":"m","input":[{"role":"user","content":[\#(part)]}]}"#
+        #expect(try features(responses, .responses) == expected)
+    }
+
+    @Test(
+        arguments: [
+            (#"[{"type":"web_search"}]"#, RequestedFeatures.webSearch),
+            (#"[{"type":"web_search_preview_2025_03_11","search_context_size":"low"}]"#, .webSearch),
+            (#"[{"name":"web_search","type":"web_search_20250305","max_uses":5}]"#, .webSearch),
+            (
+                #"[{"type":"x_search"},{"type":"file_search","vector_store_ids":["v"]}]"#,
+                RequestedFeatures([.webSearch, .fileSearch])
+            ),
+            (#"[{"type":"code_interpreter","container":{"type":"auto"}}]"#, .codeInterpreter),
+            (#"[{"type":"code_execution_20250825","name":"code_execution"}]"#, .codeInterpreter),
+            (
+                #"[{"type":"function","function":{"name":"web_search","parameters":{"type":"web_search"}}}]"#,
+                RequestedFeatures()
+            ),
+            (#"[{"name":"get_weather","input_schema":{"type":"object"}}]"#, RequestedFeatures()),
+            (#"[{"\u0074ype":"web\u005fsearch"}]"#, .webSearch), (#"[]"#, RequestedFeatures()),
+            (#"[7,"web_search",null]"#, RequestedFeatures()),
+        ] as [(String, RequestedFeatures)])
+    func `tools that engines sell by the call are seen by their type`(tools: String, expected: RequestedFeatures) throws
+    {
+        for surface in [Surface.responses, .chatCompletions, .messages] {
+            let body = #"{"tools":\#(tools),"model":"m","messages":[]}"#
+            #expect(try features(body, surface) == expected, "\(surface)")
+        }
+    }
+
+    @Test(
+        arguments: [
+            (#""web_search_options":{}"#, RequestedFeatures.webSearch),
+            (#""web_search_options":null"#, RequestedFeatures()),
+            (#""search_parameters":{"mode":"auto"}"#, .webSearch),
+            (#""search_parameters":{"mode":"off"}"#, RequestedFeatures()),
+            (#""search_parameters":{"mode":"off","mode":"on"}"#, .webSearch),
+            (#""plugins":[{"id":"web"}]"#, .webSearch),
+            (#""plugins":[{"id":"file-parser"}]"#, RequestedFeatures()),
+            (#""modalities":["text","audio"]"#, .outputSound),
+            (#""modalities":["image"]"#, .outputPictures), (#""modalities":["text"]"#, RequestedFeatures()),
+        ] as [(String, RequestedFeatures)])
+    func `members that turn a search or a kind of output on are seen`(
+        member: String, expected: RequestedFeatures
+    ) throws {
+        #expect(try features(#"{"model":"m","messages":[],\#(member)}"#) == expected)
+    }
+
+    @Test(
+        arguments: [
+            (#""tools":[{"google_search":{}}]"#, RequestedFeatures.webSearch),
+            (#""tools":[{"googleSearch":{}}]"#, .webSearch),
+            (
+                #""tools":[{"googleSearchRetrieval":{"dynamicRetrievalConfig":{}}},{"functionDeclarations":[]}]"#,
+                .webSearch
+            ),
+            (#""tools":[{"codeExecution":{}},{"urlContext":{}}]"#, RequestedFeatures()),
+            (#""tools":[{"google_search":null}]"#, RequestedFeatures()),
+            (#""generationConfig":{"responseModalities":["TEXT","IMAGE"]}"#, .outputPictures),
+            (#""generation_config":{"response_modalities":["AUDIO"]}"#, .outputSound),
+            (
+                #""contents":[{"parts":[{"text":"a"},{"inlineData":{"mimeType":"image/png","data":"xx"}}]}]"#,
+                .inputPictures
+            ),
+            (#""contents":[{"parts":[{"file_data":{"file_uri":"gs://x","mime_type":"audio/ogg"}}]}]"#, .inputSound),
+            (
+                #""contents":[{"parts":[{"inlineData":{"mimeType":"application/pdf","data":"xx"}}]}]"#,
+                RequestedFeatures()
+            ),
+        ] as [(String, RequestedFeatures)])
+    func `Gemini's members are seen in both spellings`(member: String, expected: RequestedFeatures) throws {
+        #expect(try features(#"{"model":"m",\#(member)}"#, .geminiGenerate) == expected)
+    }
+
+    @Test func `Bedrock's parts are told by their members`() throws {
+        let call = try #require(
+            EngineKind.bedrock.dialect.nativeCall(method: "POST", path: "/model/anthropic.claude/converse"))
+        let body = #"{"messages":[{"role":"user","content":[{"text":"a"},{"image":{"format":"png","source":{}}}]}]}"#
+        let request = try Array(body.utf8).withUnsafeBytes { try InferenceRequest(reading: $0, native: call) }
+        #expect(request.features == .inputPictures)
+    }
+
+    @Test func `a batch asks for what any of its lines asks for`() throws {
+        func line(_ id: String, _ extra: String) -> String {
+            #"{"custom_id":"\#(id)","method":"POST","url":"/v1/responses","body":{"model":"m","input":"a"\#(extra)}}"#
+        }
+        let text = [line("a", ""), line("b", #","tools":[{"type":"web_search"}]"#), line("c", "")]
+        let input = try Array(text.joined(separator: "\n").utf8).withUnsafeBytes { try BatchInput(reading: $0) }
+        #expect(input.features == .webSearch)
+    }
+}
