@@ -27,6 +27,12 @@ struct AccountMonth: Sendable {
         invoices = try InvoiceStorage.all(of: account.id, in: tx)
         let tenants = try Paging.all { try TenantStorage.list(account: account.id, $0, in: tx) }
         let names = Dictionary(tenants.map { ($0.id, $0.name) }) { first, _ in first }
+        let plans = try Paging.all { try SubscriptionStorage.list(account: account.id, $0, in: tx) }.map(\.plan)
+        for plan in plans {
+            // What the version asks for beside prices is not known: an invoice without it would be wrong.
+            guard let bad = histories[plan]?.unreadable.first else { continue }
+            throw StorageError.corrupt("version \(bad.number) of plan \(plan): \(bad.reason)")
+        }
         subscriptions = try Paging.all { try SubscriptionStorage.list(account: account.id, $0, in: tx) }.map {
             SubscriptionTerms(
                 subscription: $0, tenantName: names[$0.tenantID] ?? "",

@@ -1,4 +1,5 @@
 import Accounts
+import Engines
 import Identity
 import Metering
 import Monetary
@@ -108,6 +109,7 @@ struct EntryRating {
 
     /// The version that prices the request: of its own subscription's plan, in force at its acceptance.
     private func version(for request: RequestRecord) throws(Unpriced) -> PlanVersion {
+        if !book.unreadable.isEmpty { try refuseUnreadable(request) }
         guard book.account(request.accountID) != nil else {
             throw Unpriced(reason: "unknown_account", detail: "account \(request.accountID) is not in the database")
         }
@@ -118,12 +120,27 @@ struct EntryRating {
                 reason: "unknown_subscription",
                 detail: "account \(request.accountID) has no subscription \(request.subscriptionID)")
         }
-        guard let version = book.history(of: subscription.plan).version(at: request.acceptedAt) else {
+        let history = book.history(of: subscription.plan)
+        if let bad = history.unreadableVersion(at: request.acceptedAt) {
+            throw Unpriced(
+                reason: "plan_version_unreadable",
+                detail: "version \(bad.number) of plan \(subscription.plan) does not read: \(bad.reason)")
+        }
+        guard let version = history.version(at: request.acceptedAt) else {
             throw Unpriced(
                 reason: "no_plan_version",
                 detail: "plan \(subscription.plan) had no version in force at \(request.acceptedAt)")
         }
         return version
+    }
+
+    private func refuseUnreadable(_ request: RequestRecord) throws(Unpriced) {
+        if let fault = book.unreadable["\(request.accountID)"] {
+            throw Unpriced(reason: "account_unreadable", detail: fault.reason)
+        }
+        if let fault = book.unreadable["\(request.subscriptionID)"] {
+            throw Unpriced(reason: "subscription_unreadable", detail: fault.reason)
+        }
     }
 
     private func suspend(_ attempt: inout IngestAttempt, reason: String, detail: String) {

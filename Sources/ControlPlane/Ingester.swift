@@ -1,3 +1,4 @@
+public import Engines
 public import Identity
 public import Logging
 import Metering
@@ -36,6 +37,8 @@ public actor Ingester {
         public var retryMillisecondsMax: Int64 = 5_000
         /// Between two looks for segments that may go.
         public var retentionMilliseconds: Int64 = 3_600_000
+        /// Told of all that does not read, whenever that changes; usage that depends on it is held.
+        public var showFaults: @Sendable (Set<ServiceFault>) -> Void = { _ in }
 
         /// The usual bounds.
         public init(gateway: String) {
@@ -49,6 +52,8 @@ public actor Ingester {
     private let logger: Logger
     private let now: @Sendable () -> Timestamp
     private var book = PriceBook()
+    /// What does not read, as it was told last.
+    private var faults: Set<ServiceFault> = []
     /// Where a batch ended whose commit nobody confirmed.
     private var unknownCommit: JournalMark?
     private let isFinishing = Atomic<Bool>(false)
@@ -177,6 +182,7 @@ public actor Ingester {
         book = try await PriceBook.reading(
             accounts: Set(batch.closed.map(\.entry.request.accountID)),
             subscriptions: Set(batch.closed.map(\.entry.request.subscriptionID)), startingFrom: book, from: database)
+        tellFaults()
         let rated = batch.rated(
             journal: journal.id, epoch: journal.epoch, book: book, oldestOpenAt: oldestOpenAt, now: now())
         guard case .stored(let requests, let attempts) = try await commit(rated) else { throw try await fenced(rated) }
@@ -190,6 +196,18 @@ public actor Ingester {
                 $0.ingestedThrough = max(through, $0.ingestedThrough ?? through)
             }
         }
+    }
+
+    private func tellFaults() {
+        let found = book.faults
+        guard found != faults else { return }
+        for fault in found.subtracting(faults) {
+            logger.error(
+                "a row does not read: usage that depends on it is held, in suspense, and all other usage is stored",
+                metadata: ["kind": "\(fault.kind.rawValue)", "name": "\(fault.name)", "reason": "\(fault.reason)"])
+        }
+        faults = found
+        configuration.showFaults(found)
     }
 
     /// One transaction. When the outcome of its commit is unknown, the position tells: it moves with the records or not

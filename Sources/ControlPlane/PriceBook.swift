@@ -1,4 +1,5 @@
 import Accounts
+import Engines
 import Identity
 import Pricing
 import Storage
@@ -11,6 +12,8 @@ struct PriceBook: Sendable {
     private(set) var accounts: [AccountID: Account?] = [:]
     private(set) var subscriptions: [SubscriptionID: Subscription?] = [:]
     private(set) var histories: [String: PlanHistory] = [:]
+    /// Why accounts and subscriptions do not read, by id; what is theirs is held.
+    private(set) var unreadable: [String: ServiceFault] = [:]
 
     /// The most accounts and subscriptions kept; beyond that the book begins anew.
     static let entriesMax = 100_000
@@ -32,10 +35,12 @@ struct PriceBook: Sendable {
             var book = old.change == change && !isLarge ? old : PriceBook()
             book.change = change
             for id in accounts where book.accounts[id] == nil {
-                book.accounts.updateValue(try AccountStorage.find(id, in: tx), forKey: id)
+                let row = try UnreadableRow.reading { try AccountStorage.find(id, in: tx) }
+                book.accounts.updateValue(book.value(of: row, .account, "\(id)"), forKey: id)
             }
             for id in subscriptions where book.subscriptions[id] == nil {
-                book.subscriptions.updateValue(try SubscriptionStorage.find(id, in: tx), forKey: id)
+                let row = try UnreadableRow.reading { try SubscriptionStorage.find(id, in: tx) }
+                book.subscriptions.updateValue(book.value(of: row, .subscription, "\(id)"), forKey: id)
             }
             for id in subscriptions {
                 guard let plan = book.subscription(id)?.plan, book.histories[plan] == nil else { continue }
@@ -43,5 +48,27 @@ struct PriceBook: Sendable {
             }
             return book
         }
+    }
+
+    private mutating func value<Value>(
+        of row: Result<Value?, UnreadableRow>, _ kind: ServiceFault.Kind, _ id: String
+    ) -> Value? {
+        switch row {
+        case .success(let value): return value
+        case .failure(let error):
+            unreadable[id] = .unreadable(kind, id, error.reason)
+            return nil
+        }
+    }
+
+    /// Everything that does not read of what the book has.
+    var faults: Set<ServiceFault> {
+        var faults = Set(unreadable.values)
+        for (plan, history) in histories {
+            for version in history.unreadable {
+                faults.insert(.unreadable(.planVersion, "\(plan)@\(version.number)", version.reason))
+            }
+        }
+        return faults
     }
 }

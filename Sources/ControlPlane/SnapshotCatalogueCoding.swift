@@ -11,6 +11,8 @@ struct SnapshotCatalogueCoding: Codable {
         var apiKey: String?
         var hardware, quantisation, kind: String
         var settings: BackendSettings
+        /// Nil as long as its row reads.
+        var fault: ServiceFault?
     }
 
     struct Model: Codable {
@@ -37,7 +39,8 @@ struct SnapshotCatalogueCoding: Codable {
         self.backends = backends.values.sorted { $0.name < $1.name }.map { backend in
             Engine(
                 name: backend.name, url: backend.baseURL, apiKey: backend.apiKey, hardware: backend.hardware,
-                quantisation: backend.quantisation, kind: backend.kind.rawValue, settings: backend.settings)
+                quantisation: backend.quantisation, kind: backend.kind.rawValue, settings: backend.settings,
+                fault: backend.outOfService)
         }
         self.models = models.map { model in
             Model(
@@ -62,6 +65,7 @@ struct SnapshotCatalogueCoding: Codable {
     }
 
     private func backend(_ row: Engine) throws -> Backend {
+        if let fault = row.fault { return Backend(unknown: row.name, fault: fault) }
         guard let kind = EngineKind(rawValue: row.kind) else { throw Unreadable(text: row.kind) }
         return try Backend(
             name: row.name, baseURL: row.url, apiKey: row.apiKey, hardware: row.hardware,

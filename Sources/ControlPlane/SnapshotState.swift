@@ -20,13 +20,13 @@ public struct SuppliedSnapshot: Sendable {
     /// Under which gateways seal ids of files and batches; empty where it is not known.
     public let sealingSecret: [UInt8]
     /// What of it cannot be used, and why.
-    public let faults: [SnapshotFault]
+    public let faults: Set<ServiceFault>
 
     /// A snapshot of change `change`.
     public init(
         change: Int64, keys: KeyDirectory, catalogue: ModelCatalogue, prices: PriceSnapshot,
         limits: LimitDirectory = .empty, tokenizers: [String: Tokenizer] = [:], sealingSecret: [UInt8] = [],
-        faults: [SnapshotFault] = []
+        faults: Set<ServiceFault> = []
     ) {
         self.change = change
         self.keys = keys
@@ -61,7 +61,9 @@ struct SnapshotState: Sendable {
     private var limitTable = LimitTable()
     /// Of the models with their credentials in clear; nil when they have to be opened first.
     private var catalogue: ModelCatalogue? = ModelCatalogue(models: [])
-    private var credentialFaults: [SnapshotFault] = []
+    private var catalogueFaults: Set<ServiceFault> = []
+    /// Of rows that did not read, but for plans and the catalogue, which know theirs.
+    private var rowFaults: Set<ServiceFault> = []
     private var boundaries = InstantHeap()
     private var boundariesMax = boundariesSpare
     /// What test clocks are or were ahead; 0 for all other accounts.
@@ -88,13 +90,23 @@ struct SnapshotState: Sendable {
         return SuppliedSnapshot(
             change: mark.number, keys: KeyDirectory(table: keys, at: now), catalogue: opened(keyring),
             prices: PriceSnapshot(histories: histories), limits: LimitDirectory(table: limitTable),
-            tokenizers: tokenizers, sealingSecret: sealingSecret, faults: credentialFaults)
+            tokenizers: tokenizers, sealingSecret: sealingSecret, faults: faults)
+    }
+
+    private var faults: Set<ServiceFault> {
+        var faults = rowFaults.union(catalogueFaults)
+        for (plan, history) in histories {
+            for version in history.unreadable {
+                faults.insert(.unreadable(.planVersion, "\(plan)@\(version.number)", version.reason))
+            }
+        }
+        return faults
     }
 
     private mutating func opened(_ keyring: () -> SecretKeyring?) -> ModelCatalogue {
         if let catalogue { return catalogue }
         let opened = CredentialOpening(models, secrets: secrets, keyring: keyring())
-        credentialFaults = opened.faults
+        catalogueFaults = opened.faults
         let catalogue = ModelCatalogue(models: opened.models)
         self.catalogue = catalogue
         return catalogue
@@ -107,6 +119,7 @@ struct SnapshotState: Sendable {
 
     /// Takes a part in.
     mutating func apply(_ part: SnapshotPart, now: Timestamp) {
+        takeFaults(of: part)
         for clock in part.clocks {
             keys.set(clock)
             guard clockOffsets.insert(clock.offsetMilliseconds).inserted else { continue }
@@ -144,6 +157,20 @@ struct SnapshotState: Sendable {
             if let old = limits.removeValue(forKey: id) { limitTable.remove(old) }
         }
         if boundaries.count > boundariesMax { countBoundaries(now) }
+    }
+
+    /// What a part says anew of something takes the place of what was wrong with it.
+    private mutating func takeFaults(of part: SnapshotPart) {
+        let limits = Set(part.limits.map(\.id.description) + part.removedLimits.map(\.description))
+        rowFaults = rowFaults.filter { fault in
+            switch fault.kind {
+            case .limit: !limits.contains(fault.name)
+            case .secret: part.secrets == nil
+            case .subscription: part.replacedTenants.isEmpty
+            case .account, .backend, .key, .model, .planVersion: true
+            }
+        }
+        for fault in part.faults where rowFaults.count < ServiceFault.countMax { rowFaults.insert(fault) }
     }
 
     private mutating func addBoundary(_ instant: Int64, _ now: Timestamp) {

@@ -1,3 +1,4 @@
+import Engines
 public import Identity
 public import Logging
 public import Storage
@@ -34,7 +35,7 @@ public actor SnapshotSupplier {
     private var fileMarkedAt: Timestamp?
     private var isAway = false
     /// Faults that were logged already.
-    private var knownFaults: Set<SnapshotFault> = []
+    private var knownFaults: Set<ServiceFault> = []
 
     /// The newest change that was handed to `apply`: what heartbeats report. 0 before the first snapshot.
     public nonisolated let appliedChange = AppliedChange()
@@ -181,15 +182,15 @@ public actor SnapshotSupplier {
     private func supply() {
         let snapshot = state.snapshot(
             at: now(), tokenizers: tokenizers.tokenizers, keyring: configuration.keyring)
-        for fault in Set(snapshot.faults).subtracting(knownFaults).sorted(by: { $0.name < $1.name }) {
+        for fault in snapshot.faults.subtracting(knownFaults).sorted(by: { $0.name < $1.name }) {
             logger.error(
                 "out of service until it is mended; everything else works",
                 metadata: [
-                    "kind": "\(fault.kind)", "name": "\(fault.name)", "code": "\(fault.code)",
+                    "kind": "\(fault.kind.rawValue)", "name": "\(fault.name)", "code": "\(fault.code)",
                     "reason": "\(fault.reason)",
                 ])
         }
-        knownFaults = Set(snapshot.faults)
+        knownFaults = snapshot.faults
         apply(snapshot)
         appliedChange.set(snapshot.change)
     }

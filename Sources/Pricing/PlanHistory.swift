@@ -5,6 +5,8 @@ import Monetary
 public struct PlanHistory: Hashable, Sendable {
     /// In the order of their numbers, which is also that of their dates.
     public let versions: [PlanVersion]
+    /// Published versions that do not read any more, in the same order: nobody knows their prices.
+    public let unreadable: [UnreadableVersion]
 
     /// How far ahead of now a new version must take effect, so that every gateway and every ingester knows it in time.
     public static let noticeMilliseconds: Int64 = 60_000
@@ -18,9 +20,35 @@ public struct PlanHistory: Hashable, Sendable {
     }
 
     /// A plan without versions.
-    public init() { versions = [] }
+    public init() { self.init(versions: []) }
 
-    private init(versions: [PlanVersion]) { self.versions = versions }
+    private init(versions: [PlanVersion], unreadable: [UnreadableVersion] = []) {
+        self.versions = versions
+        self.unreadable = unreadable
+    }
+
+    /// The history of versions in the order of their numbers, of which some may not read or not follow.
+    public init(reading rows: [Result<PlanVersion, UnreadableVersion>]) {
+        var history = PlanHistory()
+        for row in rows {
+            do throws(UnreadableVersion) {
+                history = try history.appending(row.get())
+            } catch {
+                history = PlanHistory(versions: history.versions, unreadable: history.unreadable + [error])
+            }
+        }
+        self = history
+    }
+
+    private func appending(_ version: PlanVersion) throws(UnreadableVersion) -> PlanHistory {
+        do throws(PlanHistoryError) {
+            try checkOrder(of: version)
+        } catch {
+            throw UnreadableVersion(
+                number: version.version, effectiveFrom: version.effectiveFrom, reason: error.description)
+        }
+        return PlanHistory(versions: versions + [version], unreadable: unreadable)
+    }
 
     /// The history of versions read back from where they were published.
     public init(published versions: [PlanVersion]) throws(PlanHistoryError) {
@@ -32,9 +60,18 @@ public struct PlanHistory: Hashable, Sendable {
         self = history
     }
 
-    /// The version in force at an instant: the last that took effect by then. Nil before the first one.
+    /// The version in force at an instant: the last that took effect by then. Nil before the first one, and where that
+    /// version does not read.
     public func version(at instant: Timestamp) -> PlanVersion? {
-        versions.last { $0.effectiveFrom <= instant }
+        let version = versions.last { $0.effectiveFrom <= instant }
+        return unreadableVersion(at: instant) == nil ? version : nil
+    }
+
+    /// The version in force at an instant, where it does not read.
+    public func unreadableVersion(at instant: Timestamp) -> UnreadableVersion? {
+        guard let bad = unreadable.last(where: { $0.effectiveFrom <= instant }) else { return nil }
+        let good = versions.last { $0.effectiveFrom <= instant }
+        return good.map { $0.version > bad.number } ?? false ? nil : bad
     }
 
     /// The version of that number.
@@ -54,12 +91,14 @@ public struct PlanHistory: Hashable, Sendable {
         if !versions.isEmpty && version.effectiveFrom < earliest {
             throw .tooSoon(effectiveFrom: version.effectiveFrom, earliest: earliest)
         }
-        return .new(PlanHistory(versions: versions + [version]))
+        return .new(PlanHistory(versions: versions + [version], unreadable: unreadable))
     }
 
     private func checkOrder(of version: PlanVersion) throws(PlanHistoryError) {
-        guard version.version == versions.count + 1 else {
-            throw .wrongNumber(version: version.version, expected: versions.count + 1)
+        let next = versions.count + unreadable.count + 1
+        guard version.version == next else { throw .wrongNumber(version: version.version, expected: next) }
+        if let bad = unreadable.last, version.effectiveFrom <= bad.effectiveFrom {
+            throw .notAfterPrevious(effectiveFrom: version.effectiveFrom, previous: bad.effectiveFrom)
         }
         guard let last = versions.last else { return }
         guard version.planID == last.planID else { throw .otherPlan(version.planID, expected: last.planID) }
@@ -69,6 +108,21 @@ public struct PlanHistory: Hashable, Sendable {
         guard version.effectiveFrom > last.effectiveFrom else {
             throw .notAfterPrevious(effectiveFrom: version.effectiveFrom, previous: last.effectiveFrom)
         }
+    }
+}
+
+/// A published version that does not read: the database was changed by hand, or an older program reads it. Usage that
+/// it would price is held until it reads again.
+public struct UnreadableVersion: Error, Hashable, Sendable {
+    public let number: Int
+    public let effectiveFrom: Timestamp
+    public let reason: String
+
+    /// A version of that number.
+    public init(number: Int, effectiveFrom: Timestamp, reason: String) {
+        self.number = number
+        self.effectiveFrom = effectiveFrom
+        self.reason = reason
     }
 }
 

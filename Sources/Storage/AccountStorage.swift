@@ -1,4 +1,5 @@
 public import Accounts
+public import Engines
 public import Identity
 import Monetary
 public import Postgres
@@ -79,6 +80,17 @@ public enum AccountStorage {
             parked_reason, created_at
         FROM accounts
         """
+
+    /// Accounts that do not read; their usage is held.
+    public static func faults(in tx: Transaction) throws -> [ServiceFault] {
+        var faults: [ServiceFault] = []
+        for id in try ids(in: tx) where faults.count < ServiceFault.countMax {
+            if case .failure(let error) = try UnreadableRow.reading({ try find(id, in: tx) }) {
+                faults.append(.unreadable(.account, "\(id)", error.reason))
+            }
+        }
+        return faults
+    }
 
     private static func account(_ row: Row) throws -> Account {
         Account(

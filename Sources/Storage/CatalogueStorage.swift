@@ -128,7 +128,14 @@ public enum CatalogueStorage {
             FROM backends
             ORDER BY backend
             """
-        ).map(backend)
+        ).map { row in
+            let name = try row.decode("backend", as: String.self)
+            switch try UnreadableRow.reading({ try backend(row) }) {
+            case .success(let backend): return backend
+            case .failure(let error):
+                return Backend(unknown: name, fault: .unreadable(.backend, name, error.reason))
+            }
+        }
     }
 
     /// All models with the routes that serve them, by public name.
@@ -143,14 +150,33 @@ public enum CatalogueStorage {
             """
         ).map { row in
             let name = try row.decode("model", as: String.self)
-            guard let routes = routes[name] else { throw StorageError.corrupt("model \(name) has no route") }
-            return CatalogueModel(
-                publicName: name, aliases: try row.decode("aliases"), routes: routes, routing: try routing(row),
-                priceKey: try row.decode("price_key"), contextTokensMax: try row.decode("context_tokens"),
-                outputTokensMax: try row.decode("output_tokens"),
-                tenantsAllowed: try row.decode("tenants_allowed", as: [TenantID]?.self).map { Set($0) },
-                createdAtSeconds: try row.decode("created_at", as: Timestamp.self).milliseconds / 1000)
+            switch try UnreadableRow.reading({ try model(row, name, routes) }) {
+            case .success(let model): return model
+            case .failure(let error): return withdrawn(name, row, error.reason)
+            }
         }
+    }
+
+    private static func model(_ row: Row, _ name: String, _ routes: [String: [ModelRoute]]) throws -> CatalogueModel {
+        guard let routes = routes[name] else { throw StorageError.corrupt("model \(name) has no route") }
+        return CatalogueModel(
+            publicName: name, aliases: try row.decode("aliases"), routes: routes, routing: try routing(row),
+            priceKey: try row.decode("price_key"), contextTokensMax: try row.decode("context_tokens"),
+            outputTokensMax: try row.decode("output_tokens"),
+            tenantsAllowed: try row.decode("tenants_allowed", as: [TenantID]?.self).map { Set($0) },
+            createdAtSeconds: try row.decode("created_at", as: Timestamp.self).milliseconds / 1000)
+    }
+
+    /// Stands for a model that does not read: its name is known, and nothing serves it. Who may use it is not known
+    /// either where that does not read, so then nobody may.
+    private static func withdrawn(_ name: String, _ row: Row, _ reason: String) -> CatalogueModel {
+        let tenants = try? row.decode("tenants_allowed", as: [TenantID]?.self).map { Set($0) }
+        // No backend can have a name with a space.
+        let backend = Backend(unknown: "model \(name)", fault: .unreadable(.model, name, reason))
+        return CatalogueModel(
+            publicName: name, aliases: (try? row.decode("aliases")) ?? [], backend: backend, upstreamName: name,
+            priceKey: name, contextTokensMax: 1, outputTokensMax: 1, tenantsAllowed: tenants ?? [],
+            createdAtSeconds: 0)
     }
 
     /// Each model's routes, in their order.

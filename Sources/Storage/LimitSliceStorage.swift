@@ -32,8 +32,10 @@ public enum LimitSliceStorage {
             let id: LimitID = try row.decode("limit_id")
             let updatedAt: Timestamp = try row.decode("updated_at")
             now = max(now, updatedAt)
+            // Of a limit that does not read nothing is granted; the others go on.
+            guard let kind = LimitKind(rawValue: try row.decode("kind")) else { continue }
             ledgers[id] = SliceLedger(
-                limitID: id, kind: try row.value("kind"), value: try row.decode("value"),
+                limitID: id, kind: kind, value: try row.decode("value"),
                 bucket: TokenBucket(level: try row.decode("level"), updatedAt: updatedAt.milliseconds),
                 slices: slices.removeValue(forKey: id) ?? [:])
         }

@@ -1,4 +1,5 @@
 import Accounts
+import Engines
 public import Identity
 public import Limits
 public import Postgres
@@ -136,15 +137,41 @@ public enum LimitStorage {
         return Page(try rows.map(limit), page)
     }
 
-    /// Every rule, for a gateway's snapshot.
-    static func rules(in tx: Transaction) throws -> [LimitRule] {
-        try tx.query(select).map { try limit($0).rule }
-    }
+    /// Rules for a gateway's snapshot, and what is wrong with those that do not read.
+    typealias Rules = (rules: [LimitRule], faults: [ServiceFault])
+
+    /// Every rule.
+    static func rules(in tx: Transaction) throws -> Rules { try rules(of: tx.query(select)) }
 
     /// The rules among these that exist.
-    static func rules(_ ids: Set<LimitID>, in tx: Transaction) throws -> [LimitRule] {
-        guard !ids.isEmpty else { return [] }
-        return try tx.query("\(select) WHERE limit_id = ANY(\(Array(ids))::uuid[])").map { try limit($0).rule }
+    static func rules(_ ids: Set<LimitID>, in tx: Transaction) throws -> Rules {
+        guard !ids.isEmpty else { return ([], []) }
+        return try rules(of: tx.query("\(select) WHERE limit_id = ANY(\(Array(ids))::uuid[])"))
+    }
+
+    private static func rules(of rows: Rows) throws -> Rules {
+        var result: Rules = ([], [])
+        for row in rows {
+            let id = try row.decode("limit_id", as: LimitID.self)
+            switch try UnreadableRow.reading({ try limit(row).rule }) {
+            case .success(let rule): result.rules.append(rule)
+            case .failure(let error):
+                result.rules.append(try closed(row, id))
+                result.faults.append(.unreadable(.limit, "\(id)", error.reason))
+            }
+        }
+        return result
+    }
+
+    /// Stands for a limit that does not read. Nothing is admitted without a grant, so it lets nothing pass: of whom it
+    /// is about, or of its account where that does not read.
+    private static func closed(_ row: Row, _ id: LimitID) throws -> LimitRule {
+        let account = try row.decode("account_id", as: AccountID.self)
+        let scope = LimitScope(name: try row.decode("scope"), uuid: try row.decode("scope_id"))
+        let model = try row.decode("model", as: String.self)
+        return LimitRule(
+            id: id, accountID: account, scope: scope ?? .account(account), model: model.isEmpty ? nil : model,
+            kind: .requestsPerMinute, value: 0, isShadow: try row.decode("is_shadow"))
     }
 
     private static let select: SQL = """

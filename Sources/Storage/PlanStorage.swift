@@ -72,9 +72,25 @@ public enum PlanStorage {
         return .published
     }
 
-    /// All versions of a plan; empty when there is no such plan.
+    /// All versions of a plan; empty when there is no such plan. A version that does not read is named in it, and the
+    /// others are there.
     public static func history(of plan: String, in tx: Transaction) throws -> PlanHistory {
-        try PlanHistory(published: try versions(of: plan, in: tx).map(\.version))
+        let rows = try tx.query(
+            """
+            SELECT plan, version, effective_from, document, sha256, unpriced, created_at FROM plan_versions
+            WHERE plan = \(plan) ORDER BY version
+            """)
+        return PlanHistory(
+            reading: try rows.map { row in
+                let number = try row.decode("version", as: Int.self)
+                // A version whose date does not read may have been in force at any time.
+                let since = try UnreadableRow.reading { try row.decode("effective_from", as: Timestamp.self) }
+                return try UnreadableRow.reading { try published(row).version }.mapError {
+                    UnreadableVersion(
+                        number: number, effectiveFrom: (try? since.get()) ?? Timestamp(milliseconds: 0),
+                        reason: $0.reason)
+                }
+            })
     }
 
     /// All versions of a plan as they were published, the first one first.

@@ -40,7 +40,8 @@ public enum SecretStorage {
                 message: "it must be 1 to \(BackendSecret.valueBytesMax) visible ASCII characters on one line")
         }
         try CatalogueStorage.lock(in: tx)
-        let old = try find(name, in: tx)
+        // One that does not read is replaced.
+        let old = try? UnreadableRow.reading { try find(name, in: tx) }.get()
         guard let hosts = hosts ?? old?.secret.hosts, (1...SecretHost.countMax).contains(hosts.count) else {
             throw StorageError.invalid(
                 parameter: "hosts",
@@ -79,9 +80,11 @@ public enum SecretStorage {
         return found
     }
 
-    /// All of them, by name.
+    /// All of them that read, by name.
     public static func list(in tx: Transaction) throws -> [Entry] {
-        try tx.query("\(select) ORDER BY secret").map(entry)
+        try tx.query("\(select) ORDER BY secret").compactMap { row in
+            try? UnreadableRow.reading { try entry(row) }.get()
+        }
     }
 
     /// Deletes a secret that no backend names, and returns it as it was.
@@ -142,14 +145,22 @@ public enum SecretStorage {
         return rotation
     }
 
-    /// All of them, by name, for gateways.
-    static func all(in tx: Transaction) throws -> [String: BackendSecret] {
-        Dictionary(uniqueKeysWithValues: try list(in: tx).map { ($0.secret.name, $0.secret) })
+    /// All of them, by name, for gateways, and what is wrong with those that do not read.
+    static func all(in tx: Transaction) throws -> (secrets: [String: BackendSecret], faults: [ServiceFault]) {
+        var (secrets, faults): ([String: BackendSecret], [ServiceFault]) = ([:], [])
+        for row in try tx.query("\(select) ORDER BY secret") {
+            let name = try row.decode("secret", as: String.self)
+            switch try UnreadableRow.reading({ try secret(row) }) {
+            case .success(let secret): secrets[name] = secret
+            case .failure(let error): faults.append(.unreadable(.secret, name, error.reason))
+            }
+        }
+        return (secrets, faults)
     }
 
     /// Where each secret may be sent.
     static func hosts(in tx: Transaction) throws -> [String: [SecretHost]] {
-        Dictionary(uniqueKeysWithValues: try list(in: tx).map { ($0.secret.name, $0.secret.hosts) })
+        try all(in: tx).secrets.mapValues(\.hosts)
     }
 
     /// Gateways learn of a secret as of any change of the catalogue.

@@ -28,6 +28,8 @@ public struct SnapshotPart: Sendable {
     public var models: [CatalogueModel]?
     /// All secrets of backends, by name; there whenever the catalogue is.
     public var secrets: [String: BackendSecret]?
+    /// Rows that do not read; all others are in the part.
+    public var faults: [ServiceFault] = []
     /// Under which gateways seal ids of files and batches; nil where the part does not say.
     public var sealingSecret: [UInt8]?
 
@@ -38,7 +40,7 @@ public struct SnapshotPart: Sendable {
     public var isEmpty: Bool {
         clocks.isEmpty && histories.isEmpty && keys.isEmpty && removedKeys.isEmpty && replacedTenants.isEmpty
             && subscriptions.isEmpty && limits.isEmpty && removedLimits.isEmpty && models == nil && secrets == nil
-            && sealingSecret == nil
+            && faults.isEmpty && sealingSecret == nil
     }
 }
 
@@ -59,8 +61,8 @@ public enum SnapshotStorage {
         var first = SnapshotPart()
         first.histories = try PlanStorage.histories(in: tx)
         first.models = try CatalogueStorage.models(in: tx)
-        first.secrets = try SecretStorage.all(in: tx)
-        first.limits = try LimitStorage.rules(in: tx)
+        try takeSecrets(in: tx, into: &first)
+        try takeLimits(LimitStorage.rules(in: tx), into: &first)
         first.sealingSecret = try InstallationStorage.sealingSecret(in: tx)
         try take(first)
         // The keys' and subscriptions' real and billing times are compared with this.
@@ -78,7 +80,10 @@ public enum SnapshotStorage {
         try tx.copyOut(
             "\(selectKeys) WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > \(time))"
         ) { row in
-            part.keys.append(try key(row))
+            switch try UnreadableRow.reading({ try key(row) }) {
+            case .success(let key): part.keys.append(key)
+            case .failure(let error): part.faults.append(try fault(.key, id(row, 0) as KeyID, error))
+            }
             try handOver(whenOver: partRowsMax)
         }
         try tx.copyOut(
@@ -87,7 +92,10 @@ public enum SnapshotStorage {
             WHERE ends_at IS NULL OR ends_at > \(time) + interval '1 millisecond' * clock_offset_ms
             """
         ) { row in
-            part.subscriptions.append(try subscription(row))
+            switch try UnreadableRow.reading({ try subscription(row) }) {
+            case .success(let subscription): part.subscriptions.append(subscription)
+            case .failure(let error): part.faults.append(try fault(.subscription, id(row, 0) as SubscriptionID, error))
+            }
             try handOver(whenOver: partRowsMax)
         }
         try handOver(whenOver: 0)
@@ -107,21 +115,33 @@ public enum SnapshotStorage {
         else { return nil }
         guard var part = try rows(of: touched, in: tx) else { return nil }
         for plan in touched.plans { part.histories[plan] = try PlanStorage.history(of: plan, in: tx) }
-        part.limits = try LimitStorage.rules(touched.limits, in: tx)
+        try takeLimits(LimitStorage.rules(touched.limits, in: tx), into: &part)
         part.removedLimits = touched.limits.subtracting(part.limits.map(\.id)).sorted()
         if touched.isCatalogueTouched {
             part.models = try CatalogueStorage.models(in: tx)
-            part.secrets = try SecretStorage.all(in: tx)
+            try takeSecrets(in: tx, into: &part)
         }
         return (part, newest)
+    }
+
+    private static func takeSecrets(in tx: Transaction, into part: inout SnapshotPart) throws {
+        let read = try SecretStorage.all(in: tx)
+        part.secrets = read.secrets
+        part.faults += read.faults
+    }
+
+    private static func takeLimits(_ read: LimitStorage.Rules, into part: inout SnapshotPart) {
+        part.limits = read.rules
+        part.faults += read.faults
     }
 
     private static func rows(of touched: TouchedEntities, in tx: Transaction) throws -> SnapshotPart? {
         var part = SnapshotPart()
         let keys = try tx.query(
             "\(APIKeyStorage.select) WHERE key_id = ANY(\(Array(touched.keys))::uuid[])"
-        ).map(APIKeyStorage.key)
-        // A key is never deleted. If someone did it by hand, only a load of everything tells which row it was.
+        ).compactMap { row in try? UnreadableRow.reading { try APIKeyStorage.key(row) }.get() }
+        // A key is never deleted. If someone did it by hand, or it does not read any more, only a load of everything
+        // tells which row it was.
         guard keys.count == touched.keys.count else { return nil }
         for key in keys {
             guard key.revokedAt == nil else {
@@ -149,7 +169,7 @@ public enum SnapshotStorage {
             part.clocks.append(SuppliedClock(tenant: tenant, offsetMilliseconds: try row.decode("clock_offset_ms")))
             part.replacedTenants.append(tenant)
         }
-        part.subscriptions = try tx.query(
+        let rows = try tx.query(
             """
             \(SubscriptionStorage.select)
             WHERE (account_id, tenant_id) IN (
@@ -158,11 +178,18 @@ public enum SnapshotStorage {
                 )
             )
             """
-        ).map { row in
-            let row = try SubscriptionStorage.subscription(row)
-            return SuppliedSubscription(
-                id: row.id, tenant: TenantReference(accountID: row.accountID, tenantID: row.tenantID),
-                plan: row.plan, startsAt: row.startsAt, endsAt: row.endsAt)
+        )
+        for row in rows {
+            switch try UnreadableRow.reading({ try SubscriptionStorage.subscription(row) }) {
+            case .success(let row):
+                part.subscriptions.append(
+                    SuppliedSubscription(
+                        id: row.id, tenant: TenantReference(accountID: row.accountID, tenantID: row.tenantID),
+                        plan: row.plan, startsAt: row.startsAt, endsAt: row.endsAt))
+            case .failure(let error):
+                let id = try row.decode("subscription_id", as: SubscriptionID.self)
+                part.faults.append(fault(.subscription, id, error))
+            }
         }
         return part
     }
@@ -190,6 +217,12 @@ extension SnapshotStorage {
 
     private static func instant(_ row: CopiedRow, _ column: Int) throws -> Timestamp? {
         try row.milliseconds(column).map { Timestamp(milliseconds: $0) }
+    }
+
+    private static func fault<Kind>(
+        _ kind: ServiceFault.Kind, _ id: TypedID<Kind>, _ error: UnreadableRow
+    ) -> ServiceFault {
+        .unreadable(kind, "\(id)", error.reason)
     }
 
     private static func clock(_ row: CopiedRow) throws -> SuppliedClock {

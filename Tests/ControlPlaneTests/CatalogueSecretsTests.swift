@@ -80,6 +80,20 @@ struct CatalogueSecretsTests {
     }
 
     @Test(arguments: [
+        ("kind: vllm", "[standard]"), ("kind: anthropic", "standard"), ("kind: anthropic", "[\"a b\"]"),
+        ("kind: vertex", "[Standard]"), ("kind: anthropic", "[\"\"]"),
+    ])
+    func `betas that nobody can send are refused`(kind: String, list: String) {
+        #expect(!refusal("url: \"https://x.example\", \(kind), anthropic_betas: \(list)").isEmpty)
+    }
+
+    @Test func `a backend has a list of betas of its own`() throws {
+        let text = "url: \"https://x.example\", kind: anthropic, anthropic_betas: "
+        #expect(try document(text + "[standard, new-beta-2026-12-01]")?.settings.anthropicBetas?.count == 2)
+        #expect(try document(text + "[]")?.settings.anthropicBetas == [])
+    }
+
+    @Test(arguments: [
         "api_key: k, secret: s", "api_key: k, api_key_env: TOLLGATE_BACKEND_X",
         "secret: s, api_key_env: TOLLGATE_BACKEND_X",
         "secret: 'a b'", "secret: ''", "api_key: \"a\\r\\nx-evil: 1\"", "api_key: schlüssel",

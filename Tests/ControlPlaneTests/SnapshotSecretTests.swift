@@ -109,7 +109,7 @@ struct SnapshotSecretTests {
             let gateway = Gateway(made.database, path: path, key: nil)
             try await gateway.supplier.start()
             let fault = try #require(gateway.snapshot?.faults.first)
-            #expect(gateway.snapshot?.faults.count == 1 && fault.kind == "backend" && fault.name == "named")
+            #expect(gateway.snapshot?.faults.count == 1 && fault.kind == .backend && fault.name == "named")
             #expect(fault.code == "secret_key_missing" && fault.reason.contains("secrets.key_file"))
             #expect(gateway.backend("named")?.outOfService != nil && gateway.backend("named")?.apiKey == nil)
             #expect(gateway.backend("plain")?.apiKey == "sk-plain" && gateway.backend("open")?.outOfService == nil)

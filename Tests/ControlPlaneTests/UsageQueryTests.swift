@@ -4,6 +4,7 @@ import Identity
 import Metering
 import Monetary
 import Postgres
+import Pricing
 import Storage
 import TestSupport
 import Testing
@@ -84,8 +85,10 @@ struct UsageQueryTests {
     @Test func `a published plan that someone changed is noticed`() async throws {
         try await Fixture.run { made in
             try await made.pool.execute("UPDATE plan_versions SET document = replace(document, '0.15', '0.14')")
+            let history = try await made.database.read { try PlanStorage.history(of: "pay-as-you-go", in: $0) }
+            #expect(history.versions.isEmpty && history.unreadable.map(\.number) == [1])
             await #expect(throws: StorageError.self) {
-                try await made.database.read { try PlanStorage.history(of: "pay-as-you-go", in: $0) }
+                try await made.database.read { try PlanStorage.versions(of: "pay-as-you-go", in: $0) }
             }
         }
     }

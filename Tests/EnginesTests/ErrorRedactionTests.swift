@@ -36,6 +36,25 @@ import Testing
         #expect(redact(text) == expected)
     }
 
+    @Test(
+        arguments: [
+            (#"{"m":"key sk\u002dlive\u002d1234567890 is bad"}"#, #"{"m":"key [redacted] is bad"}"#),
+            (#"{"m":"\u0073k-live-1234567890"}"#, #"{"m":"[redacted]"}"#),
+            (#"{"m":"{\"k\":\"sk\\u002Dlive-1234567890\"}"}"#, #"{"m":"{\"k\":\"[redacted]\"}"}"#),
+            (#"{"m":"https:\/\/llm.corp.example\/v1 said"}"#, #"{"m":"[redacted] said"}"#),
+            (#"{"m":"projects\/my-project-1\/x"}"#, #"{"m":"[redacted]"}"#),
+            (
+                #"{"m":"\u0061rn:aws:x, \u00e4, a\u0020b, \ud83d\ude00"}"#,
+                #"{"m":"[redacted], \u00e4, a\u0020b, \ud83d\ude00"}"#
+            ),
+            (#"{"m":"gpt\u002dreal has"}"#, #"{"m":"small has"}"#),
+            (#"{"m":"a\"sk-live-1234567890\"\n\u00"}"#, #"{"m":"a\"[redacted]\"\n\u00"}"#),
+            (#"\"#, #"\"#), (#"\u"#, #"\u"#), (#"\u002"#, #"\u002"#),
+        ])
+    func `what is written in escapes is read as what it stands for`(text: String, expected: String) {
+        #expect(redact(text) == expected)
+    }
+
     @Test func `credentials and accounts of Amazon's are hidden`() {
         var settings = BackendSettings()
         settings.aws = BackendSettings.AWSCredentials(

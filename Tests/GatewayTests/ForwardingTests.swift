@@ -42,6 +42,23 @@ import Testing
         await gateway.stop()
     }
 
+    @Test(arguments: [
+        (["standard", "files-api-2025-04-14"], "files-api-2025-04-14,effort-2025-11-24"),
+        (["fast-mode-2026-02-01"], "fast-mode-2026-02-01"), (["standard"], "effort-2025-11-24"), ([], nil),
+    ])
+    func `a backend's own list of betas takes the place of its dialect's`(own: [String], passed: String?) async throws {
+        var settings = BackendSettings()
+        settings.anthropicBetas = own
+        let engine = try ScriptedEngine()
+        let gateway = try await TestGateway(
+            engine: engine, snapshot: TestGateway.snapshot(port: engine.port, kind: .anthropic, settings: settings))
+        let headers = "anthropic-beta: fast-mode-2026-02-01, files-api-2025-04-14,effort-2025-11-24\r\n"
+        let body = #"{"model":"small","max_tokens":5,"messages":[]}"#
+        _ = try gateway.ask(TestGateway.request(body, path: "/v1/messages", headers: headers))
+        #expect(gateway.engine.requests[0].header("anthropic-beta") == passed)
+        await gateway.stop()
+    }
+
     @Test func `a tier that Bedrock's header names is the tier asked for`() async throws {
         let gateway = try await TestGateway(engine: ScriptedEngine(), kind: .bedrock)
         let path = "/engines/scripted/model/small/invoke"

@@ -82,6 +82,31 @@ import Testing
         await gateway.stop()
     }
 
+    @Test(arguments: [
+        "content-encoding: br\r\n", "content-encoding: zstd\r\n", "Content-Encoding: gzip, br\r\n",
+        "content-encoding: gzip\r\ncontent-encoding: gzip\r\n", "content-encoding: compress\r\n",
+        "content-encoding: identity, x\r\n",
+    ])
+    func `an answer that cannot be read reaches nobody unmetered`(header: String) async throws {
+        let engine = try ScriptedEngine { socket, _ in socket.send(Answers.plain(headers: header)) }
+        let gateway = try await TestGateway(engine: engine)
+        let answer = try gateway.ask(TestGateway.request(TestGateway.chat()))
+        #expect(answer.status == 502 && !answer.text.contains("SECRET-ANSWER"))
+        let entry = try gateway.record()
+        #expect(entry.request.outcome == .providerError && entry.attempts[0].termination == .upstreamError)
+        #expect(engine.requests[0].header("accept-encoding") == "identity")
+        await gateway.stop()
+    }
+
+    @Test(arguments: ["content-encoding: identity\r\n", "content-encoding: \r\n"])
+    func `an answer that says that it is not packed is read`(header: String) async throws {
+        let engine = try ScriptedEngine { socket, _ in socket.send(Answers.plain(headers: header)) }
+        let gateway = try await TestGateway(engine: engine)
+        #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 200)
+        #expect(try gateway.record().attempts[0].usageSource == .engine)
+        await gateway.stop()
+    }
+
     @Test(arguments: [400, 409, 422, 413, 418])
     func `a client's own mistake passes in the engine's words`(status: Int) async throws {
         let body = #"{"error":{"message":"engine says \(status)"}}"#

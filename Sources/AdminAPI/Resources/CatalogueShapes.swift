@@ -16,6 +16,10 @@ enum CatalogueShapes {
             .init("secrets", .list(.text(), "The secrets that it names.", countMax: 4)) {
                 texts(Set($0.secretNames.values).sorted())
             },
+            .init("unreadable", .text("Why its row does not read; null as it should be.", lengths: 1...10_000).nullable)
+            {
+                text($0.outOfService?.reason)
+            },
             .init("hardware", .text("Empty when unknown.", lengths: 0...1024)) { .string($0.hardware) },
             .init("quantisation", .text("Empty when unknown.", lengths: 0...1024)) { .string($0.quantisation) },
         ] + settings)
@@ -44,6 +48,11 @@ enum CatalogueShapes {
         .init("ask_for_counts", .boolean("Whether it is asked to count prompts that it did not report.")) {
             .boolean($0.settings.asksForCounts)
         },
+        .init(
+            "anthropic_betas",
+            .list(.text(), "Which values of `anthropic-beta` go on to it; null: those of its dialect.", countMax: 100)
+                .nullable
+        ) { $0.settings.anthropicBetas.map(texts) ?? .null },
         .init("concurrent_requests_max", .integer("Null: as many as come.", in: 1...1_000_000).nullable) {
             $0.settings.concurrentRequestsMax.map { .integer(Int128($0)) } ?? .null
         },

@@ -24,13 +24,13 @@ public final class Backend: Hashable, Sendable {
     /// What else is known of it.
     public let settings: BackendSettings
     /// Why nothing may be sent to it, such as a secret that does not open; nil as long as it may serve.
-    public let outOfService: String?
+    public let outOfService: ServiceFault?
 
     /// A backend as the catalogue holds it.
     public init(
         name: String, isTLS: Bool, host: String, port: Int, basePath: String, apiKey: String?, hardware: String = "",
         quantisation: String = "", kind: EngineKind = .openAICompatible, settings: BackendSettings = BackendSettings(),
-        outOfService: String? = nil
+        outOfService: ServiceFault? = nil
     ) {
         self.name = name
         self.isTLS = isTLS
@@ -53,10 +53,17 @@ public final class Backend: Hashable, Sendable {
     }
 
     /// The same engine, to which nothing may be sent for this reason.
-    public func withdrawn(because reason: String) -> Backend {
+    public func withdrawn(for fault: ServiceFault) -> Backend {
         Backend(
             name: name, isTLS: isTLS, host: host, port: port, basePath: basePath, apiKey: nil, hardware: hardware,
-            quantisation: quantisation, kind: kind, settings: settings, outOfService: reason)
+            quantisation: quantisation, kind: kind, settings: settings, outOfService: fault)
+    }
+
+    /// Stands for an engine of which nothing else is known.
+    public convenience init(unknown name: String, fault: ServiceFault) {
+        // RFC 2606: no such name is ever found.
+        self.init(
+            name: name, isTLS: true, host: "unknown.invalid", port: 443, basePath: "", apiKey: nil, outOfService: fault)
     }
 
     public static func == (one: Backend, other: Backend) -> Bool {
@@ -131,6 +138,8 @@ public struct BackendSettings: Hashable, Sendable {
     public var probePath: String?
     /// Between two questions after its health; nil for the usual time.
     public var probeSeconds: Int64?
+    /// Which values of `anthropic-beta` go on to it; nil for those of its dialect.
+    public var anthropicBetas: [String]?
     /// Requests that it takes at once; nil for as many as come.
     public var concurrentRequestsMax: Int?
     /// Tokens of prompt and answer together that its models take; nil where nobody says. What is longer goes elsewhere

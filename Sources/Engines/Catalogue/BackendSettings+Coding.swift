@@ -16,6 +16,7 @@ extension BackendSettings: Codable {
         case answersUpstreamModel = "answers_upstream_model"
         case probePath = "probe"
         case probeSeconds = "probe_seconds"
+        case anthropicBetas = "anthropic_betas"
         case concurrentRequestsMax = "concurrent_requests_max"
         case contextTokensMax = "context_tokens_max"
         case readsMetrics = "read_metrics"
@@ -38,6 +39,7 @@ extension BackendSettings: Codable {
         answersUpstreamModel = try values.decodeIfPresent(Bool.self, forKey: .answersUpstreamModel) ?? false
         probePath = try values.decodeIfPresent(String.self, forKey: .probePath)
         probeSeconds = try values.decodeIfPresent(Int64.self, forKey: .probeSeconds)
+        anthropicBetas = try values.decodeIfPresent([String].self, forKey: .anthropicBetas)
         concurrentRequestsMax = try values.decodeIfPresent(Int.self, forKey: .concurrentRequestsMax)
         contextTokensMax = try values.decodeIfPresent(Int64.self, forKey: .contextTokensMax)
         readsMetrics = try values.decodeIfPresent(Bool.self, forKey: .readsMetrics) ?? false
@@ -60,6 +62,7 @@ extension BackendSettings: Codable {
         if answersUpstreamModel { try values.encode(answersUpstreamModel, forKey: .answersUpstreamModel) }
         try values.encodeIfPresent(probePath, forKey: .probePath)
         try values.encodeIfPresent(probeSeconds, forKey: .probeSeconds)
+        try values.encodeIfPresent(anthropicBetas, forKey: .anthropicBetas)
         try values.encodeIfPresent(concurrentRequestsMax, forKey: .concurrentRequestsMax)
         try values.encodeIfPresent(contextTokensMax, forKey: .contextTokensMax)
         if readsMetrics { try values.encode(readsMetrics, forKey: .readsMetrics) }

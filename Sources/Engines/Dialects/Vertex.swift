@@ -37,7 +37,7 @@ struct Vertex: Dialect {
         ClientHeader.google + [
             ClientHeader("x-vertex-ai-llm-shared-request-type", .tier),
             ClientHeader("x-vertex-ai-llm-request-type", .only("shared")),
-            ClientHeader("anthropic-beta", .members(Anthropic.betas)),
+            ClientHeader("anthropic-beta", .members(AnthropicBetas.standard)),
         ]
 
     func target(

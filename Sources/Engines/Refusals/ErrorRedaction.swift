@@ -1,8 +1,8 @@
 /// Takes out of an engine's own words what names the backend, its account or its key, before a client reads them.
 ///
 /// Bytes are looked at word by word: what stands between spaces, quotes and brackets. A word that names something of
-/// the operator's becomes `[redacted]`, the backend's name of the model becomes the client's. One pass; words in
-/// escapes (`\u0061`) are read as they are written.
+/// the operator's becomes `[redacted]`, the backend's name of the model becomes the client's. JSON's escapes in a word
+/// (`\u0061`, `\/`) are read as what they stand for, also where they are escaped again.
 public struct ErrorRedaction: Sendable {
     private let kind: EngineKind
     private let host: [UInt8]
@@ -24,6 +24,17 @@ public struct ErrorRedaction: Sendable {
 
     /// The words that may pass; nil where all may.
     public func redacted(_ body: UnsafeRawBufferPointer) -> [UInt8]? {
+        guard let text = UnescapedText(body) else { return redactedPlain(body) }
+        return text.bytes.withUnsafeBytes { bytes in
+            redacted(bytes) { place in
+                text.origins[place]
+            } kept: { range in
+                Array(body[range])
+            }
+        }
+    }
+
+    private func redactedPlain(_ body: UnsafeRawBufferPointer) -> [UInt8]? {
         var output: [UInt8] = []
         var kept = 0
         var index = 0
@@ -39,6 +50,25 @@ public struct ErrorRedaction: Sendable {
         guard kept > 0 else { return nil }
         output.append(contentsOf: body[kept...])
         return output
+    }
+
+    /// The same of a body whose escapes were read: `origin` says where a byte stood, `kept` what stood there.
+    private func redacted(
+        _ bytes: UnsafeRawBufferPointer, origin: (Int) -> Int, kept: (Range<Int>) -> [UInt8]
+    ) -> [UInt8]? {
+        var output: [UInt8] = []
+        var done = 0
+        var index = 0
+        while index < bytes.count {
+            while index < bytes.count, Self.isDelimiter(bytes[index]) { index += 1 }
+            let start = index
+            while index < bytes.count, !Self.isDelimiter(bytes[index]) { index += 1 }
+            guard index > start, let replacement = replacement(for: bytes.part(start..<index)) else { continue }
+            output += kept(done..<origin(start)) + replacement
+            done = origin(index)
+        }
+        guard done > 0 else { return nil }
+        return output + kept(done..<origin(bytes.count))
     }
 
     private static let hidden = Array("[redacted]".utf8)

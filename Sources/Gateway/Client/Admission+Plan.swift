@@ -11,7 +11,10 @@ extension Admission {
     /// has no price for, or nobody told this gateway of it.
     func sellingVersion(for grant: KeyGrant) throws(APIError) -> PlanVersion? {
         guard let history = snapshot.prices.history(of: grant.plan) else { return nil }
-        guard let version = history.version(at: now.advanced(byMilliseconds: grant.clockOffsetMilliseconds)) else {
+        let instant = now.advanced(byMilliseconds: grant.clockOffsetMilliseconds)
+        // Nobody knows what a version sells that does not read: requests go on, and their usage is held.
+        if history.unreadableVersion(at: instant) != nil { return nil }
+        guard let version = history.version(at: instant) else {
             guard history.versions.first?.unpriced == .refuse else { return nil }
             throw .planNotInForce(grant.plan)
         }

@@ -73,7 +73,7 @@ enum HeaderForwarding {
         if let table = requestTables[backend.kind] {
             for list in table.lists {
                 let kept = client.all(named: list.name).flatMap { $0.split(separator: ",") }
-                    .map { $0.trimmed }.filter { list.members.contains($0) }
+                    .map { $0.trimmed }.filter { backend.passes($0, of: list.name, among: list.members) }
                 if !kept.isEmpty { write(list.name, kept.joined(separator: ","), into: &buffer) }
             }
             write(

@@ -27,6 +27,27 @@ final class Inflater {
         ["gzip", "x-gzip", "deflate"].contains(contentEncoding.lowercased())
     }
 
+    /// How a body is packed.
+    enum Packing: Hashable {
+        case plain
+        case packed
+        /// In a way that is not read here, or several times over.
+        case unknown
+    }
+
+    /// What the `content-encoding` lines of a message say.
+    static func packing(_ lines: [String]) -> Packing {
+        var codings: [String] = []
+        for line in lines {
+            for part in line.split(separator: ",") {
+                let name = part.filter { $0 != " " && $0 != "\t" }.lowercased()
+                if !name.isEmpty, name != "identity" { codings.append(name) }
+            }
+        }
+        guard let coding = codings.first else { return .plain }
+        return codings.count == 1 && unpacks(coding) ? .packed : .unknown
+    }
+
     /// Nil when there is no memory for it.
     init?(outputBytesMax: Int64) {
         self.outputBytesMax = outputBytesMax

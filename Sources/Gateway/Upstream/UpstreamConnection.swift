@@ -105,7 +105,15 @@ final class UpstreamConnection: ChannelInboundHandler {
         case .head(let head):
             hasAnswered = true
             keepsAlive = head.keepsAlive
-            exchange.upstreamAnswered(unpacked(head))
+            let packing = packing(of: head)
+            // What cannot be read cannot be metered, and was not asked for: as good as no answer. An error says enough
+            // by its status.
+            guard packing != .unknown || !(200..<300).contains(head.status) else {
+                lost(.broken)
+                context?.close(promise: nil)
+                return
+            }
+            exchange.upstreamAnswered(packing == .packed ? unpacked(head) : head)
         case .body:
             guard let body else { return }
             guard inflater != nil else { return exchange.upstreamSent(body) }
@@ -143,9 +151,13 @@ final class UpstreamConnection: ChannelInboundHandler {
 
     // MARK: Unpacking
 
-    /// The head as if the engine had not compressed its answer, which is unpacked from here on where it did.
+    private func packing(of head: ResponseHead) -> Inflater.Packing {
+        guard head.headers.contains("content-encoding") else { return .plain }
+        return Inflater.packing(head.headers.all("content-encoding"))
+    }
+
+    /// The head as if the engine had not compressed its answer, which is unpacked from here on.
     private func unpacked(_ head: ResponseHead) -> ResponseHead {
-        guard let coding = head.headers.first("content-encoding"), Inflater.unpacks(coding) else { return head }
         inflater = Inflater(outputBytesMax: pool.configuration.limits.answerBytes)
         var head = head
         head.headers.remove("content-encoding")

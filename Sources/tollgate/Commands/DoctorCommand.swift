@@ -1,6 +1,9 @@
 import ArgumentParser
+import ControlPlane
+import Engines
 import Foundation
 import Postgres
+import Storage
 
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -21,6 +24,7 @@ struct DoctorCommand: AsyncParsableCommand {
             let configuration = try options.load()
             findings.append(Finding(subject: "configuration", trouble: nil))
             findings.append(await database(configuration))
+            findings += await rows(configuration)
             findings.append(journal(configuration))
         } catch {
             findings.append(Finding(subject: "configuration", trouble: "\(error)"))
@@ -47,6 +51,21 @@ struct DoctorCommand: AsyncParsableCommand {
                 trouble: "missing migrations \(names.joined(separator: ", ")): run `tollgate migrate`")
         } catch {
             return Finding(subject: "database", trouble: "\(error)")
+        }
+    }
+
+    /// What of the database a gateway could not use.
+    private func rows(_ configuration: Configuration) async -> [Finding] {
+        guard configuration.text("database.url") != nil else { return [] }
+        do {
+            let keyring = try configuration.secretKeyring()
+            let faults = try await options.withDatabase { database in
+                try await database.read { try SnapshotInspection.faults(keyring: keyring, now: now(), in: $0) }
+            }
+            guard !faults.isEmpty else { return [Finding(subject: "rows of the database", trouble: nil)] }
+            return faults.map { Finding(subject: "\($0.kind.rawValue) \($0.name)", trouble: $0.reason) }
+        } catch {
+            return [Finding(subject: "rows of the database", trouble: "\(error)")]
         }
     }
 

@@ -73,9 +73,11 @@ final class GatewayRuntime: Sendable {
         holder.serve(server)
         await server.resume(report.runningWork, in: journal)
 
+        var ingesting = Ingester.Configuration(gateway: try configuration.required("gateway.name"))
+        let faults = ServiceFaultGauges(instruments.metrics)
+        ingesting.showFaults = { faults.show($0) }
         let ingester = Ingester(
-            journal: journal, database: database,
-            configuration: Ingester.Configuration(gateway: try configuration.required("gateway.name")),
+            journal: journal, database: database, configuration: ingesting,
             logger: instruments.logger("ingest"), now: now)
         let heartbeat = HeartbeatLoop(
             journal: journal, appliedChange: supplier.appliedChange, logger: instruments.logger("heartbeat"), now: now,
@@ -136,9 +138,9 @@ private final class ServerHolder: Sendable {
         var server: GatewayServer?
     }
     private let state = Locked(State())
-    private let faults: SnapshotFaultGauges
+    private let faults: ServiceFaultGauges
 
-    init(metrics: MetricsRegistry) { faults = SnapshotFaultGauges(metrics) }
+    init(metrics: MetricsRegistry) { faults = ServiceFaultGauges(metrics) }
 
     func take(_ supplied: SuppliedSnapshot) {
         faults.show(supplied.faults)

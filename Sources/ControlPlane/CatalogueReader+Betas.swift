@@ -1,0 +1,23 @@
+import Engines
+import Yams
+
+extension CatalogueReader {
+    /// Which values of `anthropic-beta` a backend takes; nil where the file does not say.
+    mutating func anthropicBetas(_ members: [String: Node], kind: EngineKind, _ path: String) -> [String]? {
+        guard let node = members["anthropic_betas"] else { return nil }
+        let path = "\(path).anthropic_betas"
+        guard kind.takesAnthropicBetas else {
+            report(path, node, "\(kind.rawValue) takes no anthropic-beta; leave it out")
+            return nil
+        }
+        let names = texts(node, path: path)
+        guard names.count <= AnthropicBetas.countMax else {
+            report(path, node, "at most \(AnthropicBetas.countMax) names")
+            return nil
+        }
+        for name in names where !AnthropicBetas.isName(name) {
+            report(path, node, "\"\(name)\" is no beta; they look like interleaved-thinking-2025-05-14")
+        }
+        return names
+    }
+}
