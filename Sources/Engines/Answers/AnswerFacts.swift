@@ -16,14 +16,24 @@ public struct AnswerFacts: Hashable, Sendable {
     public internal(set) var finishedChoices: Int64 = 0
     /// How many choices the answer was seen to have, told by their places in it.
     public internal(set) var choicesSeen: Int64 = 0
-    /// Events with content; zero for a plain answer.
+    /// Events with content, an event with several choices being as many; zero for a plain answer.
     public internal(set) var contentEvents: Int64 = 0
     /// Those among them that came after the engine's last count of its output.
-    public internal(set) var uncountedEvents: Int64 = 0
-    /// Bytes of text that the model wrote in a plain answer.
+    public internal(set) var uncountedEvents: Int64 = 0 {
+        didSet { if uncountedEvents == 0 { estimateAtCount = contentEstimate } }
+    }
+    /// Tokens that the events with content come to, one by one.
+    private var eventTokens: Int64 = 0
+    /// Bytes of text in the events with content.
+    private(set) var contentBytes: Int64 = 0
+    /// What the content came to when the engine counted last.
+    private var estimateAtCount: Int64 = 0
+    /// Bytes of text that the model wrote: of a plain answer, or in the items that a stream repeats whole.
     public internal(set) var textBytes: Int64 = 0
     /// Elements of the array that the answer is about: pictures made, documents ranked.
     public internal(set) var items: Int64 = 0
+    /// Whether a picture was being shown that is not whole yet.
+    var isPictureBegun = false
     /// The engine's usage of the answer's own inference; nil when it said nothing.
     public internal(set) var usage: EngineUsage?
     /// Counts that the engine gives outside of its usage (a head, llama.cpp's `timings`): for what `usage` leaves out.
@@ -60,6 +70,34 @@ public struct AnswerFacts: Hashable, Sendable {
 
     /// Nothing known yet.
     public init() {}
+
+    /// Most events are one token each, and most tokens are no longer than this. A longer event is what its bytes come to;
+    /// so are all of them together where they are longer than tokens on the average.
+    private static let bytesOfOneToken: Int64 = 16
+    private static let bytesOfTokensOnAverage: Int64 = 8
+    /// A few long words are no sign of events with several tokens.
+    private static let bytesOfLongWords: Int64 = 64
+
+    /// Notes an event with content, or a choice of one, with so many bytes of text.
+    mutating func noteContent(bytes: Int64) {
+        contentEvents += 1
+        contentBytes += bytes
+        eventTokens += bytes > AnswerFacts.bytesOfOneToken ? UsageEstimate.tokens(inTextBytes: bytes) : 1
+    }
+
+    /// Tokens that a stream's content comes to: its events, unless these hold several tokens each.
+    var contentEstimate: Int64 {
+        let events = max(eventTokens, contentEvents)
+        let bytesOfSingleTokens = contentEvents * AnswerFacts.bytesOfTokensOnAverage + AnswerFacts.bytesOfLongWords
+        guard contentBytes > bytesOfSingleTokens else { return events }
+        return max(events, UsageEstimate.tokens(inTextBytes: contentBytes))
+    }
+
+    /// Tokens of the content that came after the engine's last count of its output.
+    var uncountedEstimate: Int64 {
+        guard uncountedEvents > 0, choicesSeen <= 1 else { return uncountedEvents }
+        return max(uncountedEvents, contentEstimate - estimateAtCount)
+    }
 
     /// Whether the usage of a plain answer is that of its first choice: llama.cpp puts all choices into one answer, and
     /// beside them the usage and the timings of the first alone.

@@ -86,7 +86,8 @@ public final class AnswerMeter {
         var head = AnswerFacts()
         head.takeHead(of: backend.kind, headers, upstreamModel: upstreamModel)
         stream.begin(with: head)
-        plain = PlainAnswerMeter(reader: OpenAIAnswerReader(), head: head)
+        let isOpaque = isSuccess && OpaqueAnswerReader.isOpaque(request, contentType: type)
+        plain = PlainAnswerMeter(reader: isOpaque ? OpaqueAnswerReader() : OpenAIAnswerReader(), head: head)
     }
 
     /// What is known so far.

@@ -66,6 +66,8 @@ final class DocumentShape: Sendable {
             case value(bytesMax: Int)
             /// The bytes of the string, or of each string in the array, count as text that the model wrote.
             case text
+            /// The same, and of an object all its JSON.
+            case written
             /// The elements of the array are counted in `facts.items`.
             case items
         }
@@ -78,6 +80,7 @@ final class DocumentShape: Sendable {
             Part(path: path, wish: .value(bytesMax: bytesMax))
         }
         static func text(_ path: StaticString) -> Part { Part(path: path, wish: .text) }
+        static func written(_ path: StaticString) -> Part { Part(path: path, wish: .written) }
         static func items(_ path: StaticString) -> Part { Part(path: path, wish: .items) }
     }
 

@@ -32,7 +32,7 @@ struct ChoiceUsage: Sendable {
 
     private func place(_ choice: Int64) -> Int64 { min(max(0, choice), ChoiceUsage.choicesMax - 1) }
 
-    mutating func noteContent(of choice: Int64) { uncounted[place(choice), default: 0] += 1 }
+    mutating func noteContent(of choice: Int64, count: Int64) { uncounted[place(choice), default: 0] += count }
 
     mutating func noteFinish(of choice: Int64) {
         if finished.count < ChoiceUsage.choicesMax { finished.append(place(choice)) }

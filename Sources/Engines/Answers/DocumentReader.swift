@@ -27,6 +27,9 @@ struct DocumentReader: Sendable {
     private var isKey = false
     private var isCountingText = false
     private var isLost = false
+    /// Inside an object whose JSON the model wrote: its depth, and where it began.
+    private var writtenDepth: Int?
+    private var writtenStart = 0
     private var consumed = 0
 
     /// What is being kept: a key, or the part.
@@ -118,7 +121,7 @@ struct DocumentReader: Sendable {
             if nodes.last != DocumentReader.nothing { beginCapture(shape.tree.nameBytesMax * 6, part: nil, at: index) }
         } else {
             beginValue(at: index)
-            isCountingText = !isCapturing && isWanted(.text)
+            isCountingText = !isCapturing && writtenDepth == nil && isWanted(.text)
             keep(UInt8(ascii: "\""))
         }
     }
@@ -194,6 +197,10 @@ struct DocumentReader: Sendable {
             return
         }
         let isObject = byte == UInt8(ascii: "{")
+        if isObject, writtenDepth == nil, capturePart == nil, isWanted(.object) {
+            writtenDepth = depth
+            writtenStart = consumed + index
+        }
         depth += 1
         objects = objects << 1 | (isObject ? 1 : 0)
         nodes.append(capturePart == nil ? nextNode : DocumentReader.nothing)
@@ -209,6 +216,10 @@ struct DocumentReader: Sendable {
         }
         depth -= 1
         objects >>= 1
+        if depth == writtenDepth {
+            textBytes += Int64(consumed + index + 1 - writtenStart)
+            writtenDepth = nil
+        }
         nodes.removeLast()
         isKeyNext = false
         nextNode = DocumentReader.nothing
@@ -225,12 +236,12 @@ struct DocumentReader: Sendable {
         beginCapture(bytesMax, part: part, at: index)
     }
 
-    private enum Kind { case text, items }
+    private enum Kind { case text, object, items }
 
     private func isWanted(_ kind: Kind) -> Bool {
         guard nextNode != DocumentReader.nothing, let part = shape.tree.nodes[nextNode].part else { return false }
         switch (shape.parts[part].wish, kind) {
-        case (.text, .text), (.items, .items): return true
+        case (.text, .text), (.written, .text), (.written, .object), (.items, .items): return true
         default: return false
         }
     }

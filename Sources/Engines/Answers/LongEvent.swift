@@ -28,7 +28,7 @@ struct LongEvent: Sendable {
 
     /// The event is over: nothing but what the model made is as long as this.
     func finish(facts: inout AnswerFacts) {
-        facts.contentEvents += 1
+        facts.noteContent(bytes: document.textBytes)
         if !hasUsage { facts.uncountedEvents += 1 }
     }
 }

@@ -44,7 +44,16 @@ struct OpenAIAnswerReader: AnswerReader {
             .text("choices.message.reasoning"), .text("choices.message.refusal"),
             .text("choices.message.tool_calls.function.arguments"), .text("choices.message.function_call.arguments"),
             .text("output.content.text"), .text("output.content.refusal"), .text("output.summary.text"),
-            .text("output.arguments"),
+            .written("output.arguments"), .written("output.input"), .text("output.code"),
+            .written("choices.message.tool_calls.custom.input"), .text("choices.message.reasoning_details.text"),
+            .text("choices.message.reasoning_details.summary"), .text("choices.message.audio.transcript"),
+            // Of events too long to be kept.
+            .text("choices.delta.content"), .text("choices.delta.content.text"),
+            .text("choices.delta.reasoning_content"), .text("choices.delta.reasoning"),
+            .text("choices.delta.refusal"), .written("choices.delta.tool_calls.function.arguments"),
+            .text("delta"), .text("item.content.text"), .text("item.summary.text"), .written("item.arguments"),
+            .written("item.input"), .text("response.output.content.text"), .text("response.output.summary.text"),
+            .written("response.output.arguments"), .written("response.output.input"),
         ])
 
     private var hasUsage = false
@@ -105,7 +114,9 @@ struct OpenAIAnswerReader: AnswerReader {
         guard value.count > 2 else { return }
         let name = JSONText(range: 1..<value.count - 1, isEscaped: false)
         switch part {
-        case .itemType: facts.units.searches += ToolCalls.searches(itemType: name, in: value)
+        case .itemType:
+            facts.units.searches += ToolCalls.searches(itemType: name, in: value)
+            if ToolCalls.isPicture(itemType: name, in: value) { facts.units.images += 1 }
         case .itemAction:
             if ToolCalls.isFree(action: name, in: value) { facts.units.searches = max(0, facts.units.searches - 1) }
         default:

@@ -26,7 +26,17 @@ struct StreamChunk {
     private(set) var usageRange = 0..<0
     /// Where the member stands, with one comma beside it.
     private(set) var usageMember = 0..<0
-    private(set) var hasContent = false
+    /// Choices in which the model wrote something, or the event itself.
+    private(set) var contentCount: Int64 = 0
+    /// Bytes of text that it wrote there.
+    private(set) var contentBytes: Int64 = 0
+    var hasContent: Bool { contentCount > 0 }
+    /// Bytes of text in an item of a response that is whole, or in all of them.
+    private(set) var itemBytes: Int64 = 0
+    /// Pictures among the items.
+    private(set) var pictures: Int64 = 0
+    /// Whether it shows a picture that is not whole yet.
+    private(set) var isPartialPicture = false
     private(set) var hasEmptyChoices = false
     /// The index of the choice that the chunk is of, the last one where there are several.
     private(set) var choice: Int64 = 0
@@ -46,6 +56,7 @@ struct StreamChunk {
     private var groq: Range<Int>?
     private var breakdown: Range<Int>?
     private var status: JSONText?
+    private var isSound = false
     /// Whether the chunk is itself an error object (`"object":"error"`), as older engines send it.
     private var isErrorObject = false
 
@@ -112,18 +123,28 @@ struct StreamChunk {
         case 2 where key.equals("id", in: bytes): id = text
         case 4 where key.equals("type", in: bytes):
             typed = StreamChunk.type(named: text, in: bytes)
+            isSound = typed == .delta && StreamChunk.soundTypes.contains { text.equals($0, in: bytes) }
             isItemDone = typed == .other && text.equals("response.output_item.done", in: bytes)
+            isPartialPicture =
+                typed == .other && text.equals("response.image_generation_call.partial_image", in: bytes)
         case 5 where key.equals("model", in: bytes): model = text
         // What typed events carry: text, sound, a picture.
-        case 5 where key.equals("delta", in: bytes) || key.equals("audio", in: bytes):
-            if !text.range.isEmpty { hasContent = true }
+        case 5 where key.equals("delta", in: bytes): takeTypedDelta(text)
+        case 5 where key.equals("audio", in: bytes): if !text.range.isEmpty { contentCount = 1 }
         case 5 where key.equals("error", in: bytes): takeError(text)
         case 6 where key.equals("status", in: bytes): status = text
         case 6 where key.equals("object", in: bytes): isErrorObject = text.equals("error", in: bytes)
-        case 8 where key.equals("b64_json", in: bytes): hasContent = true
+        case 8 where key.equals("b64_json", in: bytes): contentCount = 1
         case 12 where key.equals("service_tier", in: bytes): serviceTier = text
         default: break
         }
+    }
+
+    /// Text, or sound in Base64, which has no bytes that count.
+    private mutating func takeTypedDelta(_ text: JSONText) {
+        guard !text.range.isEmpty else { return }
+        contentCount = 1
+        if !isSound { contentBytes += Int64(text.valueByteCount(in: bytes)) }
     }
 
     /// An error that is a text; an empty one is none.
@@ -156,11 +177,15 @@ struct StreamChunk {
 
     /// An item of a response's output: a message, a call, a tool that the engine ran.
     private mutating func readItem(_ scanner: inout JSONScanner) throws(JSONScanError) {
+        var text = scanner
+        itemBytes += try WrittenText.bytes(&text, bytes)
         var found: Int64 = 0
         var isFree = false
         try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
             if kind == .string, key.equals("type", in: bytes) {
-                found = ToolCalls.searches(itemType: try scanner.string(), in: bytes)
+                let type = try scanner.string()
+                found = ToolCalls.searches(itemType: type, in: bytes)
+                if ToolCalls.isPicture(itemType: type, in: bytes) { pictures += 1 }
             } else if kind == .object, key.equals("action", in: bytes) {
                 try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
                     guard kind == .string, key.equals("type", in: bytes) else { return false }
@@ -195,6 +220,9 @@ struct StreamChunk {
         return ends.first { bytes.equals($0.name, in: range) }?.type ?? .other
     }
 
+    private static let soundTypes: [StaticString] = [
+        "response.audio.delta", "response.output_audio.delta", "speech.audio.delta",
+    ]
     private static let prefixes: [StaticString] = ["response.", "transcript.", "speech.", "image_"]
     private static let ends: [(name: StaticString, type: Typed)] = [
         ("response.completed", .responseEnd), ("response.incomplete", .responseEnd),
@@ -232,7 +260,8 @@ struct StreamChunk {
                 } else if kind == .object || kind == .string, key.equals("error", in: bytes) {
                     try readChoiceError(kind, &scanner)
                 } else if kind == .string, key.equals("text", in: bytes) {
-                    if try !scanner.string().range.isEmpty { hasContent = true }
+                    let text = try scanner.string()
+                    if !text.range.isEmpty { noteContent(Int64(text.valueByteCount(in: bytes))) }
                 } else if kind == .object, key.equals("delta", in: bytes) {
                     try readDelta(&scanner)
                 } else {
@@ -259,18 +288,32 @@ struct StreamChunk {
     /// A delta has content when the model wrote something in it: text, reasoning, a refusal, a call, sound. A role
     /// alone, or empty text, is none.
     private mutating func readDelta(_ scanner: inout JSONScanner) throws(JSONScanError) {
+        var hasFound = false
+        var written: Int64 = 0
         try scanner.beginObject()
         while let key = try scanner.nextKey() {
             let kind = try scanner.kind()
-            let value = try scanner.skip()
-            guard !hasContent else { continue }
             switch kind {
-            case .string, .array, .object:
+            case .string:
+                let text = try scanner.string()
+                guard !text.range.isEmpty, OpenAIDialect.isContent(key, in: bytes) else { continue }
+                hasFound = true
+                written += Int64(text.valueByteCount(in: bytes))
+            case .array, .object:
+                let value = try scanner.skip()
                 // Two bytes are the delimiters of something empty.
-                if value.count > 2, OpenAIDialect.isContent(key, in: bytes) { hasContent = true }
-            case .number, .bool, .null: break
+                guard value.count > 2, OpenAIDialect.isContent(key, in: bytes) else { continue }
+                hasFound = true
+                written += WrittenText.bytes(in: bytes.part(value))
+            case .number, .bool, .null: try scanner.skip()
             }
         }
+        if hasFound { noteContent(written) }
+    }
+
+    private mutating func noteContent(_ written: Int64) {
+        contentCount += 1
+        contentBytes += written
     }
 
     // MARK: Extras

@@ -107,7 +107,7 @@ public struct StreamMeter: Sendable {
         facts.choicesSeen = max(facts.choicesSeen, chunk.choicesSeen)
         if choiceCount > 1 {
             if chunk.finishedChoices > 0 { choices.noteFinish(of: chunk.choice) }
-            if chunk.hasContent { choices.noteContent(of: chunk.choice) }
+            if chunk.hasContent { choices.noteContent(of: chunk.choice, count: chunk.contentCount) }
         }
         let hasOutputCount = hasUsage || chunk.hasChoiceUsage ? takeUsage(chunk, at: offset) : false
         if let reason = chunk.finishReason { facts.finishReason = chunk.name(reason) ?? facts.finishReason }
@@ -120,19 +120,27 @@ public struct StreamMeter: Sendable {
         let sideCount = facts.sideUsage?.completionTokens
         if chunk.hasExtras { chunk.readExtras(into: &facts) }
         if chunk.hasContent {
-            facts.contentEvents += 1
-            facts.uncountedEvents += 1
+            // One chunk may have something of several choices.
+            for _ in 1..<chunk.contentCount { facts.noteContent(bytes: 0) }
+            facts.noteContent(bytes: chunk.contentBytes)
+            facts.uncountedEvents += chunk.contentCount
         }
         if choiceCount > 1, facts.usage?.completionTokens != nil {
             facts.uncountedEvents = choices.uncountedEvents
         } else if hasOutputCount || facts.sideUsage?.completionTokens != sideCount {
             facts.uncountedEvents = 0
         }
+        if chunk.isPartialPicture { facts.isPictureBegun = true }
         // The items of a response that ended are all that came one by one before.
         if chunk.isItemDone {
             facts.units.searches += chunk.searches
+            facts.units.images += chunk.pictures
+            if chunk.pictures > 0 { facts.isPictureBegun = false }
+            facts.textBytes += chunk.itemBytes
         } else if chunk.typed == .responseEnd {
             facts.units.searches = max(facts.units.searches, chunk.searches)
+            facts.units.images = max(facts.units.images, chunk.pictures)
+            facts.textBytes = max(facts.textBytes, chunk.itemBytes)
         }
         if let kind = chunk.typed { return take(kind, chunk) }
         if let error = chunk.error { return fail(EngineErrorText(error: chunk.bytes.part(error), in: chunk.bytes)) }

@@ -7,6 +7,11 @@ enum ToolCalls {
         searchItems.contains { name.equals($0, in: bytes) } ? 1 : 0
     }
 
+    /// Whether an item of that type is a picture that a tool made.
+    static func isPicture(itemType name: JSONText, in bytes: UnsafeRawBufferPointer) -> Bool {
+        name.equals("image_generation_call", in: bytes)
+    }
+
     /// Whether a search's action is none that is sold: a page found before is opened or looked through.
     static func isFree(action name: JSONText, in bytes: UnsafeRawBufferPointer) -> Bool {
         freeActions.contains { name.equals($0, in: bytes) }

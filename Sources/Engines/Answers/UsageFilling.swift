@@ -41,7 +41,7 @@ struct UsageFilling {
     private var estimatedInput: Int64 { UsageEstimate.tokens(inTextBytes: promptTextBytes) }
 
     private var estimatedOutput: Int64 {
-        facts.contentEvents > 0 ? facts.contentEvents : UsageEstimate.tokens(inTextBytes: facts.textBytes)
+        max(facts.contentEstimate, UsageEstimate.tokens(inTextBytes: facts.textBytes))
     }
 
     /// What the engine says of one choice, when that is all that it says.
@@ -51,7 +51,8 @@ struct UsageFilling {
     private var delivered: Int64 {
         if let output = own.output { return output.total }
         return facts.contentEvents > 0
-            ? facts.contentEvents : UsageEstimate.tokensAtLeast(inTextBytes: facts.textBytes)
+            ? max(facts.contentEvents, UsageEstimate.tokensAtLeast(inTextBytes: facts.contentBytes))
+            : UsageEstimate.tokensAtLeast(inTextBytes: facts.textBytes)
     }
 
     // MARK: What is missing
@@ -70,7 +71,7 @@ struct UsageFilling {
                 usage.takeOutput(output)
                 note(isCounted: true)
             } else {
-                usage.completionTokens = counted + facts.uncountedEvents
+                usage.completionTokens = counted + facts.uncountedEstimate
                 note(isCounted: false)
             }
         }

@@ -11,6 +11,8 @@ struct AnthropicEvent {
     private(set) var stopReason: String?
     private(set) var usage: AnthropicUsage?
     private(set) var hasContent = false
+    /// Whether a block with the results of a search begins.
+    private(set) var isSearchResult = false
     /// The model that a `fallback` block names as its successor.
     private(set) var fallbackModel: String?
     /// Where the error object stands.
@@ -101,6 +103,10 @@ struct AnthropicEvent {
                     fallbackModel = try scanner.name(kind, in: bytes)
                     return true
                 }
+                return true
+            }
+            if kind == .string, key.equals("type", in: bytes) {
+                isSearchResult = try scanner.string().equals("web_search_tool_result", in: bytes)
                 return true
             }
             guard

@@ -29,7 +29,9 @@ struct AnthropicReader: AnswerReader {
         .value("id"), .value("model"), .value("stop_reason"),
         .value("usage", bytesMax: DocumentShape.usageBytesMax), .value("content.from.model"),
         .value("error", bytesMax: 8192),
-        .text("content.text"), .text("content.thinking"),
+        .text("content.text"), .text("content.thinking"), .written("content.input"),
+        // Of events too long to be kept.
+        .text("delta.text"), .text("delta.thinking"), .text("delta.partial_json"),
     ])
 
     var shape: DocumentShape { AnthropicReader.partShape }
@@ -92,6 +94,8 @@ struct AnthropicReader: AnswerReader {
             facts.hasError = true
             return .error
         }
+        // The usage at the end counts them, too.
+        if message.isSearchResult { facts.units.searches += 1 }
         switch message.type {
         case .messageStart:
             begin(message, &facts)
@@ -109,7 +113,7 @@ struct AnthropicReader: AnswerReader {
             }
         }
         guard message.hasContent else { return .other }
-        facts.contentEvents += 1
+        facts.noteContent(bytes: WrittenText.bytes(in: event.data))
         eventsSinceStart += 1
         // The start's count of output is a placeholder: it stands for the first events, not for tokens before them.
         let placeholder = min(max(0, start?.completionTokens ?? 0), TokenBuckets.bucketMax)

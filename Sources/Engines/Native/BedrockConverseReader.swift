@@ -10,7 +10,9 @@ struct BedrockConverseReader: AnswerReader {
     private static let partShape = DocumentShape([
         .value("usage", bytesMax: DocumentShape.usageBytesMax), .value("metrics.latencyMs"), .value("stopReason"),
         .value("serviceTier.type"),
-        .text("output.message.content.text"), .text("output.message.content.reasoningContent.reasoningText.text"),
+        .text("output.message.content.text"), .written("output.message.content.toolUse.input"),
+        .text("output.message.content.citationsContent.content.text"),
+        .text("output.message.content.reasoningContent.reasoningText.text"),
     ])
 
     var shape: DocumentShape { BedrockConverseReader.partShape }
@@ -65,8 +67,9 @@ enum BedrockConverseEvents {
     ) throws(JSONScanError) -> StreamEvent {
         let all = 0..<name.count
         if name.equals("contentBlockDelta", in: all) || name.equals("contentBlockStart", in: all) {
+            var text = scanner
             guard try hasContent(&scanner, bytes) else { return .other }
-            facts.contentEvents += 1
+            facts.noteContent(bytes: try WrittenText.bytes(&text, bytes))
             facts.uncountedEvents += 1
             return .content
         }

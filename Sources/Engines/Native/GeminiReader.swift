@@ -24,7 +24,8 @@ struct GeminiReader: AnswerReader {
         .value("error", bytesMax: 16 * 1024), .value("id"), .value("model"), .value("status"),
         .value("usage", bytesMax: DocumentShape.usageBytesMax), .value("serviceTier"), .value("service_tier"),
         .value("candidates.groundingMetadata.webSearchQueries", bytesMax: ToolCalls.queriesBytesMax),
-        .text("candidates.content.parts.text"), .text("steps.content.text"), .text("outputs.text"),
+        .text("candidates.content.parts.text"), .written("candidates.content.parts.functionCall.args"),
+        .text("candidates.content.parts.executableCode.code"), .text("steps.content.text"), .text("outputs.text"),
     ])
 
     /// A reader of the answer to a request for so many candidates.
@@ -107,8 +108,8 @@ struct GeminiReader: AnswerReader {
         }
         if facts.hasError { return .error }
         guard hasContent else { return .other }
-        facts.contentEvents += 1
-        if !hasCounts { facts.uncountedEvents += 1 }
+        facts.noteContent(bytes: WrittenText.bytes(in: bytes))
+        facts.uncountedEvents = hasCounts ? 0 : facts.uncountedEvents + 1
         return .content
     }
 

@@ -46,7 +46,7 @@ struct ReplicateReader: AnswerReader {
     mutating func read(_ event: StreamedEvent, facts: inout AnswerFacts) -> StreamEvent {
         if event.isNamed("output") {
             guard !event.data.isEmpty else { return .other }
-            facts.contentEvents += 1
+            facts.noteContent(bytes: Int64(event.data.count))
             facts.uncountedEvents += 1
             return .content
         }

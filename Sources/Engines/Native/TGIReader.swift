@@ -159,7 +159,7 @@ struct TGICounts: Sendable {
         }
         if isFailedToken { hasToken = false }
         if hasToken {
-            facts.contentEvents += 1
+            facts.noteContent(bytes: WrittenText.bytes(in: bytes))
             facts.uncountedEvents += 1
         }
         if facts.hasError {

@@ -72,8 +72,8 @@ struct TritonReader: AnswerReader {
             if facts.hasError { return .error }
         }
         guard hasContent else { return .other }
-        facts.contentEvents += 1
-        if count == nil { facts.uncountedEvents += 1 }
+        facts.noteContent(bytes: WrittenText.bytes(in: event.data))
+        facts.uncountedEvents = count == nil ? facts.uncountedEvents + 1 : 0
         return .content
     }
 
