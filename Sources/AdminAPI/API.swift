@@ -9,7 +9,7 @@ enum API {
             + AdminKeyEndpoints.all + PlanEndpoints.all + PlanDocumentEndpoints.all
             + CatalogueEndpoints.all(services) + SecretEndpoints.all(services) + SubscriptionEndpoints.all
             + UsageEndpoints.all + RecordEndpoints.all
-            + SuspenseEndpoints.all + JournalEndpoints.all + InvoiceEndpoints.all(services)
+            + SuspenseEndpoints.all(services) + JournalEndpoints.all + InvoiceEndpoints.all(services)
             + InvoiceRunEndpoints.all(services) + ServiceLevelEndpoints.all(services)
             + OperationEndpoints.all(services)
         // The document describes itself too.

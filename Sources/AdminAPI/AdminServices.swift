@@ -85,8 +85,10 @@ public protocol AdminJobs: Sendable {
     func payInvoice(_ id: InvoiceID) async throws
     /// Makes a final invoice void.
     func voidInvoice(_ id: InvoiceID) async throws
-    /// What an account's invoice of a month would say now; nil where there is nothing to bill. Changes nothing.
-    func previewInvoice(of account: AccountID, month: CivilMonth) async throws -> InvoiceDocument?
+    /// What an account's invoice of a month would say now, and what is missing from it. Changes nothing.
+    func previewInvoice(of account: AccountID, month: CivilMonth) async throws -> InvoicePreview
+    /// Rates or waives what waits in suspense.
+    func resolveSuspense(_ order: SuspenseOrder) async throws -> SuspenseReport
     /// Where an account's promises stand in a month: judged now, or as the month was closed.
     func serviceLevels(of account: AccountID, month: CivilMonth) async throws -> ServiceLevelStanding
 }

@@ -17,33 +17,49 @@ struct AccountMonth: Sendable {
     /// The most months that are looked back for something not invoiced.
     static let monthsBackMax: Int64 = 240
 
-    /// Reads what does not depend on sums. `histories` are the plans' versions.
-    init(
-        _ account: Account, month: CivilMonth, histories: [String: PlanHistory], in tx: DatabaseTransaction
-    ) throws {
+    /// Reads what does not depend on sums, the plans' versions among it: whoever changes something afterwards has to
+    /// read them in the transaction that holds the account, or a run that waited would bill by old ones.
+    init(_ account: Account, month: CivilMonth, in tx: DatabaseTransaction) throws {
         self.account = account
         self.month = BillingMonth(month, calendar: account.calendar)
-        self.histories = histories
         invoices = try InvoiceStorage.all(of: account.id, in: tx)
         let tenants = try Paging.all { try TenantStorage.list(account: account.id, $0, in: tx) }
         let names = Dictionary(tenants.map { ($0.id, $0.name) }) { first, _ in first }
-        let plans = try Paging.all { try SubscriptionStorage.list(account: account.id, $0, in: tx) }.map(\.plan)
-        for plan in plans {
-            // What the version asks for beside prices is not known: an invoice without it would be wrong.
-            guard let bad = histories[plan]?.unreadable.first else { continue }
-            throw StorageError.corrupt("version \(bad.number) of plan \(plan): \(bad.reason)")
+        let stored = try Paging.all { try SubscriptionStorage.list(account: account.id, $0, in: tx) }
+        let histories = try Self.histories(of: stored, in: tx)
+        self.histories = histories
+        subscriptions = try stored.map { subscription in
+            // What an unreadable version asks for beside prices is not known: an invoice without it would be wrong.
+            if let bad = histories[subscription.plan]?.unreadable.first {
+                throw StorageError.corrupt("version \(bad.number) of plan \(subscription.plan): \(bad.reason)")
+            }
+            // Without its plan a subscription would owe no fee and promise nothing.
+            guard let history = histories[subscription.plan], !history.versions.isEmpty else {
+                throw BooksError.planMissing(subscription: subscription.id, plan: subscription.plan)
+            }
+            return SubscriptionTerms(
+                subscription: subscription, tenantName: names[subscription.tenantID] ?? "", history: history)
         }
-        subscriptions = try Paging.all { try SubscriptionStorage.list(account: account.id, $0, in: tx) }.map {
-            SubscriptionTerms(
-                subscription: $0, tenantName: names[$0.tenantID] ?? "",
-                history: histories[$0.plan] ?? PlanHistory())
+    }
+
+    /// The versions of every plan that the account was ever subscribed to.
+    private static func histories(
+        of subscriptions: [Subscription], in tx: DatabaseTransaction
+    ) throws -> [String: PlanHistory] {
+        var histories: [String: PlanHistory] = [:]
+        for plan in Set(subscriptions.map(\.plan)).sorted() {
+            histories[plan] = try PlanStorage.history(of: plan, in: tx)
         }
+        return histories
     }
 
     /// The month's invoice that is not void, if there is one.
     var current: StoredInvoice? { invoice(ofPeriodAt: month.start) }
 
     var period: BillingPeriod { BillingPeriod(start: month.start, end: month.end) }
+
+    /// The month and everything before it.
+    var upToItsEnd: BillingPeriod { BillingPeriod(start: Timestamp(milliseconds: 0), end: month.end) }
 
     private func invoice(ofPeriodAt start: Timestamp) -> StoredInvoice? {
         invoices.first { $0.period.start == start && $0.state != .void }
@@ -63,7 +79,7 @@ struct AccountMonth: Sendable {
             accountID: account.id, currency: account.currency, month: month,
             generation: invoices.count { $0.period.start == month.start && $0.state == .void },
             subscriptions: subscriptions,
-            usage: rated.filter { $0.periodStart == month.start }.map(ratedUsage),
+            usage: try rated.filter { $0.periodStart == month.start }.map(ratedUsage),
             earlierUsage: try earlierUsage(rated: rated, invoiced: invoiced),
             credits: try ServiceLevelStorage.granted(to: account.id, before: month.start, in: tx).map(creditDue))
     }
@@ -83,13 +99,13 @@ struct AccountMonth: Sendable {
         var sides: [ChargeInPeriod: (rated: ChargeSum?, invoiced: ChargeSum?)] = [:]
         for sum in rated { sides[ChargeInPeriod(sum), default: (nil, nil)].rated = sum }
         for sum in invoiced { sides[ChargeInPeriod(sum), default: (nil, nil)].invoiced = sum }
-        return sides.compactMap { key, side in
+        return try sides.compactMap { key, side in
             guard key.periodStart < month.start, isFinal(periodAt: key.periodStart),
                 let known = side.rated ?? side.invoiced
             else { return nil }
             let now = RatedUsage(
                 charge: known.charge, price: .perUnit(PerUnitPrice(unitPrice: known.unitPrice)),
-                rounding: rounding(of: known.charge), quantity: side.rated?.quantity ?? zero,
+                rounding: try rounding(of: known.charge), quantity: side.rated?.quantity ?? zero,
                 rolledUp: side.rated?.amount ?? .zero(account.currency))
             return EarlierUsage(
                 period: servicePeriod(account.calendar.period(containing: key.periodStart)), rated: now,
@@ -99,14 +115,17 @@ struct AccountMonth: Sendable {
         }
     }
 
-    private func ratedUsage(_ sum: ChargeSum) -> RatedUsage {
+    private func ratedUsage(_ sum: ChargeSum) throws -> RatedUsage {
         RatedUsage(
             charge: sum.charge, price: .perUnit(PerUnitPrice(unitPrice: sum.unitPrice)),
-            rounding: rounding(of: sum.charge), quantity: sum.quantity, rolledUp: sum.amount)
+            rounding: try rounding(of: sum.charge), quantity: sum.quantity, rolledUp: sum.amount)
     }
 
-    private func rounding(of charge: UsageCharge) -> Rounding {
-        histories[charge.plan]?.version(numbered: charge.planVersion)?.rounding ?? .halfEven
+    private func rounding(of charge: UsageCharge) throws(BooksError) -> Rounding {
+        guard let version = histories[charge.plan]?.version(numbered: charge.planVersion) else {
+            throw .versionMissing(plan: charge.plan, version: charge.planVersion)
+        }
+        return version.rounding
     }
 
     private func creditDue(_ granted: GrantedResult) -> CreditDue {

@@ -7,6 +7,10 @@ public enum BooksError: Error, Hashable, Sendable, CustomStringConvertible {
     case linesDiffer(invoice: InvoiceID, lines: Money, total: Money)
     /// The ledger holds the transaction of an invoice that was not in that state.
     case bookedBefore(invoice: InvoiceID)
+    /// A subscription's plan has no version in the database.
+    case planMissing(subscription: SubscriptionID, plan: String)
+    /// Usage is rated by a version of a plan that no subscription of the account is to, or that is not there.
+    case versionMissing(plan: String, version: Int)
 
     public var description: String {
         switch self {
@@ -14,6 +18,10 @@ public enum BooksError: Error, Hashable, Sendable, CustomStringConvertible {
             "the lines of \(invoice) sum to \(lines), its total is \(total)"
         case .bookedBefore(let invoice):
             "the ledger already holds the transaction of \(invoice)"
+        case .planMissing(let subscription, let plan):
+            "subscription \(subscription) is to plan \(plan), of which there is no version"
+        case .versionMissing(let plan, let version):
+            "usage is rated by version \(version) of plan \(plan), which no subscription of the account is to"
         }
     }
 }

@@ -117,9 +117,11 @@ extension Comparison {
             )
             return
         }
-        let accountMonth = try AccountMonth(account, month: month, histories: histories, in: tx)
-        let again = try ServiceLevelEvaluation(accountMonth, evaluatedAt: invoice.createdAt, in: tx).results
+        let accountMonth = try AccountMonth(account, month: month, in: tx)
         let stored = try ServiceLevelStorage.results(of: account.id, periodStart: invoice.period.start, in: tx)
+        let again = try ServiceLevelEvaluation(
+            accountMonth, evaluatedAt: invoice.createdAt, rule: stored.first?.rule ?? .current, in: tx
+        ).results
         for result in again { check.add(left: result.exactCredit, right: .zero(account.currency)) }
         for result in stored { check.add(left: .zero(account.currency), right: result.exactCredit) }
         let expected = Set(again.map(\.facts))

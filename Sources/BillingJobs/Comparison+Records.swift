@@ -14,6 +14,7 @@ extension Comparison {
         for account in accounts {
             let plans = try planBySubscription(account, in: tx)
             var sums = RecordSums(account: account)
+            sums.ratedFromSuspense = try ratedFromSuspense(account, in: tx)
             var after: UUIDv7?
             var filter = RecordFilter()
             filter.account = account.id
@@ -37,6 +38,15 @@ extension Comparison {
         checks += [rating, usage, requests]
     }
 
+    /// The versions that rated what was in suspense before.
+    private func ratedFromSuspense(
+        _ account: Account, in tx: DatabaseTransaction
+    ) throws -> [AttemptID: PlanVersion] {
+        try SuspenseStorage.ratedVersions(of: account.id, in: tx).compactMapValues {
+            histories[$0.plan]?.version(numbered: $0.version)
+        }
+    }
+
     private func planBySubscription(
         _ account: Account, in tx: DatabaseTransaction
     ) throws -> [SubscriptionID: PlanHistory] {
@@ -58,6 +68,7 @@ extension Comparison {
 /// What one account's records add up to.
 private struct RecordSums {
     let account: Account
+    var ratedFromSuspense: [AttemptID: PlanVersion] = [:]
     private var attempts: Int64 = 0
     private var suspended: Int64 = 0
     /// `records, quantity, amount, waived_quantity, waived_amount`
@@ -78,7 +89,9 @@ private struct RecordSums {
         add(counts, to: \.requests, key(request, last: stored.tier))
         for attempt in stored.attempts {
             attempts += 1
-            let again = RatedAgain(attempt.record, of: request, history: history, currency: account.currency)
+            let again = RatedAgain(
+                attempt.record, of: request, history: history, orBy: ratedFromSuspense[attempt.record.id],
+                currency: account.currency)
             check.add(left: again.amount, right: attempt.amount)
             if again.rating == .suspended { suspended += 1 }
             if again.rating != attempt.rating || again.amount != attempt.amount
@@ -174,24 +187,26 @@ private struct RatedAgain {
 
     var versionText: String { version.map { "\($0.planID) \($0.version)" } ?? "no plan" }
 
-    init(_ attempt: AttemptRecord, of request: RequestRecord, history: PlanHistory?, currency: Currency) {
+    /// By the version that was in force, or, where that has no price, by the one that took it out of suspense.
+    init(
+        _ attempt: AttemptRecord, of request: RequestRecord, history: PlanHistory?, orBy late: PlanVersion?,
+        currency: Currency
+    ) {
         amount = .zero(currency)
         guard attempt.isDelivered else { return }
-        guard let version = history?.version(at: request.acceptedAt) else {
-            rating = .suspended
+        rating = .suspended
+        version = history?.version(at: request.acceptedAt)
+        for version in [version, late].compactMap(\.self) where version.currency == currency {
+            guard
+                let rated = try? Rating.rate(
+                    attempt, surface: request.surface, tierRequested: request.tierRequested, version: version),
+                let total = try? rated.total()
+            else { continue }
+            self.version = version
+            rating = rated.waiver == nil ? .rated : .waived
+            charges = rated.charges
+            amount = total
             return
         }
-        self.version = version
-        guard version.currency == currency,
-            let rated = try? Rating.rate(
-                attempt, surface: request.surface, tierRequested: request.tierRequested, version: version),
-            let total = try? rated.total()
-        else {
-            rating = .suspended
-            return
-        }
-        rating = rated.waiver == nil ? .rated : .waived
-        charges = rated.charges
-        amount = total
     }
 }

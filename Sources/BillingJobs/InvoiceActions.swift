@@ -20,18 +20,24 @@ public struct InvoiceActions: Sendable {
         public let changed: Bool
     }
 
-    /// What an account's invoice of a month would say now, also before the month is over. Stores nothing. Nil where
-    /// there is nothing to bill; the stored document where the invoice is final. `now` is real time.
-    public func preview(account id: AccountID, month: CivilMonth) async throws -> InvoiceDocument? {
+    /// What an account's invoice of a month would say now, also before the month is over, and what waits in suspense
+    /// and is not in it. Stores nothing. The stored document where the invoice is final.
+    public func preview(account id: AccountID, month: CivilMonth) async throws -> InvoicePreview {
         try await database.read { tx in
             let account = try AccountStorage.require(id, in: tx)
-            let histories = try PlanStorage.histories(in: tx)
-            let accountMonth = try AccountMonth(account, month: month, histories: histories, in: tx)
-            if let current = accountMonth.current, current.state != .draft { return try current.document() }
-            let draft = try InvoiceDraft(accountMonth.input(in: tx))
-            guard !draft.isEmpty else { return nil }
-            return try InvoiceDocument(draft, seller: try SellerStorage.require(in: tx), account: account)
+            let accountMonth = try AccountMonth(account, month: month, in: tx)
+            return InvoicePreview(
+                document: try document(accountMonth, in: tx),
+                suspended: try SuspenseStorage.unresolvedByReason(
+                    account: id, period: accountMonth.upToItsEnd, in: tx))
         }
+    }
+
+    private func document(_ accountMonth: AccountMonth, in tx: DatabaseTransaction) throws -> InvoiceDocument? {
+        if let current = accountMonth.current, current.state != .draft { return try current.document() }
+        let draft = try InvoiceDraft(accountMonth.input(in: tx))
+        guard !draft.isEmpty else { return nil }
+        return try InvoiceDocument(draft, seller: try SellerStorage.require(in: tx), account: accountMonth.account)
     }
 
     /// Makes one draft final. `now` is real time.

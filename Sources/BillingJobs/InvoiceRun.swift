@@ -72,7 +72,6 @@ public struct InvoiceRun: Sendable {
     /// What is the same for all accounts.
     struct Context: Sendable {
         let seller: Seller
-        let histories: [String: PlanHistory]
         let accounts: [AccountID]
         let retired: [RegisteredJournal]
     }
@@ -83,8 +82,7 @@ public struct InvoiceRun: Sendable {
                 try options.accounts?.sorted().map { try AccountStorage.require($0, in: tx).id }
                 ?? AccountStorage.ids(in: tx)
             return Context(
-                seller: try SellerStorage.require(in: tx), histories: try PlanStorage.histories(in: tx),
-                accounts: accounts,
+                seller: try SellerStorage.require(in: tx), accounts: accounts,
                 retired: try JournalStorage.list(in: tx).filter { $0.retiredAt != nil })
         }
     }
@@ -126,7 +124,7 @@ public struct InvoiceRun: Sendable {
         func outcome(_ result: InvoiceRunReport.AccountResult) -> InvoiceRunReport.AccountOutcome {
             InvoiceRunReport.AccountOutcome(accountID: id, name: account.name, result: result)
         }
-        let accountMonth = try AccountMonth(account, month: options.month, histories: context.histories, in: tx)
+        let accountMonth = try AccountMonth(account, month: options.month, in: tx)
         if let invoice = accountMonth.current, invoice.state != .draft {
             return outcome(.already(InvoiceSummary(invoice)))
         }
@@ -167,8 +165,8 @@ public struct InvoiceRun: Sendable {
         var obstacles = PeriodClosing.obstacles(
             account: account, period: accountMonth.period, journals: try JournalStorage.list(in: tx),
             now: options.now, graceMilliseconds: options.graceMilliseconds)
-        let everBefore = BillingPeriod(start: Timestamp(milliseconds: 0), end: accountMonth.month.end)
-        let waiting = try SuspenseStorage.unresolvedCount(account: account.id, period: everBefore, in: tx)
+        let waiting = try SuspenseStorage.unresolvedCount(
+            account: account.id, period: accountMonth.upToItsEnd, in: tx)
         if waiting > 0 { obstacles.append(.suspense(count: waiting)) }
         if let earlier = try accountMonth.earlierMonthNotInvoiced(in: tx) { obstacles.append(.earlierMonth(earlier)) }
         return obstacles

@@ -37,7 +37,7 @@ public enum ClosingObstacle: Hashable, Sendable, CustomStringConvertible {
         case .requestOpen(let id, let gateway, let acceptedAt):
             "gateway \(gateway) (\(id)) has a request open that was accepted at \(acceptedAt): wait for its end"
         case .suspense(let count):
-            "\(count) usage records wait in suspense: look at /v1/suspense of the admin API and resolve them first"
+            "\(count) usage records wait in suspense: see `tollgate suspense list`, then rate or waive them"
         case .earlierMonth(let month):
             "\(month) has something to bill and no final invoice: run it first"
         }

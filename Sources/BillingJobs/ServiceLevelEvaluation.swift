@@ -15,7 +15,10 @@ struct ServiceLevelEvaluation: Sendable {
     /// Reads every request of the month once. The promises that count are those of the plan version in force when the
     /// month began, or the subscription if that was later: a plan that changes within a month does not change what was
     /// promised for it.
-    init(_ accountMonth: AccountMonth, evaluatedAt: Timestamp, in tx: DatabaseTransaction) throws {
+    init(
+        _ accountMonth: AccountMonth, evaluatedAt: Timestamp, rule: PromiseScope.Rule = .current,
+        in tx: DatabaseTransaction
+    ) throws {
         let account = accountMonth.account
         let period = accountMonth.period
         var judges = accountMonth.subscriptions.compactMap { SubscriptionJudge($0, in: period) }
@@ -24,13 +27,13 @@ struct ServiceLevelEvaluation: Sendable {
             return
         }
         let places = Dictionary(uniqueKeysWithValues: judges.enumerated().map { ($1.subscriptionID, $0) })
-        try ServiceLevelStorage.forEachRequest(of: account.id, in: period, in: tx) { request in
+        try ServiceLevelStorage.forEachRequest(of: account.id, in: period, rule: rule, in: tx) { request in
             guard let place = places[request.subscriptionID] else { return }
             judges[place].add(request)
         }
-        let charges = try InvoiceStorage.tierCharges(of: account, periodStart: period.start, in: tx)
+        let charges = try ServiceLevelStorage.charges(of: account, in: period, rule: rule, in: tx)
         results = try judges.flatMap { judge in
-            try judge.results(account: account, charges: charges, period: period, evaluatedAt: evaluatedAt)
+            try judge.results(account: account, charges: charges, period: period, rule: rule, evaluatedAt: evaluatedAt)
         }
     }
 
@@ -78,7 +81,8 @@ private struct SubscriptionJudge {
     }
 
     func results(
-        account: Account, charges: [TierCharge], period: BillingPeriod, evaluatedAt: Timestamp
+        account: Account, charges: [TierCharge], period: BillingPeriod, rule: PromiseScope.Rule,
+        evaluatedAt: Timestamp
     ) throws -> [StoredPromiseResult] {
         let byTier = Dictionary(grouping: tallies, by: \.promise.tier)
         return try byTier.sorted { $0.key < $1.key }.flatMap { tier, tallies in
@@ -89,14 +93,14 @@ private struct SubscriptionJudge {
             return try credit.results.enumerated().map { index, result in
                 try stored(
                     result, of: credit, isDecisive: index == credit.decisiveIndex, account: account, period: period,
-                    evaluatedAt: evaluatedAt)
+                    rule: rule, evaluatedAt: evaluatedAt)
             }
         }
     }
 
     private func stored(
         _ result: PromiseResult, of credit: TierCredit, isDecisive: Bool, account: Account, period: BillingPeriod,
-        evaluatedAt: Timestamp
+        rule: PromiseScope.Rule, evaluatedAt: Timestamp
     ) throws -> StoredPromiseResult {
         let promise = result.promise
         let identity = PromiseResultIdentity(
@@ -111,7 +115,7 @@ private struct SubscriptionJudge {
             excluded: evidence.excludedTotal,
             creditPercent: try result.creditPercent ?? Percentage(parsing: "0"), base: credit.base,
             exactCredit: isDecisive ? credit.exactCredit : nothing, credit: isDecisive ? credit.credit : nothing,
-            evidence: evidence, evaluatedAt: evaluatedAt)
+            evidence: evidence, rule: rule, evaluatedAt: evaluatedAt)
     }
 }
 

@@ -19,8 +19,7 @@ public struct ServiceLevelReport: Sendable {
     ) async throws -> ServiceLevelReport {
         try await database.read { tx in
             let account = try AccountStorage.require(id, in: tx)
-            let histories = try PlanStorage.histories(in: tx)
-            let accountMonth = try AccountMonth(account, month: month, histories: histories, in: tx)
+            let accountMonth = try AccountMonth(account, month: month, in: tx)
             let isFinal = accountMonth.current.map { $0.state != .draft } ?? false
             let stored = try ServiceLevelStorage.results(
                 of: account.id, periodStart: accountMonth.month.start, in: tx)

@@ -17,6 +17,8 @@ public final class IngestStatus: Sendable {
         public var batches: Int64 = 0
         public var requests: Int64 = 0
         public var attempts: Int64 = 0
+        /// Attempts that went into suspense.
+        public var suspended: Int64 = 0
         /// Real time of the last heartbeat that is in the database.
         public var ingestedThrough: Timestamp?
         /// Why nothing is stored at the moment; nil when things go well.

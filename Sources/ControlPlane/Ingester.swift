@@ -188,8 +188,13 @@ public actor Ingester {
         guard case .stored(let requests, let attempts) = try await commit(rated) else { throw try await fenced(rated) }
         KillPoint.reach(.afterCommit)
         unknownCommit = nil
+        let suspended = attempts > 0 ? rated.suspended : []
+        for group in suspended {
+            logger.warning("usage waits in suspense and holds up its account's invoice", metadata: group.metadata)
+        }
         status.update {
             $0.batches += 1
+            $0.suspended += Int64(suspended.reduce(0) { $0 + $1.count })
             $0.requests += Int64(requests)
             $0.attempts += Int64(attempts)
             if let through = rated.heartbeat?.through {

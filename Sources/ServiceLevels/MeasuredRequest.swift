@@ -5,8 +5,10 @@ public import Metering
 public struct MeasuredRequest: Hashable, Sendable {
     public let id: RequestID
     public let subscriptionID: SubscriptionID
-    /// The tier that served it; the one asked for where nothing served it.
+    /// The tier for whose promises it counts; see `PromiseScope`.
     public let tier: String
+    /// The tier that served it, where that is not the one asked for.
+    public let servedInstead: String?
     public let isStream: Bool
     public let outcome: RequestOutcome
     public let httpStatus: Int32
@@ -23,7 +25,7 @@ public struct MeasuredRequest: Hashable, Sendable {
     public init(
         id: RequestID, subscriptionID: SubscriptionID, tier: String, isStream: Bool, outcome: RequestOutcome,
         httpStatus: Int32, reason: String, firstByteMicroseconds: Int64?, firstTokenMicroseconds: Int64?,
-        endMicroseconds: Int64?,
+        endMicroseconds: Int64?, servedInstead: String? = nil,
     ) {
         self.id = id
         self.subscriptionID = subscriptionID
@@ -35,6 +37,7 @@ public struct MeasuredRequest: Hashable, Sendable {
         self.firstByteMicroseconds = firstByteMicroseconds
         self.firstTokenMicroseconds = firstTokenMicroseconds
         self.endMicroseconds = endMicroseconds
+        self.servedInstead = servedInstead
     }
 
     /// Acceptance in billing time.

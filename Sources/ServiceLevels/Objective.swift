@@ -58,11 +58,16 @@ public enum Objective: Hashable, Sendable {
         }
     }
 
-    /// Whether `request` counts, and how.
+    /// Whether `request` counts, and how. One that was served in another tier than the one asked for misses every
+    /// objective that it counts for, however well it was served.
     public func judge(_ request: MeasuredRequest) -> Judgement {
-        switch self {
-        case .availability: judgeAvailability(of: request)
-        case .timeToFirstToken(let threshold): judgeTimeToFirstToken(of: request, thresholdMilliseconds: threshold)
-        }
+        let judgement =
+            switch self {
+            case .availability: judgeAvailability(of: request)
+            case .timeToFirstToken(let threshold): judgeTimeToFirstToken(of: request, thresholdMilliseconds: threshold)
+            }
+        guard judgement == .good, let other = request.servedInstead else { return judgement }
+        return .bad(
+            Miss(reason: "other_tier", measured: "served as \(other)", severity: request.endMicroseconds ?? 0))
     }
 }

@@ -23,7 +23,7 @@ extension InvoiceStorage {
         let rows = try tx.query(
             """
             SELECT r.period_start, r.subscription_id, r.model, r.price_id, p.plan, p.version AS plan_version,
-                p.price_key, p.tier, p.meter, p.picounits_per_unit::numeric / 1000000 AS unit_price,
+                p.price_key, p.tier, p.meter, p.picounits_per_unit::numeric(38, 0) AS picounits_per_unit,
                 sum(r.quantity)::numeric(38, 0) AS quantity, sum(r.amount)::numeric(38, 12) AS amount
             FROM usage_rollups r LEFT JOIN effective_prices p USING (price_id)
             WHERE r.account_id = \(account.id) AND r.period_start < \(end)
@@ -42,7 +42,8 @@ extension InvoiceStorage {
         try tx.query(
             """
             SELECT l.period_start, l.subscription_id, l.model, l.plan, l.plan_version, l.price_key, l.tier, l.meter,
-                l.unit_price, sum(l.quantity)::numeric(38, 0) AS quantity,
+                (l.unit_price * 1000000)::numeric(38, 0) AS picounits_per_unit,
+                sum(l.quantity)::numeric(38, 0) AS quantity,
                 sum(l.exact_amount)::numeric(38, 12) AS amount, sum(l.amount)::numeric(38, 12) AS rounded
             FROM invoice_lines l JOIN invoices i USING (account_id, invoice_id)
             WHERE l.account_id = \(account.id) AND i.state IN ('finalized', 'paid')
@@ -58,8 +59,9 @@ extension InvoiceStorage {
         }
     }
 
-    /// The exact billed charges of a period by subscription and tier: what credits are a share of.
-    public static func tierCharges(
+    /// The exact billed charges of a period by subscription and the tier of their price, batches among them: what
+    /// credits were a share of by the first rule of promises.
+    static func tierCharges(
         of account: Account, periodStart: Timestamp, in tx: Transaction
     ) throws -> [TierCharge] {
         try tx.query(
@@ -87,22 +89,9 @@ extension InvoiceStorage {
             amount: try row.money("amount", currency))
     }
 
-    /// A price per million base units; the column has more zeros than a price's text may have.
+    /// Never by way of a division: Postgres keeps 16 digits of a quotient, and prices have up to 19.
     private static func unitPrice(_ row: Row) throws -> UnitPrice {
-        let text = try row.decode("unit_price", as: String.self)
-        guard let perMillion = Money(decimalText: trimmed(text), currency: .usd),
-            perMillion.picounits % Int128(UnitPrice.unitsPerQuote) == 0,
-            let picounits = Int64(exactly: perMillion.picounits / Int128(UnitPrice.unitsPerQuote))
-        else { throw StorageError.corrupt("\"\(text)\" is no price per million") }
-        return try UnitPrice(picounits: picounits)
-    }
-
-    /// Without zeros at the end of the fraction: Postgres prints divisions with as many as it likes.
-    private static func trimmed(_ text: String) -> String {
-        guard text.contains(".") else { return text }
-        var digits = Substring(text)
-        while digits.last == "0" { digits.removeLast() }
-        return String(digits.last == "." ? digits.dropLast() : digits)
+        try UnitPrice(picounits: try row.decode("picounits_per_unit"))
     }
 }
 
@@ -110,7 +99,7 @@ extension InvoiceStorage {
 public struct TierCharge: Hashable, Sendable {
     public let subscriptionID: SubscriptionID
     public let tier: String
-    public let amount: Money
+    public internal(set) var amount: Money
 }
 
 extension Row {

@@ -96,7 +96,7 @@ public enum ReconcileStorage {
             numbers: try row.decode("numbers", as: [Int128].self))
     }
 
-    /// Attempts of the account's period: all, and those that wait or waited in suspense.
+    /// Attempts of the account's period: all, and those without a price: in suspense, or waived out of it.
     public static func attemptCounts(
         of account: AccountID, in period: BillingPeriod?, in tx: Transaction
     ) throws -> (attempts: Int64, suspended: Int64) {
@@ -104,7 +104,10 @@ public enum ReconcileStorage {
         let row = try tx.query(
             """
             SELECT (SELECT count(*) FROM attempt_records WHERE account_id = \(account) \(span)) AS attempts,
-                (SELECT count(*) FROM suspense WHERE account_id = \(account) \(span)) AS suspended
+                (
+                    SELECT count(*) FROM suspense
+                    WHERE account_id = \(account) AND outcome IS DISTINCT FROM 'rated' \(span)
+                ) AS suspended
             """
         ).only()
         return (try row.decode("attempts"), try row.decode("suspended"))

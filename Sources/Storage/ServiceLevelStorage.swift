@@ -4,6 +4,7 @@ import Invoicing
 import Metering
 public import Monetary
 public import Postgres
+import Pricing
 public import ServiceLevels
 
 /// One promise's result for one month, as it is stored.
@@ -28,6 +29,8 @@ public struct StoredPromiseResult: Hashable, Sendable, Identifiable {
     /// Rounded to the minor unit.
     public let credit: Money
     public let evidence: PromiseEvidence
+    /// How it was told which requests and charges belong to the tier.
+    public let rule: PromiseScope.Rule
     /// Billing time.
     public let evaluatedAt: Timestamp
 
@@ -36,7 +39,8 @@ public struct StoredPromiseResult: Hashable, Sendable, Identifiable {
         id: ServiceLevelResultID, accountID: AccountID, subscriptionID: SubscriptionID, period: BillingPeriod,
         plan: String, planVersion: Int, tier: String, objective: Objective, promised: Percentage,
         status: PromiseStatus, attainment: Attainment, excluded: Int64, creditPercent: Percentage, base: Money,
-        exactCredit: Money, credit: Money, evidence: PromiseEvidence, evaluatedAt: Timestamp
+        exactCredit: Money, credit: Money, evidence: PromiseEvidence, rule: PromiseScope.Rule = .current,
+        evaluatedAt: Timestamp
     ) {
         self.id = id
         self.accountID = accountID
@@ -55,6 +59,7 @@ public struct StoredPromiseResult: Hashable, Sendable, Identifiable {
         self.exactCredit = exactCredit
         self.credit = credit
         self.evidence = evidence
+        self.rule = rule
         self.evaluatedAt = evaluatedAt
     }
 }
@@ -75,32 +80,72 @@ public enum ServiceLevelStorage {
     /// Hands each request of the account's period to `body`, in the order of acceptance. Lines of batches are promised
     /// nothing: nobody waits for them.
     public static func forEachRequest(
-        of account: AccountID, in period: BillingPeriod, in tx: Transaction, _ body: (MeasuredRequest) -> Void
+        of account: AccountID, in period: BillingPeriod, rule: PromiseScope.Rule, in tx: Transaction,
+        _ body: (MeasuredRequest) -> Void
     ) throws {
         var after = (accepted: period.start, id: UUIDv7(high: 0, low: 0))
         while true {
             let rows = try tx.query(
                 """
-                SELECT accepted_at, record_id, subscription_id, tier, is_stream, outcome, http_status, reason,
-                    first_byte_us, first_token_us, end_us
+                SELECT accepted_at, record_id, subscription_id, tier_requested, tier, is_stream, outcome, http_status,
+                    reason, first_byte_us, first_token_us, end_us
                 FROM request_records
                 WHERE account_id = \(account) AND accepted_at >= \(period.start) AND accepted_at < \(period.end)
                     AND operation <> 'batch' AND (accepted_at, record_id) > (\(after.accepted), \(after.id))
                 ORDER BY accepted_at, record_id LIMIT \(pageSize)
                 """)
-            for row in rows { body(try measured(row)) }
+            for row in rows { body(try measured(row, rule)) }
             guard rows.count == pageSize, let last = rows.last else { return }
             after = (try last.decode("accepted_at"), try last.decode("record_id"))
         }
     }
 
-    private static func measured(_ row: Row) throws -> MeasuredRequest {
-        MeasuredRequest(
+    private static func scope(_ row: Row, _ rule: PromiseScope.Rule) throws -> PromiseScope {
+        PromiseScope(
+            asked: ServiceTier.canonical(try row.decode("tier_requested")), served: try row.decode("tier"),
+            base: ServiceTier.standard, rule: rule)
+    }
+
+    private static func measured(_ row: Row, _ rule: PromiseScope.Rule) throws -> MeasuredRequest {
+        let scope = try scope(row, rule)
+        return MeasuredRequest(
             id: try row.decode("record_id"), subscriptionID: try row.decode("subscription_id"),
-            tier: try row.decode("tier"), isStream: try row.decode("is_stream"), outcome: try row.value("outcome"),
+            tier: scope.tier, isStream: try row.decode("is_stream"), outcome: try row.value("outcome"),
             httpStatus: try row.decode("http_status"), reason: try row.decode("reason"),
             firstByteMicroseconds: try row.decode("first_byte_us"),
-            firstTokenMicroseconds: try row.decode("first_token_us"), endMicroseconds: try row.decode("end_us"))
+            firstTokenMicroseconds: try row.decode("first_token_us"), endMicroseconds: try row.decode("end_us"),
+            servedInstead: scope.servedInstead)
+    }
+
+    /// The exact billed charges of a period by subscription and tier: what credits are a share of. They are those of
+    /// the requests that count for the tier's promises.
+    public static func charges(
+        of account: Account, in period: BillingPeriod, rule: PromiseScope.Rule, in tx: Transaction
+    ) throws -> [TierCharge] {
+        if rule == .tierServed {
+            return try InvoiceStorage.tierCharges(of: account, periodStart: period.start, in: tx)
+        }
+        let rows = try tx.query(
+            """
+            SELECT r.subscription_id, r.tier_requested, r.tier, sum(t.amount)::numeric(38, 12) AS amount
+            FROM request_records r JOIN attempt_records t ON t.account_id = r.account_id
+                AND t.accepted_at = r.accepted_at AND t.request_id = r.record_id
+            WHERE r.account_id = \(account.id) AND r.accepted_at >= \(period.start) AND r.accepted_at < \(period.end)
+                AND r.operation <> 'batch' AND t.rating = 'rated'
+            GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+            """)
+        var charges: [TierCharge] = []
+        for row in rows {
+            let subscription: SubscriptionID = try row.decode("subscription_id")
+            let tier = try scope(row, rule).tier
+            let amount = try row.money("amount", account.currency)
+            if let index = charges.firstIndex(where: { $0.subscriptionID == subscription && $0.tier == tier }) {
+                charges[index].amount = try charges[index].amount.adding(amount)
+            } else {
+                charges.append(TierCharge(subscriptionID: subscription, tier: tier, amount: amount))
+            }
+        }
+        return charges
     }
 
     /// Stores a result in the place of an earlier one of the same promise and month. False where the same was there.
@@ -115,14 +160,15 @@ public enum ServiceLevelStorage {
             INSERT INTO service_level_results (
                 account_id, result_id, subscription_id, period_start, period_end, plan, plan_version, tier, objective,
                 threshold_ms, status, promised_percent, requests, good, excluded, credit_percent, base_amount,
-                exact_credit, credit_amount, currency, evidence, evaluated_at
+                exact_credit, credit_amount, currency, evidence, scope_rule, evaluated_at
             ) VALUES (
                 \(result.accountID), \(result.id), \(result.subscriptionID), \(result.period.start),
                 \(result.period.end), \(result.plan), \(result.planVersion), \(result.tier), \(result.objective.name),
                 \(result.objective.thresholdMilliseconds), \(result.status.rawValue),
                 \(result.promised.description), \(result.attainment.counted), \(result.attainment.good),
                 \(result.excluded), \(result.creditPercent.description), \(result.base), \(result.exactCredit),
-                \(result.credit), \(result.base.currency), \(try result.evidence.json()), \(result.evaluatedAt)
+                \(result.credit), \(result.base.currency), \(try result.evidence.json()), \(Int(result.rule.rawValue)),
+                \(result.evaluatedAt)
             )
             ON CONFLICT DO NOTHING
             """)
@@ -183,9 +229,17 @@ public enum ServiceLevelStorage {
     private static let select: SQL = """
         SELECT account_id, result_id, subscription_id, period_start, period_end, plan, plan_version, tier, objective,
             threshold_ms, status, promised_percent, requests, good, excluded, credit_percent, base_amount, exact_credit,
-            credit_amount, currency, evidence, evaluated_at
+            credit_amount, currency, evidence, scope_rule, evaluated_at
         FROM service_level_results
         """
+
+    private static func rule(_ row: Row) throws -> PromiseScope.Rule {
+        let number = try row.decode("scope_rule", as: Int.self)
+        guard let rule = Int16(exactly: number).flatMap({ PromiseScope.Rule(rawValue: $0) }) else {
+            throw StorageError.corrupt("a result was judged by rule \(number), which this program does not know")
+        }
+        return rule
+    }
 
     private static func result(_ row: Row) throws -> StoredPromiseResult {
         let currency = try row.decode("currency", as: Currency.self)
@@ -206,7 +260,7 @@ public enum ServiceLevelStorage {
             creditPercent: try Percentage(parsing: try row.decode("credit_percent")),
             base: try row.money("base_amount", currency), exactCredit: try row.money("exact_credit", currency),
             credit: try row.money("credit_amount", currency),
-            evidence: try PromiseEvidence(json: try row.decode("evidence")),
+            evidence: try PromiseEvidence(json: try row.decode("evidence")), rule: try rule(row),
             evaluatedAt: try row.decode("evaluated_at"))
     }
 }
@@ -216,6 +270,6 @@ extension StoredPromiseResult {
     fileprivate func isSame(as other: StoredPromiseResult) -> Bool {
         (base, exactCredit, evidence, attainment, status, creditPercent)
             == (other.base, other.exactCredit, other.evidence, other.attainment, other.status, other.creditPercent)
-            && (planVersion, promised, credit) == (other.planVersion, other.promised, other.credit)
+            && (planVersion, promised, credit, rule) == (other.planVersion, other.promised, other.credit, other.rule)
     }
 }

@@ -1,78 +1,184 @@
 public import Accounts
 public import Identity
+import Metering
+import Monetary
 public import Postgres
-
-/// Usage without a price, or that contradicts itself. It blocks its account's invoice until someone resolves it.
-public struct SuspendedUsage: Hashable, Sendable {
-    public let accountID: AccountID
-    public let attemptID: AttemptID
-    public let acceptedAt: Timestamp
-    public let periodStart: Timestamp
-    /// A stable code, such as `no_price`.
-    public let reason: String
-    public let detail: String
-    public let resolvedAt: Timestamp?
-    public let resolution: String?
-}
 
 /// What waits in suspense.
 public enum SuspenseStorage {
     /// A page in the order of attempt ids.
     public static func list(
-        account: AccountID? = nil, unresolvedOnly: Bool = true, _ page: PageRequest = PageRequest(),
+        _ filter: SuspenseFilter = SuspenseFilter(), unresolvedOnly: Bool = true, _ page: PageRequest = PageRequest(),
         in tx: Transaction
     ) throws -> Page<SuspendedUsage> {
         let rows = try tx.query(
             """
             \(select)
-            WHERE record_id > \(page.afterOrZero) AND (\(account)::uuid IS NULL OR account_id = \(account))
-                AND (resolved_at IS NULL OR NOT \(unresolvedOnly))
-            ORDER BY record_id LIMIT \(page.limitAndOne)
+            WHERE s.record_id > \(page.afterOrZero) AND (s.resolved_at IS NULL OR NOT \(unresolvedOnly))
+                \(conditions(filter))
+            ORDER BY s.record_id LIMIT \(page.limitAndOne)
             """)
         return Page(try rows.map(suspended), page)
+    }
+
+    /// The accounts for which some of it waits, by id.
+    public static func accounts(_ filter: SuspenseFilter, in tx: Transaction) throws -> [AccountID] {
+        try tx.query(
+            """
+            SELECT DISTINCT s.account_id \(tables) WHERE s.resolved_at IS NULL \(conditions(filter))
+            ORDER BY s.account_id
+            """
+        ).decodeAll()
     }
 
     /// How much of a period waits; above zero blocks the period's invoice.
     public static func unresolvedCount(
         account: AccountID, period: BillingPeriod, in tx: Transaction
     ) throws -> Int {
-        try tx.query(
-            """
-            SELECT count(*) FROM suspense
-            WHERE account_id = \(account) AND resolved_at IS NULL
-                AND period_start >= \(period.start) AND period_start < \(period.end)
-            """
-        ).onlyValue()
+        try unresolvedByReason(account: account, period: period, in: tx).values.reduce(0) { $0 + Int($1) }
+    }
+
+    /// The same, by stable code.
+    public static func unresolvedByReason(
+        account: AccountID, period: BillingPeriod, in tx: Transaction
+    ) throws -> [String: Int64] {
+        try counts(
+            tx.query(
+                """
+                SELECT reason, count(*) AS count FROM suspense
+                WHERE account_id = \(account) AND resolved_at IS NULL
+                    AND period_start >= \(period.start) AND period_start < \(period.end)
+                GROUP BY reason
+                """))
+    }
+
+    /// All that waits, by stable code.
+    public static func unresolvedByReason(in tx: Transaction) throws -> [String: Int64] {
+        try counts(
+            tx.query("SELECT reason, count(*) AS count FROM suspense WHERE resolved_at IS NULL GROUP BY reason"))
+    }
+
+    private static func counts(_ rows: Rows) throws -> [String: Int64] {
+        var counts: [String: Int64] = [:]
+        for row in rows { counts[try row.decode("reason")] = try row.decode("count", as: Int64.self) }
+        return counts
     }
 
     /// Accepts by hand that this usage is not billed, and says why. It stays visible.
     @discardableResult
-    public static func resolve(
-        account: AccountID, attempt: AttemptID, resolution: String, now: Timestamp, in tx: Transaction
+    public static func waive(
+        account: AccountID, attempt: AttemptID, resolution: String, actor: String, now: Timestamp, in tx: Transaction
     ) throws -> SuspendedUsage {
-        guard !resolution.isEmpty else {
-            throw StorageError.invalid(parameter: "resolution", message: "say why this usage is not billed")
-        }
-        let count = try tx.execute(
-            """
-            UPDATE suspense SET resolved_at = \(now), resolution = \(resolution)
-            WHERE account_id = \(account) AND record_id = \(attempt) AND resolved_at IS NULL
-            """)
-        let rows = try tx.query("\(select) WHERE account_id = \(account) AND record_id = \(attempt)")
+        try requireReason(resolution, parameter: "resolution")
+        let count = try waive(account: account, attempts: [attempt], reason: resolution, actor: actor, now: now, in: tx)
+        let rows = try tx.query("\(select) WHERE s.account_id = \(account) AND s.record_id = \(attempt)")
         guard let row = rows.first else { throw StorageError.notFound("suspended attempt \(attempt) of \(account)") }
         guard count == 1 else { throw StorageError.conflict("attempt \(attempt) is resolved already") }
         return try suspended(row)
     }
 
+    /// Accepts that these attempts of an account are not billed; returns how many were waiting.
+    public static func waive(
+        account: AccountID, attempts: [AttemptID], reason: String, actor: String, now: Timestamp, in tx: Transaction
+    ) throws -> Int {
+        try tx.execute(
+            """
+            UPDATE suspense SET resolved_at = \(now), resolution = \(reason), resolved_by = \(actor), outcome = 'waived'
+            WHERE account_id = \(account) AND record_id = ANY(\(attempts)::uuid[]) AND resolved_at IS NULL
+            """)
+    }
+
+    /// Refuses words that say nothing.
+    public static func requireReason(_ reason: String, parameter: String) throws(StorageError) {
+        guard reason.contains(where: { !$0.isWhitespace }) else {
+            throw .invalid(parameter: parameter, message: "say why: it stays with the usage")
+        }
+        guard reason.count <= SuspenseOrder.reasonLengthMax else {
+            throw .invalid(
+                parameter: parameter, message: "it has at most \(SuspenseOrder.reasonLengthMax) characters")
+        }
+    }
+
+    /// Stores what rating made of attempts of one account that were in suspense: their amounts, the rollups, and how
+    /// they came out of it. The caller holds the account.
+    public static func storeRated(
+        _ attempts: [(request: IngestRequest, attempt: IngestAttempt)], reason: String, actor: String, now: Timestamp,
+        in tx: Transaction
+    ) throws {
+        for (request, attempt) in attempts {
+            assert(attempt.rating == .rated || attempt.rating == .waived, "only what has a price leaves suspense so")
+            let (account, accepted, id) = (request.request.accountID, request.request.acceptedAt, attempt.record.id)
+            let updated = try tx.execute(
+                """
+                UPDATE attempt_records SET rating = \(attempt.rating.rawValue), plan = \(attempt.plan),
+                    plan_version = \(attempt.planVersion), tier = \(attempt.tier), amount = \(attempt.amount),
+                    currency = \(attempt.amount.currency)
+                WHERE account_id = \(account) AND accepted_at = \(accepted) AND record_id = \(id)
+                    AND rating = 'suspended'
+                """)
+            let released = try tx.execute(
+                """
+                UPDATE suspense SET resolved_at = \(now), resolution = \(reason), resolved_by = \(actor),
+                    outcome = 'rated', plan = \(attempt.plan), plan_version = \(attempt.planVersion)
+                WHERE account_id = \(account) AND record_id = \(id) AND resolved_at IS NULL
+                """)
+            guard updated == 1, released == 1 else { throw StorageError.conflict("attempt \(id) is resolved already") }
+        }
+        try RollupStorage.add(attempts: attempts.map { ($0.request, $0.attempt) }, in: tx)
+    }
+
+    /// The version of a plan by which each attempt was rated when it left suspense.
+    public static func ratedVersions(
+        of account: AccountID, in tx: Transaction
+    ) throws -> [AttemptID: (plan: String, version: Int)] {
+        var versions: [AttemptID: (plan: String, version: Int)] = [:]
+        let rows = try tx.query(
+            """
+            SELECT record_id, plan, plan_version FROM suspense WHERE account_id = \(account) AND outcome = 'rated'
+            """)
+        for row in rows {
+            versions[try row.decode("record_id")] = (try row.decode("plan"), try row.decode("plan_version"))
+        }
+        return versions
+    }
+
+    // MARK: statements
+
+    private static func conditions(_ filter: SuspenseFilter) -> SQL {
+        var sql: SQL = ""
+        if let account = filter.account { sql += "AND s.account_id = \(account) " }
+        if let attempts = filter.attempts { sql += "AND s.record_id = ANY(\(attempts)::uuid[]) " }
+        if let reason = filter.reason { sql += "AND s.reason = \(reason) " }
+        if let model = filter.model { sql += "AND r.model = \(model) " }
+        if let priceKey = filter.priceKey { sql += "AND t.price_key = \(priceKey) " }
+        if let from = filter.from { sql += "AND s.accepted_at >= \(from) " }
+        if let to = filter.to { sql += "AND s.accepted_at < \(to) " }
+        return sql
+    }
+
+    private static let tables: SQL = """
+        FROM suspense s
+        LEFT JOIN attempt_records t ON t.account_id = s.account_id AND t.accepted_at = s.accepted_at
+            AND t.record_id = s.record_id
+        LEFT JOIN request_records r ON r.account_id = t.account_id AND r.accepted_at = t.accepted_at
+            AND r.record_id = t.request_id
+        """
+
     private static let select: SQL = """
-        SELECT account_id, record_id, accepted_at, period_start, reason, detail, resolved_at, resolution FROM suspense
+        SELECT s.account_id, s.record_id, s.accepted_at, s.period_start, s.reason, s.detail, s.resolved_at,
+            s.resolution, s.outcome, s.resolved_by, s.plan, s.plan_version, t.request_id, t.price_key, r.model
+        \(tables)
         """
 
     private static func suspended(_ row: Row) throws -> SuspendedUsage {
         SuspendedUsage(
             accountID: try row.decode("account_id"), attemptID: try row.decode("record_id"),
-            acceptedAt: try row.decode("accepted_at"), periodStart: try row.decode("period_start"),
-            reason: try row.decode("reason"), detail: try row.decode("detail"),
-            resolvedAt: try row.decode("resolved_at"), resolution: try row.decode("resolution"))
+            requestID: try row.decode("request_id"), acceptedAt: try row.decode("accepted_at"),
+            periodStart: try row.decode("period_start"), reason: try row.decode("reason"),
+            detail: try row.decode("detail"), model: try row.decode("model"), priceKey: try row.decode("price_key"),
+            resolvedAt: try row.decode("resolved_at"),
+            outcome: try row.decode("outcome", as: String?.self) == nil ? nil : try row.value("outcome"),
+            resolution: try row.decode("resolution"), resolvedBy: try row.decode("resolved_by"),
+            plan: try row.decode("plan"), planVersion: try row.decode("plan_version"))
     }
 }

@@ -38,9 +38,8 @@ struct RootCommand: AsyncParsableCommand {
         subcommands: [
             DevCommand.self, ServeCommand.self, SimulatorCommand.self, MigrateCommand.self, PlansCommand.self,
             BackendsCommand.self, SecretsCommand.self, AccountsCommand.self, TenantsCommand.self, KeysCommand.self,
-            AdminKeysCommand.self,
-            LimitsCommand.self, SubscriptionsCommand.self, SellerCommand.self, UsageCommand.self, InvoicesCommand.self,
-            ServiceLevelsCommand.self,
+            AdminKeysCommand.self, LimitsCommand.self, SubscriptionsCommand.self, SellerCommand.self,
+            UsageCommand.self, SuspenseCommand.self, InvoicesCommand.self, ServiceLevelsCommand.self,
             ReconcileCommand.self, JournalsCommand.self, ConfigCommand.self, DoctorCommand.self,
         ]
     )

@@ -68,6 +68,7 @@ struct BillingTests {
             let body: JSONValue = ["account": .string("\(made.account.id)"), "resolution": "a test of ours"]
             let resolved = try await api.call("POST", path, body, as: .billing)
             #expect(resolved.status == 200 && resolved["resolution"] == "a test of ours", "\(resolved)")
+            #expect(resolved["outcome"] == "waived" && resolved["resolved_by"]?.contains("the billing") == true)
             #expect(try await api.call("POST", path, body).status == 409)
             #expect(try await api.call("POST", "/v1/suspense/\(StrangeID.attempt)/resolve", body).status == 404)
             #expect(try await api.call("GET", "/v1/suspense").data.isEmpty)

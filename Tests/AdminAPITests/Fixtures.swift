@@ -16,7 +16,9 @@ final class RecordingJobs: AdminJobs {
         var voided: [InvoiceID] = []
         var months: [CivilMonth] = []
         var refusal: String?
-        var preview: InvoiceDocument?
+        var preview = InvoicePreview(document: nil, suspended: [:])
+        var suspense: [SuspenseOrder] = []
+        var suspenseReport = SuspenseReport()
         var results: [StoredPromiseResult] = []
         /// Runs wait as long as this is set.
         var isHeld = false
@@ -52,8 +54,16 @@ final class RecordingJobs: AdminJobs {
         calls.withLock { $0.voided.append(id) }
     }
 
-    func previewInvoice(of account: AccountID, month: CivilMonth) async throws -> InvoiceDocument? {
+    func previewInvoice(of account: AccountID, month: CivilMonth) async throws -> InvoicePreview {
         calls.withLock { $0.preview }
+    }
+
+    func resolveSuspense(_ order: SuspenseOrder) async throws -> SuspenseReport {
+        try refuse()
+        return calls.withLock {
+            $0.suspense.append(order)
+            return $0.suspenseReport
+        }
     }
 
     func serviceLevels(of account: AccountID, month: CivilMonth) async throws -> ServiceLevelStanding {

@@ -103,8 +103,9 @@ import Testing
         #expect(report.word(other.id) == "finalized INV-2026-000001 0.15")
         let attempt = stuck.attempts[0].record.id
         try await world.database.write {
-            _ = try SuspenseStorage.resolve(
-                account: beta.id, attempt: attempt, resolution: "free of charge", now: BillingWorld.beginning, in: $0)
+            _ = try SuspenseStorage.waive(
+                account: beta.id, attempt: attempt, resolution: "free of charge", actor: "a test",
+                now: BillingWorld.beginning, in: $0)
         }
         let after = try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run()
         #expect(after.word(beta.id) == "finalized INV-2026-000002 0.15")

@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// A lock that another session holds: whoever needs it waits, so that a test decides what meets what.
-private struct Gate {
+struct Gate {
     private let holder: PostgresConnection
     private let watcher: PostgresConnection
 

@@ -111,7 +111,9 @@ struct EntryRatingTests {
             #expect(stored.attempts[0].rating == .suspended && stored.attempts[0].amount.isZero)
             let account = entry.request.accountID
             let period = made.account.calendar.period(containing: entry.request.acceptedAt)
-            let waiting = try await made.database.read { try SuspenseStorage.list(account: account, in: $0) }.items
+            let waiting = try await made.database.read {
+                try SuspenseStorage.list(SuspenseFilter(account: account), in: $0)
+            }.items
             #expect(waiting.map(\.reason) == [reason])
             guard reason != "unknown_account" else { return }
             @Sendable func blocking() async throws -> Int {
@@ -122,8 +124,9 @@ struct EntryRatingTests {
             #expect(try await blocking() == 1)
             let attempt = entry.attempts[0].id
             try await made.database.write { tx in
-                _ = try SuspenseStorage.resolve(
-                    account: account, attempt: attempt, resolution: "checked by hand", now: Fixture.now, in: tx)
+                _ = try SuspenseStorage.waive(
+                    account: account, attempt: attempt, resolution: "checked by hand", actor: "a test",
+                    now: Fixture.now, in: tx)
             }
             #expect(try await blocking() == 0)
         }
@@ -188,7 +191,8 @@ struct EntryRatingTests {
                 stored.attempts.map(\.amount.decimalText)
                     == ["0.000000000000", "0.000001000000", "0.000047250000", "0.000000000000"])
             #expect(stored.tier == "priority" && stored.attempts.map(\.tier)[1] == "standard")
-            let waiting = try await made.database.read { try SuspenseStorage.list(account: made.account.id, in: $0) }
+            let id = made.account.id
+            let waiting = try await made.database.read { try SuspenseStorage.list(SuspenseFilter(account: id), in: $0) }
             #expect(waiting.items.map(\.attemptID) == [entry.attempts[3].id])
             #expect(waiting.items.first?.detail.contains("another-model") == true)
             // One request however many inferences, and three price rows.

@@ -184,3 +184,46 @@ private func result(good: Int, bad: Int, of promise: TierPromise) -> PromiseResu
         #expect(first.worst.first?.measured == worst.map { "\($0 / 1000) ms" }, "seed \(seed)")
     }
 }
+
+@Suite struct PromiseScopeRuleTests {
+    @Test(arguments: [
+        ("priority", "priority", "priority", nil), ("priority", "standard", "priority", "standard"),
+        ("flex", "standard", "flex", "standard"), ("flex", "priority", "flex", "priority"),
+        ("standard", "priority", "priority", nil), ("standard", "standard", "standard", nil),
+    ])
+    func `a request counts for the tier asked for`(
+        asked: String, served: String, tier: String, instead: String?
+    ) {
+        let scope = PromiseScope(asked: asked, served: served, base: "standard")
+        #expect(scope.tier == tier && scope.servedInstead == instead)
+        let before = PromiseScope(asked: asked, served: served, base: "standard", rule: .tierServed)
+        #expect(before.tier == served && before.servedInstead == nil)
+    }
+
+    @Test func `who got another tier has no good answer, and what did not count still does not`() {
+        let served = [
+            request(), request(firstToken: 9_000_000), request(isStream: false), request(outcome: .clientError),
+        ]
+        let elsewhere = served.map { one in
+            MeasuredRequest(
+                id: one.id, subscriptionID: one.subscriptionID, tier: one.tier, isStream: one.isStream,
+                outcome: one.outcome, httpStatus: one.httpStatus, reason: one.reason,
+                firstByteMicroseconds: one.firstByteMicroseconds, firstTokenMicroseconds: one.firstTokenMicroseconds,
+                endMicroseconds: one.endMicroseconds, servedInstead: "standard")
+        }
+        func words(_ objective: Objective) -> [String] {
+            elsewhere.map {
+                switch objective.judge($0) {
+                case .good: "good"
+                case .bad(let miss): miss.reason
+                case .excluded(let reason): "-" + reason
+                }
+            }
+        }
+        #expect(words(.availability) == ["other_tier", "other_tier", "other_tier", "-client_error"])
+        #expect(
+            words(.timeToFirstToken(thresholdMilliseconds: 500)) == [
+                "other_tier", "first_token_late", "-not_streamed", "other_tier",
+            ])
+    }
+}

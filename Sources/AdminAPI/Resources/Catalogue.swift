@@ -1,6 +1,7 @@
 import Accounts
 import Engines
 import Identity
+import Pricing
 import Storage
 
 /// Backends and models: what clients may name, and what serves it.
@@ -10,6 +11,12 @@ enum CatalogueEndpoints {
             .required("added", .list(.text(), "Such as `model sim-small`.", countMax: 100_000)),
             .required("changed", .list(.text(), countMax: 100_000)),
             .required("removed", .list(.text(), countMax: 100_000)),
+            .required(
+                "warnings",
+                .list(
+                    .text(lengths: 0...10_000),
+                    "Models that no plan in force sells: their usage would wait in suspense.",
+                    countMax: 100_000)),
         ], named: "CatalogueChanges")
 
     static func all(_ services: AdminServices) -> [Endpoint] { [backends, models, apply(services)] }
@@ -40,8 +47,13 @@ enum CatalogueEndpoints {
                 let changes = try CatalogueStorage.apply(
                     backends: catalogue.backends, models: catalogue.models, now: call.now, in: tx)
                 func list(_ names: [String]) -> JSONValue { .array(names.map { .string($0) }) }
+                let sales = SalesCoverage(try PlanStorage.histories(in: tx).values, at: call.now)
+                let warnings = catalogue.models.compactMap {
+                    sales.warning(model: $0.publicName, priceKey: $0.priceKey)
+                }
                 return .ok([
                     "added": list(changes.added), "changed": list(changes.changed), "removed": list(changes.removed),
+                    "warnings": list(warnings),
                 ])
             })
     }

@@ -4,6 +4,22 @@ import Invoicing
 /// The stored document of an invoice, as `Invoicing.InvoiceDocument` writes it. Unknown members are left out.
 enum InvoiceDocumentSchema {
     static let schema: Schema = .object(
+        members, named: "InvoiceDocument", "Everything that an invoice shows, frozen with it.")
+
+    /// The same of an invoice that is not final, with what is missing from it.
+    static let preview: Schema = .object(
+        members + [
+            .optional(
+                "suspended",
+                .object(
+                    [
+                        .required("records", .integer()), .required("by_reason", .map(.integer(), "By stable code.")),
+                    ], named: "SuspendedCount",
+                    "Usage that waits in suspense: not in here, and the invoice cannot be final before it is rated or "
+                        + "waived. Left out where there is none."))
+        ], named: "InvoicePreview", "What an invoice would say now.")
+
+    private static let members: [Schema.Property] =
         [
             .required(
                 "schema", .text("Its shape: `tollgate.invoice/2`; documents made before keep theirs.")),
@@ -15,7 +31,7 @@ enum InvoiceDocumentSchema {
             .required("payment_instructions", .text(lengths: 0...10_000)),
             .required("period", period), .required("lines", .list(line, countMax: 1_000_000)),
             .required("totals", totals), .required("service_levels", .list(serviceLevel, countMax: 10_000)),
-        ], named: "InvoiceDocument", "Everything that an invoice shows, frozen with it.")
+        ]
 
     private static let party: Schema = .object(
         [

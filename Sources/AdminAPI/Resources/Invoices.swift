@@ -163,20 +163,23 @@ enum InvoiceRunEndpoints {
             .get, "/v1/invoice_previews", "previewInvoice", tag: "Invoices",
             "What an account's invoice of a month would say now",
             description: "Changes nothing, and needs no end of the "
-                + "month. The stored document where the invoice is final.",
+                + "month. The stored document where the invoice is final. `suspended` says how much usage "
+                + "waits in suspense and is missing from it.",
             access: .role(.viewer),
             parameters: [
                 .query("account", .id(AccountID.self), isRequired: true),
                 .query("period", .formatted(.month, "Local to the account's zone."), isRequired: true),
-            ], successes: [.json(200, "The document.", InvoiceDocumentSchema.schema)], problems: [404],
+            ], successes: [.json(200, "The document.", InvoiceDocumentSchema.preview)], problems: [404],
             work: .job { call in
                 guard let account: AccountID = call.queryID("account"),
                     let month = call.queryText("period").flatMap({ CivilMonth($0) })
                 else { throw Problem.invalid("period", "is missing") }
-                guard let document = try await services.jobs.previewInvoice(of: account, month: month) else {
-                    throw Problem.notFound("invoice to preview: nothing is to be billed for \(month)")
+                let preview = try await services.jobs.previewInvoice(of: account, month: month)
+                guard preview.document != nil else {
+                    let waiting = preview.warning.map { "; " + $0 } ?? ""
+                    throw Problem.notFound("invoice to preview: nothing is to be billed for \(month)\(waiting)")
                 }
-                return Answer(status: 200, body: .jsonText(try document.canonicalJSON()))
+                return Answer(status: 200, body: .jsonText(try preview.canonicalJSON()))
             })
     }
 

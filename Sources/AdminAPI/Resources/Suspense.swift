@@ -1,5 +1,6 @@
 import Accounts
 import Identity
+import Monetary
 import Storage
 
 /// Usage without a price, or that contradicts itself.
@@ -13,26 +14,47 @@ enum SuspenseEndpoints {
             .init("period_start", .instant("The billing period that it belongs to.")) { .string("\($0.periodStart)") },
             .init("reason", .text("A stable code, such as `no_price`.")) { .string($0.reason) },
             .init("detail", .text(lengths: 0...100_000)) { .string($0.detail) },
+            .init("model", .text("Null where not even the record could be stored.", lengths: 0...10_000).nullable) {
+                .optional($0.model)
+            },
+            .init("price_key", .text(lengths: 0...10_000).nullable) { .optional($0.priceKey) },
             .init("resolved_at", .instant().nullable) { .optional($0.resolvedAt) },
-            .init("resolution", .text("Why it is not billed.", lengths: 0...1000).nullable) {
+            .init("outcome", .choice(SuspenseOutcome.self, "How it left suspense.").nullable) {
+                .optional($0.outcome?.rawValue)
+            },
+            .init("resolution", .text("Why, in the words of who resolved it.", lengths: 0...1000).nullable) {
                 .optional($0.resolution)
             },
+            .init("resolved_by", .text("Who.", lengths: 0...1000).nullable) { .optional($0.resolvedBy) },
+            .init("plan", .text("Whose version priced it, where it was rated.").nullable) { .optional($0.plan) },
+            .init("plan_version", .integer().nullable) { .optional($0.planVersion) },
         ])
 
-    static let all: [Endpoint] = [list, resolve]
+    static func all(_ services: AdminServices) -> [Endpoint] {
+        [list, resolve] + SuspenseOutcome.allCases.map { order($0, services) }
+    }
 
     private static let list = Endpoint(
         .get, "/v1/suspense", "listSuspense", tag: "Suspense", "List usage that waits in suspense",
         access: .role(.viewer),
         parameters: [
             .query("account", .id(AccountID.self, "Only of this account.")),
+            .query("reason", .text("Only of this code, such as `no_price`.")),
+            .query("model", .text("Only of this model, by its own name.")), .query("price_key", .text()),
+            .query("from", .instant("Accepted from here on, billing time.")),
+            .query("to", .instant("Accepted before this.")),
             .query("resolved", .boolean("true: resolved ones too.")),
         ] + Parameter.page,
         successes: [.json(200, "A page, by attempt.", shape.pageSchema)],
         work: .read { call, tx in
+            var filter = SuspenseFilter(account: call.queryID("account"))
+            filter.reason = call.queryText("reason")
+            filter.model = call.queryText("model")
+            filter.priceKey = call.queryText("price_key")
+            filter.from = call.queryInstant("from")
+            filter.to = call.queryInstant("to")
             let page = try SuspenseStorage.list(
-                account: call.queryID("account"), unresolvedOnly: call.query["resolved"]?.truth != true,
-                try call.page(AttemptID.self), in: tx)
+                filter, unresolvedOnly: call.query["resolved"]?.truth != true, try call.page(AttemptID.self), in: tx)
             return .page(page, as: shape) { "\($0.attemptID)" }
         })
 
@@ -47,76 +69,82 @@ enum SuspenseEndpoints {
             ], named: "Resolution"),
         successes: [.json(200, "The usage.", shape.schema)],
         work: .write { call, tx in
-            let resolved = try SuspenseStorage.resolve(
+            let resolved = try SuspenseStorage.waive(
                 account: try call.body.requiredID("account"), attempt: try call.id("attempt"),
-                resolution: try call.body.required("resolution"), now: call.now, in: tx)
+                resolution: try call.body.required("resolution"), actor: call.actor, now: call.now, in: tx)
             return .ok(shape.json(resolved))
         })
+
+    private static let report: Schema = .object(
+        [
+            .required("resolved", .integer("Records that left suspense.")), .required("accounts", .integer()),
+            .required("dry_run", .boolean()), .required("billed", .map(.money(), "By currency.")),
+            .required(
+                "unpriced", .map(.integer(), "Records that have no price even now, by what is wrong with them.")),
+        ], named: "SuspenseReport")
+
+    /// Many records at once.
+    private static func order(_ outcome: SuspenseOutcome, _ services: AdminServices) -> Endpoint {
+        let (word, summary, description) =
+            switch outcome {
+            case .rated:
+                (
+                    "rate", "Bill suspended usage by what sells it now",
+                    "By the version of its subscription's plan that is in force now: for suspended usage alone a price "
+                        + "reaches back. What the plan does not sell even now, and what contradicts itself, stays."
+                )
+            case .waived: ("waive", "Accept that suspended usage is billed to nobody", "It stays visible.")
+            }
+        return Endpoint(
+            .post, "/v1/suspense/\(word)", "\(word)Suspense", tag: "Suspense", summary,
+            description: description + " Say which: `all` where no filter is meant.", access: .role(.billing),
+            body: .json(
+                [
+                    .required("resolution", .text("Why; it stays with the usage.", lengths: 1...1000)),
+                    .optional("account", .id(AccountID.self)),
+                    .optional("attempts", .list(.id(AttemptID.self), countMax: SuspenseFilter.attemptsMax)),
+                    .optional("reason", .text("A stable code, such as `no_price`.")),
+                    .optional("model", .text()), .optional("price_key", .text()),
+                    .optional("from", .instant("Accepted from here on, billing time.")),
+                    .optional("to", .instant("Accepted before this.")),
+                    .optional("all", .boolean("true: everything, where no filter is given.")),
+                    .optional("dry_run", .boolean("Only say what would be done.")),
+                ], named: "Suspense\(word.capitalizedFirst)Input"),
+            successes: [.json(200, "What was done.", report)],
+            work: .job { call in
+                let order = try order(outcome, call)
+                let report = try await services.jobs.resolveSuspense(order)
+                let amounts = report.amounts.sorted { $0.key.code < $1.key.code }
+                return .ok([
+                    "resolved": .integer(Int128(report.resolved)), "accounts": .integer(Int128(report.accounts.count)),
+                    "dry_run": .boolean(order.isDryRun),
+                    "billed": .object(amounts.map { .init(name: $0.key.code, value: .string("\($0.value)")) }),
+                    "unpriced": .object(
+                        report.unpriced.sorted { $0.key < $1.key }.map {
+                            .init(name: $0.key, value: .integer(Int128($0.value)))
+                        }),
+                ])
+            })
+    }
+
+    private static func order(_ outcome: SuspenseOutcome, _ call: Call) throws(Problem) -> SuspenseOrder {
+        let body = call.body
+        var filter = SuspenseFilter(account: body["account"]?.text.flatMap { AccountID($0) })
+        filter.attempts = body["attempts"]?.elements?.compactMap { $0.text.flatMap { AttemptID($0) } }
+        filter.reason = body["reason"]?.text
+        filter.model = body["model"]?.text
+        filter.priceKey = body["price_key"]?.text
+        filter.from = body.instant("from")
+        filter.to = body.instant("to")
+        guard !filter.isEverything || body["all"]?.truth == true else {
+            throw .invalid("all", "must be true where no filter is given: say which usage is meant")
+        }
+        var order = SuspenseOrder(outcome, filter, reason: try body.required("resolution"), actor: call.actor)
+        order.isDryRun = body["dry_run"]?.truth ?? false
+        return order
+    }
 }
 
-/// Gateways' journals and how far they are ingested.
-enum JournalEndpoints {
-    private static let shape = Shape<RegisteredJournal>(
-        "Journal", "A gateway's journal and how far it is ingested.",
-        [
-            .init("id", .id(JournalID.self)) { .string("\($0.id)") },
-            .init("gateway", .text("The gateway's name.")) { .string($0.gateway) },
-            .init("epoch", .integer("Counts the gateway's starts.")) { .integer(Int128($0.epoch)) },
-            .init("position", .text("Segment and byte up to which it is ingested.")) { .string("\($0.mark)") },
-            .init("ingested_through", .instant("Real time of the last heartbeat inside.").nullable) {
-                .optional($0.ingestedThrough)
-            },
-            .init("oldest_open_at", .instant("Acceptance of the oldest request still open.").nullable) {
-                .optional($0.oldestOpenAt)
-            },
-            .init("registered_at", .instant()) { .string("\($0.registeredAt)") },
-            .init("retired_at", .instant().nullable) { .optional($0.retiredAt) },
-            .init("retired_reason", .text(lengths: 0...1000).nullable) { .optional($0.retiredReason) },
-        ])
-
-    private static let quarantine = Shape<StoredQuarantine>(
-        "Quarantine", "Bytes of a journal that could not be read.",
-        [
-            .init("journal", .id(JournalID.self)) { .string("\($0.journalID)") },
-            .init("position", .text("Segment and byte.")) { .string("\($0.mark)") },
-            .init("length", .integer("In bytes.")) { .integer(Int128($0.length)) },
-            .init("reason", .text(lengths: 0...10_000)) { .string($0.reason) },
-            .init("found_at", .instant()) { .string("\($0.foundAt)") },
-        ])
-
-    static let all: [Endpoint] = [list, quarantines, retire]
-
-    private static let list = Endpoint(
-        .get, "/v1/journals", "listJournals", tag: "Journals", "List journals", access: .role(.viewer),
-        parameters: [.query("retired", .boolean("false: without retired ones."))],
-        successes: [.json(200, "All of them, the first registered one first.", shape.listSchema)],
-        work: .read { call, tx in
-            let journals = try JournalStorage.list(
-                includingRetired: call.query["retired"]?.truth != false, in: tx)
-            return .ok(["data": .array(journals.map(shape.json))])
-        })
-
-    private static let quarantines = Endpoint(
-        .get, "/v1/journal_quarantines", "listJournalQuarantines", tag: "Journals",
-        "List places of journals that could not be read", access: .role(.viewer),
-        parameters: [.query("journal", .id(JournalID.self))],
-        successes: [.json(200, "At most 1000.", quarantine.listSchema)],
-        work: .read { call, tx in
-            let found = try JournalStorage.quarantines(journal: call.queryID("journal"), in: tx)
-            return .ok(["data": .array(found.map(quarantine.json))])
-        })
-
-    private static let retire = Endpoint(
-        .post, "/v1/journals/{journal}/retire", "retireJournal", tag: "Journals",
-        "Say that a journal is lost for good",
-        description: "Periods then close without what it may still hold, and invoice runs say so.",
-        access: .role(.admin), parameters: [.path("journal", .id(JournalID.self))],
-        body: .json(
-            [.required("reason", .text("Why it is lost.", lengths: 1...1000))], named: "RetirementInput"),
-        successes: [.json(200, "The journal.", shape.schema)],
-        work: .write { call, tx in
-            let id: JournalID = try call.id("journal")
-            try JournalStorage.retire(id, reason: try call.body.required("reason"), now: call.now, in: tx)
-            return .ok(shape.json(try JournalStorage.require(id, in: tx)))
-        })
+extension String {
+    fileprivate var capitalizedFirst: String { prefix(1).uppercased() + dropFirst() }
 }

@@ -13,6 +13,9 @@ struct Call: Sendable {
     let query: [String: JSONValue]
     /// An empty object where there was none.
     let body: JSONValue
+
+    /// Who calls, as it stands beside what they change.
+    var actor: String { key.map { "admin key \($0.id) (\($0.name))" } ?? "" }
 }
 
 // MARK: - Parameters

@@ -2,6 +2,7 @@ import ArgumentParser
 import ControlPlane
 import Engines
 import Foundation
+import Pricing
 import Storage
 
 struct BackendsCommand: AsyncParsableCommand {
@@ -52,10 +53,14 @@ struct BackendsCommand: AsyncParsableCommand {
             for line in tokenizers.missing + tokenizers.refused { say("\(file): \(line)") }
             guard tokenizers.refused.isEmpty else { throw ExitCode.failure }
             if dryRun {
+                if try options.load().text("database.url") != nil {
+                    try await warn(of: document.models)
+                }
                 return print("\(document.backends.count) backends, \(document.models.count) models: fine")
             }
             let backends = document.backends.sealed(by: try options.load().secretKeyring())
             let changes = try await apply(backends, document.models)
+            try await warn(of: document.models)
             if changes.isEmpty { print("nothing changed") }
             for name in changes.added { print("added    \(name)") }
             for name in changes.changed { print("changed  \(name)") }
@@ -73,6 +78,22 @@ struct BackendsCommand: AsyncParsableCommand {
                 for finding in refusal.findings { say("\(file): \(finding)") }
                 throw ExitCode.failure
             }
+        }
+    }
+}
+
+extension BackendsCommand.Apply {
+    private func warn(of models: [CatalogueModel]) async throws {
+        for warning in try await options.withDatabase({ try await unsold(models, $0) }) { say("warning: \(warning)") }
+    }
+}
+
+/// What is wrong with models that no plan in force sells; `models` or those of the catalogue.
+func unsold(_ models: [CatalogueModel]? = nil, _ database: Database) async throws -> [String] {
+    try await database.read { tx in
+        let sales = SalesCoverage(try PlanStorage.histories(in: tx).values, at: now())
+        return try (models ?? CatalogueStorage.models(in: tx)).compactMap {
+            sales.warning(model: $0.publicName, priceKey: $0.priceKey)
         }
     }
 }

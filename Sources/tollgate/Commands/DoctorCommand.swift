@@ -16,6 +16,10 @@ struct DoctorCommand: AsyncParsableCommand {
     struct Finding {
         let subject: String
         let trouble: String?
+        /// What works and will be regretted; no reason to exit 1.
+        var warnings: [String] = []
+
+        var word: String { trouble != nil ? "WRONG" : warnings.isEmpty ? "ok   " : "warn " }
     }
 
     func run() async throws {
@@ -23,8 +27,10 @@ struct DoctorCommand: AsyncParsableCommand {
         do {
             let configuration = try options.load()
             findings.append(Finding(subject: "configuration", trouble: nil))
-            findings.append(await database(configuration))
+            let database = await database(configuration)
+            findings.append(database)
             findings += await rows(configuration)
+            if database.trouble == nil { findings.append(await catalogue()) }
             findings.append(journal(configuration))
         } catch {
             findings.append(Finding(subject: "configuration", trouble: "\(error)"))
@@ -32,8 +38,8 @@ struct DoctorCommand: AsyncParsableCommand {
         findings.append(timeZones())
         findings.append(fonts())
         for finding in findings {
-            print("\(finding.trouble == nil ? "ok   " : "WRONG")  \(finding.subject)")
-            if let trouble = finding.trouble { print("       \(trouble)") }
+            print("\(finding.word)  \(finding.subject)")
+            for line in [finding.trouble].compactMap(\.self) + finding.warnings { print("       \(line)") }
         }
         if findings.contains(where: { $0.trouble != nil }) { throw ExitCode.failure }
     }
@@ -66,6 +72,17 @@ struct DoctorCommand: AsyncParsableCommand {
             return faults.map { Finding(subject: "\($0.kind.rawValue) \($0.name)", trouble: $0.reason) }
         } catch {
             return [Finding(subject: "rows of the database", trouble: "\(error)")]
+        }
+    }
+
+    /// Models that clients may name and no plan sells.
+    private func catalogue() async -> Finding {
+        do {
+            return Finding(
+                subject: "catalogue", trouble: nil,
+                warnings: try await options.withDatabase { try await unsold(nil, $0) })
+        } catch {
+            return Finding(subject: "catalogue", trouble: "\(error)")
         }
     }
 

@@ -84,11 +84,15 @@ struct InvoicesCommand: AsyncParsableCommand {
 
         func run() async throws {
             let (id, month) = (try readID(account, as: AccountID.self), try InvoicesCommand.month(period))
-            let document = try await options.withDatabase { database in
+            let preview = try await options.withDatabase { database in
                 try await InvoiceActions(database: database).preview(account: id, month: month)
             }
-            guard let document else { return print("nothing to bill") }
-            print(output.json ? try document.canonicalJSON() : InvoiceText(document: document).text)
+            if let document = preview.document {
+                print(output.json ? try preview.canonicalJSON() : InvoiceText(document: document).text)
+            } else {
+                print("nothing to bill")
+            }
+            if let warning = preview.warning { say("\(warning): `tollgate suspense list --account \(id)`") }
         }
     }
 

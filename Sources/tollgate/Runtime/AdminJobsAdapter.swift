@@ -31,8 +31,12 @@ struct AdminJobsAdapter: AdminJobs {
         try await refusing { _ = try await InvoiceActions(database: database).void(id, now: now()) }
     }
 
-    func previewInvoice(of account: AccountID, month: CivilMonth) async throws -> InvoiceDocument? {
+    func previewInvoice(of account: AccountID, month: CivilMonth) async throws -> InvoicePreview {
         try await InvoiceActions(database: database).preview(account: account, month: month)
+    }
+
+    func resolveSuspense(_ order: SuspenseOrder) async throws -> SuspenseReport {
+        try await SuspenseActions(database: database).resolve(order, now: now())
     }
 
     func serviceLevels(of account: AccountID, month: CivilMonth) async throws -> ServiceLevelStanding {

@@ -128,6 +128,9 @@ final class GatewayRuntime: Sendable {
         metrics.counter("tollgate_ingested_requests_total", help: "Request records stored.") {
             status.current.requests
         }
+        metrics.counter("tollgate_suspended_attempts_total", help: "Attempts that went into suspense.") {
+            status.current.suspended
+        }
     }
 }
 

@@ -16,16 +16,19 @@ final class ProgramRuntime: Sendable {
     private let gateway: GatewayRuntime?
     private let admin: AdminServer?
     private let jobs: Task<Void, Never>?
+    private let watch: Task<Void, Never>?
     private let pool: ConnectionPool
     let adminPort: Int?
 
     private init(
-        gateway: GatewayRuntime?, admin: AdminServer?, adminPort: Int?, jobs: Task<Void, Never>?, pool: ConnectionPool
+        gateway: GatewayRuntime?, admin: AdminServer?, adminPort: Int?, jobs: Task<Void, Never>?,
+        watch: Task<Void, Never>?, pool: ConnectionPool
     ) {
         self.gateway = gateway
         self.admin = admin
         self.adminPort = adminPort
         self.jobs = jobs
+        self.watch = watch
         self.pool = pool
     }
 
@@ -56,7 +59,15 @@ final class ProgramRuntime: Sendable {
                     logger: instruments.logger("jobs"))
                 jobs = Task { await runtime.run() }
             }
-            return ProgramRuntime(gateway: gateway, admin: admin, adminPort: adminPort, jobs: jobs, pool: pool)
+            var watch: Task<Void, Never>?
+            if parts.contains(.admin) || parts.contains(.jobs) {
+                let runtime = SuspenseWatch(
+                    database: database, intervalSeconds: try configuration.integer("jobs.interval_seconds"),
+                    metrics: instruments.metrics)
+                watch = Task { await runtime.run() }
+            }
+            return ProgramRuntime(
+                gateway: gateway, admin: admin, adminPort: adminPort, jobs: jobs, watch: watch, pool: pool)
         } catch {
             await admin?.stop()
             await gateway?.stop()
@@ -68,8 +79,10 @@ final class ProgramRuntime: Sendable {
     /// Stops the parts: the gateway lets running answers end and hands its journal on before the rest goes.
     func stop() async {
         await admin?.stop()
+        watch?.cancel()
         jobs?.cancel()
         await jobs?.value
+        await watch?.value
         await gateway?.stop()
         await pool.close()
     }

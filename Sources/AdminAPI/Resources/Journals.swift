@@ -1,0 +1,70 @@
+import Accounts
+import Identity
+import Storage
+
+/// Gateways' journals and how far they are ingested.
+enum JournalEndpoints {
+    private static let shape = Shape<RegisteredJournal>(
+        "Journal", "A gateway's journal and how far it is ingested.",
+        [
+            .init("id", .id(JournalID.self)) { .string("\($0.id)") },
+            .init("gateway", .text("The gateway's name.")) { .string($0.gateway) },
+            .init("epoch", .integer("Counts the gateway's starts.")) { .integer(Int128($0.epoch)) },
+            .init("position", .text("Segment and byte up to which it is ingested.")) { .string("\($0.mark)") },
+            .init("ingested_through", .instant("Real time of the last heartbeat inside.").nullable) {
+                .optional($0.ingestedThrough)
+            },
+            .init("oldest_open_at", .instant("Acceptance of the oldest request still open.").nullable) {
+                .optional($0.oldestOpenAt)
+            },
+            .init("registered_at", .instant()) { .string("\($0.registeredAt)") },
+            .init("retired_at", .instant().nullable) { .optional($0.retiredAt) },
+            .init("retired_reason", .text(lengths: 0...1000).nullable) { .optional($0.retiredReason) },
+        ])
+
+    private static let quarantine = Shape<StoredQuarantine>(
+        "Quarantine", "Bytes of a journal that could not be read.",
+        [
+            .init("journal", .id(JournalID.self)) { .string("\($0.journalID)") },
+            .init("position", .text("Segment and byte.")) { .string("\($0.mark)") },
+            .init("length", .integer("In bytes.")) { .integer(Int128($0.length)) },
+            .init("reason", .text(lengths: 0...10_000)) { .string($0.reason) },
+            .init("found_at", .instant()) { .string("\($0.foundAt)") },
+        ])
+
+    static let all: [Endpoint] = [list, quarantines, retire]
+
+    private static let list = Endpoint(
+        .get, "/v1/journals", "listJournals", tag: "Journals", "List journals", access: .role(.viewer),
+        parameters: [.query("retired", .boolean("false: without retired ones."))],
+        successes: [.json(200, "All of them, the first registered one first.", shape.listSchema)],
+        work: .read { call, tx in
+            let journals = try JournalStorage.list(
+                includingRetired: call.query["retired"]?.truth != false, in: tx)
+            return .ok(["data": .array(journals.map(shape.json))])
+        })
+
+    private static let quarantines = Endpoint(
+        .get, "/v1/journal_quarantines", "listJournalQuarantines", tag: "Journals",
+        "List places of journals that could not be read", access: .role(.viewer),
+        parameters: [.query("journal", .id(JournalID.self))],
+        successes: [.json(200, "At most 1000.", quarantine.listSchema)],
+        work: .read { call, tx in
+            let found = try JournalStorage.quarantines(journal: call.queryID("journal"), in: tx)
+            return .ok(["data": .array(found.map(quarantine.json))])
+        })
+
+    private static let retire = Endpoint(
+        .post, "/v1/journals/{journal}/retire", "retireJournal", tag: "Journals",
+        "Say that a journal is lost for good",
+        description: "Periods then close without what it may still hold, and invoice runs say so.",
+        access: .role(.admin), parameters: [.path("journal", .id(JournalID.self))],
+        body: .json(
+            [.required("reason", .text("Why it is lost.", lengths: 1...1000))], named: "RetirementInput"),
+        successes: [.json(200, "The journal.", shape.schema)],
+        work: .write { call, tx in
+            let id: JournalID = try call.id("journal")
+            try JournalStorage.retire(id, reason: try call.body.required("reason"), now: call.now, in: tx)
+            return .ok(shape.json(try JournalStorage.require(id, in: tx)))
+        })
+}

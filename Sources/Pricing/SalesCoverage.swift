@@ -1,0 +1,36 @@
+public import Identity
+
+/// Which models the plans sell, to hold against what clients may name: usage of what nobody sells waits in suspense.
+public struct SalesCoverage: Sendable {
+    /// Price keys of the versions in force.
+    private let soldNow: Set<String>
+    /// Price keys of versions that are published and not in force yet, with the first instant.
+    private let soldFrom: [String: Timestamp]
+
+    /// What these plans sell at an instant, and from then on.
+    public init(_ histories: some Sequence<PlanHistory>, at now: Timestamp) {
+        var soldNow: Set<String> = []
+        var soldFrom: [String: Timestamp] = [:]
+        for history in histories {
+            if let version = history.version(at: now) { soldNow.formUnion(version.prices.map(\.priceKey)) }
+            for version in history.versions where version.effectiveFrom > now {
+                for key in Set(version.prices.map(\.priceKey)) {
+                    soldFrom[key] = min(soldFrom[key] ?? version.effectiveFrom, version.effectiveFrom)
+                }
+            }
+        }
+        self.soldNow = soldNow
+        self.soldFrom = soldFrom
+    }
+
+    /// What is wrong with offering a model under a price key; nil where a plan in force sells it.
+    public func warning(model: String, priceKey: String) -> String? {
+        if soldNow.contains(priceKey) { return nil }
+        let name = model == priceKey ? "model \(model)" : "model \(model) (price key \(priceKey))"
+        if let instant = soldFrom[priceKey] {
+            return
+                "\(name) is sold by no plan before \(instant): usage until then waits in suspense and holds up invoices"
+        }
+        return "\(name) is sold by no plan: its usage waits in suspense and holds up invoices until a plan has a price"
+    }
+}
