@@ -8,7 +8,7 @@ public struct Currency: Hashable, Sendable {
 
     /// Looks a code up in the table of ISO 4217. Codes are upper case.
     public init(code: String) throws(MonetaryError) {
-        guard let digits = Currency.minorDigits[code] else { throw .unknownCurrency(code) }
+        guard let digits = CurrencyTable.minorDigits[code] else { throw .unknownCurrency(code) }
         self.init(knownCode: code, minorUnitDigits: digits)
     }
 
@@ -42,32 +42,9 @@ extension Currency {
     public static let kwd = Currency(knownCode: "KWD", minorUnitDigits: 3)
 
     /// Every known currency, in the order of its code.
-    public static let all: [Currency] = minorDigits.keys.sorted().map {
-        Currency(knownCode: $0, minorUnitDigits: minorDigits[$0] ?? 2)
+    public static let all: [Currency] = CurrencyTable.minorDigits.sorted { $0.key < $1.key }.map {
+        Currency(knownCode: $0.key, minorUnitDigits: $0.value)
     }
-
-    /// Minor digits by code (ISO 4217, list one).
-    private static let minorDigits: [String: Int] = {
-        let codesByDigits: [(digits: Int, codes: String)] = [
-            (0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"),
-            (
-                2,
-                """
-                AED ALL AMD ARS AUD AZN BAM BBD BDT BGN BOB BRL BSD BWP BYN BZD CAD CHF CNY COP CRC CZK \
-                DKK DOP DZD EGP ETB EUR GBP GEL GHS GTQ HKD HNL HUF IDR ILS INR JMD KES KGS KHR KZT LBP \
-                LKR MAD MDL MKD MMK MNT MOP MUR MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR \
-                PLN QAR RON RSD RUB SAR SEK SGD THB TRY TTD TWD TZS UAH USD UYU UZS XCD ZAR ZMW
-                """
-            ),
-            (3, "BHD IQD JOD KWD LYD OMR TND"),
-            (4, "CLF UYW"),
-        ]
-        var table: [String: Int] = [:]
-        for (digits, codes) in codesByDigits {
-            for code in codes.split(separator: " ") { table[String(code)] = digits }
-        }
-        return table
-    }()
 }
 
 extension Currency: CustomStringConvertible {
