@@ -16,7 +16,10 @@ public struct PlanLint: Sendable {
         var findings = PlanRules.findings(in: document, lines: lines)
         var version: PlanVersion?
         do {
-            version = try PlanVersion(document: document, lines: lines)
+            let valid = try PlanVersion(document: document, lines: lines)
+            let unpublishable = valid.publicationFindings(lines: lines)
+            findings += unpublishable
+            version = unpublishable.isEmpty ? valid : nil
         } catch {
             findings += error.findings.filter { !findings.contains($0) }
         }

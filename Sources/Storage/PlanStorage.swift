@@ -56,7 +56,9 @@ public enum PlanStorage {
         let furthest = try furthestOffset(plan: plan, in: tx)
         switch try history.publishing(version, now: now.advanced(byMilliseconds: furthest)) {
         case .unchanged: return .unchanged
-        case .new: break
+        case .new:
+            let findings = version.publicationFindings()
+            guard findings.isEmpty else { throw PlanRejection(findings: findings) }
         }
         try tx.execute("UPDATE plans SET title = \(version.title) WHERE plan = \(plan)")
         try tx.execute(
