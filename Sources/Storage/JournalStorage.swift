@@ -36,6 +36,16 @@ public struct RegisteredJournal: Hashable, Sendable, Identifiable {
     public let registeredAt: Timestamp
     public let retiredAt: Timestamp?
     public let retiredReason: String?
+
+    /// How long a gateway that lives is never silent: six of its heartbeats.
+    public static let silenceMillisecondsMin: Int64 = 60_000
+
+    /// The last sign of life (a heartbeat, or that it was registered), where that is not long enough ago to think the
+    /// gateway gone.
+    func signOfLife(at now: Timestamp) -> Timestamp? {
+        let last = max(ingestedThrough ?? registeredAt, registeredAt)
+        return last > now.advanced(byMilliseconds: -Self.silenceMillisecondsMin) ? last : nil
+    }
 }
 
 /// The journals of all gateways. Ingest moves their marks; see `IngestStorage`.
@@ -83,20 +93,23 @@ public enum JournalStorage {
         ).map(journal)
     }
 
-    /// Says by hand that a journal is lost for good, so that periods close without it.
+    /// Says by hand that a journal is lost for good, so that periods close without it. Not while its gateway gives
+    /// signs of life: it would end with its next record, and could not start again. `now` is real time.
     public static func retire(_ id: JournalID, reason: String, now: Timestamp, in tx: Transaction) throws {
-        guard !reason.isEmpty else {
+        guard reason.contains(where: { !$0.isWhitespace }) else {
             throw StorageError.invalid(parameter: "reason", message: "say why the journal is lost; invoices show it")
         }
-        let count = try tx.execute(
-            """
-            UPDATE journals SET retired_at = \(now), retired_reason = \(reason)
-            WHERE journal_id = \(id) AND retired_at IS NULL
-            """)
-        if count == 0 {
-            _ = try require(id, in: tx)
-            throw StorageError.conflict("journal \(id) is retired already")
+        // Ingest moves the sign of life under the same lock.
+        _ = try tx.query("SELECT 1 FROM journals WHERE journal_id = \(id) FOR UPDATE")
+        let journal = try require(id, in: tx)
+        guard journal.retiredAt == nil else { throw StorageError.conflict("journal \(id) is retired already") }
+        if let sign = journal.signOfLife(at: now) {
+            throw StorageError.conflict(
+                "gateway \(journal.gateway) lives: its last sign of life is of \(sign). Stop it, and retire its "
+                    + "journal \(RegisteredJournal.silenceMillisecondsMin / 1000) s later")
         }
+        try tx.execute(
+            "UPDATE journals SET retired_at = \(now), retired_reason = \(reason) WHERE journal_id = \(id)")
     }
 
     /// Places of journals that could not be read.

@@ -138,7 +138,8 @@ import Testing
         try await world.ingest(usage(world, beta, at: "2026-11-03T10:00:00Z"), heartbeat: "2026-11-05T00:00:00Z")
         let journal = world.journalID
         try await world.database.write {
-            try JournalStorage.retire(journal, reason: "disk burnt", now: BillingWorld.beginning, in: $0)
+            let now = BillingWorld.instant("2026-11-05T00:01:00Z")
+            try JournalStorage.retire(journal, reason: "disk burnt", now: now, in: $0)
         }
         let report = try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run()
         #expect(report.word(beta.id) == "finalized INV-2026-000001 0.15")

@@ -137,7 +137,8 @@ struct PlanStorageTests {
         #expect(try await register(epoch: 3).epoch == 3)
         await #expect(throws: StorageError.self) { try await register(epoch: 2) }
         try await made.database.write {
-            try JournalStorage.retire(id, reason: "disk lost", now: StorageFixture.now, in: $0)
+            let later = StorageFixture.now.advanced(byMilliseconds: 60_000)
+            try JournalStorage.retire(id, reason: "disk lost", now: later, in: $0)
         }
         await #expect(throws: StorageError.self) { try await register(epoch: 4) }
         #expect(try await made.database.read { try JournalStorage.list(includingRetired: false, in: $0) }.isEmpty)

@@ -1,0 +1,91 @@
+import Accounts
+import Identity
+import Storage
+import TestSupport
+import Testing
+
+@Suite(.database, .timeLimit(.minutes(2))) struct JournalRetirementTests {
+    private let journal: JournalID = StorageFixture.id(20)
+
+    /// A journal that was registered at one instant and gave its last sign of life at another.
+    private func made(registered: String, heartbeat: String?) async throws -> StorageFixture {
+        let made = try await StorageFixture.make()
+        let (journal, registered) = (journal, try #require(Timestamp(registered)))
+        let beat = try heartbeat.map { try #require(Timestamp($0)) }
+        try await made.database.write { tx in
+            _ = try JournalStorage.register(journal, gateway: "g1", epoch: 1, now: registered, in: tx)
+            guard let beat else { return }
+            var batch = IngestBatch(
+                journalID: journal, epoch: 1, from: JournalMark(segment: 0, offset: 0),
+                to: JournalMark(segment: 1, offset: 100))
+            batch.heartbeat = (beat, 0)
+            _ = try IngestStorage.store(batch, in: tx)
+        }
+        return made
+    }
+
+    @Test(arguments: [
+        ("2026-11-01T00:00:00Z", "2026-11-03T12:00:00Z", "2026-11-03T12:00:00Z"),
+        ("2026-11-01T00:00:00Z", "2026-11-03T12:00:00Z", "2026-11-03T12:00:59.999Z"),
+        ("2026-11-01T00:00:00Z", nil, "2026-11-01T00:00:30Z"),
+        // Started again, and silent until now.
+        ("2026-11-04T00:00:00Z", "2026-11-03T12:00:00Z", "2026-11-04T00:00:10Z"),
+        // A gateway whose clock is ahead.
+        ("2026-11-01T00:00:00Z", "2026-11-03T12:00:30Z", "2026-11-03T12:00:00Z"),
+    ])
+    func `the journal of a gateway that lives is not retired`(
+        registered: String, heartbeat: String?, now: String
+    ) async throws {
+        let made = try await made(registered: registered, heartbeat: heartbeat)
+        let (journal, now) = (journal, try #require(Timestamp(now)))
+        await #expect {
+            try await made.database.write { try JournalStorage.retire(journal, reason: "lost", now: now, in: $0) }
+        } throws: {
+            "\($0)".contains("gateway g1 lives")
+        }
+        #expect(try await made.database.read { try JournalStorage.require(journal, in: $0).retiredAt } == nil)
+    }
+
+    @Test(arguments: ["2026-11-03T12:01:00Z", "2026-11-03T12:05:00Z", "2027-01-01T00:00:00Z"])
+    func `a silent one is`(now: String) async throws {
+        let made = try await made(registered: "2026-11-01T00:00:00Z", heartbeat: "2026-11-03T12:00:00Z")
+        let (journal, now) = (journal, try #require(Timestamp(now)))
+        try await made.database.write { try JournalStorage.retire(journal, reason: "lost", now: now, in: $0) }
+        #expect(try await made.database.read { try JournalStorage.require(journal, in: $0).retiredAt } == now)
+    }
+
+    @Test(arguments: ["", " ", "\n\t"])
+    func `a reason says something`(reason: String) async throws {
+        let made = try await made(registered: "2026-11-01T00:00:00Z", heartbeat: nil)
+        let (journal, now) = (journal, try #require(Timestamp("2027-01-01T00:00:00Z")))
+        await #expect(throws: StorageError.self) {
+            try await made.database.write { try JournalStorage.retire(journal, reason: reason, now: now, in: $0) }
+        }
+    }
+
+    @Test func `the last admin key revokes neither itself nor, with others, all of them at once`() async throws {
+        let made = try await StorageFixture.make()
+        let keys = (1...3).map { number in
+            AdminKey(
+                id: StorageFixture.id(UInt64(number) + 40), name: "k\(number)", role: number == 3 ? .billing : .admin,
+                secretDigest: Secret(text: "tga_\(number)").digest, secretHint: "tga_", createdAt: StorageFixture.now)
+        }
+        try await made.database.write { tx in for key in keys { try AdminKeyStorage.insert(key, in: tx) } }
+        @Sendable func revoke(_ number: Int) async -> Bool {
+            do {
+                try await made.database.write {
+                    try AdminKeyStorage.revoke(keys[number].id, now: StorageFixture.now, in: $0)
+                }
+                return true
+            } catch {
+                return false
+            }
+        }
+        async let first = revoke(0)
+        async let second = revoke(1)
+        let done = await [first, second]
+        #expect(done.filter(\.self).count == 1, "one of two goes, whoever comes first")
+        #expect(await !revoke(done[0] ? 1 : 0))
+        #expect(await revoke(2), "the others are no admins")
+    }
+}
