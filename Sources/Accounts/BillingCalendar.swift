@@ -48,9 +48,12 @@ public struct CivilMonth: Hashable, Comparable, Sendable, CustomStringConvertibl
         month = day.month
     }
 
-    /// Reads `YYYY-MM`; nil for anything else.
+    /// The years of months that can be billed: instants of theirs are text that can be read back, in every zone.
+    public static let years: ClosedRange<Int64> = 1970...9998
+
+    /// Reads `YYYY-MM`; nil for anything else, and for years in which nothing can be billed.
     public init?(_ text: some StringProtocol) {
-        guard let first = CivilDate(String(text) + "-01") else { return nil }
+        guard let first = CivilDate(String(text) + "-01"), Self.years.contains(first.year) else { return nil }
         self.init(of: first)
     }
 
@@ -83,6 +86,8 @@ public struct BillingCalendar: Hashable, Sendable {
     /// The IANA name, such as `Europe/Berlin`.
     public let zoneName: String
     private let zone: TimeZone
+    /// First instants of months that are settled, whatever the zone's rules say today.
+    private var keptStarts: [CivilMonth: Timestamp] = [:]
 
     /// The calendar of an IANA zone. Abbreviations (`CEST`) and offsets are refused: they have no history.
     public init(zoneName: String) throws(BillingCalendarError) {
@@ -93,20 +98,35 @@ public struct BillingCalendar: Hashable, Sendable {
         self.zone = zone
     }
 
+    /// The same calendar, whose months begin at these instants where they name them. A month ends where the next begins.
+    public func keeping(_ starts: [CivilMonth: Timestamp]) -> BillingCalendar {
+        var calendar = self
+        calendar.keptStarts = starts
+        return calendar
+    }
+
     /// The billing period (calendar month) that holds the instant.
-    public func period(containing instant: Timestamp) -> BillingPeriod {
+    public func period(containing instant: Timestamp) -> BillingPeriod { period(of: month(containing: instant)) }
+
+    /// The calendar month whose billing period holds the instant.
+    public func month(containing instant: Timestamp) -> CivilMonth {
         let month = CivilMonth(of: day(of: instant))
-        let period = period(of: month)
         // Where clocks went back across a month's midnight, the month has begun once and for all.
-        if instant < period.start { return self.period(of: month.advanced(by: -1)) }
-        if instant >= period.end { return self.period(of: month.advanced(by: 1)) }
-        return period
+        if instant < start(of: month) { return month.advanced(by: -1) }
+        if instant >= start(of: month.advanced(by: 1)) { return month.advanced(by: 1) }
+        return month
     }
 
     /// The billing period that is this calendar month.
     public func period(of month: CivilMonth) -> BillingPeriod {
-        BillingPeriod(start: start(of: month.firstDay), end: start(of: month.advanced(by: 1).firstDay))
+        BillingPeriod(start: start(of: month), end: start(of: month.advanced(by: 1)))
     }
+
+    /// The first instant of a billing month.
+    public func start(of month: CivilMonth) -> Timestamp { keptStarts[month] ?? start(of: month.firstDay) }
+
+    /// Whether a billing period begins at the instant: sums under any other one belong to no month.
+    public func isPeriodStart(_ instant: Timestamp) -> Bool { period(containing: instant).start == instant }
 
     /// The local day of the instant.
     public func day(of instant: Timestamp) -> CivilDate {
@@ -142,7 +162,7 @@ public struct BillingCalendar: Hashable, Sendable {
     }
 
     /// Local time minus UTC, in milliseconds.
-    private func offsetMilliseconds(at instant: Timestamp) -> Int64 {
+    public func offsetMilliseconds(at instant: Timestamp) -> Int64 {
         // Whole seconds are exact in Foundation's time type.
         let seconds = floorDivide(instant.milliseconds, 1000)
         let date = Date(timeIntervalSince1970: TimeInterval(seconds))

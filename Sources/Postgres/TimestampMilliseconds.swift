@@ -11,18 +11,21 @@ public struct TimestampMilliseconds: PostgresBindable, PostgresDecodable, Sendab
 
     public var postgresParameter: PostgresParameter { .text(text) }
 
-    /// `2026-01-02 03:04:05.678+00`. Years from 1 to 9999.
+    /// `2026-01-02 03:04:05.678+00`; `0044-03-15 12:00:00.000+00 BC` before year 1, of which Postgres knows no year 0.
     public var text: String {
         let days = floorDivide(milliseconds, 86_400_000)
         let rest = milliseconds - days * 86_400_000
         let (year, month, day) = civilDate(daysSinceEpoch: days)
         let (hour, minute) = (rest / 3_600_000, rest / 60_000 % 60)
         let (second, millisecond) = (rest / 1000 % 60, rest % 1000)
-        return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2)) "
+        return "\(padded(year > 0 ? year : 1 - year, 4))-\(padded(month, 2))-\(padded(day, 2)) "
             + "\(padded(hour, 2)):\(padded(minute, 2)):\(padded(second, 2)).\(padded(millisecond, 3))+00"
+            + (year > 0 ? "" : " BC")
     }
 
     public init?(postgresText text: String) {
+        let isBeforeChrist = text.hasSuffix(" BC")
+        let text = isBeforeChrist ? text.dropLast(3) : text[...]
         guard text.hasSuffix("+00") else { return nil }
         let halves = text.dropLast(3).split(separator: " ")
         guard halves.count == 2 else { return nil }
@@ -35,7 +38,7 @@ public struct TimestampMilliseconds: PostgresBindable, PostgresDecodable, Sendab
             guard let digits = Int64((time[1] + "00").prefix(3)) else { return nil }
             fraction = digits
         }
-        let days = daysSinceEpoch(year: date[0], month: date[1], day: date[2])
+        let days = daysSinceEpoch(year: isBeforeChrist ? 1 - date[0] : date[0], month: date[1], day: date[2])
         self.init(((days * 24 + clock[0]) * 60 + clock[1]) * 60_000 + clock[2] * 1000 + fraction)
     }
 }

@@ -69,6 +69,14 @@ public enum DatabaseFailure: Hashable, Sendable {
     /// Postgres refused; the same again may fail again.
     case refused
 
+    /// Whether it was a value that Postgres could not take: out of range, or no value of its type.
+    public static func isOfValues(_ error: any Error) -> Bool {
+        guard let error = error as? PostgresError else { return false }
+        if case .invalidParameter = error.kind { return true }
+        // SQLSTATE class: data exception.
+        return error.sqlState?.hasPrefix("22") == true
+    }
+
     /// Nil for what did not come from Postgres.
     public init?(_ error: any Error) {
         guard let error = error as? PostgresError else { return nil }

@@ -39,6 +39,8 @@ public struct InvoiceFilter: Hashable, Sendable {
     public var state: InvoiceState?
     /// The first instant of the period.
     public var periodStart: Timestamp?
+    /// The billing month, of each account in its zone.
+    public var month: CivilMonth?
     /// `INV-2026-000001`
     public var number: String?
 
@@ -103,6 +105,13 @@ public enum InvoiceStorage {
         if let account = filter.account { sql += "AND account_id = \(account) " }
         if let state = filter.state { sql += "AND state = \(state.rawValue) " }
         if let start = filter.periodStart { sql += "AND period_start = \(start) " }
+        if let month = filter.month {
+            // In whatever zone, a month begins within a day of the same month in UTC, and no other one does.
+            let day: Int64 = 86_400_000
+            let begin = Timestamp(milliseconds: month.firstDay.daysSince1970 * day)
+            sql += "AND period_start > \(begin.advanced(byMilliseconds: -day)) "
+            sql += "AND period_start < \(begin.advanced(byMilliseconds: day)) "
+        }
         if let number = filter.number { sql += "AND number = \(number) " }
         return sql
     }

@@ -1,3 +1,4 @@
+public import Accounts
 public import Identity
 public import Metering
 public import Monetary
@@ -19,9 +20,15 @@ public struct UsageQuery: Hashable, Sendable {
         var column: String { "by_" + rawValue }
     }
 
-    /// Billing time; half-open. Sums are kept by local hour, so both should be whole hours of the account's zone.
-    public var from: Timestamp
-    public var to: Timestamp
+    /// Of which usage.
+    public enum Span: Hashable, Sendable {
+        /// Billing time; half-open. Sums are kept by local hour, so both are whole hours of the accounts' zones.
+        case instants(from: Timestamp, to: Timestamp)
+        /// A billing month, of each account in its own zone.
+        case month(CivilMonth)
+    }
+
+    public var span: Span
     public var account: AccountID?
     public var tenant: TenantID?
     public var project: ProjectID?
@@ -38,8 +45,12 @@ public struct UsageQuery: Hashable, Sendable {
 
     /// All usage of a span, told apart by meter and currency only.
     public init(from: Timestamp, to: Timestamp, groupBy: Set<Dimension> = []) {
-        self.from = from
-        self.to = to
+        self.init(.instants(from: from, to: to), groupBy: groupBy)
+    }
+
+    /// All usage of a span, told apart by meter and currency only.
+    public init(_ span: Span, groupBy: Set<Dimension> = []) {
+        self.span = span
         self.tags = []
         self.groupBy = groupBy
     }

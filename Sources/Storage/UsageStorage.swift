@@ -8,6 +8,8 @@ public enum UsageStorage {
     /// Sums, in the order of what they are grouped by, then of the meters. Summed from rollups; with tags, from the
     /// records themselves.
     public static func totals(_ query: UsageQuery, in tx: Transaction) throws -> [UsageTotal] {
+        let spans = try UsageSpans(query, in: tx)
+        guard let bounds = spans.bounds else { return [] }
         let dimensions = UsageQuery.Dimension.allCases.filter(query.groupBy.contains)
         let groups = dimensions.map { "\(Self.expression(of: $0)) AS \($0.column)" }
         let columns = groups.map { $0 + ", " }.joined()
@@ -17,8 +19,9 @@ public enum UsageStorage {
             SELECT \(unescaped: columns)a.currency, u.meter, sum(u.records)::bigint AS records,
                 sum(u.quantity)::numeric AS quantity, sum(u.amount)::numeric AS amount,
                 sum(u.waived_quantity)::numeric AS waived_quantity, sum(u.waived_amount)::numeric AS waived_amount
-            FROM (\(query.tags.isEmpty ? rollups : records(query))) u JOIN accounts a USING (account_id)
-            WHERE u.hour_start >= \(query.from) AND u.hour_start < \(query.to) \(filters(query))
+            FROM (\(query.tags.isEmpty ? rollups : records(query, bounds))) u JOIN accounts a USING (account_id)
+            JOIN \(spans.rows) ON s.zone = a.time_zone
+            WHERE u.instant >= s.first AND u.instant < s.past \(filters(query))
             GROUP BY \(unescaped: keys) ORDER BY \(unescaped: keys)
             LIMIT \(UsageQuery.rowsMax)
             """)
@@ -73,15 +76,16 @@ public enum UsageStorage {
     }
 
     private static let rollups: SQL = """
-        SELECT r.*, p.price_key, p.tier, p.meter FROM usage_rollups r JOIN effective_prices p USING (price_id)
+        SELECT r.*, r.hour_start AS instant, p.price_key, p.tier, p.meter
+        FROM usage_rollups r JOIN effective_prices p USING (price_id)
         """
 
     /// The same rows as the rollups', one for each attempt and price, computed from counts and prices: a count goes to
     /// its meter's own price, else to that of the nearest parent that the version prices.
-    private static func records(_ query: UsageQuery) -> SQL {
+    private static func records(_ query: UsageQuery, _ bounds: (from: Timestamp, to: Timestamp)) -> SQL {
         """
-        SELECT r.account_id, date_trunc('hour', r.accepted_at, z.time_zone) AS hour_start, r.tenant_id, r.project_id,
-            r.key_id, r.model, t.price_key, t.tier, l.meter,
+        SELECT r.account_id, date_trunc('hour', r.accepted_at, z.time_zone) AS hour_start, r.accepted_at AS instant,
+            r.tenant_id, r.project_id, r.key_id, r.model, t.price_key, t.tier, l.meter,
             (t.rating = 'rated')::integer AS records,
             CASE t.rating WHEN 'rated' THEN l.quantity ELSE 0 END AS quantity,
             CASE t.rating WHEN 'rated' THEN l.quantity * l.picounits_per_unit * 0.000000000001 ELSE 0 END AS amount,
@@ -108,7 +112,7 @@ public enum UsageStorage {
         ) AS l
         WHERE t.rating IN ('rated', 'waived') AND r.operation <> 'count_tokens'
             AND (r.operation <> 'batch' OR t.kind = 'batch_item')
-            AND r.accepted_at >= \(query.from) AND r.accepted_at < \(query.to)
+            AND r.accepted_at >= \(bounds.from) AND r.accepted_at < \(bounds.to)
             AND r.tags @> \(TagText.json(of: query.tags))::jsonb
         """
     }

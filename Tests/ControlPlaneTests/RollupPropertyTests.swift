@@ -1,3 +1,4 @@
+import Accounts
 import ControlPlane
 import Identity
 import Metering
@@ -91,7 +92,8 @@ struct RollupPropertyTests {
         }
         // The same question, answered from rollups and from single records with a tag that all of them carry or not.
         var query = UsageQuery(
-            from: Timestamp(milliseconds: 0), to: Fixture.now.advanced(byMilliseconds: 400 * 86_400_000),
+            from: made.account.calendar.hourStart(of: Timestamp(milliseconds: 0)),
+            to: made.account.calendar.hourStart(of: Fixture.now.advanced(byMilliseconds: 400 * 86_400_000)),
             groupBy: [.day, .priceKey, .tier])
         let fromRollups = try await made.database.read { [query] in try UsageStorage.totals(query, in: $0) }
         var perTag: [UsageTotal] = []

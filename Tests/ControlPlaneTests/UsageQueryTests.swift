@@ -26,11 +26,12 @@ struct UsageQueryTests {
                     try made.entry(1, at: "2026-09-20T18:29:00Z"),  // 23:59 in Kolkata
                     try made.entry(2, at: "2026-09-20T18:31:00Z"), try made.entry(3, at: "2026-09-20T19:10:00Z"),
                 ], made)
-            let from = try #require(Timestamp("2026-09-01T00:00:00Z"))
+            let from = try #require(Timestamp("2026-08-31T18:30:00Z"))
+            let to = try #require(Timestamp("2026-09-21T13:30:00Z"))
             @Sendable func totals(
                 _ groupBy: Set<UsageQuery.Dimension>, _ change: (inout UsageQuery) -> Void = { _ in }
             ) async throws -> [UsageTotal] {
-                var query = UsageQuery(from: from, to: Fixture.now, groupBy: groupBy)
+                var query = UsageQuery(from: from, to: to, groupBy: groupBy)
                 query.meter = .inputTokens
                 change(&query)
                 return try await made.database.read { [query] in try UsageStorage.totals(query, in: $0) }
@@ -47,6 +48,44 @@ struct UsageQueryTests {
             #expect(try await totals([], { $0.tenant = Fixture.id(99) }).isEmpty)
             #expect(try await totals([], { $0.tier = "priority" }).isEmpty)
             #expect(try await totals([], { $0.key = made.key.id }).map(\.quantity) == [300])
+        }
+    }
+
+    @Test(arguments: ["Asia/Kolkata", "America/St_Johns", "Asia/Kathmandu", "UTC", "America/Caracas"])
+    func `a month, whole hours and tags give the same sums in every zone`(zone: String) async throws {
+        try await Fixture.run(zone: zone) { made in
+            let september = try #require(CivilMonth("2026-09"))
+            let period = made.account.calendar.period(of: september)
+            let inside = [period.start, Fixture.now, period.end.advanced(byMilliseconds: -1)]
+            let outside = [period.start.advanced(byMilliseconds: -1), period.end]
+            let entries = (inside + outside).enumerated().map { number, accepted in
+                made.entry(UInt64(number), accepted: accepted) { $0.request.tags = [Tag(name: "team", value: "a")] }
+            }
+            try await ingest(entries, made)
+            for account in [nil, made.account.id] {
+                for tags in [[], [Tag(name: "team", value: "a")]] {
+                    for span in [
+                        UsageQuery.Span.month(september), .instants(from: period.start, to: period.end),
+                    ] {
+                        var query = UsageQuery(span)
+                        query.meter = .inputTokens
+                        query.account = account
+                        query.tags = tags
+                        let totals = try await made.database.read { [query] in
+                            try UsageStorage.totals(query, in: $0)
+                        }
+                        #expect(totals.map(\.quantity) == [300], "\(span) \(tags)")
+                    }
+                    var query = UsageQuery(from: period.start, to: period.end.advanced(byMilliseconds: -900_000))
+                    query.account = account
+                    query.tags = tags
+                    await #expect {
+                        try await made.database.read { [query] in try UsageStorage.totals(query, in: $0) }
+                    } throws: {
+                        "\($0)".hasPrefix("to: ") && "\($0)".contains("no whole hour in \(zone)")
+                    }
+                }
+            }
         }
     }
 

@@ -24,7 +24,7 @@ struct StringRule: Sendable {
     /// What is wrong with `text`; nil when nothing is.
     func complaint(about text: String) -> String? {
         if let choices, !choices.contains(text) { return "must be one of \(choices.joined(separator: ", "))" }
-        if text.contains("\u{0}") { return "must not hold a NUL character" }
+        if text.utf8.contains(0) { return "must not hold a NUL character" }
         guard lengths.contains(text.count) else {
             return text.isEmpty
                 ? "must not be empty" : "must have \(lengths.lowerBound) to \(lengths.upperBound) characters"
@@ -40,7 +40,7 @@ extension StringRule.Format {
         case .id(let prefix):
             return text.hasPrefix(prefix + "_") && text.utf8.count == prefix.utf8.count + 33
                 && UUIDv7(text.dropFirst(prefix.count + 1)) != nil
-        case .instant: return Timestamp(text) != nil
+        case .instant: return Timestamp(text).map { Self.instants.contains($0) } ?? false
         case .month: return CivilMonth(text) != nil
         case .day: return CivilDate(text) != nil
         case .decimal:
@@ -50,11 +50,19 @@ extension StringRule.Format {
         }
     }
 
+    /// What is billed lies in these, and so does every month that they are in.
+    private static let instants =
+        Timestamp(
+            milliseconds: 0)..<Timestamp(
+            milliseconds: (CivilDate(year: CivilMonth.years.upperBound + 1, month: 1, day: 1)?.daysSince1970 ?? 0)
+                * 86_400_000)
+
     var explanation: String {
         switch self {
         case .id(let prefix): "an id: \(prefix)_ and 32 hexadecimal digits"
-        case .instant: "an RFC 3339 time such as 2026-12-01T00:00:00Z (write + as %2B in a query)"
-        case .month: "a month such as 2026-11"
+        case .instant:
+            "an RFC 3339 time from 1970 on such as 2026-12-01T00:00:00Z (write + as %2B in a query)"
+        case .month: "a month such as 2026-11, from 1970 on"
         case .day: "a day such as 2026-11-30"
         case .decimal: "a decimal number such as 12.50"
         }

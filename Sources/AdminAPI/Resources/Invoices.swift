@@ -48,20 +48,14 @@ enum InvoiceEndpoints {
             .query("account", .id(AccountID.self, "Only of this account.")),
             .query("state", .choice(InvoiceState.self)),
             .query("number", .text("The one of this number, such as INV-2026-000001.")),
-            .query("period", .formatted(.month, "Only of this month; needs `account`, whose zone it is local to.")),
+            .query("period", .formatted(.month, "Only of this month, of each account in its zone.")),
         ] + Parameter.page,
         successes: [.json(200, "A page, in the order of their ids.", shape.pageSchema)], problems: [404],
         work: .read { call, tx in
             var filter = InvoiceFilter(
                 account: call.queryID("account"), state: call.queryChoice("state"), number: call.queryText("number"))
-            if let month = call.queryText("period").flatMap({ CivilMonth($0) }) {
-                guard let account = filter.account else {
-                    throw Problem.invalid(
-                        "period", "needs the parameter account: months are local to an account's zone")
-                }
-                let calendar = try AccountStorage.require(account, in: tx).calendar
-                filter.periodStart = calendar.period(of: month).start
-            }
+            filter.month = call.queryText("period").flatMap { CivilMonth($0) }
+            if let account = filter.account { _ = try AccountStorage.require(account, in: tx) }
             let page = try InvoiceStorage.list(filter, try call.page(InvoiceID.self), in: tx)
             return .page(page, as: shape) { "\($0.id)" }
         })

@@ -53,9 +53,12 @@ enum ServiceLevelEndpoints {
 
     private static let standing: Schema = .object(
         [
-            .required("account", .id(AccountID.self)), .required("period", .formatted(.month)),
+            .required("account", .id(AccountID.self, "Null where all were asked for.").nullable),
+            .required("period", .formatted(.month)),
             .required("final", .boolean("Whether the month is invoiced: nothing of this changes any more.")),
-            .required("data", .list(shape.schema)),
+            .required("data", .list(shape.schema, countMax: 1_000_000)),
+            .required("has_more", .boolean("Whether more accounts follow.")),
+            .required("next", .text("What to send as `after`; null on the last page.").nullable),
         ], named: "ServiceLevels")
 
     private static func counts(_ counts: [String: Int64]) -> JSONValue {
@@ -66,28 +69,57 @@ enum ServiceLevelEndpoints {
         [
             Endpoint(
                 .get, "/v1/service_levels", "getServiceLevels", tag: "Service levels",
-                "Where an account's promises stand in a month",
+                "Where promises stand in a month",
                 description:
-                    "Judged by the requests ingested until now; of a month that is invoiced, as it was closed.",
+                    "Judged by the requests ingested until now; of a month that is invoiced, as it was closed. Of one "
+                    + "account, or of all, `limit` accounts a page.",
                 access: .role(.viewer),
                 parameters: [
-                    .query("account", .id(AccountID.self), isRequired: true),
+                    .query("account", .id(AccountID.self, "Only of this account.")),
                     .query(
-                        "period", .formatted(.month, "The month; the account's current one when not said.")),
-                ], successes: [.json(200, "By subscription, tier and objective.", standing)], problems: [404],
+                        "period",
+                        .formatted(
+                            .month, "The month, in each account's zone; one account's current one when not said.")),
+                ] + Parameter.page,
+                successes: [.json(200, "By account, subscription, tier and objective.", standing)], problems: [404],
                 work: .job { call in
-                    guard let id: AccountID = call.queryID("account") else {
-                        throw Problem.invalid("account", "is missing")
+                    let month = call.queryText("period").flatMap { CivilMonth($0) }
+                    if let id: AccountID = call.queryID("account") {
+                        return try await one(id, month, call, services)
                     }
-                    let account = try await services.database.read { try AccountStorage.require(id, in: $0) }
-                    let current = CivilMonth(of: account.calendar.day(of: account.billingTime(at: call.now)))
-                    let month = call.queryText("period").flatMap { CivilMonth($0) } ?? current
-                    let standing = try await services.jobs.serviceLevels(of: id, month: month)
-                    return .ok([
-                        "account": .string("\(id)"), "period": .string("\(month)"),
-                        "final": .boolean(standing.isFinal), "data": .array(standing.results.map(shape.json)),
-                    ])
+                    guard let month else { throw Problem.invalid("period", "is missing: say it, or one account") }
+                    return try await page(month, call, services)
                 })
         ]
+    }
+
+    private static func one(
+        _ id: AccountID, _ month: CivilMonth?, _ call: Call, _ services: AdminServices
+    ) async throws -> Answer {
+        let account = try await services.database.read { try AccountStorage.require(id, in: $0) }
+        let current = CivilMonth(of: account.calendar.day(of: account.billingTime(at: call.now)))
+        let standing = try await services.jobs.serviceLevels(of: id, month: month ?? current)
+        return .ok([
+            "account": .string("\(id)"), "period": .string("\(month ?? current)"),
+            "final": .boolean(standing.isFinal), "data": .array(standing.results.map(shape.json)),
+            "has_more": false, "next": .null,
+        ])
+    }
+
+    private static func page(_ month: CivilMonth, _ call: Call, _ services: AdminServices) async throws -> Answer {
+        let request = try call.page(AccountID.self)
+        let accounts = try await services.database.read { try AccountStorage.list(request, in: $0) }
+        var results: [JSONValue] = []
+        var isFinal = true
+        for account in accounts.items {
+            let standing = try await services.jobs.serviceLevels(of: account.id, month: month)
+            isFinal = isFinal && standing.isFinal
+            results += standing.results.map(shape.json)
+        }
+        return .ok([
+            "account": .null, "period": .string("\(month)"), "final": .boolean(isFinal), "data": .array(results),
+            "has_more": .boolean(accounts.hasMore),
+            "next": accounts.hasMore ? .optional(accounts.items.last.map { "\($0.id)" }) : .null,
+        ])
     }
 }

@@ -39,12 +39,14 @@ enum UsageEndpoints {
         .get, "/v1/usage", "getUsage", tag: "Usage", "Sums of usage",
         description:
             "A row for each meter, currency and combination of what `group_by` names. Hours and days are local "
-            + "to the account. Sums are kept by local hour, so `from` and `to` should be whole hours of its zone. With "
-            + "tags the sums are made from single records, which is slower.",
+            + "to the account. Ask for a `period`, which is each account's own month, or for `from` and `to`: whole "
+            + "hours in the zones of the accounts, because sums are kept by local hour. With tags the sums are made "
+            + "from single records, which is slower.",
         access: .role(.viewer),
         parameters: [
-            .query("from", .instant("Billing time, inside."), isRequired: true),
-            .query("to", .instant("Billing time, no longer inside."), isRequired: true),
+            .query("period", .formatted(.month, "The month, of each account in its zone.")),
+            .query("from", .instant("Billing time, inside; a whole hour.")),
+            .query("to", .instant("Billing time, no longer inside; a whole hour.")),
         ] + filters + [
             .query("tier", .text("The tier that was billed.")), .query("meter", .choice(Meter.self)),
             .list(
@@ -57,7 +59,8 @@ enum UsageEndpoints {
                 200, "The sums.",
                 .object(
                     [
-                        .required("from", .instant()), .required("to", .instant()),
+                        .required("period", .formatted(.month).nullable),
+                        .required("from", .instant().nullable), .required("to", .instant().nullable),
                         .required("data", .list(shape.schema, countMax: UsageQuery.rowsMax)),
                         .required(
                             "has_more",
@@ -69,17 +72,30 @@ enum UsageEndpoints {
             query.model = try query.model.map { try CatalogueStorage.ownName(of: $0, in: tx) ?? $0 }
             let totals = try UsageStorage.totals(query, in: tx)
             return .ok([
-                "from": .string("\(query.from)"), "to": .string("\(query.to)"),
+                "period": .optional(call.queryText("period")),
+                "from": .optional(call.queryInstant("from").map { "\($0)" }),
+                "to": .optional(call.queryInstant("to").map { "\($0)" }),
                 "data": .array(totals.map(shape.json)), "has_more": .boolean(totals.count >= UsageQuery.rowsMax),
             ])
         })
 
-    private static func query(_ call: Call) throws(Problem) -> UsageQuery {
-        guard let from = call.queryInstant("from"), let to = call.queryInstant("to") else {
-            throw .invalid("from", "is missing")
+    private static func span(_ call: Call) throws(Problem) -> UsageQuery.Span {
+        let (from, to) = (call.queryInstant("from"), call.queryInstant("to"))
+        if let month = call.queryText("period").flatMap({ CivilMonth($0) }) {
+            guard from == nil, to == nil else { throw .invalid("period", "goes without from and to") }
+            return .month(month)
+        }
+        guard let from, let to else {
+            let missing = [("from", from), ("to", to)].filter { $0.1 == nil }
+            throw .invalid(
+                missing.map { Schema.Complaint(parameter: $0.0, detail: "is missing: send from and to, or period") })
         }
         guard from < to else { throw .invalid("to", "must lie after from") }
-        var query = UsageQuery(from: from, to: to)
+        return .instants(from: from, to: to)
+    }
+
+    private static func query(_ call: Call) throws(Problem) -> UsageQuery {
+        var query = UsageQuery(try span(call))
         query.account = call.queryID("account")
         query.tenant = call.queryID("tenant")
         query.project = call.queryID("project")

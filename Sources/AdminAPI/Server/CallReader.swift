@@ -1,5 +1,6 @@
 import Accounts
 import Identity
+import Metering
 
 /// Checks what came over the wire against an endpoint's description. Everything that is wrong is reported at once.
 struct CallReader {
@@ -26,7 +27,15 @@ struct CallReader {
                 continue
             }
             if name.hasPrefix("tag."), takesTags {
-                tags.append(.init(name: String(name.dropFirst(4)), value: .string(value)))
+                let tag = String(name.dropFirst(4))
+                if tag.isEmpty || tag.utf8.contains(0) || tag.utf8.count > Tag.nameBytesMax {
+                    complaints.append(
+                        .init(parameter: "tags", detail: "have names of 1 to \(Tag.nameBytesMax) bytes without NUL"))
+                } else if tags.contains(where: { $0.name == tag }) {
+                    complaints.append(.init(parameter: "tag.\(tag)", detail: "is given twice"))
+                } else {
+                    tags.append(.init(name: tag, value: .string(value)))
+                }
                 continue
             }
             guard let parameter = queryParameters.first(where: { $0.name == name && $0.style != .tags }) else {
@@ -45,6 +54,16 @@ struct CallReader {
         }
         guard complaints.isEmpty else { throw .invalid(complaints) }
         return values
+    }
+
+    /// Refuses text in the path that can name nothing. Ids and numbers are told by whoever looks for them.
+    func requirePath(_ values: [String: String]) throws(Problem) {
+        for parameter in endpoint.parameters where parameter.location == .path {
+            guard case .string(let rule) = parameter.schema.kind, case nil = rule.format,
+                let text = values[parameter.name], rule.complaint(about: text) != nil
+            else { continue }
+            throw .notFound("\(parameter.name) of that name")
+        }
     }
 
     private var queryParameters: [Parameter] { endpoint.parameters.filter { $0.location == .query } }

@@ -41,6 +41,7 @@ struct Dispatcher: Sendable {
     /// Does what was called.
     func answer(_ head: Head, key: AdminKey?, body: [UInt8]) async throws -> Answer {
         let reader = CallReader(endpoint: head.endpoint)
+        try reader.requirePath(head.path)
         let call = Call(
             now: services.now(), key: key, path: head.path, query: try reader.query(head.query),
             body: try reader.body(body, mediaType: head.mediaType))

@@ -120,6 +120,9 @@ extension Problem {
                 503, .outcomeUnknown,
                 "the connection to the database broke during the change: look, or repeat the call with the same "
                     + "Idempotency-Key", headers: [.retryAfter: "1"])
+        case .refused where DatabaseFailure.isOfValues(error):
+            // Whatever slipped through the rules of the parameters is still the caller's value.
+            self.init(400, .invalidRequest, "a value of this call is out of the range that can be stored or compared")
         case .refused, nil:
             self.init(500, .internalError, "the log has more under this request id")
         }

@@ -19,7 +19,7 @@ struct InvoicesCommand: AsyncParsableCommand {
     /// A calendar month of an argument.
     static func month(_ text: String) throws -> CivilMonth {
         guard let month = CivilMonth(text) else {
-            throw ValidationError("'\(text)' is not a month such as 2026-11")
+            throw ValidationError("'\(text)' is not a month such as 2026-11, from 1970 on")
         }
         return month
     }
@@ -44,11 +44,14 @@ struct InvoicesCommand: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
         @OptionGroup var page: PageOptions
         @Option(help: "Only this account.") var account: String?
+        @Option(help: "Only this calendar month, such as 2026-11, of each account in its own zone.")
+        var period: String?
 
         func run() async throws {
             let request = try page.request(IDKinds.Invoice.self)
-            let filter = InvoiceFilter(account: try account.map { try readID($0) })
-            let invoices = try await options.withDatabase { database in
+            var filter = InvoiceFilter(account: try account.map { try readID($0) })
+            filter.month = try period.map { try InvoicesCommand.month($0) }
+            let invoices = try await options.withDatabase { [filter] database in
                 try await database.read { try InvoiceStorage.list(filter, request, in: $0) }
             }
             output.print(

@@ -10,12 +10,14 @@ struct UsageCommand: AsyncParsableCommand {
         subcommands: [Sums.self, Record.self], defaultSubcommand: Sums.self)
 
     struct Sums: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Sums over a span of billing time.")
+        static let configuration = CommandConfiguration(
+            abstract: "Sums over a month or a span of billing time, whole hours of the account's zone.")
 
         @OptionGroup var options: ConfigurationOptions
         @OptionGroup var output: OutputOptions
-        @Option(help: "From, RFC 3339.") var from: String
-        @Option(help: "Until, RFC 3339, exclusive.") var to: String
+        @Option(help: "The calendar month, such as 2026-11, of each account in its own zone.") var period: String?
+        @Option(help: "From, RFC 3339; a whole hour in the account's zone.") var from: String?
+        @Option(help: "Until, RFC 3339, exclusive; a whole hour, too.") var to: String?
         @Option(help: "Only this account.") var account: String?
         @Option(help: "Only this tenant.") var tenant: String?
         @Option(help: "hour, day, account, tenant, project, key, model, price_key, tier; repeat for more.")
@@ -38,12 +40,20 @@ struct UsageCommand: AsyncParsableCommand {
                 })
         }
 
-        private func query() throws -> UsageQuery {
-            guard let from = Timestamp(from), let to = Timestamp(to) else {
-                throw ValidationError("--from and --to are instants such as 2026-11-01T00:00:00Z")
+        private func span() throws -> UsageQuery.Span {
+            if let period {
+                guard from == nil, to == nil else { throw ValidationError("--period goes without --from and --to") }
+                return .month(try InvoicesCommand.month(period))
+            }
+            guard let from = from.flatMap({ Timestamp($0) }), let to = to.flatMap({ Timestamp($0) }) else {
+                throw ValidationError("give --period 2026-11, or --from and --to as instants: 2026-11-01T00:00:00Z")
             }
             guard from < to else { throw ValidationError("--to must lie after --from") }
-            var query = UsageQuery(from: from, to: to)
+            return .instants(from: from, to: to)
+        }
+
+        private func query() throws -> UsageQuery {
+            var query = UsageQuery(try span())
             query.groupBy = Set(
                 try by.map { name in
                     guard let dimension = UsageQuery.Dimension(rawValue: name) else {
