@@ -74,6 +74,7 @@ struct AccountMonth: Sendable {
     /// What the month's draft is computed from.
     func input(in tx: DatabaseTransaction) throws -> InvoiceInput {
         let rated = try InvoiceStorage.ratedSums(of: account, before: month.end, in: tx)
+        try requireKnownPeriods(rated)
         let invoiced = try InvoiceStorage.invoicedSums(of: account, in: tx)
         return InvoiceInput(
             accountID: account.id, currency: account.currency, month: month,
@@ -82,6 +83,12 @@ struct AccountMonth: Sendable {
             usage: try rated.filter { $0.periodStart == month.start }.map(ratedUsage),
             earlierUsage: try earlierUsage(rated: rated, invoiced: invoiced),
             credits: try ServiceLevelStorage.granted(to: account.id, before: month.start, in: tx).map(creditDue))
+    }
+
+    private func requireKnownPeriods(_ sums: [ChargeSum]) throws(BooksError) {
+        for start in Set(sums.map(\.periodStart)) where !account.calendar.isPeriodStart(start) {
+            throw .periodUnknown(start: start, zone: account.calendar.zoneName)
+        }
     }
 
     private struct ChargeInPeriod: Hashable {
@@ -149,6 +156,7 @@ struct AccountMonth: Sendable {
     /// The first earlier month that has something to bill and no final invoice.
     func earlierMonthNotInvoiced(in tx: DatabaseTransaction) throws -> CivilMonth? {
         let rated = try InvoiceStorage.ratedSums(of: account, before: month.start, in: tx)
+        try requireKnownPeriods(rated)
         let used = Set(rated.map(\.periodStart))
         let first = (subscriptions.map(\.subscription.startsAt) + used).min()
         guard let first else { return nil }

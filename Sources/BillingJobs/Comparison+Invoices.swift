@@ -13,13 +13,15 @@ extension Comparison {
         var usage = ReconciliationCheck("invoiced usage = records inside the invoices' positions")
         var promises = ReconciliationCheck("promises judged again = stored results")
         for account in accounts {
-            let invoices = try InvoiceStorage.all(of: account.id, in: tx).filter {
-                $0.state == .finalized || $0.state == .paid
-            }
-            for invoice in invoices { try compareParts(of: invoice, account, &lines, in: tx) }
-            try compareUsage(of: invoices, account, &usage, in: tx)
-            for invoice in invoices where period(of: account).map({ $0 == invoice.period }) ?? true {
-                try comparePromises(of: invoice, account, &promises, in: tx)
+            try Self.guarding(label(account), &lines, in: tx) { lines in
+                let invoices = try InvoiceStorage.all(of: account.id, in: tx).filter {
+                    $0.state == .finalized || $0.state == .paid
+                }
+                for invoice in invoices { try compareParts(of: invoice, account, &lines, in: tx) }
+                try compareUsage(of: invoices, account, &usage, in: tx)
+                for invoice in invoices where period(of: account).map({ $0 == invoice.period }) ?? true {
+                    try comparePromises(of: invoice, account, &promises, in: tx)
+                }
             }
         }
         checks += [lines, usage, promises]

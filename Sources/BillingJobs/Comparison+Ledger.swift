@@ -12,19 +12,35 @@ extension Comparison {
         var zero = ReconciliationCheck("every ledger transaction sums to zero")
         var balances = ReconciliationCheck("ledger balances = invoices and credits")
         for account in accounts {
-            let sums = try ReconcileStorage.accrualSums(of: account, days: days, in: tx)
-            accruals.add(left: sums.rated, right: sums.booked)
-            for open in try LedgerStorage.openAccruals(of: account, in: tx)
-            where days.map({ $0.contains(open.day) }) ?? true {
-                accruals.report(
-                    "\(label(account)) \(open.product) \(open.day): rated \(open.rated), booked \(open.booked)")
+            try Self.guarding(label(account), &accruals, in: tx) { accruals in
+                try compareAccruals(of: account, &accruals, in: tx)
             }
-            for transaction in try LedgerStorage.unbalanced(account: account, in: tx) {
-                zero.report("\(label(account)) \(transaction.id) sums to \(transaction.sum)")
+            try Self.guarding(label(account), &zero, in: tx) { zero in
+                for transaction in try LedgerStorage.unbalanced(account: account, in: tx) {
+                    zero.report("\(label(account)) \(transaction.id) sums to \(transaction.sum)")
+                }
             }
-            try compareBalances(of: account, &balances, in: tx)
+            try Self.guarding(label(account), &balances, in: tx) { balances in
+                try compareBalances(of: account, &balances, in: tx)
+            }
         }
         checks += [accruals, zero, balances]
+    }
+
+    private func compareAccruals(
+        of account: Account, _ check: inout ReconciliationCheck, in tx: DatabaseTransaction
+    ) throws {
+        let sums = try ReconcileStorage.accrualSums(of: account, days: days, in: tx)
+        check.add(left: sums.rated, right: sums.booked)
+        for open in try LedgerStorage.openAccruals(of: account, in: tx)
+        where days.map({ $0.contains(open.day) }) ?? true {
+            check.report("\(label(account)) \(open.product) \(open.day): rated \(open.rated), booked \(open.booked)")
+        }
+        for start in try ReconcileStorage.periodStarts(of: account, in: tx)
+        where !account.calendar.isPeriodStart(start) {
+            check.report(
+                "\(label(account)): usage is summed under a month that begins at \(start), which is none of its zone's")
+        }
     }
 
     private func compareBalances(

@@ -12,30 +12,38 @@ extension Comparison {
         var usage = ReconciliationCheck("records = usage rollups")
         var requests = ReconciliationCheck("records = request rollups")
         for account in accounts {
-            let plans = try planBySubscription(account, in: tx)
-            var sums = RecordSums(account: account)
-            sums.ratedFromSuspense = try ratedFromSuspense(account, in: tx)
-            var after: UUIDv7?
-            var filter = RecordFilter()
-            filter.account = account.id
-            filter.from = period(of: account)?.start
-            filter.to = period(of: account)?.end
-            repeat {
-                let page = try RecordStorage.list(
-                    filter, PageRequest(limit: PageRequest.limitMax, after: after), in: tx)
-                for stored in page.items {
-                    try sums.add(stored, history: plans[stored.request.subscriptionID], &rating)
-                    remember(stored)
-                }
-                after = page.hasMore ? page.items.last?.request.id.uuid : nil
-            } while after != nil
-            try sums.compareCounts(period: period(of: account), &rating, in: tx)
-            sums.compareUsage(
-                with: try ReconcileStorage.usageRollups(of: account, in: period(of: account), in: tx), &usage)
-            sums.compareRequests(
-                with: try ReconcileStorage.requestRollups(of: account, in: period(of: account), in: tx), &requests)
+            try Self.guarding(label(account), &rating, in: tx) { rating in
+                try compareRecords(of: account, &rating, &usage, &requests, in: tx)
+            }
         }
         checks += [rating, usage, requests]
+    }
+
+    private mutating func compareRecords(
+        of account: Account, _ rating: inout ReconciliationCheck, _ usage: inout ReconciliationCheck,
+        _ requests: inout ReconciliationCheck, in tx: DatabaseTransaction
+    ) throws {
+        let plans = try planBySubscription(account, in: tx)
+        var sums = RecordSums(account: account)
+        sums.ratedFromSuspense = try ratedFromSuspense(account, in: tx)
+        var after: UUIDv7?
+        var filter = RecordFilter()
+        filter.account = account.id
+        filter.from = period(of: account)?.start
+        filter.to = period(of: account)?.end
+        repeat {
+            let page = try RecordStorage.list(filter, PageRequest(limit: PageRequest.limitMax, after: after), in: tx)
+            for stored in page.items {
+                try sums.add(stored, history: plans[stored.request.subscriptionID], &rating)
+                remember(stored)
+            }
+            after = page.hasMore ? page.items.last?.request.id.uuid : nil
+        } while after != nil
+        try sums.compareCounts(period: period(of: account), &rating, in: tx)
+        sums.compareUsage(
+            with: try ReconcileStorage.usageRollups(of: account, in: period(of: account), in: tx), &usage)
+        sums.compareRequests(
+            with: try ReconcileStorage.requestRollups(of: account, in: period(of: account), in: tx), &requests)
     }
 
     /// The versions that rated what was in suspense before.

@@ -107,9 +107,9 @@ public struct InvoiceRun: Sendable {
         let reason = "invoice \(options.month): \(error)"
         let isBooks = DatabaseFailure(error) == nil && !options.isDryRun
         let name = try await database.write { tx in
-            guard let account = try AccountStorage.find(id, in: tx) else { return "" }
+            guard let name = try AccountStorage.name(of: id, in: tx) else { return "" }
             if isBooks { try AccountStorage.park(id, reason: reason, in: tx) }
-            return account.name
+            return name
         }
         return InvoiceRunReport.AccountOutcome(
             accountID: id, name: name, result: isBooks ? .parked(reason: reason) : .failed(reason: reason))
@@ -120,7 +120,11 @@ public struct InvoiceRun: Sendable {
     private func prepare(
         _ id: AccountID, _ context: Context, in tx: DatabaseTransaction
     ) throws -> InvoiceRunReport.AccountOutcome {
-        let account = try AccountStorage.require(id, in: tx)
+        var account = try AccountStorage.require(id, in: tx)
+        if !options.isDryRun {
+            try PeriodStorage.keep(options.month, of: account, in: tx)
+            account = try AccountStorage.require(id, in: tx)
+        }
         func outcome(_ result: InvoiceRunReport.AccountResult) -> InvoiceRunReport.AccountOutcome {
             InvoiceRunReport.AccountOutcome(accountID: id, name: account.name, result: result)
         }

@@ -59,7 +59,7 @@ struct Comparison {
     /// The accounts compared.
     let accounts: [Account]
     let histories: [String: PlanHistory]
-    var checks: [ReconciliationCheck] = []
+    var checks: [ReconciliationCheck]
     /// Completed requests by the gateways' records, with what the engine should have counted.
     var completed: [RequestID: RecordedTokens] = [:]
 
@@ -68,9 +68,30 @@ struct Comparison {
 
     init(_ options: Reconciliation.Options, in tx: DatabaseTransaction) throws {
         self.options = options
-        let ids = try options.accounts?.sorted() ?? AccountStorage.ids(in: tx)
-        accounts = try ids.map { try AccountStorage.require($0, in: tx) }
+        var accounts: [Account] = []
+        var readable = ReconciliationCheck("accounts can be read")
+        for id in try options.accounts?.sorted() ?? AccountStorage.ids(in: tx) {
+            try Self.guarding("\(id)", &readable, in: tx) { check in
+                accounts.append(try AccountStorage.require(id, in: tx))
+                check.add(.count("accounts"), left: 1, right: 1)
+            }
+        }
+        self.accounts = accounts
+        checks = readable.isEqual ? [] : [readable]
         histories = try PlanStorage.histories(in: tx)
+    }
+
+    /// Compares one account; what cannot be read or computed of it is a difference of that account, and the others go on.
+    static func guarding(
+        _ label: String, _ check: inout ReconciliationCheck, in tx: DatabaseTransaction,
+        _ body: (inout ReconciliationCheck) throws -> Void
+    ) throws {
+        do {
+            try tx.savepoint { _ in try body(&check) }
+        } catch {
+            if error is CancellationError || DatabaseFailure(error) == .unavailable { throw error }
+            check.report("\(label) cannot be compared: \(error)")
+        }
     }
 
     /// The span of an account's usage that is compared; nil for all.

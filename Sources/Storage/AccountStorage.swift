@@ -13,6 +13,7 @@ public enum AccountStorage {
             throw StorageError.invalid(
                 parameter: "address", message: "it has at most \(BillingDetails.addressLinesMax) lines")
         }
+        try ZoneCheck.require(account.calendar, around: account.createdAt, in: tx)
         try tx.execute(
             """
             INSERT INTO accounts (account_id, name, currency, time_zone, legal_name, address, tax_id, email, created_at)
@@ -77,7 +78,13 @@ public enum AccountStorage {
 
     private static let select: SQL = """
         SELECT account_id, name, currency, time_zone, legal_name, address, tax_id, email, clock_offset_ms, clock_change,
-            parked_reason, created_at
+            parked_reason, created_at,
+            ARRAY(
+                SELECT month FROM billing_periods b WHERE b.account_id = accounts.account_id ORDER BY month
+            ) AS months,
+            ARRAY(
+                SELECT period_start FROM billing_periods b WHERE b.account_id = accounts.account_id ORDER BY month
+            ) AS period_starts
         FROM accounts
         """
 
@@ -92,12 +99,24 @@ public enum AccountStorage {
         return faults
     }
 
+    /// The account's name, also where the rest of it cannot be read; nil where there is no such account.
+    public static func name(of id: AccountID, in tx: Transaction) throws -> String? {
+        try tx.query("SELECT name FROM accounts WHERE account_id = \(id)").first.map { try $0.decode("name") }
+    }
+
+    private static func calendar(_ row: Row) throws -> BillingCalendar {
+        let months = try row.decode("months", as: [CivilDate].self).map { CivilMonth(of: $0) }
+        let starts = try row.decode("period_starts", as: [Timestamp].self)
+        return try BillingCalendar(zoneName: try row.decode("time_zone"))
+            .keeping(Dictionary(zip(months, starts)) { first, _ in first })
+    }
+
     private static func account(_ row: Row) throws -> Account {
         Account(
             id: try row.decode("account_id"),
             name: try row.decode("name"),
             currency: try row.decode("currency"),
-            calendar: try BillingCalendar(zoneName: try row.decode("time_zone")),
+            calendar: try calendar(row),
             billing: BillingDetails(
                 legalName: try row.decode("legal_name"),
                 address: try row.decode("address"),

@@ -29,6 +29,7 @@ public enum IngestStorage {
         _ entries: [IngestRequest], of batch: IngestBatch, afterRecords: () -> Void = {}, in tx: Transaction
     ) throws -> (requests: Int, attempts: Int) {
         try ensurePartitions(for: entries, in: tx)
+        try PeriodStorage.keep(monthsOf: entries, in: tx)
         let requests = try insertRequests(entries, journal: batch.journalID, in: tx)
         let attempts = try insertAttempts(entries, journal: batch.journalID, in: tx)
         afterRecords()

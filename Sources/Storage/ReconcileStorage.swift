@@ -96,6 +96,13 @@ public enum ReconcileStorage {
             numbers: try row.decode("numbers", as: [Int128].self))
     }
 
+    /// The instants that the account's usage is summed under.
+    public static func periodStarts(of account: Account, in tx: Transaction) throws -> [Timestamp] {
+        try tx.query(
+            "SELECT DISTINCT period_start FROM usage_rollups WHERE account_id = \(account.id) ORDER BY period_start"
+        ).decodeAll()
+    }
+
     /// Attempts of the account's period: all, and those without a price: in suspense, or waived out of it.
     public static func attemptCounts(
         of account: AccountID, in period: BillingPeriod?, in tx: Transaction
