@@ -11,6 +11,7 @@ enum API {
             + UsageEndpoints.all + RecordEndpoints.all
             + SuspenseEndpoints.all(services) + JournalEndpoints.all + InvoiceEndpoints.all(services)
             + InvoiceRunEndpoints.all(services) + ServiceLevelEndpoints.all(services)
+            + ServiceLevelCreditEndpoints.all(services)
             + OperationEndpoints.all(services)
         // The document describes itself too.
         let document = OperationEndpoints.document { "" }

@@ -78,6 +78,7 @@ extension Comparison {
             try add(invoice.total, to: invoice.state == .paid ? .cash : .receivables)
             try add(amounts.leaving(.unbilledReceivables).negated(), to: .unbilledReceivables)
         }
+        try add(try ServiceLevelStorage.paidOut(to: account, in: tx).negated(), to: .cash)
         let everBefore = Timestamp(milliseconds: .max / 2_000)
         for granted in try ServiceLevelStorage.granted(to: account.id, before: everBefore, in: tx) {
             try add(

@@ -10,6 +10,10 @@ extension InvoiceBuilder {
             var available = try Money.sum(lines.map(\.amount), currency: input.currency)
             for due in input.credits.sorted(by: { $0.isBefore($1) }) where due.period.end <= input.month.start {
                 let remaining = try due.credit.subtracting(due.applied)
+                if remaining.isZero, due.exactCredit != due.appliedExact, !lines.isEmpty {
+                    // It rounds to nothing: a line of 0.00 with the exact rest settles it, or it would be owed for ever.
+                    try addCredit(due, applied: remaining, remaining: remaining)
+                }
                 guard remaining.picounits > 0 else { continue }
                 let applied = try available.isLess(than: remaining) ? available : remaining
                 if applied.picounits > 0 {

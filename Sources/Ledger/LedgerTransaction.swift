@@ -21,6 +21,8 @@ public enum TransactionKind: String, CaseIterable, Hashable, Sendable {
     case invoice
     /// A credit granted for a broken promise.
     case serviceLevelCredit = "sla_credit"
+    /// A granted credit was paid out, because no invoice will carry it.
+    case serviceLevelPayout = "sla_payout"
     /// An invoice was paid.
     case payment
     /// A finalized invoice was declared void.

@@ -1,76 +1,12 @@
 public import Accounts
 public import Identity
 import Invoicing
+public import Ledger
 import Metering
 public import Monetary
 public import Postgres
 import Pricing
 public import ServiceLevels
-
-/// One promise's result for one month, as it is stored.
-public struct StoredPromiseResult: Hashable, Sendable, Identifiable {
-    public let id: ServiceLevelResultID
-    public let accountID: AccountID
-    public let subscriptionID: SubscriptionID
-    public let period: BillingPeriod
-    public let plan: String
-    public let planVersion: Int
-    public let tier: String
-    public let objective: Objective
-    public let promised: Percentage
-    public let status: PromiseStatus
-    public let attainment: Attainment
-    public let excluded: Int64
-    /// Zero where nothing is given back.
-    public let creditPercent: Percentage
-    /// The tier's exact charges of the month.
-    public let base: Money
-    public let exactCredit: Money
-    /// Rounded to the minor unit.
-    public let credit: Money
-    public let evidence: PromiseEvidence
-    /// How it was told which requests and charges belong to the tier.
-    public let rule: PromiseScope.Rule
-    /// Billing time.
-    public let evaluatedAt: Timestamp
-
-    /// A result as it is evaluated.
-    public init(
-        id: ServiceLevelResultID, accountID: AccountID, subscriptionID: SubscriptionID, period: BillingPeriod,
-        plan: String, planVersion: Int, tier: String, objective: Objective, promised: Percentage,
-        status: PromiseStatus, attainment: Attainment, excluded: Int64, creditPercent: Percentage, base: Money,
-        exactCredit: Money, credit: Money, evidence: PromiseEvidence, rule: PromiseScope.Rule = .current,
-        evaluatedAt: Timestamp
-    ) {
-        self.id = id
-        self.accountID = accountID
-        self.subscriptionID = subscriptionID
-        self.period = period
-        self.plan = plan
-        self.planVersion = planVersion
-        self.tier = tier
-        self.objective = objective
-        self.promised = promised
-        self.status = status
-        self.attainment = attainment
-        self.excluded = excluded
-        self.creditPercent = creditPercent
-        self.base = base
-        self.exactCredit = exactCredit
-        self.credit = credit
-        self.evidence = evidence
-        self.rule = rule
-        self.evaluatedAt = evaluatedAt
-    }
-}
-
-/// A result whose credit is granted, and what of it is on final invoices.
-public struct GrantedResult: Hashable, Sendable {
-    public let result: StoredPromiseResult
-    /// Positive.
-    public let applied: Money
-    public let appliedExact: Money
-}
 
 /// Results of promises, and the requests that they are judged by.
 public enum ServiceLevelStorage {
@@ -205,25 +141,77 @@ public enum ServiceLevelStorage {
     ) throws -> [GrantedResult] {
         try tx.query(
             """
-            SELECT r.*, coalesce(a.amount, 0)::numeric(38, 12) AS applied,
-                coalesce(a.exact_amount, 0)::numeric(38, 12) AS applied_exact
-            FROM (\(select)) r LEFT JOIN (
-                SELECT l.service_level_result_id AS result_id, -sum(l.amount) AS amount,
-                    -sum(l.exact_amount) AS exact_amount
-                FROM invoice_lines l JOIN invoices i USING (account_id, invoice_id)
-                WHERE l.account_id = \(account) AND l.kind = \(InvoiceLineKind.serviceLevelCredit.rawValue)
-                    AND i.state IN ('finalized', 'paid')
-                GROUP BY 1
-            ) a USING (result_id)
-            WHERE r.account_id = \(account) AND r.period_start < \(end) AND r.exact_credit > 0
+            \(granted) WHERE r.account_id = \(account) AND r.period_start < \(end) AND r.exact_credit > 0
             ORDER BY r.period_start, r.subscription_id, r.tier, r.objective
             """
-        ).map { row in
-            let result = try result(row)
-            return GrantedResult(
-                result: result, applied: try row.money("applied", result.base.currency),
-                appliedExact: try row.money("applied_exact", result.base.currency))
-        }
+        ).map(granted)
+    }
+
+    /// A page of the credits that are owed, of one account or all, in the order of their ids: granted, of months whose
+    /// invoice is final, and neither on a final invoice nor paid out.
+    public static func owed(
+        account: AccountID? = nil, _ page: PageRequest = PageRequest(), in tx: Transaction
+    ) throws -> Page<GrantedResult> {
+        let rows = try tx.query(
+            """
+            \(granted)
+            WHERE r.result_id > \(page.afterOrZero) AND (\(account)::uuid IS NULL OR r.account_id = \(account))
+                AND r.exact_credit > coalesce(a.exact_amount, 0) + coalesce(p.exact_amount, 0)
+                AND EXISTS (
+                    SELECT 1 FROM invoices i WHERE i.account_id = r.account_id AND i.period_start = r.period_start
+                        AND i.state IN ('finalized', 'paid')
+                )
+            ORDER BY r.result_id LIMIT \(page.limitAndOne)
+            """)
+        return Page(try rows.map(granted), page)
+    }
+
+    /// Stores that what is left of a credit was paid. False where it was paid already.
+    public static func storePayout(
+        _ payout: CreditPayout, reason: String, actor: String, paidAt: Timestamp, in tx: Transaction
+    ) throws -> Bool {
+        try tx.execute(
+            """
+            INSERT INTO service_level_payouts (account_id, result_id, amount, exact_amount, paid_at, reason, paid_by)
+            VALUES (
+                \(payout.accountID), \(payout.resultID), \(payout.amount), \(payout.exact), \(paidAt), \(reason), \(actor)
+            )
+            ON CONFLICT DO NOTHING
+            """) == 1
+    }
+
+    /// How many credits of an account were paid out.
+    public static func payoutCount(of account: AccountID, in tx: Transaction) throws -> Int {
+        try tx.query("SELECT count(*) FROM service_level_payouts WHERE account_id = \(account)").onlyValue()
+    }
+
+    /// What was paid out to an account in all.
+    public static func paidOut(to account: Account, in tx: Transaction) throws -> Money {
+        try tx.query(
+            """
+            SELECT coalesce(sum(amount), 0)::numeric(38, 12) AS amount FROM service_level_payouts
+            WHERE account_id = \(account.id)
+            """
+        ).only().money("amount", account.currency)
+    }
+
+    /// Results with what final invoices carry of their credits, and what was paid out, as `applied`.
+    private static let granted: SQL = """
+        SELECT r.*, (coalesce(a.amount, 0) + coalesce(p.amount, 0))::numeric(38, 12) AS applied,
+            (coalesce(a.exact_amount, 0) + coalesce(p.exact_amount, 0))::numeric(38, 12) AS applied_exact
+        FROM (\(select)) r LEFT JOIN LATERAL (
+            SELECT -sum(l.amount) AS amount, -sum(l.exact_amount) AS exact_amount
+            FROM invoice_lines l JOIN invoices i USING (account_id, invoice_id)
+            WHERE l.account_id = r.account_id AND l.service_level_result_id = r.result_id
+                AND l.kind = \(InvoiceLineKind.serviceLevelCredit.rawValue) AND i.state IN ('finalized', 'paid')
+        ) a ON true LEFT JOIN service_level_payouts p ON p.account_id = r.account_id AND p.result_id = r.result_id
+        """
+
+    private static func granted(_ row: Row) throws -> GrantedResult {
+        let result = try result(row)
+        return GrantedResult(
+            result: result, applied: try row.money("applied", result.base.currency),
+            appliedExact: try row.money("applied_exact", result.base.currency))
     }
 
     private static let select: SQL = """
@@ -262,14 +250,5 @@ public enum ServiceLevelStorage {
             credit: try row.money("credit_amount", currency),
             evidence: try PromiseEvidence(json: try row.decode("evidence")), rule: try rule(row),
             evaluatedAt: try row.decode("evaluated_at"))
-    }
-}
-
-extension StoredPromiseResult {
-    /// Equal but for the moment of evaluation.
-    fileprivate func isSame(as other: StoredPromiseResult) -> Bool {
-        (base, exactCredit, evidence, attainment, status, creditPercent)
-            == (other.base, other.exactCredit, other.evidence, other.attainment, other.status, other.creditPercent)
-            && (planVersion, promised, credit, rule) == (other.planVersion, other.promised, other.credit, other.rule)
     }
 }

@@ -2,6 +2,7 @@ import Accounts
 import Engines
 import Identity
 import Invoicing
+import Monetary
 import Storage
 import Synchronization
 
@@ -64,6 +65,11 @@ final class RecordingJobs: AdminJobs {
             $0.suspense.append(order)
             return $0.suspenseReport
         }
+    }
+
+    func payOutCredits(to account: AccountID, reason: String, actor: String) async throws -> CreditPayoutAnswer {
+        try refuse()
+        return CreditPayoutAnswer(amount: Money(picounits: 1_500_000_000_000, currency: .usd), credits: 2)
     }
 
     func serviceLevels(of account: AccountID, month: CivilMonth) async throws -> ServiceLevelStanding {

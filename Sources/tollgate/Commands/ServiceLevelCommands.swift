@@ -1,6 +1,7 @@
 import Accounts
 import ArgumentParser
 import BillingJobs
+import Foundation
 import Identity
 import Monetary
 import ServiceLevels
@@ -8,8 +9,8 @@ import Storage
 
 struct ServiceLevelsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "sla", abstract: "Promises: kept or broken, with the evidence.", subcommands: [Report.self],
-        defaultSubcommand: Report.self)
+        commandName: "sla", abstract: "Promises: kept or broken, with the evidence.",
+        subcommands: [Report.self, Owed.self, PayOut.self], defaultSubcommand: Report.self)
 
     struct Report: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -58,6 +59,59 @@ struct ServiceLevelsCommand: AsyncParsableCommand {
                 "\(result.excluded)", result.status.rawValue, "\(result.creditPercent)", "\(result.base)",
                 "\(result.credit)", isFinal ? "yes" : "no",
             ]
+        }
+    }
+
+    struct Owed: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Credits that are granted and on no final invoice yet.",
+            discussion: "The next invoice carries them. To an account that left, pay them out: `tollgate sla pay-out`.")
+
+        @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var output: OutputOptions
+        @OptionGroup var page: PageOptions
+        @Option(help: "Only of this account.") var account: String?
+
+        func run() async throws {
+            let request = try page.request(IDKinds.ServiceLevelResult.self)
+            let only: AccountID? = try account.map { try readID($0) }
+            let owed = try await options.withDatabase { database in
+                try await database.read { try ServiceLevelStorage.owed(account: only, request, in: $0) }
+            }
+            output.print(
+                columns: ["credit", "account", "from", "tier", "objective", "granted", "owed", "currency"],
+                rows: try owed.items.map { granted in
+                    let result = granted.result
+                    return [
+                        "\(result.id)", "\(result.accountID)", "\(result.period.start)", result.tier,
+                        result.objective.name, "\(result.credit)", "\(try granted.remaining().amount)",
+                        result.base.currency.code,
+                    ]
+                })
+            page.sayMore(owed.hasMore, after: owed.items.last?.result.id)
+        }
+    }
+
+    struct PayOut: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "pay-out",
+            abstract: "Book that an account that left was paid the credits that it is owed.")
+
+        @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var output: OutputOptions
+        @Argument(help: "The account.") var account: String
+        @Option(help: "Why, and how it was paid; it stays with the booking.") var reason: String
+
+        func run() async throws {
+            let (id, reason) = (try readID(account, as: AccountID.self), reason)
+            let payout = try await options.withDatabase { database in
+                try await CreditActions(database: database).payOut(
+                    to: id, reason: reason, actor: "shell: \(NSUserName())", now: now())
+            }
+            output.print(fields: [
+                ("account", "\(id)"), ("paid out", "\(payout.amount)"), ("currency", payout.amount.currency.code),
+                ("credits", "\(payout.credits)"),
+            ])
         }
     }
 }

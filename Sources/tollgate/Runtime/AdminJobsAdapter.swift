@@ -39,6 +39,12 @@ struct AdminJobsAdapter: AdminJobs {
         try await SuspenseActions(database: database).resolve(order, now: now())
     }
 
+    func payOutCredits(to account: AccountID, reason: String, actor: String) async throws -> CreditPayoutAnswer {
+        let payout = try await CreditActions(database: database).payOut(
+            to: account, reason: reason, actor: actor, now: now())
+        return CreditPayoutAnswer(amount: payout.amount, credits: payout.credits)
+    }
+
     func serviceLevels(of account: AccountID, month: CivilMonth) async throws -> ServiceLevelStanding {
         let report = try await ServiceLevelReport.make(
             account: account, month: month, now: now(), database: database)

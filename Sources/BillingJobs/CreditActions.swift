@@ -1,0 +1,65 @@
+public import Identity
+import Ledger
+public import Monetary
+public import Storage
+
+/// Credits that no invoice will carry any more, because their customer left.
+public struct CreditActions: Sendable {
+    private let database: Database
+
+    /// Actions on this database.
+    public init(database: Database) {
+        self.database = database
+    }
+
+    /// What was paid out to an account.
+    public struct Payout: Hashable, Sendable {
+        public let amount: Money
+        /// How many credits it settles.
+        public let credits: Int
+    }
+
+    /// Pays out all credits that an account is owed, and books it. Only to an account that left: the next invoice of any
+    /// other carries them. `now` is real time. Doing it twice pays once.
+    public func payOut(to id: AccountID, reason: String, actor: String, now: Timestamp) async throws -> Payout {
+        try SuspenseStorage.requireReason(reason, parameter: "reason")
+        return try await database.write { tx in
+            try AccountStorage.hold(id, in: tx)
+            let account = try AccountStorage.require(id, in: tx)
+            let instant = account.billingTime(at: now)
+            let subscriptions = try Paging.all { try SubscriptionStorage.list(account: id, $0, in: tx) }
+            if let running = subscriptions.first(where: { $0.endsAt.map { $0 > instant } ?? true }) {
+                throw StorageError.conflict(
+                    "subscription \(running.id) goes on: the account's next invoice carries its credits")
+            }
+            try Self.requireInvoiced(id, in: tx)
+            var sum = Money.zero(account.currency)
+            var count = 0
+            for granted in try Paging.all({ try ServiceLevelStorage.owed(account: id, $0, in: tx) }) {
+                let left = try granted.remaining()
+                let payout = CreditPayout(
+                    accountID: id, resultID: granted.result.id, exact: left.exact, amount: left.amount)
+                let stored = try ServiceLevelStorage.storePayout(
+                    payout, reason: reason, actor: actor, paidAt: instant, in: tx)
+                guard stored else { continue }
+                try LedgerStorage.insert(
+                    try payout.posting(on: account.calendar.day(of: instant), at: instant), in: tx)
+                sum = try sum.adding(left.amount)
+                count += 1
+            }
+            return Payout(amount: sum, credits: count)
+        }
+    }
+
+    /// A draft may carry credits; it has to become final, or go, before they are paid out.
+    private static func requireInvoiced(_ id: AccountID, in tx: DatabaseTransaction) throws {
+        if let draft = try InvoiceStorage.all(of: id, in: tx).first(where: { $0.state == .draft }) {
+            throw StorageError.conflict(
+                "the invoice \(draft.id) is a draft and may carry credits: run its month first")
+        }
+    }
+}
+
+extension GrantedResult: Identifiable {
+    public var id: ServiceLevelResultID { result.id }
+}
