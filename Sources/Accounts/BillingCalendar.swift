@@ -98,7 +98,7 @@ public struct BillingCalendar: Hashable, Sendable {
         self.zone = zone
     }
 
-    /// The same calendar, whose months begin at these instants where they name them. A month ends where the next begins.
+    /// The same calendar, whose months begin at these instants where there is one. A month ends where the next begins.
     public func keeping(_ starts: [CivilMonth: Timestamp]) -> BillingCalendar {
         var calendar = self
         calendar.keptStarts = starts

@@ -146,9 +146,11 @@ struct AccountMonth: Sendable {
     }
 
     private func servicePeriod(_ period: BillingPeriod) -> ServicePeriod {
-        ServicePeriod(
-            start: period.start, end: period.end, firstDay: account.calendar.day(of: period.start),
-            lastDay: account.calendar.day(of: period.end.advanced(byMilliseconds: -1)))
+        let month = account.calendar.month(containing: period.start)
+        let next = month.advanced(by: 1).firstDay
+        return ServicePeriod(
+            start: period.start, end: period.end, firstDay: month.firstDay,
+            lastDay: CivilDate(daysSince1970: next.daysSince1970 - 1))
     }
 
     // MARK: earlier months
@@ -161,7 +163,7 @@ struct AccountMonth: Sendable {
         let first = (subscriptions.map(\.subscription.startsAt) + used).min()
         guard let first else { return nil }
         let oldest = max(
-            CivilMonth(of: account.calendar.day(of: first)), month.month.advanced(by: -AccountMonth.monthsBackMax))
+            account.calendar.month(containing: first), month.month.advanced(by: -AccountMonth.monthsBackMax))
         var candidate = oldest
         while candidate < month.month {
             let earlier = BillingMonth(candidate, calendar: account.calendar)

@@ -93,7 +93,7 @@ extension Comparison {
             let split = try ReconcileStorage.split(invoice.period, by: last.positions, account: account, in: tx)
             let lines = invoiced[invoice.period.start] ?? .zero(account.currency)
             check.add(left: lines, right: split.inside)
-            let month = CivilMonth(of: account.calendar.day(of: invoice.period.start))
+            let month = account.calendar.month(containing: invoice.period.start)
             if lines != split.inside {
                 check.report("\(label(account)) \(month): invoiced \(lines), records sum to \(split.inside)")
             }
@@ -111,7 +111,7 @@ extension Comparison {
     private func comparePromises(
         of invoice: StoredInvoice, _ account: Account, _ check: inout ReconciliationCheck, in tx: DatabaseTransaction
     ) throws {
-        let month = CivilMonth(of: account.calendar.day(of: invoice.period.start))
+        let month = account.calendar.month(containing: invoice.period.start)
         let split = try ReconcileStorage.split(invoice.period, by: invoice.positions, account: account, in: tx)
         if split.requestsOutside > 0 {
             check.note(

@@ -1,4 +1,6 @@
+import Accounts
 public import Identity
+import Invoicing
 import Ledger
 public import Monetary
 public import Storage
@@ -19,8 +21,8 @@ public struct CreditActions: Sendable {
         public let credits: Int
     }
 
-    /// Pays out all credits that an account is owed, and books it. Only to an account that left: the next invoice of any
-    /// other carries them. `now` is real time. Doing it twice pays once.
+    /// Pays out all credits that an account is owed, and books it. Only to an account that left: the next invoice of
+    /// any other carries them. `now` is real time. Doing it twice pays once.
     public func payOut(to id: AccountID, reason: String, actor: String, now: Timestamp) async throws -> Payout {
         try SuspenseStorage.requireReason(reason, parameter: "reason")
         return try await database.write { tx in

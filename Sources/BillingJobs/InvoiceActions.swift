@@ -46,7 +46,7 @@ public struct InvoiceActions: Sendable {
         guard try before.state.applying(.finalize) != nil else { return Outcome(invoice: before, changed: false) }
         let month = try await database.read { tx in
             let account = try AccountStorage.require(before.accountID, in: tx)
-            return CivilMonth(of: account.calendar.day(of: before.period.start))
+            return account.calendar.month(containing: before.period.start)
         }
         let run = InvoiceRun(database: database, options: InvoiceRun.Options(month: month, now: now))
         let result = try await run.finalizeDrafts([id])[before.accountID]

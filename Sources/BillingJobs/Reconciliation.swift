@@ -81,13 +81,13 @@ struct Comparison {
         histories = try PlanStorage.histories(in: tx)
     }
 
-    /// Compares one account; what cannot be read or computed of it is a difference of that account, and the others go on.
+    /// Compares one account; what cannot be read or computed of it is its own difference, and the others go on.
     static func guarding(
         _ label: String, _ check: inout ReconciliationCheck, in tx: DatabaseTransaction,
         _ body: (inout ReconciliationCheck) throws -> Void
     ) throws {
         do {
-            try tx.savepoint { _ in try body(&check) }
+            try tx.isolating { try body(&check) }
         } catch {
             if error is CancellationError || DatabaseFailure(error) == .unavailable { throw error }
             check.report("\(label) cannot be compared: \(error)")

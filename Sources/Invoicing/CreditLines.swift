@@ -10,8 +10,8 @@ extension InvoiceBuilder {
             var available = try Money.sum(lines.map(\.amount), currency: input.currency)
             for due in input.credits.sorted(by: { $0.isBefore($1) }) where due.period.end <= input.month.start {
                 let remaining = try due.credit.subtracting(due.applied)
-                if remaining.isZero, due.exactCredit != due.appliedExact, !lines.isEmpty {
-                    // It rounds to nothing: a line of 0.00 with the exact rest settles it, or it would be owed for ever.
+                if due.credit.isZero, due.appliedExact != due.exactCredit, !lines.isEmpty {
+                    // It rounds to nothing: a line of 0.00 with the exact amount settles it, or it is owed for ever.
                     try addCredit(due, applied: remaining, remaining: remaining)
                 }
                 guard remaining.picounits > 0 else { continue }

@@ -35,7 +35,14 @@ public struct BillingMonth: Hashable, Sendable {
         self.month = month
         let first = month.firstDay
         let days = CivilDate.daysInMonth(year: first.year, month: first.month)
-        dayStarts = (0...days).map { calendar.start(of: CivilDate(daysSince1970: first.daysSince1970 + $0)) }
+        // Where the month is settled to begin or end elsewhere than the zone's rules say now, its outer days give way.
+        let period = calendar.period(of: month)
+        dayStarts = (0...days).map { day in
+            if day == 0 { return period.start }
+            if day == days { return period.end }
+            let start = calendar.start(of: CivilDate(daysSince1970: first.daysSince1970 + day))
+            return min(max(start, period.start), period.end)
+        }
     }
 
     /// 28 to 31.

@@ -4,6 +4,11 @@ public import Postgres
 /// An open transaction, as apps that do not know Postgres name it: something to hand to this module's functions.
 public typealias DatabaseTransaction = Transaction
 
+extension Transaction {
+    /// Runs the closure so that its failure undoes only its own work, what Postgres refused of it among that.
+    public func isolating<Result>(_ body: () throws -> Result) throws -> Result { try savepoint { _ in try body() } }
+}
+
 /// The database as apps see it: transactions to hand to this module's functions, and the channel of changes. Statements
 /// are run by this module only.
 public struct Database: Sendable {

@@ -1,5 +1,5 @@
 public import Accounts
-public import Identity
+import Identity
 import Metering
 public import Postgres
 
@@ -17,8 +17,8 @@ public enum PeriodStorage {
         }
     }
 
-    /// Keeps the months that these requests are summed under, in the order of accounts: two ingesters that meet the same
-    /// new month do not wait for each other in a circle.
+    /// Keeps the months that these requests are summed under, in the order of accounts: two ingesters that meet the
+    /// same new month do not wait for each other in a circle.
     static func keep(monthsOf entries: [IngestRequest], in tx: Transaction) throws {
         let pairs = Set(entries.map { AccountPeriod(account: $0.request.accountID, start: $0.periodStart) })
         guard !pairs.isEmpty else { return }

@@ -174,7 +174,8 @@ public enum ServiceLevelStorage {
             """
             INSERT INTO service_level_payouts (account_id, result_id, amount, exact_amount, paid_at, reason, paid_by)
             VALUES (
-                \(payout.accountID), \(payout.resultID), \(payout.amount), \(payout.exact), \(paidAt), \(reason), \(actor)
+                \(payout.accountID), \(payout.resultID), \(payout.amount), \(payout.exact), \(paidAt), \(reason),
+                \(actor)
             )
             ON CONFLICT DO NOTHING
             """) == 1

@@ -63,6 +63,7 @@ import Testing
             UPDATE usage_rollups SET period_start = \(stray)
             WHERE account_id = \(one.id) AND hour_start >= '2026-11-01T00:00:00Z'
             """)
+        _ = try await world.run("2026-10", now: now, accounts: [one.id]).run()
         let report = try await world.run("2026-11", now: now).run()
         #expect(report.word(one.id).hasPrefix("parked: "), "\(report.word(one.id))")
         #expect(report.word(one.id).contains("begins at \(stray), which is none of Europe/Berlin"))

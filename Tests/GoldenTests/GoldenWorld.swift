@@ -221,9 +221,9 @@ actor GoldenWorld {
     private func preview(_ step: GoldenStep) async throws {
         try step.allow([])
         let (name, month) = (try step.subject(0), try month(step.subject(1), step))
-        let document = try await InvoiceActions(database: database).preview(
+        let preview = try await InvoiceActions(database: database).preview(
             account: try account(name, step), month: month)
-        report.append("preview \(name) \(month): \(document?.totals.total ?? "nothing")")
+        report.append("preview \(name) \(month): \(preview.document?.totals.total ?? "nothing")")
     }
 
     private func act(_ step: GoldenStep) async throws {
@@ -249,10 +249,11 @@ actor GoldenWorld {
         let (id, now) = (try account(step.subject(0), step), try instant(step.required("at"), step))
         let reason = try step.required("reason")
         let waived = try await database.write { tx in
-            let page = try SuspenseStorage.list(account: id, PageRequest(limit: PageRequest.limitMax), in: tx)
+            let page = try SuspenseStorage.list(
+                SuspenseFilter(account: id), PageRequest(limit: PageRequest.limitMax), in: tx)
             return try page.items.map {
-                let usage = try SuspenseStorage.resolve(
-                    account: id, attempt: $0.attemptID, resolution: reason, now: now, in: tx)
+                let usage = try SuspenseStorage.waive(
+                    account: id, attempt: $0.attemptID, resolution: reason, actor: "an operator", now: now, in: tx)
                 return "  \(usage.acceptedAt) \(usage.reason): \(usage.detail)"
             }
         }
