@@ -39,7 +39,8 @@ extension Comparison {
     ) throws {
         var reader = start
         let end = JournalPosition(segment: journal.mark.segment, offset: journal.mark.offset)
-        var found = JournalContent()
+        let known = try QuarantineStorage.list(journal: journal.id, in: tx)
+        var found = JournalContent(released: known.filter { $0.releasedAt != nil })
         while true {
             let items = try reader.next(limit: Self.entriesPerLookup, upTo: end)
             if items.isEmpty { break }
@@ -106,6 +107,12 @@ private struct JournalContent {
     /// The first segment that is still there.
     var firstSegment: Int64?
     private var ids: Set<RequestID> = []
+    /// By place, why someone released it.
+    private let released: [JournalMark: String]
+
+    init(released: [StoredQuarantine]) {
+        self.released = Dictionary(released.map { ($0.mark, $0.releaseReason ?? "") }) { first, _ in first }
+    }
 
     /// Whether a record is stored from this journal, as far as its files are still there. Only those of batches may be
     /// in several journals, or several times in one: whoever sees a batch's end writes them, and the first counts.
@@ -137,6 +144,8 @@ private struct JournalContent {
             case .quarantined(let range):
                 if range.reason == .missingSegment, firstSegment == nil {
                     check.note("journal \(journal.id): segments up to \(range.lastSegment) are removed")
+                } else if let reason = released[JournalMark(segment: range.segment, offset: range.offset)] {
+                    check.note("journal \(journal.id): \(range); released: \(reason)")
                 } else {
                     check.report("journal \(journal.id): \(range)")
                 }

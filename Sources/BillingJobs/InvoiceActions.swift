@@ -52,6 +52,9 @@ public struct InvoiceActions: Sendable {
         let result = try await run.finalizeDrafts([id])[before.accountID]
         if case .parked(let reason)? = result { throw StorageError.conflict(reason) }
         if case .failed(let reason)? = result { throw StorageError.conflict(reason) }
+        if case .notClosed(let obstacles)? = result {
+            throw StorageError.conflict(obstacles.map(\.description).joined(separator: "; "))
+        }
         let after = try await database.read { try InvoiceStorage.require(id, in: $0) }
         if case .finalized? = result { return Outcome(invoice: after, changed: true) }
         return Outcome(invoice: after, changed: false)

@@ -10,6 +10,7 @@ extension InvoiceRun {
     public static let invoicesPerTransactionMax = 500
 
     static let draftIsGone = "the draft was taken back meanwhile, because an earlier invoice changed: run again"
+    static let isVoid = "the invoice was made void meanwhile: run its month again for another one"
 
     /// Gives the drafts their numbers, in the order of invoice date and account, and makes them final. Drafts that
     /// another run finished first keep what that run gave them. Returns what became of each account.
@@ -78,20 +79,32 @@ extension InvoiceRun {
                     results[entry.accountID] = .failed(reason: Self.draftIsGone)
                     continue
                 }
-                let wasFinal = try finalize(entry, paymentTermsDays: terms, in: tx)
-                let summary = InvoiceSummary(try InvoiceStorage.require(entry.invoiceID, in: tx))
-                results[entry.accountID] = wasFinal ? .already(summary) : .finalized(summary)
+                results[entry.accountID] = try finalize(entry, paymentTermsDays: terms, in: tx)
             }
             return results
         }
     }
 
-    /// True where the invoice was final already.
+    /// What stands in the way of a draft now that it is to become final; it may be older than what came meanwhile.
+    private func reasonAgainst(
+        _ invoice: StoredInvoice, in tx: DatabaseTransaction
+    ) throws -> InvoiceRunReport.AccountResult? {
+        switch invoice.state {
+        case .finalized, .paid: return .already(InvoiceSummary(invoice))
+        case .void: return .failed(reason: Self.isVoid)
+        case .draft: break
+        }
+        let account = try AccountStorage.require(invoice.accountID, in: tx)
+        if let reason = account.parkedReason { return .parked(reason: reason) }
+        let holds = try Self.holds(on: account, before: invoice.period.end, in: tx)
+        return holds.isEmpty ? nil : .notClosed(holds)
+    }
+
     private func finalize(
         _ entry: QueueEntry, paymentTermsDays: Int, in tx: DatabaseTransaction
-    ) throws -> Bool {
+    ) throws -> InvoiceRunReport.AccountResult {
         let invoice = try InvoiceStorage.locked(entry.invoiceID, in: tx)
-        guard try invoice.state.applying(.finalize) != nil else { return true }
+        if let result = try reasonAgainst(invoice, in: tx) { return result }
         let amounts = try InvoiceStorage.amounts(of: invoice, in: tx)
         guard amounts.total == invoice.total else {
             throw BooksError.linesDiffer(invoice: invoice.id, lines: amounts.total, total: invoice.total)
@@ -112,6 +125,6 @@ extension InvoiceRun {
                 throw BooksError.bookedBefore(invoice: invoice.id)
             }
         }
-        return false
+        return .finalized(InvoiceSummary(try InvoiceStorage.require(invoice.id, in: tx)))
     }
 }

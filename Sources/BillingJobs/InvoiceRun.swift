@@ -61,6 +61,7 @@ public struct InvoiceRun: Sendable {
         let context = try await readContext()
         var report = InvoiceRunReport(month: options.month, isDryRun: options.isDryRun)
         report.retiredJournals = context.retired
+        report.damagedPlaces = context.damaged
         for (index, id) in context.accounts.enumerated() {
             try Task.checkCancellation()
             report.accounts.append(try await prepare(id, context))
@@ -74,6 +75,7 @@ public struct InvoiceRun: Sendable {
         let seller: Seller
         let accounts: [AccountID]
         let retired: [RegisteredJournal]
+        let damaged: [StoredQuarantine]
     }
 
     func readContext() async throws -> Context {
@@ -83,7 +85,8 @@ public struct InvoiceRun: Sendable {
                 ?? AccountStorage.ids(in: tx)
             return Context(
                 seller: try SellerStorage.require(in: tx), accounts: accounts,
-                retired: try JournalStorage.list(in: tx).filter { $0.retiredAt != nil })
+                retired: try JournalStorage.list(in: tx).filter { $0.retiredAt != nil },
+                damaged: try QuarantineStorage.list(in: tx))
         }
     }
 
@@ -164,14 +167,24 @@ public struct InvoiceRun: Sendable {
         return try InvoiceDraft(accountMonth.input(in: tx))
     }
 
+    /// What holds an account's invoices up to an instant until someone decided: asked when a draft is made, and again
+    /// when it becomes final.
+    static func holds(
+        on account: Account, before end: Timestamp, in tx: DatabaseTransaction
+    ) throws -> [ClosingObstacle] {
+        var holds = try QuarantineStorage.holding(account.id, in: tx).map { ClosingObstacle.damagedJournal($0) }
+        let everBefore = BillingPeriod(start: Timestamp(milliseconds: 0), end: end)
+        let waiting = try SuspenseStorage.unresolvedCount(account: account.id, period: everBefore, in: tx)
+        if waiting > 0 { holds.append(.suspense(count: waiting)) }
+        return holds
+    }
+
     private func obstacles(_ accountMonth: AccountMonth, in tx: DatabaseTransaction) throws -> [ClosingObstacle] {
         let account = accountMonth.account
         var obstacles = PeriodClosing.obstacles(
             account: account, period: accountMonth.period, journals: try JournalStorage.list(in: tx),
             now: options.now, graceMilliseconds: options.graceMilliseconds)
-        let waiting = try SuspenseStorage.unresolvedCount(
-            account: account.id, period: accountMonth.upToItsEnd, in: tx)
-        if waiting > 0 { obstacles.append(.suspense(count: waiting)) }
+        obstacles += try Self.holds(on: account, before: accountMonth.month.end, in: tx)
         if let earlier = try accountMonth.earlierMonthNotInvoiced(in: tx) { obstacles.append(.earlierMonth(earlier)) }
         return obstacles
     }

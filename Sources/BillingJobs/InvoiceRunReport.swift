@@ -62,6 +62,8 @@ public struct InvoiceRunReport: Sendable {
     public var accounts: [AccountOutcome] = []
     /// Journals that were given up by hand: what they held is on no invoice.
     public var retiredJournals: [RegisteredJournal] = []
+    /// Places of journals that could not be read: they hold accounts until they are released.
+    public var damagedPlaces: [StoredQuarantine] = []
 
     init(month: CivilMonth, isDryRun: Bool) {
         self.month = month

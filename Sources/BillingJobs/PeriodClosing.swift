@@ -1,6 +1,6 @@
 public import Accounts
 public import Identity
-import Storage
+public import Storage
 
 /// Why a month of an account cannot be invoiced yet.
 public enum ClosingObstacle: Hashable, Sendable, CustomStringConvertible {
@@ -12,6 +12,8 @@ public enum ClosingObstacle: Hashable, Sendable, CustomStringConvertible {
     case clockNotSeen(JournalID, gateway: String)
     /// A request accepted in the month may still be running.
     case requestOpen(JournalID, gateway: String, acceptedAt: Timestamp)
+    /// Bytes of a journal that nobody can read, and that may hold usage of the account.
+    case damagedJournal(StoredQuarantine)
     /// Usage without a price, or contradictory.
     case suspense(count: Int)
     /// An earlier month has something to bill and no invoice.
@@ -21,7 +23,7 @@ public enum ClosingObstacle: Hashable, Sendable, CustomStringConvertible {
     public var isOfGateways: Bool {
         switch self {
         case .journalBehind, .clockNotSeen, .requestOpen: true
-        case .notOver, .suspense, .earlierMonth: false
+        case .notOver, .damagedJournal, .suspense, .earlierMonth: false
         }
     }
 
@@ -36,6 +38,10 @@ public enum ClosingObstacle: Hashable, Sendable, CustomStringConvertible {
             "gateway \(gateway) (\(id)) has not confirmed the account's last clock move: wait for its next heartbeat"
         case .requestOpen(let id, let gateway, let acceptedAt):
             "gateway \(gateway) (\(id)) has a request open that was accepted at \(acceptedAt): wait for its end"
+        case .damagedJournal(let place):
+            "journal \(place.journalID) cannot be read at \(place.mark) (\(place.reason), \(place.length) bytes), "
+                + "which may be usage of this account: look, then "
+                + "`tollgate journals release \(place.journalID) --at \(place.mark)`"
         case .suspense(let count):
             "\(count) usage records wait in suspense: see `tollgate suspense list`, then rate or waive them"
         case .earlierMonth(let month):

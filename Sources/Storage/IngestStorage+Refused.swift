@@ -37,18 +37,29 @@ extension IngestStorage {
             }
         }
         try RefusalStorage.add(batch.refusals, in: tx)
-        try insertQuarantines(batch.quarantines, in: tx)
+        try QuarantineStorage.insert(batch.quarantines, in: tx)
         return .stored(requests: stored.requests, attempts: stored.attempts)
     }
 
     private static func setAside(
         _ entry: IngestRequest, of batch: IngestBatch, because error: any Error, now: Timestamp, in tx: Transaction
     ) throws {
-        try insertQuarantines(
+        let isSuspended = try isSuspended(entry, because: error, in: tx)
+        try QuarantineStorage.insert(
             [
                 StoredQuarantine(
-                    journalID: batch.journalID, mark: entry.mark, length: 0, reason: refusedReason, foundAt: now)
+                    journalID: batch.journalID, mark: entry.mark, length: 0, reason: refusedReason, foundAt: now,
+                    accountID: entry.request.accountID, releasedAt: isSuspended ? now : nil,
+                    releasedBy: isSuspended ? "ingest" : nil,
+                    releaseReason: isSuspended ? "it waits in suspense" : nil)
             ], in: tx)
+    }
+
+    /// Puts the request's attempts into suspense. False where not even its ids and times can be stored, or it has none:
+    /// then its place in the journal is what is left to show, and holds its account.
+    private static func isSuspended(
+        _ entry: IngestRequest, because error: any Error, in tx: Transaction
+    ) throws -> Bool {
         let suspended = entry.attempts.map { attempt in
             var attempt = attempt
             attempt.suspense = IngestAttempt.Suspense(
@@ -57,9 +68,9 @@ extension IngestStorage {
         }
         do {
             try tx.savepoint { try suspend(suspended, in: $0) }
+            return !suspended.isEmpty
         } catch  where isRefusalOfValues(error) {
-            // Not even its ids and times can be stored: its place in the journal is what is left to show.
-            return
+            return false
         }
     }
 }

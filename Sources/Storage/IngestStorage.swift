@@ -20,7 +20,7 @@ public enum IngestStorage {
         guard try moveMark(batch, in: tx) else { return .fenced }
         let stored = try storeRecords(batch.requests, of: batch, afterRecords: afterRecords, in: tx)
         try RefusalStorage.add(batch.refusals, in: tx)
-        try insertQuarantines(batch.quarantines, in: tx)
+        try QuarantineStorage.insert(batch.quarantines, in: tx)
         return .stored(requests: stored.requests, attempts: stored.attempts)
     }
 
@@ -106,20 +106,6 @@ public enum IngestStorage {
             ])
         }
         if !rows.isEmpty { try tx.execute(rows.insert(into: "suspense", "ON CONFLICT DO NOTHING")) }
-    }
-
-    static func insertQuarantines(_ quarantines: [StoredQuarantine], in tx: Transaction) throws {
-        for range in quarantines {
-            try tx.execute(
-                """
-                INSERT INTO journal_quarantines (journal_id, segment, byte_offset, length, reason, found_at)
-                VALUES (
-                    \(range.journalID), \(range.mark.segment), \(range.mark.offset), \(range.length), \(range.reason),
-                    \(range.foundAt)
-                )
-                ON CONFLICT DO NOTHING
-                """)
-        }
     }
 }
 

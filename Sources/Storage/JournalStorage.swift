@@ -15,6 +15,14 @@ public struct JournalMark: Hashable, Comparable, Sendable, CustomStringConvertib
 
     public var description: String { "\(segment):\(offset)" }
 
+    /// Reads what `description` writes; nil for anything else.
+    public init?(_ text: String) {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 2, let segment = Int64(parts[0]), let offset = Int64(parts[1]), segment >= 0, offset >= 0
+        else { return nil }
+        self.init(segment: segment, offset: offset)
+    }
+
     public static func < (left: JournalMark, right: JournalMark) -> Bool {
         (left.segment, left.offset) < (right.segment, right.offset)
     }
@@ -112,23 +120,6 @@ public enum JournalStorage {
             "UPDATE journals SET retired_at = \(now), retired_reason = \(reason) WHERE journal_id = \(id)")
     }
 
-    /// Places of journals that could not be read.
-    public static func quarantines(journal: JournalID? = nil, in tx: Transaction) throws -> [StoredQuarantine] {
-        try tx.query(
-            """
-            SELECT journal_id, segment, byte_offset, length, reason, found_at FROM journal_quarantines
-            WHERE \(journal)::uuid IS NULL OR journal_id = \(journal)
-            ORDER BY journal_id, segment, byte_offset LIMIT \(PageRequest.limitMax)
-            """
-        ).map { row in
-            StoredQuarantine(
-                journalID: try row.decode("journal_id"),
-                mark: JournalMark(segment: try row.decode("segment"), offset: try row.decode("byte_offset")),
-                length: try row.decode("length"), reason: try row.decode("reason"),
-                foundAt: try row.decode("found_at"))
-        }
-    }
-
     private static let select: SQL = """
         SELECT journal_id, gateway, epoch, segment, byte_offset, ingested_through, snapshot_change, oldest_open_at,
             registered_at, retired_at, retired_reason
@@ -142,23 +133,5 @@ public enum JournalStorage {
             ingestedThrough: try row.decode("ingested_through"), snapshotChange: try row.decode("snapshot_change"),
             oldestOpenAt: try row.decode("oldest_open_at"), registeredAt: try row.decode("registered_at"),
             retiredAt: try row.decode("retired_at"), retiredReason: try row.decode("retired_reason"))
-    }
-}
-
-/// Bytes of a journal that could not be read.
-public struct StoredQuarantine: Hashable, Sendable {
-    public let journalID: JournalID
-    public let mark: JournalMark
-    public let length: Int64
-    public let reason: String
-    public let foundAt: Timestamp
-
-    /// So many bytes at `mark` of a journal.
-    public init(journalID: JournalID, mark: JournalMark, length: Int64, reason: String, foundAt: Timestamp) {
-        self.journalID = journalID
-        self.mark = mark
-        self.length = length
-        self.reason = reason
-        self.foundAt = foundAt
     }
 }

@@ -23,16 +23,23 @@ enum JournalEndpoints {
         ])
 
     private static let quarantine = Shape<StoredQuarantine>(
-        "Quarantine", "Bytes of a journal that could not be read.",
+        "Quarantine", "Bytes of a journal that could not be read. They hold invoices until they are released.",
         [
             .init("journal", .id(JournalID.self)) { .string("\($0.journalID)") },
             .init("position", .text("Segment and byte.")) { .string("\($0.mark)") },
             .init("length", .integer("In bytes.")) { .integer(Int128($0.length)) },
             .init("reason", .text(lengths: 0...10_000)) { .string($0.reason) },
             .init("found_at", .instant()) { .string("\($0.foundAt)") },
+            .init(
+                "account",
+                .id(AccountID.self, "Whose usage it holds; null: whoever has records of the journal.").nullable
+            ) { .optional($0.accountID) },
+            .init("released_at", .instant().nullable) { .optional($0.releasedAt) },
+            .init("released_by", .text(lengths: 0...1000).nullable) { .optional($0.releasedBy) },
+            .init("release_reason", .text(lengths: 0...1000).nullable) { .optional($0.releaseReason) },
         ])
 
-    static let all: [Endpoint] = [list, quarantines, retire]
+    static let all: [Endpoint] = [list, quarantines, release, retire]
 
     private static let list = Endpoint(
         .get, "/v1/journals", "listJournals", tag: "Journals", "List journals", access: .role(.viewer),
@@ -50,8 +57,32 @@ enum JournalEndpoints {
         parameters: [.query("journal", .id(JournalID.self))],
         successes: [.json(200, "At most 1000.", quarantine.listSchema)],
         work: .read { call, tx in
-            let found = try JournalStorage.quarantines(journal: call.queryID("journal"), in: tx)
+            let found = try QuarantineStorage.list(journal: call.queryID("journal"), in: tx)
             return .ok(["data": .array(found.map(quarantine.json))])
+        })
+
+    private static let release = Endpoint(
+        .post, "/v1/journals/{journal}/release", "releaseJournalQuarantines", tag: "Journals",
+        "Say that someone looked at what could not be read of a journal",
+        description: "Of one place, or of all of them. The invoices that it holds can then be made.",
+        access: .role(.admin), parameters: [.path("journal", .id(JournalID.self))],
+        body: .json(
+            [
+                .required("reason", .text("What was found; it stays with the journal.", lengths: 1...1000)),
+                .optional("position", .text("Segment and byte, such as `3:4096`; all places when not said.")),
+            ], named: "QuarantineReleaseInput"),
+        successes: [.json(200, "The journal's places.", quarantine.listSchema)],
+        work: .write { call, tx in
+            let id: JournalID = try call.id("journal")
+            let mark = try call.body["position"]?.text.map { text in
+                guard let mark = JournalMark(text) else {
+                    throw Problem.invalid("position", "must be a segment and a byte, such as 3:4096")
+                }
+                return mark
+            }
+            try QuarantineStorage.release(
+                id, at: mark, reason: try call.body.required("reason"), actor: call.actor, now: call.now, in: tx)
+            return .ok(["data": .array(try QuarantineStorage.list(journal: id, in: tx).map(quarantine.json))])
         })
 
     private static let retire = Endpoint(

@@ -35,6 +35,10 @@ struct InvoiceRunCommand: AsyncParsableCommand {
         for journal in report.retiredJournals {
             say("journal \(journal.id) was retired (\(journal.retiredReason ?? "")): its usage is on no invoice")
         }
+        for place in report.damagedPlaces {
+            let state = place.releaseReason.map { "released: \($0)" } ?? "it holds accounts until it is released"
+            say("journal \(place.journalID) cannot be read at \(place.mark) (\(place.reason)); \(state)")
+        }
         show(report)
         if !report.isComplete { throw ExitCode.failure }
     }
