@@ -183,8 +183,10 @@ public struct InvoiceRun: Sendable {
         let account = accountMonth.account
         var obstacles = PeriodClosing.obstacles(
             account: account, period: accountMonth.period, journals: try JournalStorage.list(in: tx),
-            now: options.now, graceMilliseconds: options.graceMilliseconds)
-        obstacles += try Self.holds(on: account, before: accountMonth.month.end, in: tx)
+            open: try JournalStorage.open(of: account.id, in: tx), now: options.now,
+            graceMilliseconds: options.graceMilliseconds)
+        let waiting = try SuspenseStorage.unresolvedCount(
+            account: account.id, period: accountMonth.upToItsEnd, in: tx)
         if let earlier = try accountMonth.earlierMonthNotInvoiced(in: tx) { obstacles.append(.earlierMonth(earlier)) }
         return obstacles
     }

@@ -52,10 +52,11 @@ public enum ClosingObstacle: Hashable, Sendable, CustomStringConvertible {
 
 /// Whether a month is closed: nothing that belongs to it can still arrive.
 enum PeriodClosing {
-    /// The obstacles that time and the journals are. `graceMilliseconds` counts after the month's end.
+    /// The obstacles that time and the journals are. `open` is the account's oldest open request by journal;
+    /// `graceMilliseconds` counts after the month's end.
     static func obstacles(
-        account: Account, period: BillingPeriod, journals: [RegisteredJournal], now: Timestamp,
-        graceMilliseconds: Int64
+        account: Account, period: BillingPeriod, journals: [RegisteredJournal], open: [JournalID: Timestamp],
+        now: Timestamp, graceMilliseconds: Int64
     ) -> [ClosingObstacle] {
         let needed = period.end.advanced(byMilliseconds: graceMilliseconds)
         let billingNow = account.billingTime(at: now)
@@ -72,8 +73,9 @@ enum PeriodClosing {
             if journal.snapshotChange < account.clockChange {
                 obstacles.append(.clockNotSeen(journal.id, gateway: journal.gateway))
             }
-            // The oldest open request of any account: an older one of this account cannot hide behind it.
-            if let open = journal.oldestOpenAt, open < period.end {
+            // Another account's open request is none of this one's business, unless it is not known whose it is.
+            let oldest = open[journal.id] ?? (journal.opensByAccount ? nil : journal.oldestOpenAt)
+            if let open = oldest, open < period.end {
                 obstacles.append(.requestOpen(journal.id, gateway: journal.gateway, acceptedAt: open))
             }
         }

@@ -80,9 +80,9 @@ public actor Ingester {
     /// - Throws: `IngestError.fenced` when another ingester works on the journal, and `JournalError` when it cannot be
     ///   read; both are final. `CancellationError` on cancellation.
     public func run() async throws {
-        let row = try await retrying("register the journal") { try await self.register() }
+        let (row, inherited) = try await retrying("register the journal") { try await self.register() }
         var mark = row.mark
-        var open = OpenRequests(inherited: row.oldestOpenAt, until: JournalMark(journal.durablePosition))
+        var open = OpenRequests(inherited: inherited)
         var reader: JournalReader?
         var retentionLooked: ContinuousClock.Instant?
         status.update { $0.ingestedThrough = row.ingestedThrough }
@@ -91,9 +91,9 @@ public actor Ingester {
             let isLast = isFinishing.load(ordering: .acquiring)
             let durable = journal.durablePosition
             if let batch = try await readPatiently(&reader, from: mark, upTo: durable, open: &open) {
-                let oldest = open.oldest(at: batch.to)
+                let standing = open.standing(at: batch.to)
                 try await retrying("store a batch") { [mark] in
-                    try await self.store(batch, expecting: mark, oldestOpenAt: oldest)
+                    try await self.store(batch, expecting: mark, open: standing)
                 }
                 mark = batch.to
                 status.note(position: mark, durable: JournalMark(durable))
@@ -167,24 +167,29 @@ public actor Ingester {
 
     // MARK: storing
 
-    private func register() async throws -> RegisteredJournal {
+    private func register() async throws -> (RegisteredJournal, OpenRequests.Inherited) {
+        let until = JournalMark(journal.durablePosition)
         let (id, epoch, gateway, time) = (journal.id, journal.epoch, configuration.gateway, now())
         do {
             return try await database.write { tx in
-                try JournalStorage.register(id, gateway: gateway, epoch: epoch, now: time, in: tx)
+                let row = try JournalStorage.register(id, gateway: gateway, epoch: epoch, now: time, in: tx)
+                let inherited = OpenRequests.Inherited(
+                    byAccount: try JournalStorage.openByAccount(id, in: tx),
+                    ofAnybody: row.opensByAccount ? nil : row.oldestOpenAt, until: until)
+                return (row, inherited)
             }
         } catch let error as StorageError {
             throw IngestError.fenced("\(error)")
         }
     }
 
-    private func store(_ batch: JournalBatch, expecting mark: JournalMark, oldestOpenAt: Timestamp?) async throws {
+    private func store(_ batch: JournalBatch, expecting mark: JournalMark, open: OpenStanding) async throws {
         book = try await PriceBook.reading(
             accounts: Set(batch.closed.map(\.entry.request.accountID)),
             subscriptions: Set(batch.closed.map(\.entry.request.subscriptionID)), startingFrom: book, from: database)
         tellFaults()
         let rated = batch.rated(
-            journal: journal.id, epoch: journal.epoch, book: book, oldestOpenAt: oldestOpenAt, now: now())
+            journal: journal.id, epoch: journal.epoch, book: book, open: open, now: now())
         guard case .stored(let requests, let attempts) = try await commit(rated) else { throw try await fenced(rated) }
         KillPoint.reach(.afterCommit)
         unknownCommit = nil

@@ -3,29 +3,61 @@ import Metering
 import Storage
 import UsageJournal
 
-/// Requests that were opened and not closed, as far as a journal was read.
+/// Requests that were opened and not closed, as far as a journal was read, by account: whose month they hold.
+///
+/// At most as many as a gateway runs at once, and what was deferred.
 struct OpenRequests {
-    private var acceptedAt: [RequestID: Timestamp] = [:]
-    /// What the database knew to be open where reading began; counts until `inheritedUntil` is reached, by which all
-    /// that an earlier process left open was closed.
-    private let inherited: Timestamp?
-    private let inheritedUntil: JournalMark
+    /// What the database knew to be open where reading began. It counts until `until` is reached: by then all that an
+    /// earlier process left open was closed.
+    struct Inherited {
+        var byAccount: [AccountID: Timestamp] = [:]
+        /// Of accounts that an earlier release did not tell apart; nil where there is nothing of the sort.
+        var ofAnybody: Timestamp?
+        var until: JournalMark
+    }
 
-    init(inherited: Timestamp?, until: JournalMark) {
+    private var running: [RequestID: (account: AccountID, acceptedAt: Timestamp)] = [:]
+    private let inherited: Inherited
+    /// What the database holds by account.
+    private var stored: [AccountID: Timestamp]
+
+    init(inherited: Inherited) {
         self.inherited = inherited
-        inheritedUntil = until
+        stored = inherited.byAccount
     }
 
-    mutating func open(_ request: RequestRecord) { acceptedAt[request.id] = request.acceptedAt }
+    mutating func open(_ request: RequestRecord) { running[request.id] = (request.accountID, request.acceptedAt) }
 
-    mutating func close(_ id: RequestID) { acceptedAt[id] = nil }
+    mutating func close(_ id: RequestID) { running[id] = nil }
 
-    /// The earliest acceptance among those open at `mark`.
-    func oldest(at mark: JournalMark) -> Timestamp? {
-        let own = acceptedAt.values.min()
-        guard mark < inheritedUntil, let inherited else { return own }
-        return min(own ?? inherited, inherited)
+    /// What is open at `mark`, as the database is to hold it from then on.
+    mutating func standing(at mark: JournalMark) -> OpenStanding {
+        var oldest = mark < inherited.until ? inherited.byAccount : [:]
+        var first = oldest.values.min()
+        for (account, acceptedAt) in running.values {
+            first = min(first ?? acceptedAt, acceptedAt)
+            // Of an account that always has some open, the row would change with each batch: to the minute is enough,
+            // since no period begins within one.
+            let minute = Timestamp(milliseconds: acceptedAt.milliseconds / 60_000 * 60_000)
+            oldest[account] = min(oldest[account] ?? minute, minute)
+        }
+        let ofAnybody = mark < inherited.until ? inherited.ofAnybody : nil
+        if let ofAnybody { first = min(first ?? ofAnybody, ofAnybody) }
+        var changes: [AccountID: Timestamp?] = [:]
+        for (account, time) in oldest where stored[account] != time { changes[account] = .some(time) }
+        for account in stored.keys where oldest[account] == nil { changes[account] = .some(nil) }
+        stored = oldest
+        return OpenStanding(oldest: first, changes: changes, isByAccount: ofAnybody == nil)
     }
+}
+
+/// What of a journal is open at the end of a batch.
+struct OpenStanding {
+    /// Acceptance of the oldest request of all.
+    var oldest: Timestamp?
+    /// What changed by account since the last batch.
+    var changes: [AccountID: Timestamp?] = [:]
+    var isByAccount = true
 }
 
 /// A batch of the journal, sorted by what ingest does with it.
@@ -66,7 +98,7 @@ struct JournalBatch {
 
     /// The batch to store: requests rated from `book`.
     func rated(
-        journal: JournalID, epoch: Int64, book: PriceBook, oldestOpenAt: Timestamp?, now: Timestamp
+        journal: JournalID, epoch: Int64, book: PriceBook, open: OpenStanding, now: Timestamp
     ) -> IngestBatch {
         var batch = IngestBatch(journalID: journal, epoch: epoch, from: from, to: to)
         var rating = EntryRating(book: book)
@@ -78,7 +110,9 @@ struct JournalBatch {
                 length: range.length, reason: range.reason.rawValue, foundAt: now)
         }
         batch.heartbeat = heartbeat.map { ($0.realTime, $0.snapshotChange) }
-        batch.oldestOpenAt = oldestOpenAt
+        batch.oldestOpenAt = open.oldest
+        batch.openChanges = open.changes
+        batch.opensByAccount = open.isByAccount
         return batch
     }
 }

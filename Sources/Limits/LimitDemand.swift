@@ -1,4 +1,4 @@
-/// The most that a request may come to, before anyone has counted it.
+/// What a request may come to, before anyone has counted it: at most, and as far as one can tell.
 public struct LimitDemand: Hashable, Sendable {
     /// No prompt of this request has more tokens: the bytes of its body, until someone counts it.
     public let inputBound: Int64
@@ -8,22 +8,43 @@ public struct LimitDemand: Hashable, Sendable {
     public let outputBound: Int64
     /// What the client itself allows, times the choices; 0 when it left that to the model.
     public let outputAsked: Int64
+    /// What rates reserve for the answer: `outputBound`, unless the key's earlier answers say that less will do.
+    public private(set) var outputReserve: Int64
+    /// Whose answers this one is like; nil where nobody remembers them.
+    public let answers: AnswerKey?
+    /// How many answers it asks for at once.
+    public let choices: Int64
 
     /// Amounts below zero count as zero, those above `LimitRule.valueMax` as that.
-    public init(inputBound: Int64, inputCertain: Int64 = 0, outputBound: Int64, outputAsked: Int64 = 0) {
+    public init(
+        inputBound: Int64, inputCertain: Int64 = 0, outputBound: Int64, outputAsked: Int64 = 0,
+        answers: AnswerKey? = nil, choices: Int64 = 1
+    ) {
         self.inputBound = LimitDemand.bounded(inputBound)
         self.inputCertain = LimitDemand.bounded(inputCertain)
         self.outputBound = LimitDemand.bounded(outputBound)
         self.outputAsked = LimitDemand.bounded(outputAsked)
+        outputReserve = self.outputBound
+        self.answers = answers
+        self.choices = max(choices, 1)
     }
 
-    /// What a rule of this kind reserves at most.
-    func worst(_ kind: LimitKind) -> Int64 {
+    /// The demand with what is likely in place of the model's own limit, where the client named no limit itself.
+    func reserving(by history: AnswerHistory) -> LimitDemand {
+        guard outputAsked == 0, outputBound > 0, let answers else { return self }
+        var demand = self
+        let each = history.reserve(for: answers, most: outputBound / choices)
+        demand.outputReserve = min(each.multipliedReportingOverflow(by: choices).partialValue, outputBound)
+        return demand
+    }
+
+    /// What a rule of this kind reserves.
+    func reserve(_ kind: LimitKind) -> Int64 {
         switch kind {
         case .requestsPerMinute, .concurrentRequests: 1
         case .inputTokensPerMinute: inputBound
-        case .outputTokensPerMinute: outputBound
-        case .tokensPerMinute: inputBound + outputBound
+        case .outputTokensPerMinute: outputReserve
+        case .tokensPerMinute: inputBound + outputReserve
         }
     }
 

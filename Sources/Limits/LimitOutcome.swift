@@ -6,9 +6,14 @@ public struct Reservation: Hashable, Sendable {
         var limitID: LimitID
         var kind: LimitKind
         var amount: Int64
+        /// How much of it is for the answer.
+        var output: Int64
     }
 
     var parts: [Part] = []
+    /// Whose answers this one is to be remembered with; nil where no limit counts its tokens.
+    var answers: AnswerKey?
+    var choices: Int64 = 1
     /// Where its limits stand with it.
     public internal(set) var standings = LimitStandings()
     /// The kinds of rules in shadow that would have refused it.
@@ -19,6 +24,11 @@ public struct Reservation: Hashable, Sendable {
 
     /// Nothing is held, nothing has to be settled.
     public var isEmpty: Bool { parts.isEmpty }
+
+    /// Whether an answer of so many tokens is within what is reserved.
+    public func covers(outputTokens: Int64) -> Bool {
+        parts.allSatisfy { !$0.kind.countsOutput || outputTokens <= $0.output }
+    }
 }
 
 /// Why a request does not pass.
@@ -33,6 +43,8 @@ public struct LimitRefusal: Hashable, Sendable {
         case closed
         /// Too many requests wait for larger slices already.
         case tooManyWaiting
+        /// Nobody knows what is left: the shared state has not answered in time. Not the client's doing.
+        case unavailable
     }
 
     public let cause: Cause

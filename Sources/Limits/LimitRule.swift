@@ -17,6 +17,9 @@ public enum LimitKind: String, CaseIterable, Hashable, Sendable {
     /// Whether it counts tokens.
     public var countsTokens: Bool { self != .requestsPerMinute && self != .concurrentRequests }
 
+    /// Whether it counts tokens of answers.
+    var countsOutput: Bool { self == .outputTokensPerMinute || self == .tokensPerMinute }
+
     /// As messages name it.
     public var words: String {
         switch self {

@@ -3,28 +3,36 @@ public import Identity
 /// All limits at one gateway: reserve, settle, release, and the asking for slices. Pure; time is handed in, in
 /// milliseconds of a monotonic clock.
 ///
-/// A request takes from all its rules or from none, in the order of their ids. What does not fit waits for a larger
-/// slice, at most `waitMilliseconds`. After each call the owner sends what `nextBatch` returns and calls `tick` again
-/// when `nextWake` says so.
+/// A request takes from all its rules or from none, in the order of their ids, and takes nothing that was not granted.
+/// What does not fit waits for a larger slice: `waitMilliseconds` where the shared side said lately that there is not
+/// enough, otherwise until it has said how much there is, at most a second. After each call the owner sends what
+/// `nextBatch` returns and calls `tick` again when `nextWake` says so.
 public struct LimitSet: Sendable {
     private struct Waiter: Sendable {
         var number: Int
         var rules: [LimitRule]
         var demand: LimitDemand
-        var deadline: Int64
+        let since: Int64
+        /// When it was first seen that there is not enough for it.
+        var shortSince: Int64?
     }
 
-    private var holders: [LimitID: SliceHolder] = [:]
+    var holders: [LimitID: SliceHolder] = [:]
     private var waiters: [Waiter] = []
-    private var urgent: Set<LimitID> = []
+    /// How many wait for each rule.
+    private var waited: [LimitID: Int] = [:]
+    /// When to look at those who wait, though nothing else happens.
+    private var lookAt = Int64.max
+    var urgent: Set<LimitID> = []
+    var history = AnswerHistory()
     private var lastNumber = 0
     private var batchAskedAt: Int64?
     private var batch: [LimitID] = []
-    private var nextProbe: Int64 = 0
+    private var lostAt: Int64 = 0
     private var lastScan: Int64 = 0
-    private var gatewayCount: Int64 = 1
+    private(set) var gatewayCount: Int64 = 1
     private let waitMilliseconds: Int64
-    private let hasSource: Bool
+    let hasSource: Bool
 
     /// The shared state is out of reach: limits go by what this gateway holds, then by its local share.
     public private(set) var isAway: Bool
@@ -37,6 +45,12 @@ public struct LimitSet: Sendable {
     public static let waitMillisecondsDefault: Int64 = 50
     /// An answer that takes longer than this counts as none.
     static let answerMilliseconds: Int64 = 1_000
+    /// How long a request waits to hear how much there is; longer where it may wait longer for a larger slice.
+    static let firstWaitMilliseconds: Int64 = 1_000
+    /// While the shared state is out of reach, it is asked this often,
+    static let probeMilliseconds: Int64 = 1_000
+    /// and this often while requests wait for it.
+    static let waitingProbeMilliseconds: Int64 = 200
     /// When trying again makes sense where nobody can tell.
     static let retryMilliseconds: Int64 = 1_000
     /// Between two looks for what is due.
@@ -63,26 +77,50 @@ public struct LimitSet: Sendable {
     /// A request asks for a place under these rules, which are in the order of their ids.
     public mutating func admit(_ rules: [LimitRule], _ demand: LimitDemand, now: Int64) -> LimitDecision {
         guard !rules.isEmpty else { return .decided(.admitted(Reservation())) }
-        if let outcome = outcome(rules, demand, now: now) { return .decided(outcome) }
+        let demand = demand.reserving(by: history)
+        let isShort: Bool
+        switch verdict(rules, demand, now: now) {
+        case .decided(let outcome): return .decided(outcome)
+        case .later(let isKnownShort): isShort = isKnownShort
+        }
         guard waiters.count < LimitSet.waitersMax else {
-            return .decided(.refused(lateRefusal(.tooManyWaiting, rules, demand, now: now)))
+            return .decided(.refused(lateRefusal(rules, demand, isFull: true, now: now)))
         }
         lastNumber += 1
-        waiters.append(
-            Waiter(number: lastNumber, rules: rules, demand: demand, deadline: now + waitMilliseconds))
+        let waiter = Waiter(
+            number: lastNumber, rules: rules, demand: demand, since: now, shortSince: isShort ? now : nil)
+        waiters.append(waiter)
+        count(waiter, 1)
+        lookAt = min(lookAt, deadline(of: waiter))
         return .waiting(lastNumber)
     }
 
     /// A request that waited has left: its outcome no longer matters. False when it was decided already.
     public mutating func forget(_ number: Int) -> Bool {
         guard let index = waiters.firstIndex(where: { $0.number == number }) else { return false }
-        waiters.remove(at: index)
+        count(waiters.remove(at: index), -1)
         return true
+    }
+
+    /// An answer has grown to so many tokens: what it has beyond its reserve is taken too, though it be a debt.
+    public mutating func grow(_ reservation: inout Reservation, outputTokens: Int64, now: Int64) {
+        let tokens = LimitDemand.bounded(outputTokens)
+        for index in reservation.parts.indices {
+            let part = reservation.parts[index]
+            guard part.kind.countsOutput, tokens > part.output else { continue }
+            reservation.parts[index].amount += tokens - part.output
+            reservation.parts[index].output = tokens
+            holders[part.limitID]?.grow(tokens - part.output, now: now)
+            if holders[part.limitID]?.isInDebt == true { urgent.insert(part.limitID) }
+        }
     }
 
     /// The request has ended: what it came to stays taken, the rest comes back.
     public mutating func settle(_ reservation: Reservation, _ usage: LimitUsage, now: Int64) -> [LimitAnswer] {
-        end(reservation, now: now) { usage.amount($0) }
+        if let answers = reservation.answers, usage.outputTokens > 0 {
+            history.note(usage.outputTokens / reservation.choices, of: answers)
+        }
+        return end(reservation, now: now) { usage.amount($0) }
     }
 
     /// The request never went to an engine: everything comes back.
@@ -93,10 +131,25 @@ public struct LimitSet: Sendable {
     private mutating func end(
         _ reservation: Reservation, now: Int64, used: (LimitKind) -> Int64
     ) -> [LimitAnswer] {
+        var isWaitedFor = false
         for part in reservation.parts {
             holders[part.limitID]?.settle(part.amount, used: used(part.kind), now: now)
+            if !waiters.isEmpty, waited[part.limitID] != nil { isWaitedFor = true }
         }
-        return waiters.isEmpty ? [] : look(now: now)
+        return isWaitedFor ? look(now: now) : []
+    }
+
+    private mutating func count(_ waiter: Waiter, _ change: Int) {
+        for rule in waiter.rules {
+            let left = (waited[rule.id] ?? 0) + change
+            assert(left >= 0)
+            waited[rule.id] = left == 0 ? nil : left
+        }
+    }
+
+    private func deadline(of waiter: Waiter) -> Int64 {
+        let first = waiter.since + max(waitMilliseconds, LimitSet.firstWaitMilliseconds)
+        return min(first, waiter.shortSince.map { $0 + waitMilliseconds } ?? .max)
     }
 
     // MARK: Slices
@@ -131,12 +184,21 @@ public struct LimitSet: Sendable {
         }
     }
 
-    /// Finds what is due, and forgets what is no longer used.
+    private var nextProbe: Int64 {
+        lostAt + (waiters.isEmpty ? LimitSet.probeMilliseconds : LimitSet.waitingProbeMilliseconds)
+    }
+
+    /// Finds what is due, and forgets what is no longer used. While the shared state is out of reach nothing that was
+    /// heard from it is forgotten: nobody could say it again.
     private mutating func scan(now: Int64) {
         guard now - lastScan >= LimitSet.scanMilliseconds else { return }
         lastScan = now
         for (id, holder) in holders {
-            if holder.isDue(now: now) { urgent.insert(id) } else if holder.isIdle(now: now) { holders[id] = nil }
+            if holder.isDue(now: now) {
+                urgent.insert(id)
+            } else if holder.isIdle(now: now), !isAway || !hasSource || !holder.isKnown {
+                holders[id] = nil
+            }
         }
     }
 
@@ -173,7 +235,7 @@ public struct LimitSet: Sendable {
 
     private mutating func goAway(now: Int64) -> [LimitAnswer] {
         isAway = true
-        nextProbe = now + LimitSet.answerMilliseconds
+        lostAt = now
         return look(now: now)
     }
 
@@ -188,14 +250,7 @@ public struct LimitSet: Sendable {
     /// When `tick` and `nextBatch` should be called at the latest, though nothing else happens; nil for not at all.
     public func nextWake(now: Int64) -> Int64? {
         guard !holders.isEmpty else { return nil }
-        var wake = now + LimitSet.scanMilliseconds
-        for waiter in waiters {
-            wake = min(wake, waiter.deadline)
-            guard batchAskedAt == nil else { continue }
-            for rule in waiter.rules {
-                if let holder = holders[rule.id], holder.askAgainAt > now { wake = min(wake, holder.askAgainAt) }
-            }
-        }
+        let wake = min(now + LimitSet.scanMilliseconds, waiters.isEmpty ? .max : lookAt)
         return max(wake, now + 1)
     }
 
@@ -203,103 +258,29 @@ public struct LimitSet: Sendable {
     private mutating func look(now: Int64) -> [LimitAnswer] {
         var answers: [LimitAnswer] = []
         var staying: [Waiter] = []
-        for waiter in waiters {
-            if let outcome = outcome(waiter.rules, waiter.demand, now: now) {
+        lookAt = .max
+        for var waiter in waiters {
+            switch verdict(waiter.rules, waiter.demand, now: now) {
+            case .decided(let outcome):
                 answers.append(LimitAnswer(number: waiter.number, outcome: outcome))
-            } else if now >= waiter.deadline {
-                let refusal = lateRefusal(.exhausted, waiter.rules, waiter.demand, now: now)
-                answers.append(LimitAnswer(number: waiter.number, outcome: .refused(refusal)))
-            } else {
-                staying.append(waiter)
+                count(waiter, -1)
+                continue
+            case .later(let isShort): if isShort, waiter.shortSince == nil { waiter.shortSince = now }
             }
+            guard now < deadline(of: waiter) else {
+                let refusal = lateRefusal(waiter.rules, waiter.demand, isFull: false, now: now)
+                answers.append(LimitAnswer(number: waiter.number, outcome: .refused(refusal)))
+                count(waiter, -1)
+                continue
+            }
+            lookAt = min(lookAt, deadline(of: waiter))
+            for rule in waiter.rules {
+                if let holder = holders[rule.id], holder.askAgainAt > now { lookAt = min(lookAt, holder.askAgainAt) }
+            }
+            staying.append(waiter)
         }
         waiters = staying
+        assert(!waiters.isEmpty || waited.isEmpty)
         return answers
-    }
-}
-
-/// Deciding.
-extension LimitSet {
-    /// What a request reserves of a rule: its worst case; a bound that is only ours is not more than the whole limit.
-    static func amount(_ demand: LimitDemand, of rule: LimitRule) -> Int64 {
-        min(demand.worst(rule.kind), max(rule.value, demand.certain(rule.kind)))
-    }
-
-    /// Takes from all rules or from none; nil when a larger slice may do.
-    private mutating func outcome(_ rules: [LimitRule], _ demand: LimitDemand, now: Int64) -> LimitOutcome? {
-        var mustWait = false
-        for rule in rules where !rule.isShadow {
-            let amount = LimitSet.amount(demand, of: rule)
-            if rule.value == 0 { return .refused(refusal(.closed, of: rule, rules, amount, now: now)) }
-            if amount > rule.value { return .refused(refusal(.tooLarge, of: rule, rules, amount, now: now)) }
-            use(rule, now: now)
-            switch holders[rule.id]?.fit(amount, isAway: isAway, now: now) {
-            case .now, nil: break
-            case .later: mustWait = true
-            case .refused: return .refused(refusal(.exhausted, of: rule, rules, amount, now: now))
-            }
-        }
-        return mustWait ? nil : .admitted(take(rules, demand, now: now))
-    }
-
-    private mutating func take(_ rules: [LimitRule], _ demand: LimitDemand, now: Int64) -> Reservation {
-        var reservation = Reservation()
-        reservation.parts.reserveCapacity(rules.count)
-        for rule in rules {
-            let amount = LimitSet.amount(demand, of: rule)
-            if rule.isShadow {
-                use(rule, now: now)
-                let fits = holders[rule.id]?.takeInShadow(amount, isAway: isAway, now: now) ?? false
-                guard fits else {
-                    reservation.wouldRefuse.append(rule.kind)
-                    continue
-                }
-            } else {
-                holders[rule.id]?.take(amount)
-                reservation.standings.note(standing(of: rule, now: now), of: rule.kind)
-            }
-            reservation.parts.append(Reservation.Part(limitID: rule.id, kind: rule.kind, amount: amount))
-            if holders[rule.id]?.runsLow(now: now) == true { urgent.insert(rule.id) }
-        }
-        return reservation
-    }
-
-    /// Makes the state of a rule that is used for the first time; takes over a change of its value.
-    private mutating func use(_ rule: LimitRule, now: Int64) {
-        if holders[rule.id]?.update(rule) == nil {
-            holders[rule.id] = SliceHolder(rule: rule, gatewayCount: gatewayCount, now: now)
-        }
-    }
-
-    /// The refusal of a request that waited in vain, by the first rule that has no room for it.
-    private mutating func lateRefusal(
-        _ cause: LimitRefusal.Cause, _ rules: [LimitRule], _ demand: LimitDemand, now: Int64
-    ) -> LimitRefusal {
-        let enforced = rules.filter { !$0.isShadow }
-        let blocking = enforced.first { rule in
-            holders[rule.id]?.fit(LimitSet.amount(demand, of: rule), isAway: isAway, now: now) != .now
-        }
-        let rule = blocking ?? rules[0]
-        return refusal(cause, of: rule, rules, LimitSet.amount(demand, of: rule), now: now)
-    }
-
-    private func refusal(
-        _ cause: LimitRefusal.Cause, of rule: LimitRule, _ rules: [LimitRule], _ amount: Int64, now: Int64
-    ) -> LimitRefusal {
-        var standings = LimitStandings()
-        for rule in rules where !rule.isShadow { standings.note(standing(of: rule, now: now), of: rule.kind) }
-        let wait: Int64?
-        switch cause {
-        case .tooLarge, .closed: wait = nil
-        case .exhausted: wait = holders[rule.id]?.wait(for: amount, now: now) ?? LimitSet.retryMilliseconds
-        case .tooManyWaiting: wait = LimitSet.retryMilliseconds
-        }
-        return LimitRefusal(
-            cause: cause, rule: rule, amount: amount, remaining: holders[rule.id]?.remaining(now) ?? rule.value,
-            retryAfterMilliseconds: wait, standings: standings)
-    }
-
-    private func standing(of rule: LimitRule, now: Int64) -> LimitStanding {
-        LimitStanding(limit: rule.value, remaining: holders[rule.id]?.remaining(now) ?? rule.value)
     }
 }

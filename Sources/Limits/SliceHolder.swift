@@ -23,6 +23,10 @@ struct SliceHolder: Equatable, Sendable {
     private var spentConfirmed: Int64 = 0
     private var reservedConfirmed: Int64 = 0
     private var isFirst = true
+    /// When the shared side answered last.
+    private var answeredAt: Int64 = 0
+    /// Whether there is another side to hear from.
+    private let isShared: Bool
     private(set) var isAsking = false
     private(set) var askedAt: Int64
     private var asked = (spent: Int64(0), reserved: Int64(0), wanted: Int64(0))
@@ -41,8 +45,9 @@ struct SliceHolder: Equatable, Sendable {
     /// The last answer was not enough for all who waited.
     private var isShort = false
 
-    init(rule: LimitRule, gatewayCount: Int64, now: Int64) {
+    init(rule: LimitRule, gatewayCount: Int64, isShared: Bool, now: Int64) {
         self.rule = rule
+        self.isShared = isShared
         self.gatewayCount = gatewayCount
         lastUsedAt = now
         askedAt = now - SliceTimes.reportMilliseconds
@@ -52,6 +57,10 @@ struct SliceHolder: Equatable, Sendable {
     static func == (left: SliceHolder, right: SliceHolder) -> Bool {
         left.free == right.free && left.reserved == right.reserved && left.spent == right.spent
     }
+
+    /// Whether the shared side ever said what is left. Before that nothing is given to requests, whatever becomes of
+    /// the shared side: a gateway that has just begun knows nothing of what others gave.
+    var isKnown: Bool { !isFirst || !isShared }
 
     // MARK: Requests
 
@@ -68,11 +77,27 @@ struct SliceHolder: Equatable, Sendable {
         pass(now)
         if rule.value == 0 { return .refused(afterMilliseconds: nil) }
         if free >= amount { return .now }
-        if isAway {
+        if isAway, isKnown || rule.isShadow {
             if local == nil { becomeLocal(now) }
             return fitsLocally(amount, now: now) ? .now : .refused(afterMilliseconds: wait(for: amount, now: now))
         }
-        return now < shortUntil ? .refused(afterMilliseconds: wait(for: amount, now: now)) : .later
+        let isShort = now < shortUntil && remaining(now) < amount
+        return isShort ? .refused(afterMilliseconds: wait(for: amount, now: now)) : .later
+    }
+
+    /// Whether, as the shared side said lately, there is not so much left anywhere. What it said longer ago is no
+    /// reason to refuse.
+    func isKnownShort(of amount: Int64, now: Int64) -> Bool {
+        isKnown && now - answeredAt < SliceTimes.freshMilliseconds && remaining(now) < amount
+    }
+
+    /// More was taken than was granted.
+    var isInDebt: Bool { free < 0 }
+
+    /// A running request needs more than was reserved for it, and has it already: what is not there becomes a debt.
+    mutating func grow(_ amount: Int64, now: Int64) {
+        pass(now)
+        take(amount)
     }
 
     /// Takes what `fit` found.
@@ -141,6 +166,11 @@ struct SliceHolder: Equatable, Sendable {
             // Too little for whoever waits here, but with what others return it may do for someone.
             free = min(free, 0)
         }
+        // The first answer brings some in reserve, or each of the first requests would wait for one of its own.
+        if isFirst, ahead == 0 { ahead = min(wanted, rule.value / SliceTimes.aheadDivisor) }
+        // Where others wait for what is kept here, or too little came for those who wait, nothing is taken in reserve:
+        // some at each of several gateways would do for nobody.
+        let aheadNow = isNearLimit || isShort || isRecalled ? 0 : max(ahead - max(free - wanted, 0), 0)
         isRecalled = false
         isAsking = true
         askedAt = now
@@ -150,7 +180,7 @@ struct SliceHolder: Equatable, Sendable {
             accountID: rule.accountID, limitID: rule.id, spent: spent, spentConfirmed: spentConfirmed,
             isFirst: isFirst, free: free, reserved: reserved,
             need: missing == 0 ? 0 : max(need - max(free, 0), 1), wanted: missing,
-            ahead: isNearLimit ? 0 : max(ahead - max(free - wanted, 0), 0))
+            ahead: aheadNow)
     }
 
     /// The answer to `ask`.
@@ -159,6 +189,7 @@ struct SliceHolder: Equatable, Sendable {
         let taken = asked.spent - spentConfirmed
         isAsking = false
         isFirst = false
+        answeredAt = now
         spentConfirmed = asked.spent
         reservedConfirmed = asked.reserved
         free += grant.amount
@@ -167,8 +198,8 @@ struct SliceHolder: Equatable, Sendable {
         gatewayCount = max(grant.gatewayCount, 1)
         isNearLimit = grant.available < rule.value / SliceTimes.nearDivisor
         if asked.wanted > 0 { ahead = min(max(ahead * 2, taken, asked.wanted), rule.value / SliceTimes.aheadDivisor) }
-        if isNearLimit { ahead = 0 }
         isShort = asked.wanted > 0 && free < asked.wanted
+        if isNearLimit || isShort { ahead = 0 }
         shortUntil = isShort && !grant.isHeldElsewhere ? now + SliceTimes.shortMilliseconds : 0
         askAgainAt = isShort && grant.isHeldElsewhere ? now + SliceTimes.askAgainMilliseconds : 0
         pass(now)
@@ -283,6 +314,8 @@ enum SliceTimes {
     static let reportMilliseconds: Int64 = 500
     /// A slice in use is asked for anew.
     static let renewMilliseconds: Int64 = 3_000
+    /// What the shared side said is the last word for so long.
+    static let freshMilliseconds: Int64 = 1_000
     /// A rule without requests is forgotten.
     static let idleMilliseconds: Int64 = 60_000
     /// Between two looks whether others gave back.

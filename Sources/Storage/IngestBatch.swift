@@ -115,6 +115,10 @@ public struct IngestBatch: Sendable {
     public var heartbeat: (through: Timestamp, snapshotChange: Int64)?
     /// Acceptance of the oldest request still open at `to`.
     public var oldestOpenAt: Timestamp?
+    /// What changed of that by account; nil for an account that has none open any more.
+    public var openChanges: [AccountID: Timestamp?] = [:]
+    /// Whether all that is open at `to` is known by account.
+    public var opensByAccount = true
 
     /// An empty stretch.
     public init(journalID: JournalID, epoch: Int64, from: JournalMark, to: JournalMark) {

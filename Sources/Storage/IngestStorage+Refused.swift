@@ -26,6 +26,7 @@ extension IngestStorage {
     /// looked.
     public static func storeSingly(_ batch: IngestBatch, now: Timestamp, in tx: Transaction) throws -> Outcome {
         guard try moveMark(batch, in: tx) else { return .fenced }
+        try JournalStorage.storeOpen(batch.openChanges, of: batch.journalID, in: tx)
         var stored = (requests: 0, attempts: 0)
         for entry in batch.requests {
             do {

@@ -18,6 +18,7 @@ public enum IngestStorage {
         _ batch: IngestBatch, afterRecords: () -> Void = {}, in tx: Transaction
     ) throws -> Outcome {
         guard try moveMark(batch, in: tx) else { return .fenced }
+        try JournalStorage.storeOpen(batch.openChanges, of: batch.journalID, in: tx)
         let stored = try storeRecords(batch.requests, of: batch, afterRecords: afterRecords, in: tx)
         try RefusalStorage.add(batch.refusals, in: tx)
         try QuarantineStorage.insert(batch.quarantines, in: tx)
@@ -46,7 +47,7 @@ public enum IngestStorage {
         let moved = try tx.execute(
             """
             UPDATE journals SET segment = \(batch.to.segment), byte_offset = \(batch.to.offset),
-                oldest_open_at = \(batch.oldestOpenAt),
+                oldest_open_at = \(batch.oldestOpenAt), opens_by_account = \(batch.opensByAccount),
                 ingested_through = greatest(ingested_through, \(batch.heartbeat?.through)::timestamptz),
                 snapshot_change = greatest(snapshot_change, \(batch.heartbeat?.snapshotChange)::bigint)
             WHERE journal_id = \(batch.journalID) AND epoch = \(batch.epoch) AND segment = \(batch.from.segment)

@@ -41,6 +41,8 @@ public struct RegisteredJournal: Hashable, Sendable, Identifiable {
     public let snapshotChange: Int64
     /// Billing time of acceptance of the oldest request that is open at the mark.
     public let oldestOpenAt: Timestamp?
+    /// Whether what is open is known by account, so that `oldestOpenAt` holds nobody else's month.
+    public let opensByAccount: Bool
     public let registeredAt: Timestamp
     public let retiredAt: Timestamp?
     public let retiredReason: String?
@@ -122,7 +124,7 @@ public enum JournalStorage {
 
     private static let select: SQL = """
         SELECT journal_id, gateway, epoch, segment, byte_offset, ingested_through, snapshot_change, oldest_open_at,
-            registered_at, retired_at, retired_reason
+            opens_by_account, registered_at, retired_at, retired_reason
         FROM journals
         """
 
@@ -131,7 +133,8 @@ public enum JournalStorage {
             id: try row.decode("journal_id"), gateway: try row.decode("gateway"), epoch: try row.decode("epoch"),
             mark: JournalMark(segment: try row.decode("segment"), offset: try row.decode("byte_offset")),
             ingestedThrough: try row.decode("ingested_through"), snapshotChange: try row.decode("snapshot_change"),
-            oldestOpenAt: try row.decode("oldest_open_at"), registeredAt: try row.decode("registered_at"),
-            retiredAt: try row.decode("retired_at"), retiredReason: try row.decode("retired_reason"))
+            oldestOpenAt: try row.decode("oldest_open_at"), opensByAccount: try row.decode("opens_by_account"),
+            registeredAt: try row.decode("registered_at"), retiredAt: try row.decode("retired_at"),
+            retiredReason: try row.decode("retired_reason"))
     }
 }

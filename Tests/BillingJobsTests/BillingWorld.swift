@@ -164,7 +164,8 @@ actor BillingWorld {
 
     /// Stores requests and a heartbeat of this real time as one batch of the journal.
     func ingest(
-        _ requests: [IngestRequest] = [], heartbeat: String, snapshotChange: Int64 = 0, oldestOpenAt: String? = nil
+        _ requests: [IngestRequest] = [], heartbeat: String, snapshotChange: Int64 = 0, oldestOpenAt: String? = nil,
+        open: [AccountID: String?] = [:], opensByAccount: Bool = true
     ) async throws {
         var batch = IngestBatch(journalID: journalID, epoch: 1, from: mark, to: mark)
         var position = JournalMark(segment: 1, offset: mark.offset)
@@ -178,6 +179,8 @@ actor BillingWorld {
         batch.to = position
         batch.heartbeat = (Self.instant(heartbeat), snapshotChange)
         batch.oldestOpenAt = oldestOpenAt.map(Self.instant)
+        batch.openChanges = open.mapValues { $0.map(Self.instant) }
+        batch.opensByAccount = opensByAccount
         let outcome = try await database.write { [batch] in try IngestStorage.store(batch, in: $0) }
         guard case .stored = outcome else { throw StorageError.conflict("fenced") }
         mark = position

@@ -60,10 +60,46 @@ import Testing
         let (world, beta) = try await world()
         try await world.ingest(
             usage(world, beta, at: "2026-11-03T10:00:00Z"), heartbeat: "2026-12-01T00:00:10Z",
-            oldestOpenAt: "2026-11-30T23:59:00Z")
+            open: [beta.id: "2026-11-30T23:59:00Z"])
         let report = try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run()
         #expect(report.word(beta.id).contains("has a request open that was accepted at 2026-11-30T23:59:00.000Z"))
-        try await world.ingest(heartbeat: "2026-12-01T00:00:20Z", oldestOpenAt: "2026-12-01T00:00:00Z")
+        try await world.ingest(heartbeat: "2026-12-01T00:00:20Z", open: [beta.id: "2026-12-01T00:00:00Z"])
+        #expect(try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run().isComplete)
+    }
+
+    @Test func `an open request holds its own account's month and no other`() async throws {
+        let (world, beta) = try await world()
+        let others = [
+            try await world.customer(3, plan: "beta", from: "2026-11-01T00:00:00Z"),
+            try await world.customer(4, plan: "beta", from: "2026-11-01T00:00:00Z"),
+            try await world.customer(5, plan: "beta", from: "2026-11-01T00:00:00Z"),
+        ]
+        var usage = try await usage(world, beta, at: "2026-11-03T10:00:00Z")
+        for other in others { usage += try await self.usage(world, other, at: "2026-11-03T10:00:00Z") }
+        try await world.ingest(
+            usage, heartbeat: "2026-12-01T00:00:10Z", oldestOpenAt: "2026-11-02T00:00:00Z",
+            open: [beta.id: "2026-11-02T00:00:00Z", others[1].id: "2026-11-30T10:00:00Z"])
+        let report = try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run()
+        #expect(report.word(beta.id).contains("accepted at 2026-11-02T00:00:00.000Z"))
+        #expect(report.word(others[0].id).hasPrefix("finalized"))
+        #expect(report.word(others[1].id).contains("accepted at 2026-11-30T10:00:00.000Z"))
+        #expect(report.word(others[2].id).hasPrefix("finalized"))
+        try await world.ingest(heartbeat: "2026-12-01T00:00:20Z", open: [beta.id: nil])
+        let later = try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run()
+        #expect(later.word(beta.id).hasPrefix("finalized"))
+        #expect(later.word(others[1].id).contains("has a request open"))
+    }
+
+    @Test func `what an earlier release left open of nobody knows whom holds every month until it has ended`()
+        async throws
+    {
+        let (world, beta) = try await world()
+        try await world.ingest(
+            usage(world, beta, at: "2026-11-03T10:00:00Z"), heartbeat: "2026-12-01T00:00:10Z",
+            oldestOpenAt: "2026-11-30T23:59:00Z", opensByAccount: false)
+        let report = try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run()
+        #expect(report.word(beta.id).contains("has a request open that was accepted at 2026-11-30T23:59:00.000Z"))
+        try await world.ingest(heartbeat: "2026-12-01T00:00:20Z", oldestOpenAt: "2026-11-30T23:59:00Z")
         #expect(try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run().isComplete)
     }
 

@@ -218,7 +218,9 @@ struct IngesterTests {
                 try await made.ingestAll(journal, entriesMax: 2)
                 let id = journal.id
                 let row = try await made.database.read { try JournalStorage.require(id, in: $0) }
-                #expect(row.oldestOpenAt == open.request.acceptedAt)
+                #expect(row.oldestOpenAt == open.request.acceptedAt && row.opensByAccount)
+                let byAccount = try await made.database.read { try JournalStorage.openByAccount(id, in: $0) }
+                #expect(byAccount == [made.account.id: open.request.acceptedAt])
                 #expect(row.ingestedThrough == Fixture.now && row.snapshotChange == 5)
                 return (open, id)
             }
@@ -226,6 +228,7 @@ struct IngesterTests {
             _ = try await made.withJournal { try await made.ingestAll($0) }
             let row = try await made.database.read { try JournalStorage.require(id, in: $0) }
             #expect(row.oldestOpenAt == nil && row.epoch == 2)
+            #expect(try await made.database.read { try JournalStorage.openByAccount(id, in: $0) } == [:])
             let lost = try await made.database.read { try RecordStorage.find(open.request.id, in: $0) }
             #expect(lost?.request.outcome == .gatewayLost)
         }

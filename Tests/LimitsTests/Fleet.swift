@@ -49,6 +49,12 @@ struct Fleet {
         send(running.gateway)
     }
 
+    /// The answer of a running request has grown.
+    mutating func grow(_ reservation: inout Reservation, _ gateway: Int, outputTokens: Int64) {
+        gateways[gateway].set.grow(&reservation, outputTokens: outputTokens, now: now)
+        send(gateway)
+    }
+
     /// A gateway that is killed, at an instant of its own.
     mutating func kill(_ gateway: Int) {
         gateways[gateway].isAlive = false

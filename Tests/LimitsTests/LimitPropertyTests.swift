@@ -127,7 +127,8 @@ private struct Traffic {
     }
 
     mutating func endAll(_ fleet: inout Fleet) {
-        fleet.advance(60)
+        // Those that wait are decided within a second; who was forgotten would hold its place for ever.
+        fleet.advance(1_050)
         collect(&fleet)
         for request in running { end(request, used: 1, &fleet) }
         running = []

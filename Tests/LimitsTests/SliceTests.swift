@@ -97,24 +97,33 @@ import Testing
     @Test func `concurrency without the shared state is held to the share too`() {
         let limit = rule(.concurrentRequests, 10)
         var fleet = Fleet(gateways: 1, rules: [limit])
+        _ = fleet.admit(0, [limit], demand())
+        fleet.advance(100)
         fleet.gateways[0].isCutOff = true
         for _ in 0..<20 { _ = fleet.admit(0, [limit], demand()) }
-        fleet.advance(100)
+        fleet.advance(2_000)
         #expect(fleet.gateways[0].set.reserved(limit.id) == 10)
         #expect(fleet.gateways[0].waiting.isEmpty)
     }
 
     @Test func `an answer that never comes counts as none after a second`() {
         let limit = rule(.requestsPerMinute, 10)
-        var set = LimitSet()
-        _ = set.admit([limit], demand(), now: 0)
-        #expect(set.nextBatch(now: 0)?.count == 1)
-        _ = set.tick(now: 50)
-        #expect(!set.isAway)
-        _ = set.tick(now: 1_000)
-        #expect(set.isAway)
-        guard case .decided(.admitted) = set.admit([limit], demand(), now: 1_001) else {
-            Issue.record("a slow database blocks nobody")
+        var fleet = Fleet(gateways: 1, rules: [limit])
+        _ = fleet.admit(0, [limit], demand())
+        fleet.advance(30_000)
+        // Longer than anybody waits.
+        fleet.delay = 50_000...50_000
+        guard case .waiting(let number) = fleet.admit(0, [limit], demand()) else {
+            Issue.record("its slice has lapsed")
+            return
+        }
+        fleet.advance(990)
+        #expect(!fleet.gateways[0].set.isAway)
+        #expect(fleet.gateways[0].answers[number] == nil)
+        fleet.advance(10)
+        #expect(fleet.gateways[0].set.isAway)
+        guard case .admitted? = fleet.gateways[0].answers[number] else {
+            Issue.record("a slow database blocks nobody whose limit is known")
             return
         }
     }

@@ -22,7 +22,11 @@ final class BatchKeeper {
     private var entries: [ObjectSeal.Place: Entry] = [:]
     private var settlements: [ObjectSeal.Place: BatchSettlement] = [:]
     private var waiting: [(batch: UpstreamBatch, owner: BatchOwner)] = []
-    private var askingCount = 0
+    /// Of each backend, so that one which hangs keeps no other's batches waiting.
+    private var askingCounts: [String: Int] = [:]
+    private var settlingCounts: [String: Int] = [:]
+    /// Backends that gave no listing lately, and until when nobody waits for them.
+    private var leftOutUntil: [String: NIODeadline] = [:]
     private var tickAt = NIODeadline.now()
     private lazy var sweep = BatchSweep(keeper: self, loop: loop)
 
@@ -32,11 +36,14 @@ final class BatchKeeper {
     private static let pauseMillisecondsMax: Int64 = 60_000
     /// The longest window that systems give a batch is a week.
     static let hoursMax: Int64 = 8 * 24
+    /// Of one backend.
     private static let askingMax = 8
-    /// Batches whose files are read at once; more wait, up to a bound.
+    /// Batches of one backend whose files are read at once; more wait, up to a bound.
     private static let settlingMax = 2
     private static let waitingMax = 1000
     private static let tickMilliseconds: Int64 = 250
+    /// How long a backend that gave no listing is left out without being asked.
+    private static let leftOutMilliseconds: Int64 = 30_000
     private static let answerMilliseconds: Int64 = 30_000
 
     init(loop: LoopContext) { self.loop = loop }
@@ -56,7 +63,7 @@ final class BatchKeeper {
         for (place, entry) in entries where !entry.isBusy && entry.askAt <= now {
             if now >= entry.until {
                 entries[place] = nil
-            } else if askingCount < Self.askingMax {
+            } else if askingCounts[place.backend, default: 0] < Self.askingMax {
                 look(place)
             }
         }
@@ -69,6 +76,25 @@ final class BatchKeeper {
         for settlement in settlements.values { settlement.stop() }
     }
 
+    // MARK: Listings
+
+    /// Whether a backend's rows are left out without asking it.
+    func isLeftOut(_ backend: String) -> Bool { leftOutUntil[backend].map { .now() < $0 } ?? false }
+
+    /// A backend gave no listing, or was not asked for one.
+    func leftOut(_ backend: String) {
+        loop.shared.registry.counter(
+            "tollgate_listings_left_out_total", help: "Listings of files or batches that lack a backend's rows.",
+            labels: ["backend": backend]
+        ).increment()
+        guard !isLeftOut(backend) else { return }
+        leftOutUntil[backend] = .now() + .milliseconds(Self.leftOutMilliseconds)
+        loop.shared.log.warning(
+            "a backend gives no listing of its files or batches; listings go without it", ["backend": "\(backend)"])
+    }
+
+    func hasListed(_ backend: String) { leftOutUntil[backend] = nil }
+
     // MARK: Looking
 
     private func look(_ place: ObjectSeal.Place) {
@@ -77,10 +103,10 @@ final class BatchKeeper {
             let backend = snapshot.catalogue.backend(named: place.backend)
         else { return pauseLonger(place) }
         entries[place]?.isBusy = true
-        askingCount += 1
+        askingCounts[place.backend, default: 0] += 1
         ask(backend, "/" + PercentEncoding.encoded(place.id), query: "") { [weak self] answer in
             guard let self else { return }
-            askingCount -= 1
+            askingCounts[place.backend] = askingCounts[place.backend].flatMap { $0 > 1 ? $0 - 1 : nil }
             entries[place]?.isBusy = false
             if answer?.head.status == 404 {
                 loop.shared.log.warning(
@@ -144,8 +170,11 @@ final class BatchKeeper {
     }
 
     private func startWaiting() {
-        while settlements.count < Self.settlingMax, !waiting.isEmpty {
-            let (batch, owner) = waiting.removeFirst()
+        while let index = waiting.firstIndex(where: {
+            settlingCounts[$0.batch.place.backend, default: 0] < Self.settlingMax
+        }) {
+            let (batch, owner) = waiting.remove(at: index)
+            let name = batch.place.backend
             let snapshot = loop.shared.snapshots.current
             guard let seal = ObjectSeal(secret: snapshot.sealingSecret),
                 let backend = snapshot.catalogue.backend(named: batch.place.backend)
@@ -158,10 +187,12 @@ final class BatchKeeper {
                 sealedID: seal.sealed(batch.place, .batch, for: owner.projectID))
             let settlement = BatchSettlement(batch, of: records, loop: loop) { [weak self] isSettled in
                 self?.settlements[batch.place] = nil
+                self?.settlingCounts[name] = self?.settlingCounts[name].flatMap { $0 > 1 ? $0 - 1 : nil }
                 self?.ended(batch.place, isSettled: isSettled)
                 self?.startWaiting()
             }
             settlements[batch.place] = settlement
+            settlingCounts[name, default: 0] += 1
             settlement.start()
         }
     }

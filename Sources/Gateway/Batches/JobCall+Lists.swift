@@ -1,4 +1,5 @@
 import Engines
+import HTTP1
 import Identity
 import Metering
 import NIOCore
@@ -9,6 +10,8 @@ extension JobCall {
     private static let pageRows = 100
     /// Pages that are looked through for one listing.
     private static let pagesMax = 50
+    /// From a question for a page to its answer's end. A backend that takes longer is left out.
+    private static let pageMilliseconds: Int64 = 10_000
 
     /// A listing under way.
     private struct Listing<Row> {
@@ -22,6 +25,21 @@ extension JobCall {
         var after: String?
         var rows: [Row] = []
         var pageCount = 0
+        /// Backends whose rows are missing.
+        var leftOut: [String] = []
+        /// What the first of them is to be told as, should no backend have answered.
+        var failure: Failure?
+        var hasAnswer = false
+    }
+
+    /// Why a backend has no page.
+    private enum Failure {
+        /// It keeps no files or batches.
+        case missing
+        /// It says that the client's question is wrong.
+        case refused(EngineCall.Answer)
+        /// It is away, hangs, or answers rubbish; its status where there was one.
+        case broken(Int?)
     }
 
     /// Gathers the rows that are the project's own, the backends one after the other, from the client's `after` on.
@@ -41,21 +59,30 @@ extension JobCall {
     }
 
     private func nextPage<Row>(_ listing: Listing<Row>) {
-        guard let backend = listing.backends.first else { return listing.then(listing.rows, false) }
-        guard listing.pageCount < Self.pagesMax else { return listing.then(listing.rows, true) }
+        guard let backend = listing.backends.first else { return finish(listing) }
+        guard listing.pageCount < Self.pagesMax else {
+            unavailable = listing.leftOut
+            return listing.then(listing.rows, true)
+        }
         let after = listing.after.map { "&after=" + PercentEncoding.encoded($0) } ?? ""
-        let question = question(
+        guard !loop.batches.isLeftOut(backend.name) || listing.after != nil else {
+            return leaveOut(backend, .broken(nil), of: listing)
+        }
+        var question = question(
             listing.surface, query: "limit=\(Self.pageRows)" + after + listing.query, on: backend)
-        ask(question, missing: .noBatchBackends) { [self] answer in
-            guard let list = try? JSONObjectText(reading: answer.body), let rows = list.elements("data") else {
-                return fail(.jobsUpstream(backend, nil))
-            }
+        question.answerMilliseconds = Self.pageMilliseconds
+        askForPage(question) { [self] answer, failure in
+            guard let answer, let list = try? JSONObjectText(reading: answer.body), let rows = list.elements("data")
+            else { return leaveOut(backend, failure ?? .broken(answer?.head.status), of: listing) }
+            loop.batches.hasListed(backend.name)
             var listing = listing
+            listing.hasAnswer = true
             listing.pageCount += 1
             for (index, row) in rows.enumerated() {
                 if let own = listing.own(row, backend) { listing.rows.append(own) }
                 guard listing.rows.count == listing.limit else { continue }
                 let isLast = index == rows.count - 1 && !list.hasMore && listing.backends.count == 1
+                unavailable = listing.leftOut
                 return listing.then(listing.rows, !isLast)
             }
             let last = rows.last.flatMap { try? JSONObjectText(reading: $0) }?.text("id")
@@ -66,6 +93,52 @@ extension JobCall {
                 listing.after = nil
             }
             nextPage(listing)
+        }
+    }
+
+    private func askForPage(
+        _ question: EngineCall.Question, then: @escaping (EngineCall.Answer?, Failure?) -> Void
+    ) {
+        askOnce(question) { [self] answer in
+            switch answer?.head.status {
+            case .some(200..<300): then(answer, nil)
+            case 404, 405, 410, 501: then(nil, .missing)
+            case let status:
+                if let answer, isClients(answer, question.backend) { return then(nil, .refused(answer)) }
+                then(nil, .broken(status))
+            }
+        }
+    }
+
+    /// Goes on without a backend, so that one which is away holds up nobody who has rows elsewhere. A client that asks
+    /// for what follows a row of this very backend is told instead.
+    private func leaveOut<Row>(_ backend: Backend, _ failure: Failure, of listing: Listing<Row>) {
+        var listing = listing
+        if case .broken = failure { loop.batches.leftOut(backend.name) }
+        guard listing.after == nil || listing.pageCount > 0 else { return fail(failure, on: backend) }
+        if case .missing = failure {} else { listing.leftOut.append(backend.name) }
+        switch (failure, listing.failure) {
+        case (_, nil), (.broken, .missing), (.refused, .missing): listing.failure = failure
+        default: break
+        }
+        listing.backends = listing.backends.dropFirst()
+        listing.after = nil
+        nextPage(listing)
+    }
+
+    private func finish<Row>(_ listing: Listing<Row>) {
+        if !listing.hasAnswer, let failure = listing.failure, let last = backends.last {
+            return fail(failure, on: last)
+        }
+        unavailable = listing.leftOut
+        listing.then(listing.rows, false)
+    }
+
+    private func fail(_ failure: Failure, on backend: Backend) {
+        switch failure {
+        case .missing: fail(.noBatchBackends)
+        case .refused(let answer): refuse(answer, of: backend)
+        case .broken(let status): fail(.jobsUpstream(backend, status))
         }
     }
 

@@ -32,6 +32,8 @@ final class JobCall {
     private var hold: LimitHold?
     private var running: RunningCall?
     private var isFinished = false
+    /// Backends whose rows a listing lacks.
+    var unavailable: [String] = []
     private var isStreaming = false
     private var isChunked = false
 
@@ -127,30 +129,40 @@ final class JobCall {
     func ask(
         _ question: EngineCall.Question, missing: APIError, then: @escaping (EngineCall.Answer) -> Void
     ) {
-        running = EngineCall.ask(question, tls: shared.upstreamTLS, on: loop.eventLoop) { [self] answer in
-            running = nil
-            guard !isFinished else { return }
+        askOnce(question) { [self] answer in
             guard let answer else { return fail(.jobsUpstream(question.backend, nil)) }
             switch answer.head.status {
             case 200..<300: then(answer)
             case 404, 410: fail(missing)
-            case 400..<500 where isClients(answer, question.backend):
-                let redaction = ErrorRedaction(backend: question.backend, upstreamModel: "", model: "")
-                let body = answer.body.withUnsafeBytes { redaction.redacted($0) } ?? answer.body
-                respond(answer.head.status, body, on: question.backend)
+            case 400..<500 where isClients(answer, question.backend): refuse(answer, of: question.backend)
             default: fail(.jobsUpstream(question.backend, answer.head.status))
             }
         }
     }
 
     /// Whether what the backend says is the client's own mistake, and not about the gateway's key or account.
-    private func isClients(_ answer: EngineCall.Answer, _ backend: Backend) -> Bool {
+    func isClients(_ answer: EngineCall.Answer, _ backend: Backend) -> Bool {
         answer.body.withUnsafeBytes { body in
             EngineRefusal(
                 kind: backend.kind, status: answer.head.status, headers: AnswerHeaders(headers: answer.head.headers),
                 body: UnsafeRawBufferPointer(rebasing: body.prefix(EngineRefusal.bodyBytesMax)),
                 now: shared.clock.realTime
             ).isClients
+        }
+    }
+
+    /// Tells the client of its mistake in the backend's words.
+    func refuse(_ answer: EngineCall.Answer, of backend: Backend) {
+        let redaction = ErrorRedaction(backend: backend, upstreamModel: "", model: "")
+        let body = answer.body.withUnsafeBytes { redaction.redacted($0) } ?? answer.body
+        respond(answer.head.status, body, on: backend)
+    }
+
+    /// Asks, and goes on with whatever came; nil where nothing did.
+    func askOnce(_ question: EngineCall.Question, then: @escaping (EngineCall.Answer?) -> Void) {
+        running = EngineCall.ask(question, tls: shared.upstreamTLS, on: loop.eventLoop) { [self] answer in
+            running = nil
+            if !isFinished { then(answer) }
         }
     }
 
@@ -199,6 +211,9 @@ final class JobCall {
         guard let client = finish() else { return }
         var headers = [("content-type", type), ("x-request-id", requestID.description)]
         if let backend { headers.append(("x-tollgate-backend", backend.name)) }
+        if !unavailable.isEmpty {
+            headers.append(("x-tollgate-unavailable-backends", unavailable.joined(separator: ",")))
+        }
         hold?.standings.forEachHeader { headers.append(($0, $1)) }
         client.respond(status, headers: headers, body: ByteBuffer(bytes: bytes))
     }

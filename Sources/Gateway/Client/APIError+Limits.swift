@@ -7,6 +7,7 @@ extension APIError {
     /// from it too. Clients try 429 again by themselves, so what can never fit also says `x-should-retry: false`, which
     /// the official clients of OpenAI and Anthropic obey.
     static func limit(_ refusal: LimitRefusal, model: String) -> APIError {
+        if refusal.cause == .unavailable { return limitStateUnavailable }
         let rule = refusal.rule
         let about = "\(rule.kind.words) of this \(rule.scope.name)" + (rule.model.map { " for '\($0)'" } ?? "")
         let message: String
@@ -21,7 +22,7 @@ extension APIError {
                 + "\(refusal.amount). Send a shorter prompt or a smaller max_tokens."
         case .closed:
             message = "Requests for '\(model)' are suspended: the limit is 0 \(about). Ask your administrator."
-        case .tooManyWaiting:
+        case .tooManyWaiting, .unavailable:
             message = "Too many requests at once for '\(model)'. Try again in 1s."
         }
         var error = APIError(
@@ -34,6 +35,11 @@ extension APIError {
         }
         return error
     }
+
+    /// 503 for a request whose limits nobody could say anything of: no fault of the client's.
+    static let limitStateUnavailable = APIError(
+        status: 503, type: "server_error", code: "limit_state_unavailable",
+        message: "limit state is not available yet; retry in 1 s", retryAfterSeconds: 1)
 }
 
 extension ErrorEnvelope {

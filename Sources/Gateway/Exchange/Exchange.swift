@@ -304,6 +304,7 @@ final class Exchange {
         if running.stream != nil, !machine.isHeadSent, output.readableBytes > 0, !holdsBeginning(at: now) {
             flushOutput()
         }
+        if let hold, let stream = running.stream { hold.grow(outputTokens: stream.outputTokensSoFar) }
         if now >= progressAt {
             progressAt = now + .milliseconds(loop.shared.configuration.times.progressMilliseconds)
             appendProgress()

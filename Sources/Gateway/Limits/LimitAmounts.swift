@@ -1,3 +1,4 @@
+import Accounts
 import Engines
 import Limits
 import Metering
@@ -16,7 +17,9 @@ extension LimitDemand {
         self.init(
             inputBound: input,
             outputBound: LimitDemand.times(asked ?? admitted.model.outputTokensMax, request.choiceCount),
-            outputAsked: LimitDemand.times(asked ?? 0, request.choiceCount))
+            outputAsked: LimitDemand.times(asked ?? 0, request.choiceCount),
+            answers: AnswerKey(key: admitted.grant.keyID, model: admitted.model.publicName),
+            choices: request.choiceCount)
     }
 
     private static func times(_ tokens: Int64, _ choices: Int64) -> Int64 {

@@ -12,7 +12,7 @@ final class LimitGate: Sendable {
     /// The answer to a request that asks for a place.
     enum Decision {
         case admitted(LimitHold)
-        /// The outcome comes within 50 ms.
+        /// The outcome comes within a second.
         case waiting(LimitWait)
         case refused(APIError)
     }
@@ -110,6 +110,16 @@ final class LimitGate: Sendable {
         perform(LimitGate.now()) { state, _ in state.set.recallAll() }
     }
 
+    /// Takes what an answer has beyond its reserve.
+    fileprivate func grow(_ reservation: Reservation, outputTokens: Int64) -> Reservation {
+        let now = LimitGate.now()
+        return perform(now) { state, _ in
+            var grown = reservation
+            state.set.grow(&grown, outputTokens: outputTokens, now: now)
+            return grown
+        }
+    }
+
     fileprivate func end(_ reservation: Reservation, usage: LimitUsage?) {
         let now = LimitGate.now()
         metrics.holds.add(-1)
@@ -135,7 +145,7 @@ final class LimitGate: Sendable {
             metrics.holds.add(1)
             return .admitted(LimitHold(gate: self, reservation: reservation))
         case .refused(let refusal):
-            metrics.refused(refusal.rule.kind)
+            if refusal.cause != .unavailable { metrics.refused(refusal.rule.kind) }
             return .refused(.limit(refusal, model: model))
         }
     }
@@ -205,16 +215,24 @@ final class LimitHold: Sendable {
     /// Where the limits stood when the request was admitted.
     let standings: LimitStandings
     private let gate: LimitGate
-    private let reservation: Reservation
-    private let isOpen = Atomic<Bool>(true)
+    /// Nil once it has ended.
+    private let reservation: Mutex<Reservation?>
 
     fileprivate init(gate: LimitGate, reservation: Reservation) {
         self.gate = gate
-        self.reservation = reservation
+        self.reservation = Mutex(reservation)
         standings = reservation.standings
     }
 
     deinit { release() }
+
+    /// The answer has grown to so many tokens, and goes on.
+    func grow(outputTokens: Int64) {
+        reservation.withLock { held in
+            guard let reservation = held, !reservation.covers(outputTokens: outputTokens) else { return }
+            held = gate.grow(reservation, outputTokens: outputTokens)
+        }
+    }
 
     /// The request has ended and came to `usage`: the rest of what was reserved comes back.
     func settle(_ usage: LimitUsage) { end(usage) }
@@ -223,8 +241,11 @@ final class LimitHold: Sendable {
     func release() { end(nil) }
 
     private func end(_ usage: LimitUsage?) {
-        guard isOpen.exchange(false, ordering: .acquiringAndReleasing) else { return }
-        gate.end(reservation, usage: usage)
+        let held = reservation.withLock { held in
+            defer { held = nil }
+            return held
+        }
+        if let held { gate.end(held, usage: usage) }
     }
 }
 

@@ -56,6 +56,11 @@ final class StreamRelay {
 
     var facts: AnswerFacts { meter.facts }
 
+    /// What has come of the answer: what the engine counted last, or an event with content for a token.
+    var outputTokensSoFar: Int64 {
+        max(meter.facts.usage?.completionTokens ?? 0, meter.facts.contentEvents)
+    }
+
     /// Whether all text that came could be read.
     var isTextWhole: Bool { meter.isTextWhole }
 

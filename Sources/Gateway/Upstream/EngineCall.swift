@@ -19,7 +19,7 @@ enum EngineCall {
         var headers: [HeaderField] = []
         var body = ByteBuffer()
         /// From the question to the answer's end.
-        let answerMilliseconds: Int64
+        var answerMilliseconds: Int64
         /// Whether that time begins anew with each part of the answer: for answers of any length.
         var isTimeBetweenParts = false
         /// The most that an answer may have where it is gathered.
