@@ -1,6 +1,7 @@
 public import Identity
 
-/// Which models the plans sell, to hold against what clients may name: usage of what nobody sells waits in suspense.
+/// Which models the plans sell, to hold against what clients may name: what nobody sells is refused, or its
+/// usage waits in suspense.
 public struct SalesCoverage: Sendable {
     /// Price keys of the versions in force.
     private let soldNow: Set<String>
@@ -28,9 +29,8 @@ public struct SalesCoverage: Sendable {
         if soldNow.contains(priceKey) { return nil }
         let name = model == priceKey ? "model \(model)" : "model \(model) (price key \(priceKey))"
         if let instant = soldFrom[priceKey] {
-            return
-                "\(name) is sold by no plan before \(instant): usage until then waits in suspense and holds up invoices"
+            return "\(name) is sold by no plan before \(instant): until then it is refused, or waits in suspense"
         }
-        return "\(name) is sold by no plan: its usage waits in suspense and holds up invoices until a plan has a price"
+        return "\(name) is sold by no plan: it is refused, or its usage waits in suspense and holds up invoices"
     }
 }

@@ -61,6 +61,7 @@ import Testing
                 case "date": "'2031-05-06'::date"
                 case "jsonb": "'{\"a\": 1}'::jsonb"
                 case "numeric": "4711.5"
+                case "integer", "bigint", "smallint": "4711"
                 case "timestamp with time zone": "'2031-05-06T00:00:00Z'::timestamptz"
                 default: column == "state" ? "'draft'" : column == "currency" ? "'CHF'" : "'other'"
                 }

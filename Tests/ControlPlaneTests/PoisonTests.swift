@@ -68,7 +68,7 @@ struct PoisonTests {
                 #expect(refused.count == 1)
                 #expect(refused.first?[1] == entries[4].attempts[0].id.uuid.dashed)
                 #expect(refused.first?[2] == "refused_by_database")
-                let places = try await made.database.read { try JournalStorage.quarantines(in: $0) }
+                let places = try await made.database.read { try QuarantineStorage.list(in: $0) }
                 #expect(places.map(\.reason) == ["refused_by_database"])
             }
         }

@@ -5,7 +5,8 @@ import Testing
 extension EndToEndTests {
     @Suite struct SuspenseTests {
         @Test func `a model that nobody sells is warned of, seen, and billed once it has a price`() async throws {
-            let installation = try await Installation.make { url in
+            let files = try TemporaryDirectory()
+            let installation = try await Installation.make(plans: [try serving(files, version: 1)]) { url in
                 """
                 backends:
                   - {name: engine-1, url: "\(url)"}
@@ -62,14 +63,24 @@ extension EndToEndTests {
             try await installation.remove()
         }
 
+        /// The public price list, as a plan that serves what it has no price for.
+        private func serving(_ files: TemporaryDirectory, version: Int) throws -> String {
+            let file = "\(repositoryRoot)/pricing-plans/pay-as-you-go.yaml"
+            let text = try String(contentsOfFile: file, encoding: .utf8)
+                .replacing("version: 1", with: "version: \(version)")
+            let path = "\(files.path)/serving-\(version).yaml"
+            try ("unpriced: suspend\n" + text).write(toFile: path, atomically: true, encoding: .utf8)
+            return path
+        }
+
         /// Publishes the next version of the plan, which sells one model more.
         private func sell(_ priceKey: String, _ installation: Installation) async throws {
-            let file = "\(repositoryRoot)/pricing-plans/pay-as-you-go.yaml"
             let month = MainJob.Month.present.next
-            let text = try String(contentsOfFile: file, encoding: .utf8)
-                .replacing("version: 1", with: "version: 2")
-                .replacing(/effective_from: .*/, with: "effective_from: \(month.day(1))")
-                .replacing("models:\n", with: "models:\n  \(priceKey):\n    input: \"7.00\"\n    output: \"8.00\"\n")
+            let text = try String(
+                contentsOfFile: try serving(installation.files, version: 2), encoding: .utf8
+            )
+            .replacing(/effective_from: .*/, with: "effective_from: \(month.day(1))")
+            .replacing("models:\n", with: "models:\n  \(priceKey):\n    input: \"7.00\"\n    output: \"8.00\"\n")
             let path = "\(installation.files.path)/next.yaml"
             try text.write(toFile: path, atomically: true, encoding: .utf8)
             _ = try await installation.tollgate("plans", "apply", path).successful("plans apply")
