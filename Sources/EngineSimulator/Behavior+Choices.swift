@@ -114,6 +114,22 @@ extension Behavior {
         case components
     }
 
+    /// Which names for the length and the number of answers the engine goes by.
+    public enum LengthReading: String, Sendable, CaseIterable {
+        /// Those of the dialect alone, checked strictly.
+        case dialect
+        case vllm
+        case sglang
+        case llamaCpp = "llama.cpp"
+        case ollama
+        case deepSeek = "deepseek"
+        case tgi
+        case lmi
+        case gemini
+        /// All names that any engine knows, the largest meaning of each.
+        case any
+    }
+
     /// What the usage of a transcription counts.
     public enum TranscriptionUsage: String, Sendable, CaseIterable {
         case tokens

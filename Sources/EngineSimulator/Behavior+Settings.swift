@@ -32,6 +32,7 @@ extension Behavior {
         number("tokens_per_chunk", \.tokensPerChunk, atLeast: 1),
         optionalNumber("prompt_tokens", \.promptTokens),
         optionalNumber("completion_tokens", \.completionTokens),
+        choice("lengths", \.lengthReading),
         number("cached_tokens", \.cachedTokens),
         number("cache_write_tokens", \.cacheWriteTokens),
         number("cache_write_hour_tokens", \.cacheWriteHourTokens),

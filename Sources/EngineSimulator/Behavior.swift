@@ -21,6 +21,8 @@ public struct Behavior: Sendable, Equatable {
     public var promptTokens: Int?
     /// Tokens of each choice; by default 16 to 63 by seed and prompt, at most `max_tokens`.
     public var completionTokens: Int?
+    /// Whose reading of the request's words decides how long its answer may be and how many there are.
+    public var lengthReading = LengthReading.dialect
     /// Prompt tokens that were read from the prefix cache.
     public var cachedTokens = 0
     /// Prompt tokens that were written to the cache.

@@ -60,6 +60,9 @@ final class ControlPanel: Sendable {
         state.withLock { $0 = agreed }
     }
 
+    /// Which words for an answer's length the engine goes by, before it has read any.
+    var lengthReading: Behavior.LengthReading { state.withLock { $0.base.lengthReading } }
+
     /// The behaviour for a request, with the rules that match it.
     func behavior(for request: EngineRequest, now: Int) throws(SettingError) -> Behavior {
         let (base, matching) = state.withLock { state -> (Behavior, [Rule]) in

@@ -104,7 +104,11 @@ extension Engine {
     func read(
         _ dialect: any Dialect, _ exchange: Exchange
     ) throws(EngineError) -> (request: EngineRequest, behavior: Behavior) {
-        var request = try dialect.read(exchange, contextTokensMax: configuration.contextTokensMax)
+        let lengths = LengthReading(control.lengthReading)
+        var shown = exchange
+        shown.hidesLengths = lengths != nil
+        var request = try dialect.read(shown, contextTokensMax: configuration.contextTokensMax)
+        if let lengths { request.takeLengths(try exchange.object(), by: lengths) }
         request.origin = exchange.origin
         guard
             configuration.servesUnlistedModels || request.model.isEmpty || configuration.models.contains(request.model)

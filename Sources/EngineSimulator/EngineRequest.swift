@@ -105,6 +105,16 @@ extension EngineRequest {
         throw .badRequest("Extra inputs are not permitted: \(unknown)", "\(place)\(unknown)")
     }
 
+    /// Takes the answer's length, and how many there are, from a body as an engine of this kind reads it.
+    mutating func takeLengths(_ body: JSONValue, by reading: LengthReading) {
+        maxTokens = reading.limit(in: body)
+        switch operation {
+        case .chat, .completions, .generateContent: choices = reading.choices(in: body) * max(promptTokens.count, 1)
+        case .tgiGenerate where !streamed: choices = reading.choices(in: body)
+        default: break
+        }
+    }
+
     /// The text of a message's content: a text, or parts of which one that is no text counts as one word.
     static func contentText(_ content: JSONValue?) -> String {
         guard let parts = content?.array else { return content?.string ?? "" }

@@ -6,6 +6,8 @@ struct Exchange {
     let body: [UInt8]
     /// What stands in the path where its route has `*`, percent-decoded.
     var parameters: [String] = []
+    /// Whether the dialect's reader finds no words for the answer's length: somebody else reads them.
+    var hidesLengths = false
 
     init(head: HTTPRequestHead, body: [UInt8]) {
         self.head = head
@@ -42,7 +44,7 @@ struct Exchange {
     func object() throws(EngineError) -> JSONValue {
         let body = try json()
         guard body.object != nil else { throw .badRequest("Input should be a valid dictionary or object", "body") }
-        return body
+        return hidesLengths ? LengthReading.withoutLengths(body) : body
     }
 
     /// Groq's paths and Azure's newer ones are the same; Azure's clients show their key in a header of its own.

@@ -8,6 +8,8 @@ public struct LimitDemand: Hashable, Sendable {
     public let outputBound: Int64
     /// What the client itself allows, times the choices; 0 when it left that to the model.
     public let outputAsked: Int64
+    /// What some engine might take the request to ask for, though not all do, times the choices.
+    public let outputNamed: Int64
     /// What rates reserve for the answer: `outputBound`, unless the key's earlier answers say that less will do.
     public private(set) var outputReserve: Int64
     /// Whose answers this one is like; nil where nobody remembers them.
@@ -17,13 +19,14 @@ public struct LimitDemand: Hashable, Sendable {
 
     /// Amounts below zero count as zero, those above `LimitRule.valueMax` as that.
     public init(
-        inputBound: Int64, inputCertain: Int64 = 0, outputBound: Int64, outputAsked: Int64 = 0,
+        inputBound: Int64, inputCertain: Int64 = 0, outputBound: Int64, outputAsked: Int64 = 0, outputNamed: Int64 = 0,
         answers: AnswerKey? = nil, choices: Int64 = 1
     ) {
         self.inputBound = LimitDemand.bounded(inputBound)
         self.inputCertain = LimitDemand.bounded(inputCertain)
         self.outputBound = LimitDemand.bounded(outputBound)
         self.outputAsked = LimitDemand.bounded(outputAsked)
+        self.outputNamed = LimitDemand.bounded(outputNamed)
         outputReserve = self.outputBound
         self.answers = answers
         self.choices = max(choices, 1)
@@ -34,7 +37,8 @@ public struct LimitDemand: Hashable, Sendable {
         guard outputAsked == 0, outputBound > 0, let answers else { return self }
         var demand = self
         let each = history.reserve(for: answers, most: outputBound / choices)
-        demand.outputReserve = min(each.multipliedReportingOverflow(by: choices).partialValue, outputBound)
+        let likely = each.multipliedReportingOverflow(by: choices).partialValue
+        demand.outputReserve = min(max(likely, outputNamed), outputBound)
         return demand
     }
 

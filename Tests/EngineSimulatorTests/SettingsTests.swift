@@ -16,6 +16,7 @@ struct SettingsTests {
                 case "retry_hint": "date"
                 case "content_length": "long"
                 case "inner": "advisor"
+                case "lengths": "llama.cpp"
                 case "transcription_usage": "duration"
                 case "fail_status": "503"
                 default: setting.get(behavior) == .flag(false) ? "true" : "3"

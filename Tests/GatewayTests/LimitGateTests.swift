@@ -85,6 +85,21 @@ struct LimitGateTests {
         }
     }
 
+    @Test(arguments: [
+        #","max_tokens":-1"#, #","n_predict":0"#, #","options":{"num_predict":1000}"#, #","min_tokens":1000"#,
+        #","max_new_tokens":500,"n":2"#, #","max_tokens":1,"max_output_tokens":1000"#,
+    ])
+    func `words for a long answer that only some engine goes by are reserved as that engine takes them`(
+        words: String
+    ) async throws {
+        let limit = rule(.outputTokensPerMinute, 2_500)
+        let gateway = try await TestGateway(engine: slowEngine(), limits: [limit], configure: Self.patient)
+        let answers = try storm([gateway], count: 12, body: TestGateway.chat(words))
+        #expect(answers.count { $0.status == 200 } == 2)
+        #expect(answers.count { $0.status == 429 } == 10)
+        await gateway.stop()
+    }
+
     @Test func `a plain answer says what is left, and what was not used comes back`() async throws {
         let limits = [rule(.requestsPerMinute, 60), rule(.tokensPerMinute, 100_000, number: 2)]
         let gateway = try await TestGateway(engine: ScriptedEngine(), limits: limits)

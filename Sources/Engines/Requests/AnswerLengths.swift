@@ -40,6 +40,12 @@ struct AnswerLengths: Sendable {
 
     mutating func takeLeast(_ tokens: Int64) { least = Swift.max(least, tokens) }
 
+    /// The most tokens of one choice that some engine would take these words to ask for, whatever others make of them;
+    /// 0 where they say nothing. `longest` is the most that the model answers.
+    func named(longest: Int64) -> Int64 {
+        isUnlimited ? longest : Swift.min(Swift.max(largest, least), longest)
+    }
+
     /// The most tokens of one choice where one of `honoured` limits it; nil where nothing does but the model itself.
     func max(where honoured: Names) -> Int64? {
         isUnlimited || names.isDisjoint(with: honoured.intersection(meaningful)) ? nil : Swift.max(largest, least)
@@ -69,4 +75,8 @@ extension InferenceRequest {
 
     /// The same, of engines that know all names that the surface has.
     public var outputTokensMax: Int64? { lengths.max(where: [.maxTokens, .maxCompletionTokens, .native]) }
+
+    /// The most tokens of one choice that some engine would take the request's words to ask for; 0 where it says
+    /// nothing about its answer's length. `longest` is the most that the model answers, which a limit below 1 asks for.
+    public func outputTokensNamed(longest: Int64) -> Int64 { lengths.named(longest: longest) }
 }

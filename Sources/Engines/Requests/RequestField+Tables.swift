@@ -11,6 +11,8 @@ extension RequestField {
             RequestField("max_output_tokens", .outputTokensMax(.other)),
             RequestField("max_new_tokens", .outputTokensMax(.other)),
             RequestField("max_gen_len", .outputTokensMax(.other)), RequestField("max_length", .outputTokensMax(.other)),
+            RequestField("max_tokens_to_sample", .outputTokensMax(.other)),
+            RequestField("num_predict", .outputTokensMax(.other)),
             RequestField("n_predict", .outputTokensMax(.nPredict)), RequestField("min_tokens", .outputTokensMin),
             RequestField("min_new_tokens", .outputTokensMin), RequestField("min_length", .outputTokensMin),
             RequestField("n", .choices), RequestField("best_of", .choices), RequestField("n_cmpl", .choices),
@@ -51,6 +53,8 @@ extension RequestField {
             RequestField("stream_options", .streamOptions), RequestField("service_tier", .serviceTier),
             RequestField("user", .user), RequestField("metadata", .metadata), RequestField("prompt", .prompts),
             RequestField("input", .prompt),
+            // Ollama's.
+            RequestField("options", .nested(RequestTable([RequestField("num_predict", .outputTokensMax(.other))]))),
         ] + openAILengths)
 
     static let responses = table([

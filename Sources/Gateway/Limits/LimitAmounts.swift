@@ -18,6 +18,8 @@ extension LimitDemand {
             inputBound: input,
             outputBound: LimitDemand.times(asked ?? admitted.model.outputTokensMax, request.choiceCount),
             outputAsked: LimitDemand.times(asked ?? 0, request.choiceCount),
+            outputNamed: LimitDemand.times(
+                request.outputTokensNamed(longest: admitted.model.outputTokensMax), request.choiceCount),
             answers: AnswerKey(key: admitted.grant.keyID, model: admitted.model.publicName),
             choices: request.choiceCount)
     }
