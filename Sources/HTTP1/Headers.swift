@@ -96,6 +96,21 @@ public struct Headers: Sendable {
     /// Whether there is a field of this name, which is written in lower case.
     public func contains(_ name: StaticString) -> Bool { firstIndex(of: name) != nil }
 
+    /// The first of these names, which are written in lower case, that more than one field has; nil when none has.
+    public func firstRepeated(of names: [StaticString]) -> StaticString? {
+        bytes.withUnsafeBytes { bytes in
+            var seen: UInt64 = 0
+            for field in fields {
+                for (place, name) in names.enumerated()
+                where field.name.count == name.utf8CodeUnitCount && bytes.equalsIgnoringCase(name, in: field.name) {
+                    guard seen & (1 << UInt64(place)) == 0 else { return name }
+                    seen |= 1 << UInt64(place)
+                }
+            }
+            return nil
+        }
+    }
+
     /// The value of the first field of this name, which is written in lower case. Bytes that are no UTF-8 become
     /// U+FFFD.
     public func first(_ name: StaticString) -> String? { withFirst(name) { String(decoding: $0, as: UTF8.self) } }

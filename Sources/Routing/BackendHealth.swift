@@ -36,12 +36,13 @@ public struct BackendHealth: Sendable {
 
     /// The try has ended; exactly once for each that began. `hasAnswered`: `answered` was told of it.
     public mutating func ended(
-        _ permit: CircuitBreaker.Permit, _ verdict: CircuitBreaker.Verdict, hasAnswered: Bool, at now: Int64
+        _ permit: CircuitBreaker.Permit, _ verdict: CircuitBreaker.Verdict,
+        _ cause: CircuitBreaker.Cause = CircuitBreaker.Cause(), hasAnswered: Bool, at now: Int64
     ) {
         inFlight -= 1
         if verdict != .neutral { counts.add(failed: verdict != .success, at: now) }
         if verdict == .success, hasAnswered { return }
-        breaker.ended(permit, verdict, at: now)
+        breaker.ended(permit, verdict, cause, at: now)
     }
 
     /// What the provider says is left of our quota. Nothing left of either kind keeps requests away until it is full
@@ -87,6 +88,8 @@ public struct RouteHealth: Sendable {
     public private(set) var speed = RollingHistogram()
     /// The backend said that it does not have the model, or not this API: it is left alone until then.
     public private(set) var isBlockedUntil: Int64 = 0
+    /// Whether the engine ever took members that ask for usage, and said its usage.
+    public var takesUsageOptions = false
 
     /// Observations before a percentile says anything.
     public static let observationsMin: Int64 = 5

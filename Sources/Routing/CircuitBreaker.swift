@@ -61,12 +61,27 @@ public struct CircuitBreaker: Hashable, Sendable {
         case neutral
     }
 
+    /// Whose request a try was of, and whether what it asked for may be why it failed.
+    public struct Cause: Hashable, Sendable {
+        /// A hash of the tenant.
+        public var source: UInt64
+        public var mayBeInput: Bool
+
+        /// A cause; by default a failure is the backend's own.
+        public init(source: UInt64 = 0, mayBeInput: Bool = false) {
+            self.source = source
+            self.mayBeInput = mayBeInput
+        }
+    }
+
     public private(set) var state = State.closed
     /// How often it opened.
     public private(set) var openings: Int64 = 0
     private let rules: Rules
     private var failuresInRow: Int64 = 0
     private var recent: RollingCounts
+    private var successes = SourceTimes()
+    private var failures = SourceTimes()
     private var pauseMilliseconds: Int64
     /// Closed because a health check said so, which no request has shown yet.
     private var isUnproven = false
@@ -130,7 +145,7 @@ public struct CircuitBreaker: Hashable, Sendable {
     }
 
     /// What came of a try: told when it began to answer well (`success`), and again if it failed after that.
-    public mutating func ended(_ permit: Permit, _ verdict: Verdict, at now: Int64) {
+    public mutating func ended(_ permit: Permit, _ verdict: Verdict, _ cause: Cause = Cause(), at now: Int64) {
         guard permit.period == period else { return }
         switch (state, verdict) {
         case (.closed, .success):
@@ -138,13 +153,15 @@ public struct CircuitBreaker: Hashable, Sendable {
             isUnproven = false
             failuresInRow = 0
             recent.add(failed: false, at: now)
+            successes.note(cause.source, at: now)
         case (.closed, .failure):
             failuresInRow += 1
             recent.add(failed: true, at: now)
+            failures.note(cause.source, at: now)
             if isUnproven {
                 pauseMilliseconds = min(pauseMilliseconds * 2, rules.pauseMillisecondsMax)
                 open(at: now)
-            } else if isBroken(at: now) {
+            } else if isBroken(at: now), !isOneTenantsOwn(cause, at: now) {
                 open(at: now)
             }
         case (_, .coolDown(let milliseconds)): coolDown(milliseconds: milliseconds, at: now)
@@ -185,6 +202,14 @@ public struct CircuitBreaker: Hashable, Sendable {
         isUnproven = true
     }
 
+    /// Whether the failures may be of what one tenant asks for, while the backend serves others well: then it is kept
+    /// from nobody.
+    private func isOneTenantsOwn(_ cause: Cause, at now: Int64) -> Bool {
+        let since = now - rules.windowMilliseconds
+        return cause.mayBeInput && successes.hasOther(than: cause.source, since: since)
+            && !failures.hasOther(than: cause.source, since: since)
+    }
+
     private func isBroken(at now: Int64) -> Bool {
         if failuresInRow >= rules.failuresInRow { return true }
         let sum = recent.sum(ofLast: rules.windowMilliseconds, at: now)
@@ -200,6 +225,8 @@ public struct CircuitBreaker: Hashable, Sendable {
     private mutating func close() {
         enter(.closed)
         isUnproven = false
+        successes = SourceTimes()
+        failures = SourceTimes()
         failuresInRow = 0
         recent.clear()
         pauseMilliseconds = rules.pauseMilliseconds
@@ -208,5 +235,25 @@ public struct CircuitBreaker: Hashable, Sendable {
     private mutating func enter(_ next: State) {
         state = next
         period += 1
+    }
+}
+
+/// When the last two sources of something were last seen: enough to tell whether anyone beside one of them was.
+private struct SourceTimes: Hashable {
+    private struct Time: Hashable {
+        var source: UInt64 = 0
+        var at = Int64.min
+    }
+
+    private var last = Time()
+    private var other = Time()
+
+    mutating func note(_ source: UInt64, at now: Int64) {
+        if last.source != source { other = last }
+        last = Time(source: source, at: now)
+    }
+
+    func hasOther(than source: UInt64, since: Int64) -> Bool {
+        last.source != source && last.at >= since || other.source != source && other.at >= since
     }
 }

@@ -38,6 +38,16 @@ public struct TryPolicy: Hashable, Sendable {
         }
     }
 
+    /// Whether what a client sent may have brought the failure about on a backend that works: the engine said that it
+    /// failed on this request, or took too long over it.
+    public static func mayBeInput(_ failure: TryFailure) -> Bool {
+        switch failure {
+        case .silence: true
+        case .refused(let refusal): refusal.meaning != .unauthorised
+        case .connect, .connectTimeout, .broken, .gatewayLimit: false
+        }
+    }
+
     /// What a failure says about the backend.
     public static func verdict(on failure: TryFailure) -> CircuitBreaker.Verdict {
         switch failure {

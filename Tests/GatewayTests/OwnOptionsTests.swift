@@ -53,6 +53,34 @@ import Testing
         await gateway.stop()
     }
 
+    /// Shapes of requests that an engine may refuse the option in, and takes it beside in all others.
+    @Test(arguments: [
+        #""logprobs":true"#, #""response_format":{"type":"json_object"}"#,
+        #""tools":[{"type":"function","function":{"name":"f","parameters":{}}}]"#, #""n":2"#,
+    ]) func `one odd request does not cost the others their usage`(odd: String) async throws {
+        let name = odd.prefix { $0 != ":" }
+        let engine = try ScriptedEngine { socket, request in
+            let isOdd = request.text.contains("stream_options") && request.text.contains(name)
+            socket.send(
+                isOdd
+                    ? Answers.plain(
+                        status: "400 Bad Request",
+                        body: #"{"error":{"message":"not with that","param":"stream_options"}}"#) : Answers.stream())
+        }
+        let gateway = try await TestGateway(engine: engine)
+        #expect(try gateway.ask(TestGateway.request(TestGateway.streamed)).status == 200)
+        _ = try gateway.records(1)
+        for _ in 0..<2 {
+            let body = TestGateway.chat(#","stream":true,\#(odd)"#)
+            #expect(try gateway.ask(TestGateway.request(body)).status == 200)
+            #expect(try gateway.ask(TestGateway.request(TestGateway.streamed, key: TestGateway.otherKey)).status == 200)
+        }
+        // Each odd one is asked twice, and all others once, with the option.
+        let asked = engine.requests.map { $0.text.contains("stream_options") }
+        #expect(asked == [true, true, false, true, true, false, true])
+        await gateway.stop()
+    }
+
     @Test func `any other mistake is told at once`() async throws {
         let engine = try engine(("400 Bad Request", #"{"error":{"message":"temperature must be at most 2"}}"#))
         let gateway = try await TestGateway(engine: engine)

@@ -58,6 +58,57 @@ struct RouteTableTests {
         #expect(begin(now: 59_999)?.route.backend.name == "b" && begin(now: 60_000)?.route.backend.name == "a")
     }
 
+    private func tries(
+        of source: UInt64, _ failures: [TryFailure?], at now: Int64, on route: Int = 0, tookOptions: Bool = false
+    ) throws {
+        for failure in failures {
+            var plan = table.plan(
+                among: [routes[route]], rules: RoutingRules(), size: .init(), random: 1, source: source, now: now)
+            let ticket = try #require(table.begin(&plan, now: now))
+            var observation = RouteTable.Observation()
+            observation.tookUsageOptions = tookOptions
+            table.ended(ticket, failure: failure, observation: failure == nil ? observation : nil, now: now)
+        }
+    }
+
+    @Test(arguments: [
+        TryFailure.refused(EngineRefusal(meaning: .modelError)), .refused(EngineRefusal(meaning: .unavailable)),
+        .refused(EngineRefusal(meaning: .timeout)), .refused(EngineRefusal(meaning: .overloaded)), .silence,
+    ]) func `what fails for one tenant alone is kept from nobody`(failure: TryFailure) throws {
+        try tries(of: 1, [nil], at: 0)
+        try tries(of: 2, Array(repeating: failure, count: 20), at: 100)
+        #expect(begin(now: 200)?.route.backend.name == "a")
+        // A second one makes it the backend's.
+        try tries(of: 3, Array(repeating: failure, count: 1), at: 300)
+        #expect(begin(now: 301)?.route.backend.name == "b")
+    }
+
+    @Test(arguments: [TryFailure.connect, .connectTimeout, .broken, .refused(EngineRefusal(meaning: .unauthorised))])
+    func `what no request can bring about counts whoever it hits`(failure: TryFailure) throws {
+        try tries(of: 1, [nil], at: 0)
+        try tries(of: 2, Array(repeating: failure, count: 5), at: 100)
+        #expect(begin(now: 200)?.route.backend.name == "b")
+    }
+
+    @Test func `a tenant's failures count once nobody else was served well for a while`() throws {
+        try tries(of: 1, [nil], at: 0)
+        let failure = TryFailure.refused(EngineRefusal(meaning: .unavailable))
+        try tries(of: 2, Array(repeating: failure, count: 5), at: 30_001)
+        #expect(begin(now: 30_002)?.route.backend.name == "b")
+    }
+
+    @Test func `refused options are remembered for a minute, and never of a model that took them`() throws {
+        try tries(of: 1, [nil], at: 0, on: 1, tookOptions: true)
+        for (route, isRemembered) in [(0, true), (1, false)] {
+            var plan = plan([routes[route]], now: 0)
+            let ticket = try #require(table.begin(&plan, now: 0))
+            table.noteRefusedUsageOptions(of: ticket, now: ProcessTime.milliseconds)
+            #expect(ticket.takesUsageOptions == !isRemembered)
+            table.noteRefusedUsageOptions(of: ticket, now: ProcessTime.milliseconds - 60_001)
+            #expect(ticket.takesUsageOptions)
+        }
+    }
+
     @Test func `a region that is not allowed is never asked, even as the only one`() {
         var rules = RoutingRules()
         rules.regionsAllowed = ["eu"]

@@ -214,6 +214,11 @@ private struct BatchInputLine {
                 "Lines of a batch are worked through later in any case. Leave out 'background'.", "body.background",
                 "background_not_available")
         }
+        if let member = request.restrictedMembers.first {
+            throw BatchInput.refusal(
+                "'\(member.path)' \(member.effect), which is not available. Leave it out.", "body." + member.path,
+                "field_not_available")
+        }
         if let reference = request.references.first {
             throw BatchInput.refusal(
                 "Lines of a batch cannot name what an engine keeps. Send the content in place of "

@@ -58,11 +58,17 @@ enum RefusalRules {
         }
     }
 
-    static let all: [RefusalRule] = credentials + money + capacity + missing + own + engineFailures + mistakes
+    static let all: [RefusalRule] =
+        [tooLargeForQuota] + credentials + money + capacity + missing + own + engineFailures + mistakes
 
     /// Statuses of refused requests, and errors inside answers.
     private static let mistaken: Set<Int> = [0, 400, 413, 422, 424]
     private static let aws: Set<EngineKind> = [.bedrock, .sageMaker]
+
+    /// One request that alone is more than the quota of a minute, which says nothing of what is left of it (OpenAI,
+    /// Groq).
+    private static let tooLargeForQuota = RefusalRule(
+        meaning: .contextTooLong, statuses: [400, 413, 429], beginnings: ["request too large for"])
 
     /// Our key, account or place.
     private static let credentials = [

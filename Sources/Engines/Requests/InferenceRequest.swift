@@ -33,6 +33,9 @@ public struct InferenceRequest: Sendable {
     /// `response_format` of transcriptions and pictures: `text`, `srt` and `vtt` have no room for usage.
     public internal(set) var responseFormat: String?
 
+    /// Members that the gateway lets no client set, wherever some engine knows them.
+    var restrictedMembers: [RestrictedMember] = []
+
     /// Whether the work goes on after the answer, which is only a receipt (`background`, xAI's `deferred`).
     public internal(set) var isBackground = false
     /// What the body names of what engines keep.

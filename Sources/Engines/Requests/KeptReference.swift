@@ -103,6 +103,8 @@ struct KeptReferenceReader {
         var id: (text: String, range: Range<Int>)?
         var type: String?
         var hasOtherMembers = false
+        var content: Set<String> = []
+        let isItem = surface == .responses && depth == 1 && parent == "input"
         try scanner.beginObject()
         while let key = try scanner.nextKey() {
             let name = name(of: key)
@@ -113,14 +115,39 @@ struct KeptReferenceReader {
             case "background" where depth == 0, "deferred" where depth == 0: try readLater(name, kind)
             default:
                 hasOtherMembers = true
+                if isItem, isFilled(kind) { content.insert(name) }
                 try readValue(of: name, kind, in: parent, depth: depth)
             }
         }
         guard let id else { return }
         // A response's input may name an earlier item and nothing else of it; its type may be left out.
-        let isItem = type == "item_reference" || (parent == "input" && type == nil && !hasOtherMembers)
-        if isItem || Self.namedByID.contains(parent) {
-            try note(.other, isItem ? "input" : parent + ".id", id.text, id.range)
+        let isReference =
+            type == "item_reference" || (parent == "input" && type == nil && !hasOtherMembers)
+            || isItem && type.map { Self.standsForKept($0, content) } ?? false
+        if isReference || Self.namedByID.contains(parent) {
+            try note(.other, isReference ? "input" : parent + ".id", id.text, id.range)
+        }
+    }
+
+    /// Whether there is anything in a value.
+    private func isFilled(_ kind: JSONKind) -> Bool {
+        var value = scanner
+        switch kind {
+        case .null: return false
+        case .string: return (try? value.string())?.range.isEmpty == false
+        case .array: return (try? value.beginArray()) != nil && (try? value.nextElement()) == true
+        case .object, .number, .bool: return true
+        }
+    }
+
+    /// Whether an item of a response's input that has an id has nothing else of what it means, so that the engine takes
+    /// that from what it keeps under the id.
+    private static func standsForKept(_ type: String, _ content: Set<String>) -> Bool {
+        switch type {
+        case "image_generation_call": !content.contains("result")
+        case "reasoning": content.isDisjoint(with: ["encrypted_content", "content"])
+        case "compaction", "compaction_summary": !content.contains("encrypted_content")
+        default: content.isSubset(of: ["status", "role", "phase", "object"])
         }
     }
 

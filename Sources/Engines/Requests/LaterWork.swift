@@ -64,4 +64,7 @@ extension AnswerFacts {
 
     /// Whether the work failed without costing anything. Predictions cost their time on the hardware nevertheless.
     public var hasFailedLater: Bool { hasError && finishReason == "failed" && usage == nil && units.isEmpty }
+
+    /// Whether it has come to anything that is owed, as far as it was seen.
+    public var hasBegunLater: Bool { usage != nil || textBytes > 0 || items > 0 || contentEvents > 0 || !units.isEmpty }
 }

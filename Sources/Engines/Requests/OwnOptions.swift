@@ -1,3 +1,5 @@
+public import Metering
+
 /// The members that the gateway adds to requests for its own needs, and how engines refuse them.
 public enum OwnOptions {
     /// Whether an engine's refusal is of such a member rather than of anything that the client wrote: the request had
@@ -31,6 +33,18 @@ public enum OwnOptions {
         "unrecognized", "unexpected field", "unexpected keyword", "unsupported parameter", "unsupported field",
         "invalid field", "not allowed: ",
     ]
+}
+
+extension Surface {
+    /// Whether streams in this form are asked for usage by members of the body.
+    public var hasUsageOptions: Bool {
+        switch self {
+        case .chatCompletions, .completions, .audioTranscriptions, .tgiGenerate, .tritonGenerate,
+            .sageMakerInvocations:
+            true
+        default: false
+        }
+    }
 }
 
 extension Backend {

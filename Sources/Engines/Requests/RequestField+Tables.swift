@@ -52,7 +52,7 @@ extension RequestField {
             RequestField("model", .model), RequestField("stream", .stream), RequestField("messages", .messages),
             RequestField("stream_options", .streamOptions), RequestField("service_tier", .serviceTier),
             RequestField("user", .user), RequestField("metadata", .metadata), RequestField("prompt", .prompts),
-            RequestField("input", .prompt),
+            RequestField("input", .prompt), RequestField("prompt_embeds", .embeddedPrompts),
             // Ollama's.
             RequestField("options", .nested(RequestTable([RequestField("num_predict", .outputTokensMax(.other))]))),
         ] + openAILengths)
@@ -169,6 +169,9 @@ extension RequestField {
     private static let tritonParameters: [RequestField] = [
         RequestField("max_tokens", .outputTokensMax(.native)), RequestField("return_num_input_tokens", .usageOption),
         RequestField("return_num_output_tokens", .usageOption), RequestField("stream", .stream),
+        // vLLM's backend goes by these before the members around them.
+        RequestField(
+            "sampling_parameters", .textOfMembers(table([RequestField("max_tokens", .outputTokensMax(.native))]))),
     ]
 
     static let triton = table(

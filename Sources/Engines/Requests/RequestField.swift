@@ -18,6 +18,10 @@ struct RequestField: Sendable {
         case prompt
         /// The same, and a list of them is as many prompts, each with choices of its own.
         case prompts
+        /// Prompts that are tensors, in Base64; beside `prompts` they are more of them.
+        case embeddedPrompts
+        /// A string that holds an object of JSON, with fields of its own.
+        indirect case textOfMembers(RequestTable)
         /// Text of the prompt in whatever form.
         case text
         /// Text of the prompt: documents, which are counted too.
@@ -56,7 +60,9 @@ struct RequestField: Sendable {
     /// Whether the member is shown to no model, whatever it holds.
     var isSetting: Bool {
         switch role {
-        case .messages, .prompt, .prompts, .text, .documents, .spoken, .nested, .media, .tools, .search: false
+        case .messages, .prompt, .prompts, .embeddedPrompts, .text, .documents, .spoken, .nested, .media, .tools,
+            .search:
+            false
         default: true
         }
     }

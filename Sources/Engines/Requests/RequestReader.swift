@@ -6,6 +6,7 @@ struct RequestReader {
     private var scanner: JSONScanner
     private var input: InputReader
     private var promptCount: Int64 = 1
+    private var hasPrompts = false
 
     static func read(_ body: UnsafeRawBufferPointer, into request: inout InferenceRequest) throws(ReadingError) {
         guard UTF8Check.isValid(body) else {
@@ -58,12 +59,15 @@ struct RequestReader {
 
     /// The members of the object that the scanner has entered. Returns whether there were any.
     @discardableResult
-    private mutating func readMembers(_ table: RequestTable, into request: inout InferenceRequest) throws -> Bool {
+    private mutating func readMembers(
+        _ table: RequestTable, of parent: String = "", into request: inout InferenceRequest
+    ) throws -> Bool {
         assert(table.fields.count <= UInt64.bitWidth)
         var seen: UInt64 = 0
         var hasAny = false
         while let key = try scanner.nextKey() {
             hasAny = true
+            request.restrictedMembers += try RestrictedMember.asked(key, in: parent, scanner, body)
             switch table.names.match(key, in: body) {
             case .none: try input.readOther(key, &scanner)
             case .folds(let index): throw ReadingError.otherCase(table.fields[index].name.description)
@@ -115,7 +119,9 @@ struct RequestReader {
             }
             request.hasMessages = true
             let count = try input.readPrompt(&scanner)
-            if case .prompts = field.role { promptCount = max(1, count) }
+            if case .prompts = field.role { takePrompts(count) }
+        case .embeddedPrompts: try readEmbeddedPrompts(kind)
+        case .textOfMembers(let table): try readInside(text(name, kind), table, name, into: &request)
         case .text:
             if name.description == "inputs" { request.hasInputs = true }
             try input.readPrompt(&scanner)
@@ -138,12 +144,12 @@ struct RequestReader {
         case .nested(let table):
             guard kind == .object else { throw ReadingError.wrongType(name.description, "an object") }
             try scanner.beginObject()
-            try readMembers(table, into: &request)
+            try readMembers(table, of: name.description, into: &request)
         case .parameters(let table):
             guard kind == .object else { throw ReadingError.wrongType(name.description, "an object") }
             try scanner.beginObject()
             let start = scanner.offset
-            let hasAny = try readMembers(table, into: &request)
+            let hasAny = try readMembers(table, of: name.description, into: &request)
             request.usageOptions.parametersStart = start
             request.usageOptions.areParametersEmpty = !hasAny
         case .tools: try input.readTools(key, &scanner)
@@ -165,6 +171,72 @@ struct RequestReader {
         default: try scanner.null()
         }
         return true
+    }
+
+    // MARK: Prompts
+
+    /// Prompts may stand in two members, and all of them are answered.
+    private mutating func takePrompts(_ count: Int64) {
+        promptCount = (hasPrompts ? promptCount : 0) + max(1, count)
+        hasPrompts = true
+    }
+
+    /// No model that is served has fewer bytes of Base64 to a token: 384 numbers of two bytes each.
+    private static let embeddedTokenBytes: Int64 = 1024
+
+    /// Prompts that are tensors already (vLLM): a string of Base64 each, one vector a token.
+    private mutating func readEmbeddedPrompts(_ kind: JSONKind) throws {
+        guard kind == .array else {
+            try takeEmbeddedPrompt()
+            return takePrompts(1)
+        }
+        var count: Int64 = 0
+        try scanner.beginArray()
+        while try scanner.nextElement() {
+            try takeEmbeddedPrompt()
+            count += 1
+        }
+        takePrompts(count)
+    }
+
+    private mutating func takeEmbeddedPrompt() throws {
+        guard try scanner.kind() == .string else {
+            throw ReadingError.wrongType("prompt_embeds", "a string of Base64 or a list of them")
+        }
+        let tokens = max(1, Int64(try scanner.string().range.count) / Self.embeddedTokenBytes)
+        input.takeText(tokens * UsageEstimate.bytesPerToken, isPrompt: true)
+    }
+
+    /// An object that stands as text inside a string (Triton's `sampling_parameters`), and counts beside the members
+    /// around it.
+    private mutating func readInside(
+        _ text: JSONText, _ table: RequestTable, _ name: StaticString, into request: inout InferenceRequest
+    ) throws {
+        var value = text.value(in: body)
+        guard !value.allSatisfy(\.isWhitespace) else { return }
+        ReadingSteps.add(value.utf8.count)
+        let inside = try value.withUTF8 { bytes throws(ReadingError) -> InferenceRequest in
+            var inside = InferenceRequest(surface: request.surface)
+            inside.lengths = request.lengths
+            inside.choiceCount = request.choiceCount
+            var reader = RequestReader(body: UnsafeRawBufferPointer(bytes))
+            do {
+                guard try reader.scanner.kind() == .object else {
+                    throw ReadingError.wrongType(name.description, "an object of JSON in a string")
+                }
+                try reader.scanner.beginObject()
+                try reader.readMembers(table, of: name.description, into: &inside)
+                try reader.scanner.end()
+            } catch let error as ReadingError {
+                throw error
+            } catch {
+                throw ReadingError.wrongType(name.description, "an object of JSON in a string")
+            }
+            return inside
+        }
+        request.lengths = inside.lengths
+        request.choiceCount = inside.choiceCount
+        request.restrictedMembers += inside.restrictedMembers
     }
 
     // MARK: Objects

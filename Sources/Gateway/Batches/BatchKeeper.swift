@@ -108,11 +108,12 @@ final class BatchKeeper {
             guard let self else { return }
             askingCounts[place.backend] = askingCounts[place.backend].flatMap { $0 > 1 ? $0 - 1 : nil }
             entries[place]?.isBusy = false
-            if answer?.head.status == 404 {
+            if let status = answer?.head.status, status == 404 || status == 410 {
                 loop.shared.log.warning(
                     "a batch is gone from its backend; what it came to is not known",
                     ["batch": "\(place.id)", "backend": "\(place.backend)"])
                 entries[place] = nil
+                registry.forget(place)
                 return
             }
             guard let answer, answer.head.status == 200,
@@ -276,6 +277,7 @@ private final class BatchSweep {
             keeper.settle(batch, isUrgent: false)
         } else if isFirst {
             // Whoever created it may be the process before this one.
+            loop.shared.batches.reads(batch.place, batch.inputFile)
             keeper.watch(batch.place)
         }
     }

@@ -28,6 +28,8 @@ final class BatchRegistry: Sendable {
 
     let book: (any BatchBook)?
     private let states = Mutex<[ObjectSeal.Place: State]>([:])
+    /// The files that batches read which are not settled yet, by their batches.
+    private let inputs = Mutex<[ObjectSeal.Place: String]>([:])
 
     /// Batches remembered; beyond, all are forgotten that are settled, and the book is asked again.
     private static let placesMax = 50_000
@@ -50,5 +52,21 @@ final class BatchRegistry: Sendable {
     /// The batch was settled, or could not be.
     func end(_ place: ObjectSeal.Place, isSettled: Bool) {
         states.withLock { $0[place] = isSettled ? .settled : nil }
+        if isSettled { forget(place) }
+    }
+
+    /// A batch that is not settled reads this file.
+    func reads(_ place: ObjectSeal.Place, _ file: String) {
+        inputs.withLock { inputs in
+            if inputs.count < Self.placesMax { inputs[place] = file }
+        }
+    }
+
+    /// The batch is gone, or settled.
+    func forget(_ place: ObjectSeal.Place) { inputs.withLock { $0[place] = nil } }
+
+    /// Whether a batch that is not settled reads this file, as far as this gateway knows.
+    func isRead(_ file: ObjectSeal.Place) -> Bool {
+        inputs.withLock { inputs in inputs.contains { $0.key.backend == file.backend && $0.value == file.id } }
     }
 }

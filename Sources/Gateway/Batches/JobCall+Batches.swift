@@ -71,6 +71,7 @@ extension JobCall {
                 ) { _ in }
                 return fail(.metadataNotKept)
             }
+            shared.batches.reads(batch.place, file.id)
             loop.batches.watch(batch.place)
             respond(answer.head.status, shown(batch), on: backend)
         }
@@ -127,7 +128,10 @@ private struct BatchOrder {
     init(reading body: [UInt8]) throws(RequestError) {
         let object = try JSONObjectText(
             reading: body,
-            names: ["input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after"])
+            names: [
+                "input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after", "service_tier",
+                "model",
+            ])
         self.object = object
         func text(_ name: String) throws(RequestError) -> String {
             guard let text = object.text(name) else {
@@ -146,6 +150,12 @@ private struct BatchOrder {
                     + "\(paths).", parameter: "endpoint", code: "invalid_endpoint")
         }
         self.surface = surface
+        // Batches are a tier of their own, and their lines name the model.
+        for name in ["service_tier", "model"] where object.value(name).map({ $0 != Array("null".utf8) }) == true {
+            throw RequestError(
+                message: "The field '\(name)' is not available for batches. Leave it out.", parameter: name,
+                code: name == "model" ? "field_not_available" : "tier_not_available")
+        }
         metadata = object.object("metadata")
         let isNull = object.value("metadata").map { $0 == Array("null".utf8) } ?? true
         guard metadata != nil || isNull else {

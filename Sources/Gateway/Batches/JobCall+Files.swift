@@ -37,6 +37,7 @@ extension JobCall {
 
     func deleteFile(_ place: ObjectSeal.Place, on backend: Backend) {
         let id = sealed(place, .file)
+        guard !shared.batches.isRead(place) else { return fail(.fileInUse(id)) }
         ask(question(.files, "/" + place.encodedID, method: "DELETE", on: backend), missing: .noSuch(.file, id)) {
             guard let object = try? JSONObjectText(reading: $0.body) else {
                 return self.fail(.jobsUpstream(backend, nil))
@@ -110,6 +111,16 @@ extension JobCall {
 
     func sealed(_ place: ObjectSeal.Place, _ kind: ObjectSeal.Kind) -> String {
         seal.sealed(place, kind, for: grant.projectID)
+    }
+}
+
+extension APIError {
+    fileprivate static func fileInUse(_ id: String) -> APIError {
+        APIError(
+            status: 409, type: "invalid_request_error", code: "file_in_use",
+            message: "A batch whose lines are not on record yet reads the file \(id.prefix(200)). Delete it when the "
+                + "batch has ended.",
+            parameter: "file_id")
     }
 }
 

@@ -25,10 +25,20 @@ extension JobCall {
 
     func cancelResponse(_ place: ObjectSeal.Place, on backend: Backend) {
         let rest = "/" + place.encodedID + "/cancel"
-        askForResponse(question(.responses, rest, method: "POST", content: Content(), on: backend), place)
+        let cancellation = question(.responses, rest, method: "POST", content: Content(), on: backend)
+        guard shared.settlements.isPending(place) else { return askForResponse(cancellation, place) }
+        // Some engines forget what they cancel: what it had come to is looked at before.
+        var look = question(.responses, "/" + place.encodedID, on: backend)
+        look.answerBytesMax = Self.responseBytesMax
+        ask(look, missing: noSuch(place)) { [self] answer in
+            note(answer.body, of: place, by: backend)
+            askForResponse(cancellation, place)
+        }
     }
 
-    /// What a response in the background came to stands nowhere but in it: it goes when that is on record.
+    /// What a response in the background came to stands nowhere but in it: it goes when that is on record. Whether it
+    /// is one, the gateway that created it knows, and its document may leave out; one that still runs is none to delete
+    /// for anybody.
     func deleteResponse(_ place: ObjectSeal.Place, on backend: Backend) {
         var look = question(.responses, "/" + place.encodedID, on: backend)
         look.answerBytesMax = Self.responseBytesMax
@@ -37,7 +47,11 @@ extension JobCall {
             guard let response = try? JSONObjectText(reading: answer.body) else {
                 return fail(.jobsUpstream(backend, nil))
             }
-            guard response.value("background") == Array("true".utf8) else { return askForResponse(deletion, place) }
+            note(answer.body, of: place, by: backend)
+            guard
+                shared.settlements.isPending(place) || response.value("background") == Array("true".utf8)
+                    || !Self.mayHaveEnded(answer.body)
+            else { return askForResponse(deletion, place) }
             let age = shared.clock.realTime.milliseconds / 1000 - (response.integer("created_at") ?? .max / 2)
             whenRecorded(place) { [self] in
                 let isRecorded = shared.settlements.isSettled(place) || age > Self.recordedSecondsMax
@@ -51,6 +65,7 @@ extension JobCall {
         var question = question
         question.answerBytesMax = Self.responseBytesMax
         ask(question, missing: noSuch(place)) { [self] answer in
+            note(answer.body, of: place, by: question.backend)
             let respond = { [self] in
                 let sealed = answerSeal(of: place).sealed(ByteBuffer(bytes: answer.body))
                 self.respond(answer.head.status, Array(sealed.readableBytesView), on: question.backend)
@@ -59,6 +74,18 @@ extension JobCall {
             guard shared.settlements.isPending(place), Self.hasEnded(answer.body) else { return respond() }
             whenRecorded(place, then: respond)
         }
+    }
+
+    /// Whoever looks at work that is not on record yet learns what it has come to so far for its record, too.
+    private func note(_ document: [UInt8], of place: ObjectSeal.Place, by backend: Backend) {
+        guard shared.settlements.isPending(place) else { return }
+        let facts = AnswerFacts(ofWork: document, in: InferenceRequest(of: .responses, model: ""), by: backend)
+        if facts.finishReason != nil { shared.settlements.saw(facts, of: place) }
+    }
+
+    /// Whether it is not said to run: a document without a status is of an engine that shows what has ended.
+    private static func mayHaveEnded(_ document: [UInt8]) -> Bool {
+        hasEnded(document) || (try? JSONObjectText(reading: document))?.text("status") == nil
     }
 
     private static func hasEnded(_ document: [UInt8]) -> Bool {

@@ -77,6 +77,13 @@ extension APIError {
             parameter: reference.field)
     }
 
+    static func fieldNotAvailable(_ member: RestrictedMember) -> APIError {
+        APIError(
+            status: 400, type: "invalid_request_error", code: "field_not_available",
+            message: "'\(member.path)' \(member.effect): clients cannot choose that here. Leave it out.",
+            parameter: member.path)
+    }
+
     static func backgroundNotAvailable(_ surface: Surface) -> APIError {
         APIError(
             status: 400, type: "invalid_request_error", code: "background_not_available",

@@ -103,6 +103,7 @@ struct Admission {
         guard let subscriptionID = grant.subscriptionID else { throw .noSubscription }
         let tier = OpenAIDialect.tier(named: request.serviceTier)
         try checkSold(request, model: model, tier: tier, grant: grant)
+        if let member = request.restricted(on: routes.lazy.map(\.backend.kind)) { throw .fieldNotAvailable(member) }
         let read: (tags: [Tag], isWhole: Bool)
         do throws(RequestError) {
             read = try TagReader.tags(header: tagsHeader, body: request.tags)

@@ -33,6 +33,7 @@ extension ClientHandler {
         let updates = shared.snapshots.updates
         let query = head.query[...]
         if route == .metrics, audience == .clients { try checkMetricsKey(head) }
+        if let name = head.headers.firstRepeated(of: Self.headersRead) { throw .duplicateHeader(name.description) }
         var grant: KeyGrant?
         if route.needsKey, head.method != .options { grant = try authenticate(head, query: query) }
         var incoming = Incoming(head: head, route: route, query: query, grant: grant, snapshotUpdates: updates)
@@ -92,6 +93,23 @@ extension ClientHandler {
         guard let coding = codings.first else { return nil }
         guard codings.count == 1, Inflater.unpacks(coding) else { throw .unsupportedCoding }
         return Inflater(outputBytesMax: .max)
+    }
+}
+
+extension ClientHandler {
+    /// The headers that the gateway itself goes by, each of which means one thing: given twice, it and whoever stands
+    /// in front of it may go by different ones. `content-type`, `content-length` and `host` are looked at before, and
+    /// headers of a dialect's own with its body.
+    private static let headersRead: [StaticString] = [
+        "authorization", "x-api-key", "api-key", "x-goog-api-key", LoopContext.idempotencyHeader, "x-tollgate-tags",
+    ]
+}
+
+extension APIError {
+    fileprivate static func duplicateHeader(_ name: String) -> APIError {
+        APIError(
+            status: 400, type: "invalid_request_error", code: "duplicate_header",
+            message: "The header '\(name)' is given twice. Give it once.", parameter: name)
     }
 }
 

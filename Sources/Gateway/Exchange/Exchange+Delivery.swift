@@ -3,6 +3,7 @@ import HTTP1
 import Limits
 import Metering
 import NIOCore
+import Pricing
 import Telemetry
 import UsageJournal
 
@@ -147,6 +148,11 @@ extension Exchange {
             ended.usageSource = .nothing
             ended.usageComplete = ending.termination != .clientAbort
             if case .error = ending.delivery { ended.isDelivered = false }
+        }
+        // Only lines of batches are served as such, whatever an answer says.
+        if ended.tierServed == ServiceTier.batch {
+            ended.tierServed = nil
+            ended.notes.insert(.tierUnpriced)
         }
         if billsRequestedTier(of: ended) { ended.notes.insert(.tierUnpriced) }
         attempt = ended

@@ -58,6 +58,8 @@ extension Exchange {
                 observation.outputTokens = ended.buckets.outputTotal
                 observation.outputMicroseconds = last - first
             }
+            observation.tookUsageOptions =
+                running.asksForUsage && running.stream?.facts.usage != nil && entry.request.surface.hasUsageOptions
             giveBackTicket(observation: observation, at: now)
         case .clientAbort: giveBackTicket(isNeutral: true, at: now)
         default:

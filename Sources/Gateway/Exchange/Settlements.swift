@@ -1,4 +1,5 @@
 import Engines
+import HTTP1
 import Identity
 import Limits
 import Metering
@@ -25,6 +26,8 @@ final class Settlements {
         fileprivate var pauseMilliseconds = Settlements.firstPauseMilliseconds
         fileprivate var until = NIODeadline.now() + .hours(Settlements.hoursMax)
         fileprivate var isAsking = false
+        /// Since when the engine has said, each time, that it does not know the work.
+        fileprivate var goneSince: NIODeadline?
 
         init(entry: UsageEntry, open: any OpenRequest, hold: LimitHold? = nil) {
             assert(entry.attempts.last?.upstreamID != nil, "work without an id cannot be asked after")
@@ -80,7 +83,7 @@ final class Settlements {
             let isWanted = work.place.map { registry.takeWish($0) } ?? false
             guard isWanted || work.askAt <= now else { continue }
             if now >= work.until {
-                end(number, work, facts: nil)
+                end(number, work, .neverTold)
             } else if askingCount < Settlements.askingMax {
                 ask(number, work)
             }
@@ -104,21 +107,31 @@ final class Settlements {
             headers: backend.dialect.headers(for: target, backend: backend, content: .unsigned),
             answerMilliseconds: Settlements.answerMilliseconds)
         question.answerBytesMax = Settlements.answerBytesMax
-        EngineCall.get(question, tls: loop.shared.upstreamTLS, on: loop.eventLoop) { [weak self] body in
-            self?.answered(number, body, by: backend)
+        EngineCall.ask(question, tls: loop.shared.upstreamTLS, on: loop.eventLoop) { [weak self] answer in
+            self?.answered(number, answer, by: backend)
         }
     }
 
-    private func answered(_ number: Int, _ body: [UInt8]?, by backend: Backend) {
+    private func answered(_ number: Int, _ answer: EngineCall.Answer?, by backend: Backend) {
         askingCount -= 1
         pending[number]?.isAsking = false
         guard let work = pending[number] else { return }
-        guard let body else { return pauseLonger(number) }
-        let meter = AnswerMeter(request: work.request, backend: backend, status: 200, headers: JSONHead())
-        body.withUnsafeBytes { meter.read(piece: $0) }
-        meter.finish()
-        guard meter.facts.hasEndedLater else { return pauseLonger(number) }
-        end(number, work, facts: meter.facts)
+        switch answer?.head.status {
+        case 200:
+            pending[number]?.goneSince = nil
+            let facts = AnswerFacts(ofWork: answer?.body ?? [], in: work.request, by: backend)
+            if facts.hasEndedLater { return end(number, work, .told(facts)) }
+            if let place = work.place { registry.saw(facts, of: place) }
+        case 404, 410:
+            // One of several replicas may not know it: only what nobody knows for a while is gone.
+            let since = work.goneSince ?? .now()
+            pending[number]?.goneSince = since
+            let isGone =
+                NIODeadline.now() >= since + .milliseconds(loop.shared.configuration.times.workGoneMilliseconds)
+            if isGone { return end(number, work, .forgotten(work.place.flatMap { registry.seen(of: $0) })) }
+        default: pending[number]?.goneSince = nil
+        }
+        pauseLonger(number)
     }
 
     private func pauseLonger(_ number: Int) {
@@ -130,8 +143,17 @@ final class Settlements {
 
     // MARK: Ending
 
-    /// Completes the record and closes it; `facts` is nil where nobody will ever say what the work came to.
-    private func end(_ number: Int, _ work: Pending, facts: AnswerFacts?) {
+    /// How work is over.
+    private enum End {
+        case told(AnswerFacts)
+        /// The engine no longer knows it; what it last said of it is all there is.
+        case forgotten(AnswerFacts?)
+        /// Nobody will ever say what it came to.
+        case neverTold
+    }
+
+    /// Completes the record and closes it.
+    private func end(_ number: Int, _ work: Pending, _ ending: End) {
         pending[number] = nil
         let loop = loop
         let requestID = work.entry.request.id
@@ -143,23 +165,40 @@ final class Settlements {
         if base.buckets.inputTotal > 0 { own.input = base.buckets.inputTotal }
         base.buckets = TokenBuckets()
         base.rawUsage = []
-        if let facts, facts.hasFailedLater {
+        func complete(_ facts: AnswerFacts, isCut: Bool) {
+            let inferences = facts.attempts(
+                completing: base, request: work.request, isCut: isCut,
+                own: own, priceKey: { loop.priceKey(of: $0) },
+                newID: { loop.newAttemptID(of: requestID) })
+            entry.attempts.replaceSubrange(last..., with: inferences.prefix(UsageEntry.attemptsMax - last))
+        }
+        func fail(_ facts: AnswerFacts?, reason: String) {
             base.termination = .upstreamError
             base.isDelivered = false
             base.usageSource = .nothing
             base.usageComplete = true
-            base.finishReason = facts.finishReason
+            base.finishReason = facts?.finishReason
             entry.request.outcome = .providerError
-            entry.request.reason = "engine_error"
+            entry.request.reason = reason
             entry.attempts[last] = base
-        } else if let facts {
+        }
+        switch ending {
+        case .told(let facts) where facts.hasFailedLater: fail(facts, reason: "engine_error")
+        case .told(let facts),
+            .forgotten(let facts?) where facts.hasEndedLater:
             base.termination = .complete
-            let inferences = facts.attempts(
-                completing: base, request: work.request, isCut: false,
-                own: own, priceKey: { loop.priceKey(of: $0) },
-                newID: { loop.newAttemptID(of: requestID) })
-            entry.attempts.replaceSubrange(last..., with: inferences.prefix(UsageEntry.attemptsMax - last))
-        } else {
+            complete(facts, isCut: false)
+        case .forgotten(let facts?) where facts.hasBegunLater || work.request.operation == .prediction:
+            base.termination = .upstreamError
+            entry.request.outcome = .providerError
+            entry.request.reason = "work_gone"
+            complete(facts, isCut: true)
+            if work.request.operation == .prediction, entry.attempts[last].units.isEmpty {
+                // Time on hardware is owed, and nobody knows how much.
+                entry.attempts[last].contradiction = "the engine no longer knows this work, nor how long it ran"
+            }
+        case .forgotten(let facts): fail(facts, reason: "work_gone")
+        case .neverTold:
             base.termination = .timeout
             base.usageComplete = false
             base.contradiction = "what this work came to could not be learned within \(Self.hoursMax) hours"
@@ -196,6 +235,8 @@ final class SettlementRegistry: Sendable {
     }
 
     private let states = Mutex<[ObjectSeal.Place: State]>([:])
+    /// What engines last said of work that is pending.
+    private let facts = Mutex<[ObjectSeal.Place: AnswerFacts]>([:])
 
     /// Ended work that is remembered; beyond, all of it is forgotten.
     private static let placesMax = 50_000
@@ -209,7 +250,24 @@ final class SettlementRegistry: Sendable {
 
     func ended(_ place: ObjectSeal.Place, isSettled: Bool) {
         states.withLock { $0[place] = isSettled ? .settled : nil }
+        facts.withLock { $0[place] = nil }
     }
+
+    /// Somebody looked at the work, or tried to cancel it, and this is what the engine said.
+    func saw(_ seen: AnswerFacts, of place: ObjectSeal.Place) {
+        guard isPending(place) else { return }
+        facts.withLock { facts in
+            // A look that was on its way for longer says less.
+            if let known = facts[place], known.hasEndedLater || known.textBytes > seen.textBytes,
+                !seen.hasEndedLater
+            {
+                return
+            }
+            facts[place] = seen
+        }
+    }
+
+    func seen(of place: ObjectSeal.Place) -> AnswerFacts? { facts.withLock { $0[place] } }
 
     /// Has the work looked at soon: someone waits for its record.
     func wish(for place: ObjectSeal.Place) { states.withLock { if $0[place] == .pending { $0[place] = .wanted } } }
@@ -228,6 +286,16 @@ final class SettlementRegistry: Sendable {
     }
 
     func isSettled(_ place: ObjectSeal.Place) -> Bool { states.withLock { $0[place] == .settled } }
+}
+
+extension AnswerFacts {
+    /// What a document of work that goes on, or has ended, says of it.
+    init(ofWork document: [UInt8], in request: InferenceRequest, by backend: Backend) {
+        let meter = AnswerMeter(request: request, backend: backend, status: 200, headers: JSONHead())
+        document.withUnsafeBytes { meter.read(piece: $0) }
+        meter.finish()
+        self = meter.facts
+    }
 }
 
 /// The head that such a document has.

@@ -131,6 +131,8 @@ public struct GatewayConfiguration: Sendable {
         public var batchPollMilliseconds: Int64 = 2000
         /// How often batches are looked for that no gateway saw to their end.
         public var batchSweepMilliseconds: Int64 = 300_000
+        /// How long an engine says of work in the background that it does not know it, until that is believed.
+        public var workGoneMilliseconds: Int64 = 20_000
         /// How long the record of an answer waits for the engine to count what it left out; nobody else waits for it.
         public var countQuestionMilliseconds: Int64 = 2000
         /// How often refusal counts go into the journal.

@@ -175,7 +175,7 @@ final class LoopContext {
         let milliseconds = ProcessTime.milliseconds(of: now)
         var plan = shared.routes.plan(
             among: admitted.routes, rules: admitted.model.routing, size: admitted.size, random: random.next(),
-            now: milliseconds)
+            source: UInt64(bitPattern: Int64(admitted.grant.tenantID.hashValue)), now: milliseconds)
         guard let ticket = shared.routes.begin(&plan, now: milliseconds) else { return nil }
         let entry = accept(admitted, on: ticket.route)
         lastNumber += 1

@@ -10,6 +10,8 @@ struct RoutePlan {
     fileprivate var next = 0
     fileprivate var hasBegun = false
     fileprivate let isForced: Bool
+    /// Whose request it is, as a hash.
+    fileprivate let source: UInt64
     /// Tries of the request, the first among them.
     let triesMax: Int
 
@@ -37,6 +39,7 @@ final class RouteTable: Sendable {
         let route: ModelRoute
         fileprivate let cell: BackendCell
         fileprivate let permit: CircuitBreaker.Permit
+        fileprivate let source: UInt64
         fileprivate var hasAnswered = false
 
         /// Whether the engine takes members that ask for usage, as far as is known.
@@ -48,6 +51,8 @@ final class RouteTable: Sendable {
         var firstTokenMicroseconds: Int64?
         var outputTokens: Int64 = 0
         var outputMicroseconds: Int64?
+        /// Whether the engine took members that ask for usage, and answered with usage.
+        var tookUsageOptions = false
     }
 
     private let cells = Mutex<[String: BackendCell]>([:])
@@ -64,19 +69,21 @@ final class RouteTable: Sendable {
 
     // MARK: Choosing
 
-    /// The routes that a request may take, in the order in which to try them. `now`: milliseconds of process time.
+    /// The routes that a request may take, in the order in which to try them. `source`: a hash of whose request it is.
+    /// `now`: milliseconds of process time.
     func plan(
         among routes: [ModelRoute], rules: RoutingRules, size: @autoclosure () -> RouteChooser.Size, random: UInt64,
-        now: Int64
+        source: UInt64 = 0, now: Int64
     ) -> RoutePlan {
         if routes.count == 1, rules.regionsAllowed.isEmpty, rules.quantisationsAllowed.isEmpty {
             // Nothing to choose: its breaker shows when the try begins.
-            return RoutePlan(routes: routes, isForced: true, triesMax: rules.triesMax)
+            return RoutePlan(routes: routes, isForced: true, source: source, triesMax: rules.triesMax)
         }
         let candidates = routes.map { cell(of: $0.backend).candidate(for: $0, now: now) }
         let order = RouteChooser.order(candidates, rules: rules, size: size(), random: random)
         return RoutePlan(
-            routes: order.places.map { routes[$0] }, isForced: order.isForced, triesMax: rules.triesMax)
+            routes: order.places.map { routes[$0] }, isForced: order.isForced, source: source,
+            triesMax: rules.triesMax)
     }
 
     /// Begins the next try; nil when no route is left that takes one.
@@ -84,7 +91,7 @@ final class RouteTable: Sendable {
         while plan.hasMore {
             let route = plan.routes[plan.next]
             plan.next += 1
-            if let ticket = begin(route, isForced: plan.isForced, now: now) {
+            if let ticket = begin(route, isForced: plan.isForced, source: plan.source, now: now) {
                 plan.hasBegun = true
                 return ticket
             }
@@ -93,14 +100,16 @@ final class RouteTable: Sendable {
         // Other event loops took the probes that were free a moment ago: as if no breaker let anything through.
         plan.hasBegun = true
         for route in plan.routes {
-            if let ticket = begin(route, isForced: true, now: now) { return ticket }
+            if let ticket = begin(route, isForced: true, source: plan.source, now: now) { return ticket }
         }
         return nil
     }
 
-    private func begin(_ route: ModelRoute, isForced: Bool, now: Int64) -> Ticket? {
+    private func begin(_ route: ModelRoute, isForced: Bool, source: UInt64, now: Int64) -> Ticket? {
         let cell = cell(of: route.backend)
-        return cell.begin(route, isForced: isForced, now: now).map { Ticket(route: route, cell: cell, permit: $0) }
+        return cell.begin(route, isForced: isForced, now: now).map {
+            Ticket(route: route, cell: cell, permit: $0, source: source)
+        }
     }
 
     // MARK: What came of it
@@ -119,7 +128,9 @@ final class RouteTable: Sendable {
         let verdict = isNeutral ? .neutral : failure.map { TryPolicy.verdict(on: $0) } ?? .success
         var isMissing = false
         if case .refused(let refusal)? = failure, refusal.consequence.breaker == .routeMissing { isMissing = true }
-        ticket.cell.ended(ticket, verdict, isMissing: isMissing, observation: observation, now: now)
+        let cause = CircuitBreaker.Cause(
+            source: ticket.source, mayBeInput: failure.map { TryPolicy.mayBeInput($0) } ?? false)
+        ticket.cell.ended(ticket, verdict, cause, isMissing: isMissing, observation: observation, now: now)
     }
 
     /// What an answer's headers say is left of our quota at the provider.
@@ -174,8 +185,8 @@ final class BackendCell: Sendable {
     private static let routesMax = 10_000
     /// Models that are remembered for refusing members of ours.
     private static let unaskedMax = 1000
-    /// How long they are: an engine may be updated meanwhile.
-    static let unaskedMilliseconds: Int64 = 3_600_000
+    /// How long they are. Short: what one request had refused may be that request's own doing.
+    static let unaskedMilliseconds: Int64 = 60_000
     /// Whether any is, so that others need no lock.
     private let hasUnasked = Atomic<Bool>(false)
 
@@ -225,12 +236,12 @@ final class BackendCell: Sendable {
     }
 
     fileprivate func ended(
-        _ ticket: RouteTable.Ticket, _ verdict: CircuitBreaker.Verdict, isMissing: Bool,
+        _ ticket: RouteTable.Ticket, _ verdict: CircuitBreaker.Verdict, _ cause: CircuitBreaker.Cause, isMissing: Bool,
         observation: RouteTable.Observation?, now: Int64
     ) {
         count(verdict)
         state.withLock { state in
-            state.health.ended(ticket.permit, verdict, hasAnswered: ticket.hasAnswered, at: now)
+            state.health.ended(ticket.permit, verdict, cause, hasAnswered: ticket.hasAnswered, at: now)
             guard observation != nil || isMissing else { return }
             let name = ticket.route.upstreamName
             if state.routes.count >= Self.routesMax, state.routes[name] == nil { state.routes.removeAll() }
@@ -239,6 +250,7 @@ final class BackendCell: Sendable {
                     firstTokenMicroseconds: observation.firstTokenMicroseconds,
                     outputTokens: observation.outputTokens, outputMicroseconds: observation.outputMicroseconds,
                     at: now)
+                if observation.tookUsageOptions { state.routes[name]?.takesUsageOptions = true }
             }
             if isMissing { state.routes[name, default: RouteHealth()].block(at: now) }
         }
@@ -250,13 +262,16 @@ final class BackendCell: Sendable {
         return state.withLock { $0.unasked[model].map { $0 <= now } ?? true }
     }
 
+    /// An engine that ever took them refuses something else in the one request that it refuses them in.
     func noteRefusedUsageOptions(_ model: String, now: Int64) {
-        state.withLock { state in
+        let isNoted = state.withLock { state in
+            guard state.routes[model]?.takesUsageOptions != true else { return false }
             if state.unasked.count >= Self.unaskedMax { state.unasked.removeAll() }
             state.unasked[model] = now + Self.unaskedMilliseconds
             assert(state.unasked.count <= Self.unaskedMax)
+            return true
         }
-        hasUnasked.store(true, ordering: .relaxed)
+        if isNoted { hasUnasked.store(true, ordering: .relaxed) }
     }
 
     func wantsHealthCheck(now: Int64) -> Bool { state.withLock { $0.health.breaker.wantsHealthCheck(at: now) } }

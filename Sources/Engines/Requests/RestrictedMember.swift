@@ -1,0 +1,191 @@
+/// A member of a body by which a client would choose what the catalogue, the plan or the operator decides: another
+/// model, provider or machine, a place in front of others in the queue, somebody else's adapter or cache, a service that
+/// is sold by the call. The table below is all that is known of them; what it names does not reach an engine.
+public struct RestrictedMember: Hashable, Sendable {
+    /// What may stand there all the same. Null always may.
+    enum Allowed: Hashable, Sendable {
+        case nothing
+        /// Zero, false, or an empty list.
+        case off
+        case only(Set<String>)
+        /// A list of these, or several between commas.
+        case members(Set<String>)
+        /// An object of these members.
+        case object(Set<String>)
+    }
+
+    let name: String
+    /// The member that the object is which has it; empty at the root.
+    let parent: String
+    /// The systems that know it.
+    public let kinds: Set<EngineKind>
+    /// What it would do.
+    public let effect: String
+    let allowed: Allowed
+
+    /// As messages name it.
+    public var path: String { parent.isEmpty ? name : parent + "." + name }
+
+    private init(name: String, parent: String, kinds: Set<EngineKind>, effect: String, allowed: Allowed) {
+        self.name = name
+        self.parent = parent
+        self.kinds = kinds
+        self.effect = effect
+        self.allowed = allowed
+    }
+
+    // MARK: The table
+
+    /// Engines that run for us, or for whoever runs the address that the catalogue names.
+    private static let ownEngines: Set<EngineKind> = [
+        .openAICompatible, .vllm, .rayServe, .nim, .sageMaker, .tenstorrent, .tensorRTLLM, .llamaCpp,
+    ]
+    private static let routers: Set<EngineKind> = [.openRouter, .openAICompatible]
+    private static let anthropics: Set<EngineKind> = [.anthropic, .bedrock, .vertex]
+
+    static let all: [RestrictedMember] = {
+        var table: [RestrictedMember] = []
+        func add(
+            _ names: [String], in parents: [String] = [""], of kinds: Set<EngineKind>, _ effect: String,
+            but allowed: Allowed = .nothing
+        ) {
+            for name in names {
+                for parent in parents {
+                    table.append(
+                        RestrictedMember(name: name, parent: parent, kinds: kinds, effect: effect, allowed: allowed))
+                }
+            }
+        }
+        add(["models", "fallbacks", "route"], of: routers, "serves the request by another model")
+        add(
+            ["provider"], of: [.openRouter], "chooses a provider, whose prices are its own",
+            but: .object(["data_collection", "zdr", "require_parameters"]))
+        add(
+            ["api_base", "base_url", "api_key", "custom_llm_provider", "mock_response"], of: [.openAICompatible],
+            "sends the request elsewhere")
+        add(["compound_custom"], of: [.groq, .openAICompatible], "serves the request by other models")
+        add(
+            ["adapter_id", "adapter_source", "api_token", "merged_adapters"], in: ["", "parameters"],
+            of: [.tgi, .sageMaker, .openAICompatible], "serves the request by another adapter")
+        add(
+            ["lora_request", "lora_path", "lora_name", "lora"], of: ownEngines.union([.triton]),
+            "serves the request by another adapter", but: .off)
+        add(
+            ["lora_name", "lora_request", "priority"], in: ["parameters"], of: [.triton],
+            "serves the request by another adapter, or before others", but: .off)
+        add(["priority"], of: ownEngines, "has the request served before others", but: .off)
+        add(
+            ["kv_transfer_params", "bootstrap_host", "bootstrap_port", "bootstrap_room", "disaggregated_params"],
+            of: ownEngines, "reads what other machines keep of prompts")
+        add(
+            ["kv_transfer_params"], in: ["vllm_xargs", "extra_args"], of: ownEngines,
+            "reads what other machines keep of prompts")
+        add(
+            ["data_parallel_rank", "routed_dp_rank", "disagg_prefill_dp_rank"], of: ownEngines,
+            "chooses the machine")
+        add(
+            ["session_params", "id_slot", "slot_id"], of: ownEngines, "goes on with what was kept of another request",
+            but: .only(["-1"]))
+        add(["custom_logit_processor", "logits_processors"], of: ownEngines, "runs code on the engine", but: .off)
+        add(["performanceConfig"], of: [.bedrock], "is sold at prices of its own", but: .object(["latency=standard"]))
+        add(
+            ["guardrailConfig", "amazon-bedrock-guardrailConfig"], of: [.bedrock],
+            "has the text checked, which is sold by the unit")
+        add(
+            ["anthropic_beta"], in: ["", "additionalModelRequestFields"], of: anthropics,
+            "switches on what plans do not sell", but: .members(Anthropic.betas))
+        add(
+            ["speed"], in: ["", "additionalModelRequestFields"], of: anthropics, "is sold at prices of its own",
+            but: .only(["standard"]))
+        return table
+    }()
+
+    /// By the first letter of their names, in lower case, so that a usual name meets few of them.
+    private static let byLetter: [[(member: RestrictedMember, name: String)]] = {
+        var lists = [[(member: RestrictedMember, name: String)]](repeating: [], count: 256)
+        for member in all {
+            let name = member.name.lowercased()
+            lists[Int(name.utf8.first ?? 0)].append((member, name))
+        }
+        return lists
+    }()
+
+    /// No name is written in more bytes, however it is escaped.
+    private static let writtenBytesMax = 6 * 32
+
+    // MARK: Reading
+
+    /// The members of the table that a key of the object `parent` is to some reader, and whose value is more than they
+    /// are allowed. Looks at the value, and leaves the scanner in front of it.
+    static func asked(
+        _ key: JSONText, in parent: String, _ scanner: JSONScanner, _ body: UnsafeRawBufferPointer
+    ) throws -> [RestrictedMember] {
+        guard let first = key.range.first, key.range.count <= writtenBytesMax else { return [] }
+        // The long s and an escape begin with other bytes.
+        let isPlain = !key.isEscaped && body[first] < 0x80
+        if isPlain, byLetter[Int(body[first] | 0x20)].isEmpty { return [] }
+        let name = String(
+            key.value(in: body).lowercased().map { $0 == "\u{17F}" ? "s" : $0 == "\u{212A}" ? "k" : $0 })
+        return try byLetter[Int(name.utf8.first ?? 0)].compactMap { member, known in
+            guard known == name, member.parent == parent else { return nil }
+            var value = scanner
+            return try member.allows(&value, body) ? nil : member
+        }
+    }
+
+    private func allows(_ scanner: inout JSONScanner, _ body: UnsafeRawBufferPointer) throws -> Bool {
+        let kind = try scanner.kind()
+        if kind == .null { return true }
+        switch allowed {
+        case .nothing: return false
+        case .off:
+            if kind == .array {
+                try scanner.beginArray()
+                return try !scanner.nextElement()
+            }
+            return RestrictedMember.zeros.contains(body.text(try scanner.skip()))
+        case .only(let values):
+            if kind == .number { return values.contains(body.text(try scanner.skip())) }
+            guard kind == .string else { return false }
+            return values.contains(try scanner.string().value(in: body))
+        case .members(let values):
+            if kind == .string {
+                return try scanner.string().value(in: body).split(separator: ",").allSatisfy {
+                    values.contains(String($0.filter { $0 != " " }))
+                }
+            }
+            guard kind == .array else { return false }
+            try scanner.beginArray()
+            while try scanner.nextElement() {
+                guard try scanner.kind() == .string, values.contains(try scanner.string().value(in: body)) else {
+                    return false
+                }
+            }
+            return true
+        case .object(let members):
+            guard kind == .object else { return false }
+            try scanner.beginObject()
+            while let key = try scanner.nextKey() {
+                let name = key.value(in: body)
+                let isValue = try scanner.kind() == .string
+                let value = isValue ? try scanner.string().value(in: body) : body.text(try scanner.skip())
+                guard members.contains(name) || members.contains(name + "=" + value) else { return false }
+            }
+            return true
+        }
+    }
+
+    private static let zeros: Set<String> = ["0", "0.0", "-0", "false", "{}"]
+}
+
+extension UnsafeRawBufferPointer {
+    fileprivate func text(_ range: Range<Int>) -> String { String(decoding: self[range], as: UTF8.self) }
+}
+
+extension InferenceRequest {
+    /// The first member that one of these systems would take for more than the gateway allows; nil where there is none.
+    public func restricted(on kinds: some Sequence<EngineKind>) -> RestrictedMember? {
+        restrictedMembers.isEmpty
+            ? nil : restrictedMembers.first { member in kinds.contains { member.kinds.contains($0) } }
+    }
+}
