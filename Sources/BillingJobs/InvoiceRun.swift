@@ -185,8 +185,7 @@ public struct InvoiceRun: Sendable {
             account: account, period: accountMonth.period, journals: try JournalStorage.list(in: tx),
             open: try JournalStorage.open(of: account.id, in: tx), now: options.now,
             graceMilliseconds: options.graceMilliseconds)
-        let waiting = try SuspenseStorage.unresolvedCount(
-            account: account.id, period: accountMonth.upToItsEnd, in: tx)
+        obstacles += try Self.holds(on: account, before: accountMonth.month.end, in: tx)
         if let earlier = try accountMonth.earlierMonthNotInvoiced(in: tx) { obstacles.append(.earlierMonth(earlier)) }
         return obstacles
     }

@@ -106,6 +106,51 @@ import Testing
         #expect(request.features == .inputPictures)
     }
 
+    @Test(
+        arguments: [
+            (#"{"image_url":"data:image/png;base64,xx","detail":"low"}"#, RequestedFeatures.inputPictures),
+            (#"{"type":"file","file":{"file_data":"data:audio/mpeg;base64,SUQzBAAAAAAAI1RTU0U="}}"#, .inputSound),
+            (#"{"type":"document","source":{"type":"content","content":[{"type":"image"}]}}"#, .inputPictures),
+            (#"{"source":{"type":"base64","media_type":"image/jpeg","data":"xx"}}"#, .inputPictures),
+            (#"{"type":"input_image","file_id":"file-1"}"#, .inputPictures),
+            (#"{"video":["data:image/png;base64,xx"]}"#, [.inputVideo, .inputPictures]),
+            (#"{"type":"text","text":"audio","image":null}"#, RequestedFeatures()),
+            (#"{"type":"document","source":{"type":"text","media_type":"text/plain","data":"a b"}}"#, []),
+        ] as [(String, RequestedFeatures)])
+    func `a kind of input is seen by its name, its type or its data`(part: String, expected: RequestedFeatures) throws {
+        #expect(try features(#"{"model":"m","messages":[{"role":"user","content":[\#(part)]}]}"#) == expected)
+    }
+
+    @Test func `Bedrock's own tools are searches`() throws {
+        let call = try #require(
+            EngineKind.bedrock.dialect.nativeCall(method: "POST", path: "/model/amazon.nova/converse"))
+        let tools = #"[{"toolSpec":{"name":"f"}},{"systemTool":{"name":"nova_grounding"}}]"#
+        let body = #"{"messages":[],"toolConfig":{"tools":\#(tools)}}"#
+        let request = try Array(body.utf8).withUnsafeBytes { try InferenceRequest(reading: $0, native: call) }
+        #expect(request.features == .webSearch)
+    }
+
+    @Test(arguments: [
+        #""models":["m","other"]"#, #""models":[]"#, #""\u006dodels":["m"]"#, #""preset":"mine""#,
+        #""fallbacks":[{"m":["other"]}]"#, #""context_window_fallbacks":"other""#,
+    ])
+    func `a member that lets the engine choose another model is refused on every surface`(member: String) {
+        for surface in [Surface.chatCompletions, .responses, .messages, .embeddings, .imageGenerations, .rerank] {
+            #expect(throws: RequestError.self, "\(surface)") {
+                try features(#"{"model":"m",\#(member)}"#, surface)
+            }
+        }
+        let line = #"{"custom_id":"a","method":"POST","url":"/v1/responses","body":{"model":"m",\#(member)}}"#
+        #expect(throws: RequestError.self) {
+            try Array(line.utf8).withUnsafeBytes { try BatchInput(reading: $0) }
+        }
+    }
+
+    @Test func `no other model is named by null, nor inside a message`() throws {
+        let body = #"{"model":"m","models":null,"messages":[{"role":"user","content":"a","models":["b"]}]}"#
+        #expect(try features(body) == [])
+    }
+
     @Test func `a batch asks for what any of its lines asks for`() throws {
         func line(_ id: String, _ extra: String) -> String {
             #"{"custom_id":"\#(id)","method":"POST","url":"/v1/responses","body":{"model":"m","input":"a"\#(extra)}}"#

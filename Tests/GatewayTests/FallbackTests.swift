@@ -145,6 +145,24 @@ import Testing
         second.close()
     }
 
+    @Test(arguments: [
+        #"{"error":{"message":"your fault","code":400}}"#,
+        #"{"error":{"message":"your fault","type":"invalid_request_error","code":"400"}}"#,
+        #"{"error":{"message":"your fault","code":422,"metadata":{"provider_name":"x"}}}"#,
+    ])
+    func `a client's mistake that comes with status 200 is an error to the client`(body: String) async throws {
+        let (gateway, _, second) = try await gateway(first: { socket, _ in socket.send(Answers.plain(body: body)) })
+        let answer = try gateway.ask(TestGateway.request(TestGateway.chat()))
+        #expect(answer.status == 400 && answer.text.contains("your fault"))
+        #expect(!answer.text.contains("x-tollgate-tier"))
+        let entry = try gateway.record()
+        #expect(entry.request.httpStatus == 400 && entry.request.outcome == .clientError)
+        #expect(entry.attempts.map(\.upstreamStatus) == [200] && entry.attempts[0].usageSource == .nothing)
+        #expect(second.requests.isEmpty)
+        await gateway.stop()
+        second.close()
+    }
+
     @Test func `the client is told of the last engine's refusal when all refuse`() async throws {
         let (gateway, _, second) = try await gateway(
             first: { socket, _ in socket.send(Answers.plain(status: "503 Busy", body: #"{"error":"first"}"#)) },

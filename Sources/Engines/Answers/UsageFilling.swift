@@ -109,12 +109,16 @@ struct UsageFilling {
         return source
     }
 
-    /// Whether so much more was delivered than the engine reported that the engine is not believed.
+    /// Whether so much more was delivered than the engine reported that the engine is not believed: over a tenth, and
+    /// over `underreportedTokensMax`.
     static func isUnderreported(_ reported: Int64, delivered: Int64) -> Bool {
-        delivered > reported + underreportedTokensMax && delivered * 10 > reported * 11
+        guard reported >= 0, delivered > reported else { return false }
+        let beyond = delivered - reported
+        return beyond > underreportedTokensMax && beyond > reported / 10
     }
 
-    /// A difference of so many tokens is still a matter of where a tokenizer cuts.
+    /// A difference of so many tokens is still a matter of where a tokenizer cuts. Of events with content as well: marks
+    /// at the start of a call, and a token whose bytes come in two pieces, are events of their own.
     static let underreportedTokensMax: Int64 = 16
 
     // MARK: What cannot be true

@@ -36,6 +36,9 @@ extension RequestField {
         RequestField("encoding_format", .setting), RequestField("tools", .tools),
         RequestField("web_search_options", .search), RequestField("search_parameters", .search),
         RequestField("plugins", .search),
+        // OpenRouter's, and LiteLLM's.
+        RequestField("models", .otherModel), RequestField("preset", .otherModel),
+        RequestField("fallbacks", .otherModel), RequestField("context_window_fallbacks", .otherModel),
         RequestField("safetySettings", .setting), RequestField("safety_settings", .setting),
         RequestField("image", .media(.picture)), RequestField("images", .media(.picture)),
         RequestField("mask", .media(.picture)), RequestField("multi_modal_data", .media(.unknown)),
@@ -115,7 +118,7 @@ extension RequestField {
             RequestField("generationConfig", .nested(generation)),
             RequestField("generation_config", .nested(generation)), RequestField("labels", .metadata),
             RequestField("input", .text), RequestField("serviceTier", .serviceTier),
-            RequestField("service_tier", .serviceTier),
+            RequestField("service_tier", .serviceTier), RequestField("agent", .otherModel),
         ])
     }()
 
@@ -125,6 +128,7 @@ extension RequestField {
         RequestField(
             "additionalModelRequestFields",
             .nested(table([RequestField("maxTokens", .outputTokensMax(.other))]))),
+        RequestField("toolConfig", .nested(RequestTable([RequestField("tools", .tools)]))),
         RequestField("serviceTier", .serviceTierObject), RequestField("requestMetadata", .metadata),
     ])
 

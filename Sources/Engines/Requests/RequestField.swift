@@ -47,6 +47,8 @@ struct RequestField: Sendable {
         case modalities
         /// Its presence turns a search on.
         case search
+        /// It has the engine choose another model than the one that is admitted and billed.
+        case otherModel
     }
 
     let name: StaticString
@@ -56,28 +58,15 @@ struct RequestField: Sendable {
         self.name = name
         self.role = role
     }
-
-    /// Whether the member is shown to no model, whatever it holds.
-    var isSetting: Bool {
-        switch role {
-        case .messages, .prompt, .prompts, .embeddedPrompts, .text, .documents, .spoken, .nested, .media, .tools,
-            .search:
-            false
-        default: true
-        }
-    }
 }
 
 /// The members that are read of an object.
 struct RequestTable: Sendable {
     let fields: [RequestField]
     let names: NameTable
-    /// What of the others is input: all but numbers and booleans, or nothing.
-    let countsOthers: Bool
 
-    init(_ fields: [RequestField], countsOthers: Bool = true) {
+    init(_ fields: [RequestField]) {
         self.fields = fields
-        self.countsOthers = countsOthers
         names = NameTable(fields.map(\.name))
         assert(Set(fields.map(\.name.description)).count == fields.count, "a name stands twice in a table")
     }

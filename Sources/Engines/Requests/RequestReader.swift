@@ -155,6 +155,7 @@ struct RequestReader {
         case .tools: try input.readTools(key, &scanner)
         case .modalities: input.features.formUnion(try RequestedFeatures.readModalities(&scanner, in: body))
         case .search: try readSearch(key)
+        case .otherModel: throw ReadingError.otherModel(name.description)
         case .usageOption:
             let range = try scanner.skip()
             request.usageOptions.flags[name.description] = InferenceRequest.Flag(

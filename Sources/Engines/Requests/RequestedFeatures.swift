@@ -85,6 +85,8 @@ extension RequestedFeatures {
         ("google_search", .webSearch), ("googleSearch", .webSearch), ("google_search_retrieval", .webSearch),
         ("googleSearchRetrieval", .webSearch), ("google_maps", .webSearch), ("googleMaps", .webSearch),
         ("enterprise_web_search", .webSearch), ("enterpriseWebSearch", .webSearch),
+        // Bedrock's own tools: Nova's grounding.
+        ("systemTool", .webSearch),
     ]
 }
 

@@ -93,7 +93,7 @@ public struct RestrictedMember: Hashable, Sendable {
             "has the text checked, which is sold by the unit")
         add(
             ["anthropic_beta"], in: ["", "additionalModelRequestFields"], of: anthropics,
-            "switches on what plans do not sell", but: .members(Anthropic.betas))
+            "switches on what plans do not sell", but: .members(AnthropicBetas.standard))
         add(
             ["speed"], in: ["", "additionalModelRequestFields"], of: anthropics, "is sold at prices of its own",
             but: .only(["standard"]))

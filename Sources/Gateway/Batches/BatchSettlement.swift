@@ -84,7 +84,7 @@ final class BatchSettlement {
             // Nothing will bring a file back that is gone: its lines are lost, and that is said, once.
             guard head.status == 404 || head.status == 410 else { return done(false) }
             loop.shared.registry.counter(
-                "tollgate_batch_files_lost_total", help: "Files of batches that were gone before they were metered."
+                "tollgate_batch_files_lost_total", help: "Batch output files deleted before they were metered."
             ).increment()
             call?.abandon()
             nextFile()

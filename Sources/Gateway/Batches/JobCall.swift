@@ -276,7 +276,7 @@ final class JobCall {
         isChunked = framing == .chunked
         var buffer = loop.buffer(1024)
         HeaderForwarding.writeResponseHead(
-            head, framing: framing, requestID: requestID.description,
+            head, status: head.status, framing: framing, requestID: requestID.description,
             own: [HeaderField("x-tollgate-backend", backend.name)], closes: client.closesAfterAnswer, into: &buffer)
         client.write(buffer)
         client.flush()

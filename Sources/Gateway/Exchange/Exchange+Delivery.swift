@@ -32,8 +32,8 @@ extension Exchange {
         entry.request.marks.firstByte = machine.lastReceivedAt
         var buffer = loop.buffer(512 + body.readableBytes)
         HeaderForwarding.writeResponseHead(
-            head, framing: running.framing, requestID: requestID, own: ownHeaders(),
-            closes: running.framing == .untilClose || client.closesAfterAnswer, into: &buffer)
+            head, status: running.shownStatus ?? head.status, framing: running.framing, requestID: requestID,
+            own: ownHeaders(), closes: running.framing == .untilClose || client.closesAfterAnswer, into: &buffer)
         buffer.writeImmutableBuffer(body)
         client.write(buffer)
     }

@@ -15,7 +15,7 @@ extension Exchange {
             HeaderField("x-tollgate-backend", running.route.backend.name),
             HeaderField("x-tollgate-overhead-us", String(overheadMicroseconds())),
         ]
-        if running.stream == nil, (200..<300).contains(machine.upstreamStatus) {
+        if running.stream == nil, running.shownStatus == nil, (200..<300).contains(machine.upstreamStatus) {
             headers.append(
                 HeaderField("x-tollgate-tier", OpenAIDialect.tier(named: attempt.tierServed ?? admitted.tier)))
         }

@@ -267,6 +267,7 @@ final class Exchange {
             return
         }
         let passes = refusal?.isClients == true && redactHeldError()
+        if passes, isErrorInPlaceOfAnswer { running.shownStatus = APIError.rejected(machine.upstreamStatus).status }
         perform(machine.upstreamEnded(refusal: refusal, passes: passes))
         if machine.state == .delivering { finishDelivery() }
     }

@@ -52,9 +52,12 @@ extension ExchangeStateMachine {
     /// The engine refused, or failed at once. `EngineRefusal.consequences` says whose fault that is and what the client
     /// is told.
     func endingOfRefusal(_ refusal: EngineRefusal, passes: Bool) -> Ending {
+        // An error in the place of an answer (status 200) is an error towards the client too.
+        let isHidden = (200..<300).contains(upstreamStatus)
         var ending = Ending(
-            termination: .upstreamError, outcome: .clientError, httpStatus: upstreamStatus, reason: "engine_rejected",
-            delivery: .rest, cutsUpstream: false)
+            termination: .upstreamError, outcome: .clientError,
+            httpStatus: isHidden ? APIError.rejected(upstreamStatus).status : upstreamStatus,
+            reason: "engine_rejected", delivery: .rest, cutsUpstream: false)
         if let error = APIError(refusal) {
             ending.outcome = .providerError
             ending.httpStatus = error.status

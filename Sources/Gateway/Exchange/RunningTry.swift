@@ -14,6 +14,8 @@ struct RunningTry {
     /// Whether it was sent with members that ask for usage.
     var asksForUsage = true
     var head: ResponseHead?
+    /// The status that the client reads in the place of the engine's; nil where it reads that.
+    var shownStatus: Int?
     /// How the body reaches the client.
     var framing = HeaderForwarding.Framing.chunked
     var plain: PlainRelay?

@@ -85,10 +85,10 @@ enum HeaderForwarding {
 
     /// The head of the answer to a client, up to and including its empty line.
     static func writeResponseHead(
-        _ head: ResponseHead, framing: Framing, requestID: String, own: [HeaderField], closes: Bool,
+        _ head: ResponseHead, status: Int, framing: Framing, requestID: String, own: [HeaderField], closes: Bool,
         into buffer: inout ByteBuffer
     ) {
-        writeStatus(head.status, into: &buffer)
+        writeStatus(status, into: &buffer)
         write(head.headers, passing: answerHeaders, replacedBy: own, into: &buffer)
         buffer.writeStaticString("x-request-id: ")
         buffer.writeString(requestID)

@@ -34,11 +34,11 @@ final class GatewayMetrics {
         self.registry = registry
         self.kindOfBackend = kindOfBackend
         upstreamRetries = registry.counter(
-            "tollgate_upstream_retries_total", help: "Requests sent again because a kept connection was stale.")
+            "tollgate_upstream_retries_total", help: "Requests resent because a pooled connection was stale.")
         fallbacks = registry.counter(
-            "tollgate_fallbacks_total", help: "Tries that failed and were followed by one at another backend.")
+            "tollgate_fallbacks_total", help: "Failed tries that were followed by a try on another backend.")
         journalWait = registry.histogram(
-            "tollgate_journal_wait_seconds", help: "From the end of an answer until its record was durable.",
+            "tollgate_journal_wait_seconds", help: "Time from the end of an answer until its record was durable.",
             bounds: [250, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000],
             scale: 1_000_000)
     }
@@ -69,7 +69,7 @@ final class GatewayMetrics {
             let counter =
                 notes[key]
                 ?? registry.counter(
-                    "tollgate_record_notes_total", help: "What records note beside their numbers, by backend.",
+                    "tollgate_record_notes_total", help: "Notes on records, by backend.",
                     labels: ["backend": backend, "note": name])
             notes[key] = counter
             counter.increment()
@@ -116,7 +116,7 @@ private final class ModelMetrics {
         self.provider = provider
         func tokens(_ type: String) -> Histogram {
             registry.histogram(
-                "gen_ai_client_token_usage", help: "Tokens of a request, by type.",
+                "gen_ai_client_token_usage", help: "Tokens per request, by type.",
                 bounds: (0...13).map { 1 << (2 * $0) },
                 labels: [
                     "gen_ai_operation_name": operation.rawValue, "gen_ai_provider_name": provider,
@@ -134,10 +134,10 @@ private final class ModelMetrics {
         inputTokens = tokens("input")
         outputTokens = tokens("output")
         timeToFirstToken = seconds(
-            "gen_ai_server_time_to_first_token_seconds", "From acceptance to the first event with content.",
+            "gen_ai_server_time_to_first_token_seconds", "Time from accepting a request to its first content event.",
             milliseconds: [1, 5, 10, 20, 40, 60, 80, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10_000])
         timePerOutputToken = seconds(
-            "gen_ai_server_time_per_output_token_seconds", "Between output tokens after the first.",
+            "gen_ai_server_time_per_output_token_seconds", "Time per output token after the first.",
             milliseconds: [10, 25, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000, 2500])
     }
 
@@ -189,7 +189,7 @@ private final class ModelMetrics {
         if durations[error] == nil, durations.count >= Self.errorTypesMax { error = "_OTHER" }
         if let known = durations[error] { return known }
         let histogram = registry.histogram(
-            "gen_ai_server_request_duration_seconds", help: "From acceptance to the end of the answer.",
+            "gen_ai_server_request_duration_seconds", help: "Time from accepting a request to the end of its answer.",
             bounds: (0...13).map { 10_000 << $0 }, scale: 1_000_000,
             labels: [
                 "gen_ai_operation_name": operation, "gen_ai_provider_name": provider, "gen_ai_request_model": model,
@@ -202,7 +202,7 @@ private final class ModelMetrics {
     private func requestCounter(_ key: RequestKey) -> Counter {
         if let counter = requests[key] { return counter }
         let counter = registry.counter(
-            "tollgate_requests_total", help: "Requests that ended, by what became of them.",
+            "tollgate_requests_total", help: "Finished requests, by outcome.",
             labels: [
                 "gen_ai_operation_name": operation, "gen_ai_request_model": model,
                 "status_class": "\(key.statusClass)xx", "outcome": key.outcome.rawValue,
@@ -214,7 +214,7 @@ private final class ModelMetrics {
     private func usageCounter(_ key: UsageKey) -> Counter {
         if let counter = usage[key] { return counter }
         let counter = registry.counter(
-            "tollgate_attempts_total", help: "Attempts, by where their usage comes from and how they ended.",
+            "tollgate_attempts_total", help: "Attempts, by usage source and termination.",
             labels: [
                 "gen_ai_operation_name": operation, "gen_ai_request_model": model,
                 "usage_source": key.source.rawValue, "termination": key.termination.rawValue,

@@ -175,22 +175,22 @@ public final class GatewayServer: Sendable {
 
     private static func registerGauges(_ shared: GatewayShared) {
         let registry = shared.registry
-        registry.gauge("tollgate_open_requests", help: "Requests running.") {
+        registry.gauge("tollgate_open_requests", help: "Requests in progress.") {
             Int64(shared.openRequests.load(ordering: .relaxed))
         }
-        registry.gauge("tollgate_client_connections", help: "Connections from clients.") {
+        registry.gauge("tollgate_client_connections", help: "Open client connections.") {
             Int64(shared.connections.load(ordering: .relaxed))
         }
-        registry.gauge("tollgate_request_body_bytes", help: "Memory that the bodies of requests hold.") {
+        registry.gauge("tollgate_request_body_bytes", help: "Memory used by request bodies.") {
             Int64(shared.memory.bytesHeld)
         }
-        registry.gauge("tollgate_request_body_bytes_max", help: "Memory that the bodies of requests may hold.") {
+        registry.gauge("tollgate_request_body_bytes_max", help: "Memory budget for request bodies.") {
             Int64(shared.memory.bytesMax)
         }
         registry.gauge("tollgate_journal_accepting", help: "1 while the journal accepts requests.") {
             shared.journal.isAccepting ? 1 : 0
         }
-        registry.gauge("tollgate_snapshot_change", help: "The number of the last snapshot change in use.") {
+        registry.gauge("tollgate_snapshot_change", help: "Number of the latest snapshot change in use.") {
             shared.snapshots.current.change
         }
     }

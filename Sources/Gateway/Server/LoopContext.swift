@@ -73,7 +73,7 @@ final class GatewayShared: Sendable {
 
     func countInMetrics(_ error: APIError) {
         registry.counter(
-            "tollgate_refusals_total", help: "Requests refused by the gateway itself, by reason.",
+            "tollgate_refusals_total", help: "Requests that the gateway refused, by reason.",
             labels: ["reason": error.code]
         ).increment()
     }

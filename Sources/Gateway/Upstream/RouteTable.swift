@@ -194,7 +194,7 @@ final class BackendCell: Sendable {
         state = Mutex(State(health: BackendHealth(rules: rules)))
         func tries(_ outcome: String) -> Counter {
             registry.counter(
-                "tollgate_backend_tries_total", help: "Tries that ended, by backend and what they say about it.",
+                "tollgate_backend_tries_total", help: "Finished tries, by backend and result.",
                 labels: ["backend": name, "outcome": outcome])
         }
         successes = tries("success")
