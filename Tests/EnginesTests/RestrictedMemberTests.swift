@@ -13,7 +13,7 @@ struct RestrictedMemberTests {
                 try InferenceRequest(reading: bytes, surface: surface)
             default:
                 try InferenceRequest(
-                    reading: bytes, native: NativeCall(surface: surface, method: "POST", prefix: "/", model: "m"))
+                    reading: bytes, native: NativeCall(surface: surface, method: "POST", model: "m", prefix: "/"))
             }
         }
     }

@@ -56,7 +56,7 @@ import Testing
     /// Shapes of requests that an engine may refuse the option in, and takes it beside in all others.
     @Test(arguments: [
         #""logprobs":true"#, #""response_format":{"type":"json_object"}"#,
-        #""tools":[{"type":"function","function":{"name":"f","parameters":{}}}]"#, #""n":2"#,
+        #""tools":[{"type":"function","function":{"name":"f","parameters":{}}}]"#, #""seed":1"#,
     ]) func `one odd request does not cost the others their usage`(odd: String) async throws {
         let name = odd.prefix { $0 != ":" }
         let engine = try ScriptedEngine { socket, request in

@@ -113,13 +113,14 @@ public struct BatchInput: Sendable {
 }
 
 /// One request of a batch.
-private struct BatchInputLine {
+struct BatchInputLine {
     private(set) var customID = ""
     private(set) var model = ""
     private(set) var surface = Surface.chatCompletions
     private(set) var features: RequestedFeatures = []
     /// Where its name stands in the line, with its quotes.
     private(set) var modelRange = 0..<0
+    private(set) var size: BatchLineSize?
 
     init(reading line: UnsafeRawBufferPointer) throws(RequestError) {
         guard line.count <= BatchInput.lineBytesMax else {
@@ -226,6 +227,7 @@ private struct BatchInputLine {
         }
         model = request.model
         features = request.features
+        size = BatchLineSize(request)
         modelRange = range.lowerBound + request.modelRange.lowerBound..<range.lowerBound + request.modelRange.upperBound
     }
 }

@@ -104,7 +104,7 @@ struct KeptReferenceReader {
         var type: String?
         var hasOtherMembers = false
         var content: Set<String> = []
-        let isItem = surface == .responses && depth == 1 && parent == "input"
+        let isItem = surface == .responses && depth <= 2 && parent == "input"
         try scanner.beginObject()
         while let key = try scanner.nextKey() {
             let name = name(of: key)

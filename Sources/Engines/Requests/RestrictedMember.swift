@@ -121,9 +121,11 @@ public struct RestrictedMember: Hashable, Sendable {
         _ key: JSONText, in parent: String, _ scanner: JSONScanner, _ body: UnsafeRawBufferPointer
     ) throws -> [RestrictedMember] {
         guard let first = key.range.first, key.range.count <= writtenBytesMax else { return [] }
-        // The long s and an escape begin with other bytes.
-        let isPlain = !key.isEscaped && body[first] < 0x80
-        if isPlain, byLetter[Int(body[first] | 0x20)].isEmpty { return [] }
+        // The long s and the Kelvin sign are no ASCII, and longer than what they fold to.
+        let isPlain = !key.isEscaped && body[key.range].allSatisfy { $0 < 0x80 }
+        if isPlain, !byLetter[Int(body[first] | 0x20)].contains(where: { $0.name.utf8.count == key.range.count }) {
+            return []
+        }
         let name = String(
             key.value(in: body).lowercased().map { $0 == "\u{17F}" ? "s" : $0 == "\u{212A}" ? "k" : $0 })
         return try byLetter[Int(name.utf8.first ?? 0)].compactMap { member, known in

@@ -15,9 +15,13 @@ struct BatchLineRecord {
 
     /// The record of a line of the batch's files; nil where nothing was served that costs anything.
     ///
-    /// - Parameter number: of the line in its file, from 1 on, for lines that cannot be read.
+    /// - Parameters:
+    ///   - number: of the line in its file, from 1 on, for lines that cannot be read.
+    ///   - size: of the request with this `custom_id`, for answers without usage; nil while the file that was handed in
+    ///     has not been read.
     func entry(
-        of line: UnsafeRawBufferPointer, file: String, number: Int, priceKey: (_ model: String) -> String?
+        of line: UnsafeRawBufferPointer, file: String, number: Int, size: (_ customID: String) -> BatchLineSize?,
+        priceKey: (_ model: String) -> String?
     ) -> UsageEntry? {
         let read: BatchOutputLine
         do throws(JSONScanError) {
@@ -25,7 +29,8 @@ struct BatchLineRecord {
         } catch {
             return unreadable(file: file, number: number, error)
         }
-        guard !read.body.isEmpty, let request else { return nil }
+        guard !read.body.isEmpty, var request else { return nil }
+        if let size = size(read.customID) { request.take(size) }
         let meter = AnswerMeter(
             request: request, backend: backend, status: 200, headers: JSONHead(), upstreamModel: owner.upstreamModel)
         meter.read(piece: UnsafeRawBufferPointer(rebasing: line[read.body]))

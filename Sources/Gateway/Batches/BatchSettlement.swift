@@ -12,6 +12,11 @@ final class BatchSettlement {
     private let records: BatchLineRecord
     private let status: String
     private var files: [String]
+    private let inputFile: String
+    /// What the lines asked for, by `custom_id`; nil until an answer without usage has shown that it is needed.
+    private var sizes: [String: BatchLineSize]?
+    private var isReadingInput = false
+    private let answerFiles: [String]
     private var whenDone: ((Bool) -> Void)?
 
     private var file = ""
@@ -38,6 +43,8 @@ final class BatchSettlement {
         backend = records.backend
         status = batch.status
         files = batch.answerFiles
+        answerFiles = batch.answerFiles
+        inputFile = batch.inputFile
         self.whenDone = whenDone
     }
 
@@ -59,7 +66,22 @@ final class BatchSettlement {
     private func nextFile() {
         guard whenDone != nil else { return }
         guard !files.isEmpty else { return writeLast() }
-        file = files.removeFirst()
+        read(files.removeFirst(), isInput: false)
+    }
+
+    /// An answer says nothing of its input: the file that was handed in is read for it, and the answers once more from
+    /// the beginning. What was written of them already is written again as it was.
+    private func readInputFirst() {
+        call?.abandon()
+        group.removeAll(keepingCapacity: true)
+        sizes = [:]
+        files = answerFiles
+        read(inputFile, isInput: true)
+    }
+
+    private func read(_ name: String, isInput: Bool) {
+        file = name
+        isReadingInput = isInput
         lineNumber = 0
         unread = ByteBuffer()
         scanned = 0
@@ -139,12 +161,19 @@ final class BatchSettlement {
     private func take(_ line: ByteBuffer) {
         lineNumber += 1
         let loop = loop
+        if isReadingInput {
+            if let (id, size) = line.withUnsafeReadableBytes({ BatchLineSize.read($0) }) { sizes?[id] = size }
+            return
+        }
         let entry = line.withUnsafeReadableBytes { bytes -> UsageEntry? in
             guard bytes.contains(where: { $0 > 0x20 }) else { return nil }
             return records.entry(
-                of: bytes, file: file, number: lineNumber, priceKey: { loop.priceKey(of: $0) })
+                of: bytes, file: file, number: lineNumber, size: { sizes?[$0] }, priceKey: { loop.priceKey(of: $0) })
         }
-        if let entry { group.append(entry) }
+        guard let entry else { return }
+        let lacksInput = entry.attempts.contains { $0.usageSource == .estimated && $0.buckets.inputTotal == 0 }
+        if lacksInput, sizes == nil, !inputFile.isEmpty { return readInputFirst() }
+        group.append(entry)
     }
 
     // MARK: Writing

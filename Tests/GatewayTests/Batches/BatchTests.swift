@@ -210,6 +210,36 @@ import UsageJournal
         await gateway.stop()
     }
 
+    /// Answers without usage, as engines write them.
+    @Test(arguments: [#""usage":null"#, #""usage":{}"#, ""]) func `a line without usage costs what was handed in`(
+        usage: String
+    ) async throws {
+        let service = try BatchService()
+        let gateway = try await gateway(service)
+        let prompts = ["a": 400, "b": 4000, "c": 40]
+        let lines = prompts.map { id, words in
+            Self.lines[0].replacing(#""custom_id":"a""#, with: #""custom_id":"\#(id)""#)
+                .replacing("SECRET-PROMPT", with: String(repeating: "word", count: words))
+        }
+        let file = try id(try gateway.ask(upload(lines.joined(separator: "\n"))))
+        let batch = try id(try gateway.ask(TestGateway.request(order(file), path: "/v1/batches")))
+        let silent = ["b", "c"].map { id in
+            #"{"id":"r","custom_id":"\#(id)","response":{"status_code":200,"body":"#
+                + Answers.plainBody(usage: usage) + "}}"
+        }
+        service.end(output: [BatchService.served("a")] + silent)
+        // What a batch reads stays until it is on record.
+        #expect(try gateway.ask(get("/v1/files/\(file)", method: "DELETE")).status == 409)
+        _ = try gateway.ask(get("/v1/batches/\(batch)"))
+        let entries = try gateway.records(4)
+        #expect(entries.count == 4)
+        let inputs = entries.compactMap(\.attempts.first).map(\.buckets.inputTotal)
+        #expect(inputs[0] == 11 && inputs[1] >= 4000 && inputs[1] < 4100 && inputs[2] >= 40 && inputs[2] < 140)
+        #expect(entries[1].attempts[0].usageSource == .estimated && !entries[1].attempts[0].usageComplete)
+        #expect(try gateway.ask(get("/v1/files/\(file)", method: "DELETE")).status == 200)
+        await gateway.stop()
+    }
+
     @Test func `nobody need ask: a gateway sees its batches to their end`() async throws {
         let service = try BatchService()
         let gateway = try await gateway(service, pollMilliseconds: 50)
