@@ -33,10 +33,11 @@ public enum PeriodStorage {
             """)
         for row in missing {
             let start: Timestamp = try row.decode("period_start")
-            // Of an account that nobody knows, and by a zone's rules that are not ours, nothing is kept.
-            guard let account = try AccountStorage.find(try row.decode("account_id"), in: tx),
-                account.calendar.isPeriodStart(start)
-            else { continue }
+            // Of an account that nobody knows or that does not read, and by rules of a zone that are not ours, nothing
+            // is kept.
+            let id: AccountID = try row.decode("account_id")
+            let found = try UnreadableRow.reading { try AccountStorage.find(id, in: tx) }
+            guard case .success(let account?) = found, account.calendar.isPeriodStart(start) else { continue }
             try keep(account.calendar.month(containing: start), of: account, in: tx)
         }
     }

@@ -21,7 +21,7 @@ struct RestrictedMemberTests {
     private static let chat = #""model":"m","messages":[{"role":"user","content":"hi"}],"#
 
     @Test(arguments: [
-        (#""models":["dear"]"#, EngineKind.openRouter, "models"), (#""route":"fallback""#, .openRouter, "route"),
+        (#""route":"fallback""#, EngineKind.openRouter, "route"),
         (#""provider":{"only":["dear"]}"#, .openRouter, "provider"),
         (#""provider":{"data_collection":"deny","sort":"throughput"}"#, .openRouter, "provider"),
         (#""compound_custom":{"models":{"answering_model":"x"}}"#, .groq, "compound_custom"),

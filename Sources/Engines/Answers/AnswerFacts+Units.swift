@@ -18,9 +18,7 @@ extension AnswerFacts {
         of operation: Operation, request: RequestMeasures, hasTokens: Bool, isCut: Bool
     ) -> UnitReading {
         var reading = UnitReading(units: saidUnits)
-        if operation == .imageGeneration || operation == .generateContent {
-            reading.units.images = max(reading.units.images, items)
-        }
+        if operation == .imageGeneration { reading.units.images = max(reading.units.images, items) }
         if isCut, isPictureBegun { reading.units.images += 1 }
         if !reading.units.isEmpty { reading.source = .engine }
         // Beside tokens, characters are information.

@@ -71,8 +71,8 @@ public struct AnswerFacts: Hashable, Sendable {
     /// Nothing known yet.
     public init() {}
 
-    /// Most events are one token each, and most tokens are no longer than this. A longer event is what its bytes come to;
-    /// so are all of them together where they are longer than tokens on the average.
+    /// Most events are one token each, and most tokens are no longer than this. A longer event is what its bytes come
+    /// to; so are all of them together where they are longer than tokens on the average.
     private static let bytesOfOneToken: Int64 = 16
     private static let bytesOfTokensOnAverage: Int64 = 8
     /// A few long words are no sign of events with several tokens.

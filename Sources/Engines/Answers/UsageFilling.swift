@@ -117,8 +117,8 @@ struct UsageFilling {
         return beyond > underreportedTokensMax && beyond > reported / 10
     }
 
-    /// A difference of so many tokens is still a matter of where a tokenizer cuts. Of events with content as well: marks
-    /// at the start of a call, and a token whose bytes come in two pieces, are events of their own.
+    /// A difference of so many tokens is still a matter of where a tokenizer cuts. Of events with content as well:
+    /// marks at the start of a call, and a token whose bytes come in two pieces, are events of their own.
     static let underreportedTokensMax: Int64 = 16
 
     // MARK: What cannot be true

@@ -59,6 +59,9 @@ struct BedrockInvokeReader: AnswerReader {
         publish(&facts)
     }
 
+    /// Pictures that a model was invoked for (Amazon's own, Stability's).
+    mutating func finish(facts: inout AnswerFacts) { facts.units.images = max(facts.units.images, facts.items) }
+
     private func publish(_ facts: inout AnswerFacts) {
         if let usage = metrics?.correcting(own ?? counts.usage) { facts.usage = usage }
     }

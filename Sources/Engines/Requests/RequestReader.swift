@@ -134,10 +134,7 @@ struct RequestReader {
             }
         case .media(let kind): try input.readMedia(kind, &scanner)
         case .setting: try scanner.skip()
-        case .spoken:
-            let spoken = try text(name, kind)
-            request.bodyMeasures.characters = Int64(spoken.value(in: body).unicodeScalars.count)
-            input.takeText(Int64(spoken.valueByteCount(in: body)), isPrompt: true)
+        case .spoken: takeSpoken(try text(name, kind), into: &request)
         case .streamFormat:
             if try text(name, kind).value(in: body) == "sse" { request.isStream = true }
         case .responseFormat: try readFormat(kind, into: &request)
@@ -161,6 +158,12 @@ struct RequestReader {
             request.usageOptions.flags[name.description] = InferenceRequest.Flag(
                 range: range, isTrue: body.equals("true", in: range))
         }
+    }
+
+    /// Text to be read out: input, and sold by the character.
+    private mutating func takeSpoken(_ spoken: JSONText, into request: inout InferenceRequest) {
+        request.bodyMeasures.characters = Int64(spoken.value(in: body).unicodeScalars.count)
+        input.takeText(Int64(spoken.valueByteCount(in: body)), isPrompt: true)
     }
 
     /// Null is as good as silence, except where it has to be written over, and for the model. Returns whether it was

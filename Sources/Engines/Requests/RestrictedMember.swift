@@ -1,6 +1,7 @@
 /// A member of a body by which a client would choose what the catalogue, the plan or the operator decides: another
-/// model, provider or machine, a place in front of others in the queue, somebody else's adapter or cache, a service that
-/// is sold by the call. The table below is all that is known of them; what it names does not reach an engine.
+/// provider or machine, a place in front of others in the queue, somebody else's adapter or cache, a service that is
+/// sold by the call. What names another model is refused as soon as it is read (`RequestField.Role.otherModel`). The
+/// table below is all that is known of them; what it names does not reach an engine.
 public struct RestrictedMember: Hashable, Sendable {
     /// What may stand there all the same. Null always may.
     enum Allowed: Hashable, Sendable {
@@ -56,7 +57,7 @@ public struct RestrictedMember: Hashable, Sendable {
                 }
             }
         }
-        add(["models", "fallbacks", "route"], of: routers, "serves the request by another model")
+        add(["route"], of: routers, "serves the request by another model")
         add(
             ["provider"], of: [.openRouter], "chooses a provider, whose prices are its own",
             but: .object(["data_collection", "zdr", "require_parameters"]))
