@@ -50,12 +50,19 @@ extension Engine {
             TritonDialect(streams: true), "/v2/models/*/generate_stream", "/v2/models/*/versions/*/generate_stream"),
     ]
 
+    private static func embeddingRoutes(of path: String) -> [Route] {
+        let one = Route.generate(GeminiEmbedDialect(form: .one), path + ":embedContent")
+        let batch = Route.generate(GeminiEmbedDialect(form: .batch), path + ":batchEmbedContents")
+        return one + batch + Route.generate(GeminiEmbedDialect(form: .predict), path + ":predict")
+    }
+
     private static let cloudRoutes: [[Route]] = [
         GeminiDialect.models.flatMap { path in
             Route.generate(GeminiDialect(streams: false), path + ":generateContent")
                 + Route.generate(GeminiDialect(streams: true), path + ":streamGenerateContent")
                 + Route.answer(.POST, path + ":countTokens", credentials: .google) { $0.countGeminiTokens($1) }
         },
+        GeminiDialect.models.flatMap(embeddingRoutes),
         Route.generate(ConverseDialect(streams: false), "/model/*/converse"),
         Route.generate(ConverseDialect(streams: true), "/model/*/converse-stream"),
         Route.generate(InvokeDialect(streams: false), "/model/*/invoke"),

@@ -33,6 +33,8 @@ public enum Surface: String, CaseIterable, Hashable, Sendable {
     case tritonGenerate = "triton_generate"
     case replicatePredictions = "replicate_predictions"
     case geminiGenerate = "gemini_generate"
+    /// `embedContent`, `batchEmbedContents`, and Vertex's `predict` of embedding models.
+    case geminiEmbed = "gemini_embed"
     case bedrockConverse = "bedrock_converse"
     case bedrockInvoke = "bedrock_invoke"
     case sageMakerInvocations = "sagemaker_invocations"
@@ -54,7 +56,7 @@ public enum Surface: String, CaseIterable, Hashable, Sendable {
         switch self {
         case .chatCompletions, .responses, .messages, .bedrockConverse: .chat
         case .completions, .tgiGenerate, .tritonGenerate, .bedrockInvoke, .sageMakerInvocations: .textCompletion
-        case .embeddings: .embeddings
+        case .embeddings, .geminiEmbed: .embeddings
         case .imageGenerations: .imageGeneration
         case .audioTranscriptions: .transcription
         case .audioSpeech: .speech

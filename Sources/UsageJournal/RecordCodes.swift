@@ -35,6 +35,7 @@ extension Surface: CodedCase {
         case .sageMakerInvocations: 17
         case .files: 18
         case .batches: 19
+        case .geminiEmbed: 20
         }
     }
 }

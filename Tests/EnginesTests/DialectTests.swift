@@ -152,7 +152,7 @@ import Testing
 
     @Test(
         arguments: [
-            (.gemini, "POST", "/v1beta/models/g:embedContent"), (.gemini, "GET", "/v1beta/models/g:generateContent"),
+            (.gemini, "POST", "/v1beta/models/g:embedText"), (.gemini, "GET", "/v1beta/models/g:generateContent"),
             (.gemini, "POST", "/v1beta/models/:generateContent"),
             (.gemini, "POST", "/v1beta/models/%zz:generateContent"),
             (.vertex, "POST", "/publishers/g%2F..%2Fx/models/m:generateContent"), (.bedrock, "POST", "/model/m/other"),

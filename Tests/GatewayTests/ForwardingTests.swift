@@ -77,6 +77,24 @@ import Testing
         await gateway.stop()
     }
 
+    @Test func `an alias in path and body of embeddings reaches the engine as its own name`() async throws {
+        let gateway = try await TestGateway(engine: ScriptedEngine(), kind: .gemini)
+        let path = "/engines/scripted/v1beta/models/small-latest:batchEmbedContents"
+        func ask(_ models: [String]) throws -> HTTPMessage {
+            let entries = models.map { #"{"model":"models/\#($0)","content":{"parts":[{"text":"a"}]}}"# }
+            return try gateway.ask(
+                TestGateway.request(#"{"requests":[\#(entries.joined(separator: ","))]}"#, path: path))
+        }
+        #expect(try ask(["small-latest", "small-latest"]).status == 200)
+        let sent = gateway.engine.requests[0].text
+        #expect(sent.ranges(of: #""model":"models/engine-small""#).count == 2 && !sent.contains("small-latest"))
+        for other in ["other", "engine-small", "small"] {
+            #expect(try ask(["small-latest", other]).status == 400)
+        }
+        #expect(gateway.engine.requests.count == 1)
+        await gateway.stop()
+    }
+
     @Test(arguments: ["target-model", "target-variant", "inference-component", "target-container-hostname"])
     func `another model or variant than the endpoint's is not to be had by a header`(name: String) async throws {
         let gateway = try await TestGateway(engine: ScriptedEngine(), kind: .sageMaker)

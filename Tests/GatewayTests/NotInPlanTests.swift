@@ -127,6 +127,31 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        (#"models: {price-small: {input: "1", output: none}}"#, #"{"text":"a"}"#, true, ""),
+        (#"models: {price-small: {input: none, output: "1"}}"#, #"{"text":"a"}"#, false, "answers of this kind"),
+        (#"models: {other: {input: "1", output: "1"}}"#, #"{"text":"a"}"#, false, "small"),
+        (
+            #"models: {price-small: {input: "1", output: none, input_image: none}}"#,
+            #"{"inlineData":{"mimeType":"image/png","data":"AA"}}"#, false, "pictures as input"
+        ),
+    ])
+    func `Google's embeddings are sold like others`(
+        plan: String, part: String, isSold: Bool, name: String
+    ) async throws {
+        try await withGateway(plan, kind: .gemini) { (gateway: TestGateway) throws in
+            for (action, body) in [
+                ("embedContent", #"{"content":{"parts":[\#(part)]}}"#),
+                ("batchEmbedContents", #"{"requests":[{"model":"models/small","content":{"parts":[\#(part)]}}]}"#),
+            ] {
+                let path = "/engines/scripted/v1beta/models/small:\(action)"
+                let answer = try gateway.ask(TestGateway.request(body, path: path))
+                #expect(answer.status == (isSold ? 200 : 403) && answer.text.contains(name), "\(answer.text)")
+            }
+            #expect(gateway.engine.requests.count == (isSold ? 2 : 0))
+        }
+    }
+
     @Test func `a plan that says so serves what it has no price for`() async throws {
         try await withGateway("unpriced: suspend\nmodels: {other: {input: \"1\", output: \"2\"}}") {
             (gateway: TestGateway) throws in

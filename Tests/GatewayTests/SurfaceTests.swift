@@ -75,6 +75,7 @@ import Testing
             ("/generate", #""error_type":"invalid_api_key""#), ("/v2/models/m/generate", #"{"error":"#),
             ("/v1/predictions", #""title":"invalid_api_key""#),
             ("/v1beta/models/m:generateContent", #""status":"UNAUTHENTICATED""#),
+            ("/v1beta/models/m:batchEmbedContents", #""status":"UNAUTHENTICATED""#),
             ("/model/m/converse", #""code":"invalid_api_key""#),
             ("/endpoints/e/invocations", #""code":"invalid_api_key""#),
             ("/v1/chat/completions", #""type":"authentication_error""#),

@@ -171,6 +171,86 @@ struct GeminiTemplate: AnswerTemplate {
     }
 }
 
+/// Google's embeddings: `embedContent`, `batchEmbedContents`, and `predict` of Vertex's older models.
+struct GeminiEmbedDialect: Dialect {
+    enum Form { case one, batch, predict }
+
+    var form: Form
+
+    var operation: Operation { .embeddings }
+    var credentials: CredentialScheme { .google }
+    var envelope: ErrorEnvelope { .google }
+
+    func read(_ exchange: Exchange, contextTokensMax: Int) throws(EngineError) -> EngineRequest {
+        let body = try exchange.object()
+        var request = EngineRequest(operation: .embeddings, model: exchange.parameters.last ?? "")
+        request.impliedFlavour = exchange.parameters.count > 1 ? .vertex : .gemini
+        let texts: [String]
+        switch form {
+        case .one: texts = [EngineRequest.contentText(body["content"]?["parts"])]
+        case .batch:
+            texts = body["requests"]?.array?.map { EngineRequest.contentText($0["content"]?["parts"]) } ?? []
+            // The API insists on the model of the path.
+            for one in body["requests"]?.array ?? []
+            where one["model"]?.string.map({ $0 != "models/\(request.model)" }) ?? true {
+                throw .badRequest("* BatchEmbedContentsRequest.requests[].model: must be that of the path", "requests")
+            }
+        case .predict: texts = body["instances"]?.array?.map { $0["content"]?.string ?? "" } ?? []
+        }
+        guard !texts.isEmpty, texts.allSatisfy({ !$0.isEmpty }) else {
+            throw .badRequest("* EmbedContentRequest.content: contents is not specified", "content")
+        }
+        request.takePrompts(texts.map { [$0] })
+        return request
+    }
+
+    func template(_ sheet: AnswerSheet) -> any AnswerTemplate { GeminiEmbedTemplate(sheet: sheet, form: form) }
+}
+
+/// Words embeddings.
+struct GeminiEmbedTemplate: AnswerTemplate {
+    let sheet: AnswerSheet
+    let form: GeminiEmbedDialect.Form
+    private(set) var usageSaid: String?
+
+    init(sheet: AnswerSheet, form: GeminiEmbedDialect.Form) {
+        self.sheet = sheet
+        self.form = form
+    }
+
+    private static let values = "\"values\":[0.0125,-0.25,0.5,0.0625]"
+
+    mutating func plain() -> PreparedAnswer {
+        let counts = ReportedCounts(plan, completionTokens: 0)
+        let count = sheet.request.promptTokens.count
+        var body: String
+        switch form {
+        case .one: body = "{\"embedding\":{\(Self.values)}"
+        case .batch:
+            let all = Array(repeating: "{\(Self.values)}", count: count).joined(separator: ",")
+            body = "{\"embeddings\":[\(all)]"
+        case .predict:
+            // The last text has what the others leave.
+            let said = behavior.usage != .missing
+            let each = counts.prompt / max(1, count)
+            let all = (0..<count).map { index in
+                let tokens = index == count - 1 ? counts.prompt - each * (count - 1) : each
+                let statistics = said ? ",\"statistics\":{\"token_count\":\(tokens),\"truncated\":false}" : ""
+                return "{\"embeddings\":{\(Self.values)\(statistics)}}"
+            }
+            if said { usageSaid = "{\"token_count\":\(counts.prompt)}" }
+            return PreparedAnswer(body: "{\"predictions\":[\(all.joined(separator: ","))]}")
+        }
+        if behavior.usage != .missing {
+            usageSaid = "{\"promptTokenCount\":\(counts.text(counts.prompt))}"
+            body += ",\"usageMetadata\":\(usageSaid ?? "")"
+        }
+        return PreparedAnswer(body: body + "}")
+    }
+
+    mutating func tokens(_ step: TokenStep) -> [StreamPiece] { [] }
+}
+
 extension Engine {
     /// `…:countTokens`.
     func countGeminiTokens(_ exchange: Exchange) -> PreparedAnswer {

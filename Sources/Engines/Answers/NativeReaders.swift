@@ -21,6 +21,7 @@ enum NativeReaders {
         switch request.surface {
         case .messages, .countTokens: AnthropicReader()
         case .geminiGenerate: GeminiReader(choiceCount: request.choiceCount)
+        case .geminiEmbed: GeminiEmbedReader(instanceCount: request.instanceCount)
         case .bedrockConverse: BedrockConverseReader()
         case .bedrockInvoke: BedrockInvokeReader()
         case .sageMakerInvocations: SageMakerReader(choiceCount: request.choiceCount)

@@ -5,7 +5,7 @@ internal import Metering
 struct Gemini: Dialect {
     func serves(_ surface: Surface) -> Bool {
         switch surface {
-        case .geminiGenerate, .chatCompletions, .embeddings: true
+        case .geminiGenerate, .geminiEmbed, .chatCompletions, .embeddings: true
         default: false
         }
     }
@@ -25,6 +25,8 @@ struct Gemini: Dialect {
             NativeRoute(path + ":generateContent", .geminiGenerate),
             NativeRoute(path + ":streamGenerateContent", .geminiGenerate, isStream: true),
             NativeRoute(path + ":countTokens", .countTokens),
+            NativeRoute(path + ":embedContent", .geminiEmbed),
+            NativeRoute(path + ":batchEmbedContents", .geminiEmbed),
         ]
     }
 

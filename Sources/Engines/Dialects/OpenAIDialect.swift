@@ -20,8 +20,8 @@ public enum OpenAIDialect {
         case .countTokens: "/messages/count_tokens"
         case .files: "/files"
         case .batches: "/batches"
-        case .tgiGenerate, .tritonGenerate, .replicatePredictions, .geminiGenerate, .bedrockConverse, .bedrockInvoke,
-            .sageMakerInvocations:
+        case .tgiGenerate, .tritonGenerate, .replicatePredictions, .geminiGenerate, .geminiEmbed, .bedrockConverse,
+            .bedrockInvoke, .sageMakerInvocations:
             "/" + surface.rawValue
         }
     }

@@ -3,7 +3,9 @@ internal import Metering
 /// Vertex AI: Gemini's dialect below a project and a place, which the backend's base path names
 /// (`/v1/projects/P/locations/L`). Models of Anthropic's speak their own dialect there.
 struct Vertex: Dialect {
-    func serves(_ surface: Surface) -> Bool { surface == .geminiGenerate || surface == .chatCompletions }
+    func serves(_ surface: Surface) -> Bool {
+        surface == .geminiGenerate || surface == .geminiEmbed || surface == .chatCompletions
+    }
 
     /// The client may write the whole path or only what follows the place; the place is the backend's in any case.
     func nativeCall(method: String, path: Substring) -> NativeCall? {
@@ -15,6 +17,8 @@ struct Vertex: Dialect {
         for version in ["", "/v1", "/v1beta1"] {
             for place in ["", "/projects/{place}/locations/{place}"] {
                 routes += Gemini.actions(of: "\(version)\(place)/publishers/{id}/models/{models}")
+                routes.append(
+                    NativeRoute("\(version)\(place)/publishers/google/models/{models}:predict", .geminiEmbed))
                 routes += messages(of: "\(version)\(place)/publishers/anthropic/models/{models}")
             }
         }

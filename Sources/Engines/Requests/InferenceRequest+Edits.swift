@@ -34,6 +34,7 @@ extension InferenceRequest {
         var edits: [ByteEdit] = []
         if let edit = modelEdit(upstreamModel) { edits.append(edit) }
         edits += openedReferences
+        if upstreamModel != model { edits += repeatedModels.map { $0.edit(upstreamModel: upstreamModel) } }
         if isStream, question.contains(.streamOptions), hasStreamOptions {
             edits += streamOptionEdits(continuous: question.contains(.continuous))
         }

@@ -49,6 +49,10 @@ public struct InferenceRequest: Sendable {
     var modelRange = 0..<0
     /// Where the body itself is to be changed.
     var body = Body.json(insideStart: 0, isEmpty: false)
+    /// Where a body names again the model of its path.
+    var repeatedModels: [RepeatedModel] = []
+    /// The texts that `predict` is to embed, each of which has its count in the answer.
+    var instanceCount = 0
     var streamOptions = StreamOptions.absent
     var usageOptions = UsageOptions()
     /// Whether the body has `inputs`, which only TGI's dialect knows.

@@ -84,8 +84,8 @@ struct KeptReferenceReader {
     /// The forms whose engines keep anything that a body can name.
     static func looksThrough(_ surface: Surface) -> Bool {
         switch surface {
-        case .chatCompletions, .completions, .responses, .messages, .countTokens, .geminiGenerate, .bedrockConverse,
-            .bedrockInvoke:
+        case .chatCompletions, .completions, .responses, .messages, .countTokens, .geminiGenerate, .geminiEmbed,
+            .bedrockConverse, .bedrockInvoke:
             true
         default: false
         }

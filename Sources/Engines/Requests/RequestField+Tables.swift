@@ -122,6 +122,16 @@ extension RequestField {
         ])
     }()
 
+    /// Gemini's `embedContent` and `batchEmbedContents`, and what Vertex predicts for embeddings. `model` stands in the
+    /// path, and may be said again beside each text.
+    static let embed = table(
+        [
+            RequestField("content", .text), RequestField("requests", .text), RequestField("instances", .text),
+            RequestField("model", .setting), RequestField("title", .text), RequestField("taskType", .setting),
+            RequestField("task_type", .setting), RequestField("parameters", .setting),
+            RequestField("labels", .metadata),
+        ], isText: false)
+
     static let converse = table([
         RequestField("messages", .messages), RequestField("system", .text),
         RequestField("inferenceConfig", .nested(RequestTable([RequestField("maxTokens", .outputTokensMax(.native))]))),
@@ -206,6 +216,7 @@ extension RequestField {
         case .audioTranscriptions: transcription
         case .rerank: rerank
         case .geminiGenerate: gemini
+        case .geminiEmbed: embed
         case .bedrockConverse: converse
         case .bedrockInvoke: invoke
         case .tgiGenerate: generate

@@ -49,7 +49,8 @@ final class AnswerTextParts: Sendable {
         case .sageMakerInvocations: isPlain ? plainSageMaker : streamedSageMaker
         // What predictions come to is settled later, by the engine's own word.
         case .replicatePredictions: nil
-        case .embeddings, .countTokens, .imageGenerations, .audioTranscriptions, .audioSpeech, .rerank, .files,
+        case .embeddings, .geminiEmbed, .countTokens, .imageGenerations, .audioTranscriptions, .audioSpeech, .rerank,
+            .files,
             .batches:
             nil
         }

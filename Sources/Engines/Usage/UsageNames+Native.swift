@@ -51,6 +51,7 @@ extension UsageNames {
                 ("toolUsePromptTokenCount", .count(.toolPrompt)), ("total_tool_use_tokens", .count(.toolPrompt)),
                 ("cachedContentTokenCount", .count(.cached)), ("total_cached_tokens", .count(.cached)),
                 ("promptTokensDetails", .modalities(.inputDetails)),
+                ("promptTokenDetails", .modalities(.inputDetails)),
                 ("input_tokens_by_modality", .modalities(.inputDetails)),
                 ("toolUsePromptTokensDetails", .modalities(.inputDetails)),
                 ("tool_use_tokens_by_modality", .modalities(.inputDetails)),

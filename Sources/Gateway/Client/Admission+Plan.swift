@@ -84,7 +84,7 @@ extension Surface {
         switch self {
         case .chatCompletions, .completions, .responses, .messages, .geminiGenerate, .bedrockConverse, .tgiGenerate:
             (Surface.text, [])
-        case .embeddings: (MeterSet(.inputTokens), [])
+        case .embeddings, .geminiEmbed: (MeterSet(.inputTokens), [])
         case .rerank: ([], Surface.ranking)
         case .imageGenerations: ([], Surface.pictures)
         case .audioTranscriptions: ([], Surface.listening)

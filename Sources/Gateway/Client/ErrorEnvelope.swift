@@ -21,7 +21,7 @@ enum ErrorEnvelope: Hashable, Sendable {
     init(_ surface: Surface) {
         switch surface {
         case .messages, .countTokens: self = .anthropic
-        case .geminiGenerate: self = .google
+        case .geminiGenerate, .geminiEmbed: self = .google
         case .bedrockConverse, .bedrockInvoke, .sageMakerInvocations: self = .aws
         case .tgiGenerate: self = .tgi
         case .tritonGenerate: self = .triton
