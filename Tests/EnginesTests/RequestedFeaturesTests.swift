@@ -159,4 +159,24 @@ import Testing
         let input = try Array(text.joined(separator: "\n").utf8).withUnsafeBytes { try BatchInput(reading: $0) }
         #expect(input.features == .webSearch)
     }
+
+    @Test(arguments: [
+        (#""tools":{"googleSearch":{}}"#, Surface.geminiGenerate), (#""tools":{"type":"web_search"}"#, .responses),
+        (#""tools":{"type":"web_search_20250305","name":"x"}"#, .messages), (#""tools":"web_search""#, .responses),
+        (#""toolConfig":{"tools":{"systemTool":{"name":"x"}}}"#, .bedrockConverse),
+    ]) func `tools that are no list are refused, for some readers take an object for one`(
+        member: String, surface: Surface
+    ) throws {
+        let body = Array(#"{"model":"m","messages":[],\#(member)}"#.utf8)
+        #expect(throws: RequestError.self) {
+            try body.withUnsafeBytes { bytes throws(RequestError) in
+                switch surface {
+                case .responses, .messages: try InferenceRequest(reading: bytes, surface: surface)
+                default:
+                    try InferenceRequest(
+                        reading: bytes, native: NativeCall(surface: surface, method: "POST", model: "m", prefix: "/"))
+                }
+            }
+        }
+    }
 }

@@ -120,9 +120,10 @@ struct KeptReferenceReader {
             }
         }
         guard let id else { return }
-        // A response's input may name an earlier item and nothing else of it; its type may be left out.
+        // A response's input may name an earlier item and nothing else of it; its type may be left out or null.
         let isReference =
-            type == "item_reference" || (parent == "input" && type == nil && !hasOtherMembers)
+            type == "item_reference"
+            || (parent == "input" && type == nil && (!hasOtherMembers || isItem && Self.standsForKept("", content)))
             || isItem && type.map { Self.standsForKept($0, content) } ?? false
         if isReference || Self.namedByID.contains(parent) {
             try note(.other, isReference ? "input" : parent + ".id", id.text, id.range)
@@ -147,10 +148,16 @@ struct KeptReferenceReader {
         case "image_generation_call": !content.contains("result")
         case "reasoning": content.isDisjoint(with: ["encrypted_content", "content"])
         case "compaction", "compaction_summary": !content.contains("encrypted_content")
-        default: content.isSubset(of: ["status", "role", "phase", "object"])
+        default: content.isDisjoint(with: meanings)
         }
     }
 
+    /// Members in which an item says itself what it is.
+    private static let meanings: Set<String> = [
+        "content", "output", "outputs", "arguments", "input", "result", "results", "queries", "action", "actions",
+        "code",
+        "summary", "encrypted_content", "tools", "operation", "error", "approve", "text", "name",
+    ]
     private static let namedByID: Set<String> = ["conversation", "container", "prompt", "audio", "cached_content"]
 
     private mutating func readValue(of name: String, _ kind: JSONKind, in parent: String, depth: Int) throws {

@@ -149,7 +149,7 @@ struct RequestReader {
             let hasAny = try readMembers(table, of: name.description, into: &request)
             request.usageOptions.parametersStart = start
             request.usageOptions.areParametersEmpty = !hasAny
-        case .tools: try input.readTools(key, &scanner)
+        case .tools: try readTools(name, kind, key)
         case .modalities: input.features.formUnion(try RequestedFeatures.readModalities(&scanner, in: body))
         case .search: try readSearch(key)
         case .otherModel: throw ReadingError.otherModel(name.description)
@@ -158,6 +158,12 @@ struct RequestReader {
             request.usageOptions.flags[name.description] = InferenceRequest.Flag(
                 range: range, isTrue: body.equals("true", in: range))
         }
+    }
+
+    /// Some readers take an object for a list of one, so no other value than a list passes.
+    private mutating func readTools(_ name: StaticString, _ kind: JSONKind, _ key: JSONText) throws {
+        guard kind == .array else { throw ReadingError.wrongType(name.description, "an array") }
+        try input.readTools(key, &scanner)
     }
 
     /// Text to be read out: input, and sold by the character.
