@@ -72,7 +72,6 @@ import Testing
 
     @Test(arguments: [
         (#""service_tier":"priority""#, "priority", ""), (#""service_tier":"standard","speed":"fast""#, "fast", ""),
-        (#""service_tier":"batch","speed":"standard""#, "batch", ""),
         (#""service_tier":"standard","inference_geo":"us""#, "standard", "us"),
         (#""service_tier":"standard","inference_geo":"global""#, "standard", ""),
     ])

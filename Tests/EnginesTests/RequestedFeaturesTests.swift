@@ -134,10 +134,12 @@ import Testing
         #""models":["m","other"]"#, #""models":[]"#, #""\u006dodels":["m"]"#, #""preset":"mine""#,
         #""fallbacks":[{"m":["other"]}]"#, #""context_window_fallbacks":"other""#,
     ])
-    func `a member that lets the engine choose another model is refused on every surface`(member: String) {
+    func `a member that lets the engine choose another model is refused on every surface`(member: String) throws {
         for surface in [Surface.chatCompletions, .responses, .messages, .embeddings, .imageGenerations, .rerank] {
-            #expect(throws: RequestError.self, "\(surface)") {
-                try features(#"{"model":"m",\#(member)}"#, surface)
+            let body = Array(#"{"model":"m",\#(member)}"#.utf8)
+            let request = try body.withUnsafeBytes { try InferenceRequest(reading: $0, surface: surface) }
+            for kind in [EngineKind.openRouter, .openAICompatible] {
+                #expect(request.restricted(on: [kind]) != nil, "\(surface)")
             }
         }
         let line = #"{"custom_id":"a","method":"POST","url":"/v1/responses","body":{"model":"m",\#(member)}}"#
@@ -148,7 +150,10 @@ import Testing
 
     @Test func `no other model is named by null, nor inside a message`() throws {
         let body = #"{"model":"m","models":null,"messages":[{"role":"user","content":"a","models":["b"]}]}"#
-        #expect(try features(body) == [])
+        let request = try Array(body.utf8).withUnsafeBytes {
+            try InferenceRequest(reading: $0, surface: .chatCompletions)
+        }
+        #expect(request.restrictedMembers.isEmpty)
     }
 
     @Test func `a batch asks for what any of its lines asks for`() throws {

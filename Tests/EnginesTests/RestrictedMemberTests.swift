@@ -21,7 +21,10 @@ struct RestrictedMemberTests {
     private static let chat = #""model":"m","messages":[{"role":"user","content":"hi"}],"#
 
     @Test(arguments: [
-        (#""route":"fallback""#, EngineKind.openRouter, "route"),
+        (#""route":"fallback""#, EngineKind.openRouter, "route"), (#""models":["dear"]"#, .openRouter, "models"),
+        (#""extra_body":{"models":["x"]}"#, .openAICompatible, "extra_body"),
+        (#""litellm_params":{"model":"x"}"#, .openAICompatible, "litellm_params"),
+        (#""inference_geo":"us""#, .anthropic, "inference_geo"),
         (#""provider":{"only":["dear"]}"#, .openRouter, "provider"),
         (#""provider":{"data_collection":"deny","sort":"throughput"}"#, .openRouter, "provider"),
         (#""compound_custom":{"models":{"answering_model":"x"}}"#, .groq, "compound_custom"),
@@ -148,5 +151,36 @@ struct RestrictedMemberTests {
         #"{"type":"web_search_call","id":"ws_1","status":"completed","action":{"type":"search","query":"q"}}"#,
     ]) func `an item that is whole passes with its id`(item: String) throws {
         #expect(try read(#""model":"m","input":["# + item + "]", as: .responses).references.isEmpty)
+    }
+
+    @Test(arguments: [
+        ("fallbacks", "other", EngineKind.openAICompatible), ("api_base", "http://10.0.0.1", .openAICompatible),
+        ("priority", "-5", .vllm), ("lora_name", "other", .vllm),
+    ]) func `a part of a form is refused as a member is`(name: String, value: String, kind: EngineKind) throws {
+        let parts = [("model", "m"), (name, value), ("file", "abc")].map {
+            let file = $0 == "file" ? "; filename=\"a.wav\"" : ""
+            return "--b\r\ncontent-disposition: form-data; name=\"\($0)\"\(file)\r\n\r\n\($1)\r\n"
+        }
+        let body = Array((parts.joined() + "--b--\r\n").utf8)
+        let request = try body.withUnsafeBytes {
+            try InferenceRequest(
+                reading: $0, surface: .audioTranscriptions, contentType: "multipart/form-data; boundary=b")
+        }
+        #expect(request.restricted(on: [kind])?.path == name)
+        #expect(request.restricted(on: [.deepSeek]) == nil)
+    }
+
+    @Test func `a member that is named a million times is held once`() throws {
+        let body = "{\(Self.chat)" + String(repeating: #""lora":1,"#, count: 100_000) + #""x":1}"#
+        let request = try Array(body.utf8).withUnsafeBytes {
+            try InferenceRequest(reading: $0, surface: .chatCompletions)
+        }
+        #expect(request.restrictedMembers.members.count == RestrictedMember.all.filter { $0.path == "lora" }.count)
+    }
+
+    @Test func `vLLM's own members are looked through`() throws {
+        let request = try read(
+            Self.chat + #""vllm_xargs":{"kv_transfer_params":{"a":1},"top":2}"#, as: .chatCompletions)
+        #expect(request.restricted(on: [.vllm])?.path == "vllm_xargs.kv_transfer_params")
     }
 }

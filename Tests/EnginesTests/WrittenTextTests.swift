@@ -176,4 +176,61 @@ import Testing
         fixture.contentType = "application/json"
         #expect(try fixture.read([Array(#"{"text":"x","usage":{"input_tokens":1}}"#.utf8)]).facts.usage != nil)
     }
+
+    // MARK: Counts that stand for a beginning
+
+    @Test(arguments: [(1, 1, 25_000), (8, 8, 2500), (4, 5, 2500), (3, 1, 800)])
+    func `the first count of a Messages stream stands for no more text than it has tokens`(
+        count: Int, deltas: Int, bytes: Int
+    ) throws {
+        let start = #"{"type":"message_start","message":{"id":"a","usage":{"input_tokens":9,"output_tokens":COUNT}}}"#
+        let delta = #"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"TEXT"}}"#
+        var stream = "data: \(start.replacing("COUNT", with: "\(count)"))\n\n"
+        for _ in 0..<deltas {
+            stream += "data: \(delta.replacing("TEXT", with: String(repeating: "a", count: bytes)))\n\n"
+        }
+        let record = try record(.messages, isCut: true, stream)
+        #expect(record.buckets.outputTotal == Int64(deltas * bytes / 4))
+        let words = stream.replacing(String(repeating: "a", count: bytes), with: "a")
+        #expect(try self.record(.messages, isCut: true, words).buckets.outputTotal == Int64(max(count, deltas)))
+    }
+
+    // MARK: What nobody can read
+
+    @Test(arguments: [Surface.chatCompletions, .messages, .responses])
+    func `an answer behind a byte-order mark is read`(surface: Surface) throws {
+        let usage = surface == .chatCompletions ? "prompt_tokens" : "input_tokens"
+        let answer = "\u{FEFF}" + #"{"id":"x","usage":{"USAGE":7,"output_tokens":5,"completion_tokens":5}}"#
+        let record = try record(surface, isStream: false, answer.replacing("USAGE", with: usage))
+        #expect(record.buckets.inputTotal == 7 && record.buckets.outputTotal == 5)
+        let event = "\u{FEFF}data: " + #"{"choices":[{"index":0,"delta":{"content":"a"}}]}"# + "\n\n"
+        #expect(try self.record(.chatCompletions, isCut: true, event).buckets.outputTotal == 1)
+    }
+
+    @Test func `an answer that is no JSON costs its bytes, and says that nobody could read it`() throws {
+        let text = String(repeating: "plain words ", count: 100)
+        for answer in [text, "<html>\(text)</html>", "\"\(text)\""] {
+            let record = try record(.chatCompletions, isStream: false, answer)
+            #expect(record.buckets.outputTotal == Int64((answer.utf8.count + 3) / 4))
+            #expect(record.usageSource == .estimated)
+        }
+        #expect(try record(.chatCompletions, isStream: false, "").buckets.outputTotal == 0)
+    }
+
+    // MARK: Numbers and tiers that cannot be true
+
+    @Test(arguments: ["9223372036854775807", "-9223372036854775808", "4611686018427387904"])
+    func `counts beside the usage that are too large are nobody's`(count: String) throws {
+        for usage in [#"{"completion_tokens":1}"#, "null", #"{"prompt_tokens":3,"completion_tokens":1}"#] {
+            let timings = #"{"prompt_n":\#(count),"cache_n":\#(count),"predicted_n":1}"#
+            let answer = #"{"choices":[{"text":"a"}],"usage":\#(usage),"timings":\#(timings)}"#
+            #expect(try record(.chatCompletions, isStream: false, answer).buckets.inputTotal < 100)
+        }
+    }
+
+    @Test func `an answer that calls itself a batch is none`() throws {
+        let usage = #""usage":{"prompt_tokens":3,"completion_tokens":1}"#
+        let record = try record(.chatCompletions, isStream: false, #"{"service_tier":"batch",\#(usage)}"#)
+        #expect(record.tierServed == nil && record.notes.contains(.tierUnpriced))
+    }
 }

@@ -222,6 +222,27 @@ import Testing
         second.close()
     }
 
+    @Test(arguments: ["reset", "end", "cut"])
+    func `a stream that breaks after nothing but a role is asked for elsewhere`(how: String) async throws {
+        let (gateway, _, second) = try await gateway(first: { socket, _ in
+            let role = #"data: {"id":"first","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}"#
+            socket.send(Answers.streamHead + Answers.chunk(role + "\n\n"))
+            pause(milliseconds: 30)
+            switch how {
+            case "end": socket.send("0\r\n\r\n")
+            case "cut": socket.send("5\r\nda")
+            default: break
+            }
+            socket.close()
+        })
+        let answer = try gateway.ask(TestGateway.request(TestGateway.streamed))
+        #expect(answer.isComplete && answer.text.hasSuffix("data: [DONE]\n\n") && !answer.text.contains("first"))
+        let entry = try gateway.record()
+        #expect(entry.attempts.map(\.backend) == ["first", "second"] && entry.request.outcome == .success)
+        await gateway.stop()
+        second.close()
+    }
+
     @Test(arguments: [
         #"{"error":{"message":"out of memory","code":500}}"#,
         #"{"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"error"}]}"#,

@@ -115,6 +115,18 @@ import UsageJournal
         await gateway.stop()
     }
 
+    @Test(arguments: ["null", #"{"input_tokens":9,"output_tokens":77,"total_tokens":86}"#])
+    func `what a cancelled response had made is owed, though its last document is empty`(usage: String) async throws {
+        let kept = Kept(Self.document("in_progress", text: String(repeating: "word", count: 50), usage: usage))
+        let gateway = try await gateway(kept)
+        let id = try create(gateway)
+        #expect(try send("GET", "/v1/responses/\(id)", gateway).status == 200)
+        kept.document = #"{"id":"resp_7","object":"response","status":"cancelled","output":[],"usage":null}"#
+        let entry = try gateway.record()
+        #expect(entry.attempts[0].buckets.outputTotal == (usage == "null" ? 50 : 77))
+        await gateway.stop()
+    }
+
     @Test func `a response in the foreground that has ended goes at once`() async throws {
         let kept = Kept(Self.document("completed", text: "words"))
         let gateway = try await gateway(kept)

@@ -2,6 +2,9 @@ public import Identity
 public import Metering
 
 extension AnswerFacts {
+    /// The tier of batches, as plans name it.
+    private static let batchTier = "batch"
+
     /// The records of an answer: `base` completed, and after it one for each inference inside the answer that the
     /// engine's usage of the answer itself leaves out.
     ///
@@ -22,6 +25,11 @@ extension AnswerFacts {
             completing: base, request: request, isCut: isCut, own: components.isEmpty ? own : OwnCounts(),
             priceKey: priceKey, newID: newID)
         settleDelivered(&attempts, request: request, own: own)
+        // Only lines of batches are served as such, whatever an answer says.
+        for index in attempts.indices where !base.isBatch && attempts[index].tierServed == AnswerFacts.batchTier {
+            attempts[index].tierServed = nil
+            attempts[index].notes.insert(.tierUnpriced)
+        }
         return attempts
     }
 

@@ -95,8 +95,14 @@ public struct AnswerFacts: Hashable, Sendable {
 
     /// Tokens of the content that came after the engine's last count of its output.
     var uncountedEstimate: Int64 {
-        guard uncountedEvents > 0, choicesSeen <= 1 else { return uncountedEvents }
-        return max(uncountedEvents, contentEstimate - estimateAtCount)
+        choicesSeen > 1 ? uncountedEvents : max(uncountedEvents, contentEstimate - estimateAtCount)
+    }
+
+    /// The engine's count stands for that many tokens of the content that came in so many events since what came before
+    /// was estimated at `start`: not for all of it, however much it is.
+    mutating func takeCount(of tokens: Int64, events: Int64, since start: Int64) {
+        uncountedEvents = max(0, events - tokens)
+        estimateAtCount = min(contentEstimate, start + tokens)
     }
 
     /// Whether the usage of a plain answer is that of its first choice: llama.cpp puts all choices into one answer, and

@@ -97,6 +97,12 @@ public final class AnswerMeter {
         return facts
     }
 
+    /// `facts.id`, without a copy of the others: asked for with every event.
+    public var id: String? {
+        if framing == .plain { return plain.facts.id }
+        return native == nil ? stream.facts.id : nativeFacts.id
+    }
+
     /// `facts.finishedChoices`, without a copy of the others: asked for with every piece of a stream.
     public var finishedChoices: Int64 {
         if framing == .plain { return plain.facts.finishedChoices }

@@ -4,6 +4,10 @@
 struct DocumentReader: Sendable {
     /// Bytes of text that the model wrote, as the shape says what is text.
     private(set) var textBytes: Int64 = 0
+    /// Whether an object or a list has begun: without one it is no document.
+    private(set) var hasBegun = false
+    /// Bytes that were read.
+    var byteCount: Int { consumed }
     /// Elements of the arrays that the shape counts.
     private(set) var items: Int64 = 0
     /// Where the part read last stood in the answer, in bytes from its start.
@@ -183,6 +187,10 @@ struct DocumentReader: Sendable {
             isKeyNext = false
             keep(byte)
         case 0x20, 0x09, 0x0A, 0x0D: keep(byte)
+        case 0xEF, 0xBB,
+            0xBF where depth == 0 && consumed + index < 3:
+            // A byte-order mark.
+            break
         default:
             if !isCapturing { beginValue(at: index) }
             keep(byte)
@@ -191,6 +199,7 @@ struct DocumentReader: Sendable {
     }
 
     private mutating func open(_ byte: UInt8, at index: Int) {
+        hasBegun = true
         if !isCapturing { beginValue(at: index) }
         guard depth < DocumentReader.depthMax else {
             isLost = true

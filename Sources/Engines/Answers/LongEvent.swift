@@ -29,6 +29,6 @@ struct LongEvent: Sendable {
     /// The event is over: nothing but what the model made is as long as this.
     func finish(facts: inout AnswerFacts) {
         facts.noteContent(bytes: document.textBytes)
-        if !hasUsage { facts.uncountedEvents += 1 }
+        facts.uncountedEvents = hasUsage ? 0 : facts.uncountedEvents + 1
     }
 }

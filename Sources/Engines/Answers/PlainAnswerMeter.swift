@@ -45,6 +45,13 @@ public struct PlainAnswerMeter: Sendable {
         facts.unreadCount += document.takeTooLongCount()
     }
 
-    /// The answer is over.
-    public mutating func finish() { reader.finish(facts: &facts) }
+    /// The answer is over. One that is no JSON, where some was expected, is text from its first byte to its last:
+    /// nobody can tell what else it is, and it has been delivered.
+    public mutating func finish() {
+        if !document.hasBegun, !reader.shape.parts.isEmpty, document.byteCount > 0 {
+            facts.textBytes = Int64(document.byteCount)
+            facts.unreadCount += 1
+        }
+        reader.finish(facts: &facts)
+    }
 }

@@ -65,7 +65,11 @@ private struct EventLines {
     let bytes: UnsafeRawBufferPointer
     private var offset = 0
 
-    init(bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+    init(bytes: UnsafeRawBufferPointer) {
+        self.bytes = bytes
+        // A byte-order mark at the beginning of the stream.
+        if bytes.first == 0xEF, bytes.hasBytes("\u{FEFF}", at: 0) { offset = 3 }
+    }
 
     mutating func next() -> (kind: Kind, name: Range<Int>, value: Range<Int>)? {
         guard offset < bytes.count else { return nil }

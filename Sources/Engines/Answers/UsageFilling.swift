@@ -64,7 +64,7 @@ struct UsageFilling {
             usage.totalTokens = nil
             if source != .estimated { source = isCounted ? .counted : .estimated }
         }
-        if facts.uncountedEvents > 0, let counted = usage.completionTokens, !hasNoOutput {
+        if facts.uncountedEstimate > 0, let counted = usage.completionTokens, !hasNoOutput {
             // What came after the engine's last word on its output.
             if !isCut { notes.insert(.usageImplausible) }
             if let output = own.output, output.total >= counted {
@@ -169,12 +169,14 @@ extension AnswerFacts {
         _ = filling.forgetImplausible(&said)
         _ = filling.forgetOneChoice(&said)
         said.completeByTotal(hasOutput: !filling.hasNoOutput)
-        return (said.promptTokens == nil, said.completionTokens == nil || uncountedEvents > 0)
+        return (said.promptTokens == nil, said.completionTokens == nil || uncountedEstimate > 0)
     }
 
     /// What the engine said of its tokens: its usage, and for what that leaves out what it counts beside it.
     var usageSaid: EngineUsage? {
-        guard let side = sideUsage else { return usage }
+        guard var side = sideUsage else { return usage }
+        // Whatever an engine writes, the counts add up without an overflow.
+        side.forgetImpossible()
         guard var said = usage else { return side }
         if said.promptTokens == nil, said.completionTokens == nil, said.totalTokens == nil {
             said.rule = side.rule

@@ -215,7 +215,7 @@ struct BatchInputLine {
                 "Lines of a batch are worked through later in any case. Leave out 'background'.", "body.background",
                 "background_not_available")
         }
-        if let member = request.restrictedMembers.first {
+        if let member = request.restrictedMembers.members.first {
             throw BatchInput.refusal(
                 "'\(member.path)' \(member.effect), which is not available. Leave it out.", "body." + member.path,
                 "field_not_available")

@@ -37,7 +37,7 @@ public struct SecretHost: Hashable, Sendable, CustomStringConvertible {
         isSuffix = rest.hasPrefix("*.")
         if isSuffix { rest = rest.dropFirst(2) }
         // A star before a name without a dot (`*.com`) would let a secret go to whoever buys a name there.
-        guard !rest.isEmpty, rest.utf8.allSatisfy(Self.isNameByte), !isSuffix || rest.contains(".") else { return nil }
+        guard Self.isName(rest), !isSuffix || rest.contains(".") && !Self.isAddress(rest) else { return nil }
         name = String(rest)
         guard let portText else {
             port = nil
@@ -45,6 +45,19 @@ public struct SecretHost: Hashable, Sendable, CustomStringConvertible {
         }
         guard let number = Int(portText), (1...65_535).contains(number) else { return nil }
         port = number
+    }
+
+    /// Whether a text is a host's name or address: labels of 1 to 63 bytes with dots between, 253 in all. A dot at the
+    /// end is none of it, for the catalogue's URLs would have to be written with it, too.
+    private static func isName(_ text: Substring) -> Bool {
+        guard (1...253).contains(text.utf8.count), text.utf8.allSatisfy(isNameByte) else { return false }
+        return text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy {
+            (1...63).contains($0.utf8.count)
+        }
+    }
+
+    private static func isAddress(_ text: Substring) -> Bool {
+        text.contains(":") || text.split(separator: ".").last?.allSatisfy { $0.isNumber } == true
     }
 
     private static func isNameByte(_ byte: UInt8) -> Bool {

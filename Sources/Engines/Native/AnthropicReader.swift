@@ -18,6 +18,8 @@ struct AnthropicReader: AnswerReader {
     private var declinedModel: String?
     private var fallbackModel: String?
     private var eventsSinceStart: Int64 = 0
+    /// Tokens that the content of the inferences before came to.
+    private var estimateAtStart: Int64 = 0
     private var tier: String?
     private var isFast = false
     private var region: String?
@@ -116,9 +118,12 @@ struct AnthropicReader: AnswerReader {
         facts.noteContent(bytes: WrittenText.bytes(in: event.data))
         eventsSinceStart += 1
         // The start's count of output is a placeholder: it stands for the first events, not for tokens before them.
-        let placeholder = min(max(0, start?.completionTokens ?? 0), TokenBuckets.bucketMax)
-        facts.uncountedEvents =
-            delta == nil ? max(0, eventsSinceStart - placeholder) : facts.uncountedEvents + 1
+        if delta == nil {
+            let placeholder = min(max(0, start?.completionTokens ?? 0), TokenBuckets.bucketMax)
+            facts.takeCount(of: placeholder, events: eventsSinceStart, since: estimateAtStart)
+        } else {
+            facts.uncountedEvents += 1
+        }
         return .content
     }
 
@@ -139,8 +144,8 @@ struct AnthropicReader: AnswerReader {
     /// replaced, and is nobody's.
     private mutating func splice(_ facts: inout AnswerFacts) {
         if var usage = facts.usage, eventsSinceStart > 0 {
-            if delta == nil, facts.uncountedEvents > 0 {
-                usage.completionTokens = usage.sum("output_tokens", usage.completionTokens, facts.uncountedEvents)
+            if delta == nil, facts.uncountedEstimate > 0 {
+                usage.completionTokens = usage.sum("output_tokens", usage.completionTokens, facts.uncountedEstimate)
             }
             if cutShort.count + facts.inferences.count < AnswerFacts.inferencesMax {
                 var inference = InnerInference(kind: facts.kind, model: facts.model, usage: usage)
@@ -156,6 +161,7 @@ struct AnthropicReader: AnswerReader {
         fallbackModel = nil
         facts.kind = .primary
         eventsSinceStart = 0
+        estimateAtStart = facts.contentEstimate
         facts.id = nil
         facts.model = nil
         facts.usage = nil

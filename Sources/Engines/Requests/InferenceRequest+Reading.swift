@@ -88,16 +88,6 @@ enum ReadingError: Error {
             RequestError(message: "The field '\(name)' must be \(expected).", parameter: name, code: "invalid_type"))
     }
 
-    /// What would be served could be a model that the plan does not sell, or sells at another price.
-    static func otherModel(_ name: String) -> ReadingError {
-        .refused(
-            RequestError(
-                message:
-                    "The field '\(name)' is not available: it lets the engine choose another model. Name one "
-                    + "model in 'model'; the gateway tries its other backends by itself.",
-                parameter: name, code: "field_not_available"))
-    }
-
     /// Some engines match names without regard to case, Go's JSON among them: `Model` beside `model` would be served
     /// as one model and billed as the other.
     static func otherCase(_ name: String) -> ReadingError {

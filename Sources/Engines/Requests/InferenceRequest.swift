@@ -34,7 +34,7 @@ public struct InferenceRequest: Sendable {
     public internal(set) var responseFormat: String?
 
     /// Members that the gateway lets no client set, wherever some engine knows them.
-    var restrictedMembers: [RestrictedMember] = []
+    var restrictedMembers: RestrictedMembers = []
 
     /// Whether the work goes on after the answer, which is only a receipt (`background`, xAI's `deferred`).
     public internal(set) var isBackground = false

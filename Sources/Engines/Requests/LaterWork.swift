@@ -62,6 +62,17 @@ extension AnswerFacts {
         }
     }
 
+    /// What a later document of the same work leaves out is taken from an earlier one: an engine that drops the output
+    /// of what was cancelled had made it all the same.
+    public mutating func keep(seen: AnswerFacts) {
+        textBytes = max(textBytes, seen.textBytes)
+        items = max(items, seen.items)
+        units.raise(to: seen.units)
+        guard var usage = seen.usage else { return }
+        if let own = self.usage { usage.update(with: own) }
+        self.usage = usage
+    }
+
     /// Whether the work failed without costing anything. Predictions cost their time on the hardware nevertheless.
     public var hasFailedLater: Bool { hasError && finishReason == "failed" && usage == nil && units.isEmpty }
 

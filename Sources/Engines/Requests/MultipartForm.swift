@@ -79,6 +79,10 @@ enum MultipartForm {
             request.input.mediaBytes += Int64(value.count)
             return
         }
+        if !head.isFile {
+            let text = String(decoding: body[value].prefix(valueBytesMax), as: UTF8.self)
+            request.restrictedMembers.formUnion(RestrictedMember.asked(part: head.name, text: text))
+        }
         guard let field = table.fields.first(where: { $0.name.description == head.name }) else {
             if let other = table.names.folded(head.name) { throw .otherCase(other.description) }
             if head.isFile {

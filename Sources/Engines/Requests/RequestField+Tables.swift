@@ -36,9 +36,6 @@ extension RequestField {
         RequestField("encoding_format", .setting), RequestField("tools", .tools),
         RequestField("web_search_options", .search), RequestField("search_parameters", .search),
         RequestField("plugins", .search),
-        // OpenRouter's, and LiteLLM's.
-        RequestField("models", .otherModel), RequestField("preset", .otherModel),
-        RequestField("fallbacks", .otherModel), RequestField("context_window_fallbacks", .otherModel),
         RequestField("safetySettings", .setting), RequestField("safety_settings", .setting),
         RequestField("image", .media(.picture)), RequestField("images", .media(.picture)),
         RequestField("mask", .media(.picture)), RequestField("multi_modal_data", .media(.unknown)),
@@ -58,6 +55,9 @@ extension RequestField {
             RequestField("input", .prompt), RequestField("prompt_embeds", .embeddedPrompts),
             // Ollama's.
             RequestField("options", .nested(RequestTable([RequestField("num_predict", .outputTokensMax(.other))]))),
+            // vLLM's, looked through for what may not pass.
+            RequestField("vllm_xargs", .nested(RequestTable([]))),
+            RequestField("extra_args", .nested(RequestTable([]))),
         ] + openAILengths)
 
     static let responses = table([
@@ -118,7 +118,7 @@ extension RequestField {
             RequestField("generationConfig", .nested(generation)),
             RequestField("generation_config", .nested(generation)), RequestField("labels", .metadata),
             RequestField("input", .text), RequestField("serviceTier", .serviceTier),
-            RequestField("service_tier", .serviceTier), RequestField("agent", .otherModel),
+            RequestField("service_tier", .serviceTier),
         ])
     }()
 

@@ -47,8 +47,6 @@ struct RequestField: Sendable {
         case modalities
         /// Its presence turns a search on.
         case search
-        /// It has the engine choose another model than the one that is admitted and billed.
-        case otherModel
     }
 
     let name: StaticString

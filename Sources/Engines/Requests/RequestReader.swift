@@ -67,7 +67,7 @@ struct RequestReader {
         var hasAny = false
         while let key = try scanner.nextKey() {
             hasAny = true
-            request.restrictedMembers += try RestrictedMember.asked(key, in: parent, scanner, body)
+            request.restrictedMembers.formUnion(try RestrictedMember.asked(key, in: parent, scanner, body))
             switch table.names.match(key, in: body) {
             case .none: try input.readOther(key, &scanner)
             case .folds(let index): throw ReadingError.otherCase(table.fields[index].name.description)
@@ -152,7 +152,6 @@ struct RequestReader {
         case .tools: try readTools(name, kind, key)
         case .modalities: input.features.formUnion(try RequestedFeatures.readModalities(&scanner, in: body))
         case .search: try readSearch(key)
-        case .otherModel: throw ReadingError.otherModel(name.description)
         case .usageOption:
             let range = try scanner.skip()
             request.usageOptions.flags[name.description] = InferenceRequest.Flag(
@@ -246,7 +245,7 @@ struct RequestReader {
         }
         request.lengths = inside.lengths
         request.choiceCount = inside.choiceCount
-        request.restrictedMembers += inside.restrictedMembers
+        request.restrictedMembers.formUnion(inside.restrictedMembers)
     }
 
     // MARK: Objects

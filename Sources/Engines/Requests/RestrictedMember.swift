@@ -1,7 +1,6 @@
 /// A member of a body by which a client would choose what the catalogue, the plan or the operator decides: another
-/// provider or machine, a place in front of others in the queue, somebody else's adapter or cache, a service that is
-/// sold by the call. What names another model is refused as soon as it is read (`RequestField.Role.otherModel`). The
-/// table below is all that is known of them; what it names does not reach an engine.
+/// model, provider or machine, a place in front of others in the queue, somebody else's adapter or cache, a service
+/// that is sold by the call. The table below is all that is known of them; what it names does not reach an engine.
 public struct RestrictedMember: Hashable, Sendable {
     /// What may stand there all the same. Null always may.
     enum Allowed: Hashable, Sendable {
@@ -57,7 +56,17 @@ public struct RestrictedMember: Hashable, Sendable {
                 }
             }
         }
-        add(["route"], of: routers, "serves the request by another model")
+        add(
+            [
+                "models", "preset", "fallbacks", "context_window_fallbacks", "content_policy_fallbacks",
+                "default_fallbacks", "route",
+            ], of: routers, "serves the request by another model")
+        add(["agent"], of: [.gemini, .vertex], "serves the request by another model")
+        add(
+            ["router_settings_override", "user_config", "litellm_params"], of: [.openAICompatible],
+            "sends the request elsewhere")
+        // LiteLLM reads in it what it reads beside it.
+        add(["extra_body"], of: [.openAICompatible], "hides other members", but: .object(["google"]))
         add(
             ["provider"], of: [.openRouter], "chooses a provider, whose prices are its own",
             but: .object(["data_collection", "zdr", "require_parameters"]))
@@ -98,15 +107,19 @@ public struct RestrictedMember: Hashable, Sendable {
         add(
             ["speed"], in: ["", "additionalModelRequestFields"], of: anthropics, "is sold at prices of its own",
             but: .only(["standard"]))
+        add(
+            ["inference_geo"], in: ["", "additionalModelRequestFields"], of: anthropics, "is sold at prices of its own",
+            but: .only(["global", "default"]))
         return table
     }()
 
     /// By the first letter of their names, in lower case, so that a usual name meets few of them.
-    private static let byLetter: [[(member: RestrictedMember, name: String)]] = {
-        var lists = [[(member: RestrictedMember, name: String)]](repeating: [], count: 256)
-        for member in all {
+    private static let byLetter: [[(index: Int, name: String)]] = {
+        assert(all.count <= RestrictedMembers.countMax)
+        var lists = [[(index: Int, name: String)]](repeating: [], count: 256)
+        for (index, member) in all.enumerated() {
             let name = member.name.lowercased()
-            lists[Int(name.utf8.first ?? 0)].append((member, name))
+            lists[Int(name.utf8.first ?? 0)].append((index, name))
         }
         return lists
     }()
@@ -120,19 +133,41 @@ public struct RestrictedMember: Hashable, Sendable {
     /// are allowed. Looks at the value, and leaves the scanner in front of it.
     static func asked(
         _ key: JSONText, in parent: String, _ scanner: JSONScanner, _ body: UnsafeRawBufferPointer
-    ) throws -> [RestrictedMember] {
+    ) throws -> RestrictedMembers {
         guard let first = key.range.first, key.range.count <= writtenBytesMax else { return [] }
         // The long s and the Kelvin sign are no ASCII, and longer than what they fold to.
         let isPlain = !key.isEscaped && body[key.range].allSatisfy { $0 < 0x80 }
         if isPlain, !byLetter[Int(body[first] | 0x20)].contains(where: { $0.name.utf8.count == key.range.count }) {
             return []
         }
-        let name = String(
-            key.value(in: body).lowercased().map { $0 == "\u{17F}" ? "s" : $0 == "\u{212A}" ? "k" : $0 })
-        return try byLetter[Int(name.utf8.first ?? 0)].compactMap { member, known in
-            guard known == name, member.parent == parent else { return nil }
+        var found: RestrictedMembers = []
+        for index in indices(named: key.value(in: body)) where all[index].parent == parent {
             var value = scanner
-            return try member.allows(&value, body) ? nil : member
+            if try !all[index].allows(&value, body) { found.insert(RestrictedMembers(index: index)) }
+        }
+        return found
+    }
+
+    /// The same for a part of a form, whose values are all text. Readers of forms do not fold names.
+    static func asked(part name: String, text: String) -> RestrictedMembers {
+        var found: RestrictedMembers = []
+        for index in indices(named: name) where all[index].parent.isEmpty && !all[index].allows(text) {
+            found.insert(RestrictedMembers(index: index))
+        }
+        return found
+    }
+
+    private static func indices(named text: String) -> [Int] {
+        let name = String(text.lowercased().map { $0 == "\u{17F}" ? "s" : $0 == "\u{212A}" ? "k" : $0 })
+        return byLetter[Int(name.utf8.first ?? 0)].filter { $0.name == name }.map(\.index)
+    }
+
+    private func allows(_ text: String) -> Bool {
+        switch allowed {
+        case .nothing, .object: text.isEmpty
+        case .off: text.isEmpty || text == "[]" || RestrictedMember.zeros.contains(text)
+        case .only(let values): values.contains(text)
+        case .members(let values): text.split(separator: ",").allSatisfy { values.contains($0.filter { $0 != " " }) }
         }
     }
 
@@ -185,10 +220,24 @@ extension UnsafeRawBufferPointer {
     fileprivate func text(_ range: Range<Int>) -> String { String(decoding: self[range], as: UTF8.self) }
 }
 
+/// Members of the table, however often a body names them.
+struct RestrictedMembers: OptionSet, Hashable, Sendable {
+    let rawValue: UInt128
+    static let countMax = 128
+
+    init(rawValue: UInt128) { self.rawValue = rawValue }
+    init(index: Int) { rawValue = 1 << UInt128(index) }
+
+    /// In the order of the table.
+    var members: [RestrictedMember] {
+        RestrictedMember.all.indices.filter { contains(RestrictedMembers(index: $0)) }.map { RestrictedMember.all[$0] }
+    }
+}
+
 extension InferenceRequest {
     /// The first member that one of these systems would take for more than the gateway allows; nil where there is none.
     public func restricted(on kinds: some Sequence<EngineKind>) -> RestrictedMember? {
         restrictedMembers.isEmpty
-            ? nil : restrictedMembers.first { member in kinds.contains { member.kinds.contains($0) } }
+            ? nil : restrictedMembers.members.first { member in kinds.contains { member.kinds.contains($0) } }
     }
 }

@@ -105,9 +105,11 @@ final class BatchSettlement {
             warn("the file of a batch cannot be had", head.status)
             // Nothing will bring a file back that is gone: its lines are lost, and that is said, once.
             guard head.status == 404 || head.status == 410 else { return done(false) }
-            loop.shared.registry.counter(
-                "tollgate_batch_files_lost_total", help: "Batch output files deleted before they were metered."
-            ).increment()
+            if !isReadingInput {
+                loop.shared.registry.counter(
+                    "tollgate_batch_files_lost_total", help: "Batch output files deleted before they were metered."
+                ).increment()
+            }
             call?.abandon()
             nextFile()
         case .body(let bytes):
@@ -171,7 +173,7 @@ final class BatchSettlement {
                 of: bytes, file: file, number: lineNumber, size: { sizes?[$0] }, priceKey: { loop.priceKey(of: $0) })
         }
         guard let entry else { return }
-        let lacksInput = entry.attempts.contains { $0.usageSource == .estimated && $0.buckets.inputTotal == 0 }
+        let lacksInput = entry.attempts.contains { $0.usageSource != .nothing && $0.buckets.inputTotal == 0 }
         if lacksInput, sizes == nil, !inputFile.isEmpty { return readInputFirst() }
         group.append(entry)
     }

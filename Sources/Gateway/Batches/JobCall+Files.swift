@@ -13,7 +13,7 @@ extension JobCall {
     func upload() {
         let admission = admission
         let (body, contentType, grant, seal) = (body, contentType, grant, seal)
-        let boundary = "tollgate-" + Hexadecimal.text(of: loop.randomBytes())
+        let boundary = "tollgate-" + Hexadecimal.text(of: loop.ids.bytes())
         onThread { () -> Result<FileUpload, APIError> in
             Result { () throws(APIError) in
                 try FileUpload(

@@ -60,7 +60,7 @@ final class JobCall {
         query = incoming.query.dropFirst()
         contentType = incoming.head.headers.first("content-type") ?? ""
         body = incoming.body
-        requestID = loop.newRequestID(offset: grant.clockOffsetMilliseconds)
+        requestID = loop.ids.request(offset: grant.clockOffsetMilliseconds)
     }
 
     var shared: GatewayShared { loop.shared }

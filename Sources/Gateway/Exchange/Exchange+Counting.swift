@@ -88,8 +88,11 @@ extension Exchange {
         let requestID = entry.request.id
         let completed = question.facts.attempts(
             completing: question.base, request: admitted.request, isCut: question.isCut, own: own,
-            priceKey: { loop.priceKey(of: $0) }, newID: { loop.newAttemptID(of: requestID) })
-        if completed.count == 1 { attempt = completed[0] }
+            priceKey: { loop.priceKey(of: $0) }, newID: { loop.ids.attempt(of: requestID) })
+        if completed.count == 1 {
+            attempt = completed[0]
+            if billsRequestedTier(of: attempt) { attempt.notes.insert(.tierUnpriced) }
+        }
     }
 
     /// Compares the engine's usage with the own count.

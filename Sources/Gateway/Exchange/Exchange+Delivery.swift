@@ -76,12 +76,13 @@ extension Exchange {
         complete(ending, at: now)
         if let work = workToSettle() {
             // The answer is only a receipt: the record is closed once it is known what the work came to.
+            isReceipt = true
             keepOpen(at: now, hasID: true)
             return loop.settlements.add(work)
         }
         hold?.settle(LimitUsage(entry.attempts))
         if running.counting != nil, closesLate(at: now) { return }
-        loop.close(self, openRequest, at: now)
+        loop.exchanges.close(self, openRequest, at: now)
         openRequest = nil
     }
 
@@ -92,17 +93,11 @@ extension Exchange {
     func keepOpen(at now: NIODeadline, hasID: Bool = false) {
         guard let openRequest else { return }
         self.openRequest = nil
-        loop.keepOpen(
+        loop.exchanges.keepOpen(
             self, openRequest,
             UsageProgress(
                 requestID: entry.request.id, contentEvents: attempt.contentEvents, buckets: attempt.buckets,
                 units: attempt.units, attempts: hasID ? entry.attempts : []), at: now)
-    }
-
-    /// Whether the answer says that the work goes on: it names no price yet, and counts when it has ended.
-    var isReceipt: Bool {
-        guard admitted.request.endsLater, let facts = running.facts else { return false }
-        return !facts.hasError && !facts.hasEndedLater
     }
 
     /// What is to be asked for later; nil for answers that say themselves what they came to.
@@ -139,7 +134,7 @@ extension Exchange {
             let inferences = facts.attempts(
                 completing: ended, request: admitted.request, isCut: ending.isCut, own: own,
                 priceKey: { loop.priceKey(of: $0) },
-                newID: { loop.newAttemptID(of: requestID) })
+                newID: { loop.ids.attempt(of: requestID) })
             ended = inferences[0]
             if let counting = running.counting { audit(counting, ended, own) }
             entry.attempts.append(
@@ -148,11 +143,6 @@ extension Exchange {
             ended.usageSource = .nothing
             ended.usageComplete = ending.termination != .clientAbort
             if case .error = ending.delivery { ended.isDelivered = false }
-        }
-        // Only lines of batches are served as such, whatever an answer says.
-        if ended.tierServed == ServiceTier.batch {
-            ended.tierServed = nil
-            ended.notes.insert(.tierUnpriced)
         }
         if billsRequestedTier(of: ended) { ended.notes.insert(.tierUnpriced) }
         attempt = ended
@@ -276,7 +266,7 @@ extension Exchange {
         let client = client
         self.client = nil
         machine.delivered()
-        loop.finished(self)
+        loop.exchanges.finished(self)
         client?.cut()
     }
 
@@ -285,7 +275,7 @@ extension Exchange {
         machine.delivered()
         let client = client
         self.client = nil
-        loop.finished(self)
+        loop.exchanges.finished(self)
         client?.finishExchange(closes: closes)
     }
 }

@@ -52,7 +52,7 @@ extension Exchange {
         whole.attempts.removeLast(whole.attempts.count - attemptIndex)
         whole.attempts += facts.attempts(
             completing: ended, request: admitted.request, isCut: false, priceKey: { loop.priceKey(of: $0) },
-            newID: { loop.newAttemptID(of: requestID) })
+            newID: { loop.ids.attempt(of: requestID) })
         // What the engine leaves out may still be counted.
         let isWhole = facts.usage?.promptTokens != nil && facts.usage?.completionTokens != nil
         guard let quote = quote(of: whole, isUsageFinal: running.counting == nil || isWhole) else { return nil }

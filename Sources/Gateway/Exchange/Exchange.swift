@@ -30,6 +30,8 @@ final class Exchange {
     /// Ways that are left, should it fail.
     var plan: RoutePlan
     var openRequest: (any OpenRequest)?
+    /// Whether the answer is only a receipt for work that goes on: it names no price yet, and counts when it has ended.
+    var isReceipt = false
     /// The attempt that is running, or was the last one: the last in the entry until the answer has ended.
     var attempt: AttemptRecord {
         _read { yield entry.attempts[attemptIndex] }
@@ -72,7 +74,7 @@ final class Exchange {
     /// Writes the open record, then asks the engine. Throws when the journal does not take it: nothing was begun then.
     func start() throws {
         openRequest = try loop.shared.journal.open(entry)
-        loop.opened(self)
+        loop.exchanges.opened(self)
         connect()
     }
 
@@ -80,7 +82,7 @@ final class Exchange {
     func begin(_ next: RouteTable.Ticket) {
         entry.attempts.append(
             admitted.attempt(
-                id: loop.newAttemptID(of: entry.request.id), number: attempt.number + 1, on: next.route))
+                id: loop.ids.attempt(of: entry.request.id), number: attempt.number + 1, on: next.route))
         attemptIndex = entry.attempts.count - 1
         begin(RunningTry(next))
         appendTries()
@@ -197,7 +199,12 @@ final class Exchange {
 
     private func relayStream(_ piece: ByteBuffer) {
         if running.framing == .chunked { output.beginChunk(bytes: piece.readableBytes) }
-        guard let signals = running.stream?.take(piece, output: &output, held: &held) else { return }
+        guard let signals = running.stream?.take(piece, output: &output, held: &held), take(signals) else { return }
+        if machine.state == .delivering { sendLateBytes() }
+    }
+
+    /// What the events that came mean. False when another engine is asked instead.
+    private func take(_ signals: StreamSignals) -> Bool {
         note(signals)
         let refusal = signals.isDisjoint(with: [.error, .failure]) ? nil : streamRefusal()
         if let refusal {
@@ -205,11 +212,11 @@ final class Exchange {
             if !machine.isHeadSent, running.stream?.facts.contentEvents == 0,
                 triesNext(after: .refused(refusal), .upstreamError)
             {
-                return
+                return false
             }
         }
         perform(machine.streamed(signals, isFinished: isStreamFinished, refusal: refusal))
-        if machine.state == .delivering { sendLateBytes() }
+        return true
     }
 
     private func note(_ signals: StreamSignals) {
@@ -251,21 +258,19 @@ final class Exchange {
     func upstreamEnded() {
         machine.upstreamClosed()
         running.connection = nil
-        if machine.isRunning, let signals = running.stream?.finish(output: &output, held: &held) {
-            note(signals)
-            let refusal = signals.isDisjoint(with: [.error, .failure]) ? nil : streamRefusal()
-            perform(machine.streamed(signals, isFinished: isStreamFinished, refusal: refusal))
+        if machine.isRunning, let signals = running.stream?.finish(output: &output, held: &held), !take(signals) {
+            return
         }
         running.plain?.finish()
-        flushOutput()
         let refusal = refusal()
         if let refusal, refusesOwnOptions(refusal), machine.asksAgain() { return askAgain() }
         if let refusal, triesNext(after: .refused(refusal), .upstreamError) { return }
         if running.stream != nil, !machine.isHeadSent, !isStreamFinished, machine.isRunning,
-            triesNext(after: .broken, .upstreamError)
+            triesNext(after: running.failure ?? .broken, .upstreamError)
         {
             return
         }
+        flushOutput()
         let passes = refusal?.isClients == true && redactHeldError()
         if passes, isErrorInPlaceOfAnswer { running.shownStatus = APIError.rejected(machine.upstreamStatus).status }
         perform(machine.upstreamEnded(refusal: refusal, passes: passes))
@@ -279,7 +284,6 @@ final class Exchange {
             loop.metrics.upstreamRetries.increment()
             return loop.pool.connect(running.route.backend, for: self)
         }
-        flushOutput()
         machine.upstreamClosed()
         fail(failure)
         if machine.state == .delivering { finishDelivery() }

@@ -119,8 +119,13 @@ final class Settlements {
         switch answer?.head.status {
         case 200:
             pending[number]?.goneSince = nil
-            let facts = AnswerFacts(ofWork: answer?.body ?? [], in: work.request, by: backend)
-            if facts.hasEndedLater { return end(number, work, .told(facts)) }
+            var facts = AnswerFacts(ofWork: answer?.body ?? [], in: work.request, by: backend)
+            if facts.hasEndedLater {
+                if !facts.hasFailedLater, let seen = work.place.flatMap({ registry.seen(of: $0) }) {
+                    facts.keep(seen: seen)
+                }
+                return end(number, work, .told(facts))
+            }
             if let place = work.place { registry.saw(facts, of: place) }
         case 404, 410:
             // One of several replicas may not know it: only what nobody knows for a while is gone.
@@ -169,7 +174,7 @@ final class Settlements {
             let inferences = facts.attempts(
                 completing: base, request: work.request, isCut: isCut,
                 own: own, priceKey: { loop.priceKey(of: $0) },
-                newID: { loop.newAttemptID(of: requestID) })
+                newID: { loop.ids.attempt(of: requestID) })
             entry.attempts.replaceSubrange(last..., with: inferences.prefix(UsageEntry.attemptsMax - last))
         }
         func fail(_ facts: AnswerFacts?, reason: String) {
@@ -234,58 +239,61 @@ final class SettlementRegistry: Sendable {
         case pending, wanted, settled
     }
 
-    private let states = Mutex<[ObjectSeal.Place: State]>([:])
-    /// What engines last said of work that is pending.
-    private let facts = Mutex<[ObjectSeal.Place: AnswerFacts]>([:])
+    private struct Work {
+        var state: State
+        /// What the engine last said of it, while it is pending.
+        var seen: AnswerFacts?
+    }
+
+    private let works = Mutex<[ObjectSeal.Place: Work]>([:])
 
     /// Ended work that is remembered; beyond, all of it is forgotten.
     private static let placesMax = 50_000
 
     func began(_ place: ObjectSeal.Place) {
-        states.withLock { states in
-            if states.count >= Self.placesMax { states = states.filter { $0.value != .settled } }
-            states[place] = .pending
+        works.withLock { works in
+            if works.count >= Self.placesMax { works = works.filter { $0.value.state != .settled } }
+            works[place] = Work(state: .pending)
         }
     }
 
     func ended(_ place: ObjectSeal.Place, isSettled: Bool) {
-        states.withLock { $0[place] = isSettled ? .settled : nil }
-        facts.withLock { $0[place] = nil }
+        works.withLock { $0[place] = isSettled ? Work(state: .settled) : nil }
     }
 
     /// Somebody looked at the work, or tried to cancel it, and this is what the engine said.
     func saw(_ seen: AnswerFacts, of place: ObjectSeal.Place) {
-        guard isPending(place) else { return }
-        facts.withLock { facts in
+        works.withLock { works in
+            guard let work = works[place], work.state != .settled else { return }
             // A look that was on its way for longer says less.
-            if let known = facts[place], known.hasEndedLater || known.textBytes > seen.textBytes,
-                !seen.hasEndedLater
-            {
+            if let known = work.seen, known.hasEndedLater || known.textBytes > seen.textBytes, !seen.hasEndedLater {
                 return
             }
-            facts[place] = seen
+            works[place]?.seen = seen
         }
     }
 
-    func seen(of place: ObjectSeal.Place) -> AnswerFacts? { facts.withLock { $0[place] } }
+    func seen(of place: ObjectSeal.Place) -> AnswerFacts? { works.withLock { $0[place]?.seen } }
 
     /// Has the work looked at soon: someone waits for its record.
-    func wish(for place: ObjectSeal.Place) { states.withLock { if $0[place] == .pending { $0[place] = .wanted } } }
+    func wish(for place: ObjectSeal.Place) {
+        works.withLock { if $0[place]?.state == .pending { $0[place]?.state = .wanted } }
+    }
 
     /// Whether it is to be looked at soon; said once.
     func takeWish(_ place: ObjectSeal.Place) -> Bool {
-        states.withLock { states in
-            guard states[place] == .wanted else { return false }
-            states[place] = .pending
+        works.withLock { works in
+            guard works[place]?.state == .wanted else { return false }
+            works[place]?.state = .pending
             return true
         }
     }
 
     func isPending(_ place: ObjectSeal.Place) -> Bool {
-        states.withLock { $0[place] == .pending || $0[place] == .wanted }
+        works.withLock { $0[place]?.state == .pending || $0[place]?.state == .wanted }
     }
 
-    func isSettled(_ place: ObjectSeal.Place) -> Bool { states.withLock { $0[place] == .settled } }
+    func isSettled(_ place: ObjectSeal.Place) -> Bool { works.withLock { $0[place]?.state == .settled } }
 }
 
 extension AnswerFacts {

@@ -243,7 +243,7 @@ final class StreamRelay {
 
     private func pass(_ bytes: UnsafeRawBufferPointer, output: inout ByteBuffer, held: inout ByteBuffer) {
         if let seal {
-            seal.learn(meter.facts.id)
+            seal.learn(meter.id)
             if isHolding { seal.take(bytes, into: &held) } else { seal.take(bytes, into: &output) }
             return
         }

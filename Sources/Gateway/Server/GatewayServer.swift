@@ -272,7 +272,7 @@ extension LoopContext {
     /// Ends every running request.
     fileprivate func abandonExchanges() {
         closeIdleClients()
-        for exchange in running { exchange.fail(.stopped) }
+        for exchange in exchanges.all { exchange.fail(.stopped) }
         for job in runningJobs { job.stop() }
         batches.stop()
         settlements.stop()

@@ -1,95 +1,12 @@
 import Accounts
 import Engines
 import Identity
-import Limits
 import Metering
 import NIOCore
-import NIOSSL
 import Routing
 import Synchronization
 import Telemetry
 import UsageJournal
-
-/// What all event loops share. Everything in it is immutable or guards itself.
-final class GatewayShared: Sendable {
-    let configuration: GatewayConfiguration
-    let journal: any RequestJournal
-    let snapshots: SnapshotHolder
-    let log: StructuredLog
-    let registry: MetricsRegistry
-    let clock: BillingClock
-    let refusals = RefusalCounts()
-    let limits: LimitGate
-    /// For the bodies of requests.
-    let memory: MemoryBudget
-    let routes: RouteTable
-    let idempotency: IdempotencyTable
-    let batches: BatchRegistry
-    let settlements = SettlementRegistry()
-    let upstreamTLS: NIOSSLContext?
-    let openRequests = Atomic<Int>(0)
-    let connections = Atomic<Int>(0)
-    private let draining = Atomic<Bool>(false)
-
-    init(
-        configuration: GatewayConfiguration, journal: any RequestJournal, snapshot: GatewaySnapshot,
-        log: StructuredLog, registry: MetricsRegistry, upstreamTLS: NIOSSLContext?, sliceSource: (any SliceSource)?,
-        idempotency: IdempotencyTable, batchBook: (any BatchBook)?
-    ) {
-        self.configuration = configuration
-        self.journal = journal
-        snapshots = SnapshotHolder(snapshot)
-        self.log = log
-        self.registry = registry
-        self.upstreamTLS = upstreamTLS
-        memory = MemoryBudget(bytesMax: configuration.limits.memoryBytes)
-        routes = RouteTable(registry: registry)
-        self.idempotency = idempotency
-        batches = BatchRegistry(book: batchBook)
-        clock = BillingClock(realMilliseconds: StructuredLog.wallClock)
-        limits = LimitGate(
-            source: sliceSource, registry: registry, waitMilliseconds: configuration.times.limitWaitMilliseconds)
-    }
-
-    /// What is decided by the newest snapshot, now.
-    var admission: Admission { Admission(snapshot: snapshots.current, now: clock.realTime) }
-
-    var isDraining: Bool { draining.load(ordering: .relaxed) }
-
-    func beginDraining() { draining.store(true, ordering: .relaxed) }
-
-    /// Counts a refusal for the journal and the metrics.
-    func refuse(_ error: APIError, grant: KeyGrant?) {
-        let milliseconds = clock.milliseconds(offset: grant?.clockOffsetMilliseconds ?? 0)
-        refusals.count(error.code, grant: grant, milliseconds: milliseconds)
-        countInMetrics(error)
-    }
-
-    /// Why a request cannot be served now; nil when it can.
-    func unavailability(openRequests: Int) -> APIError? {
-        if isDraining { return .draining }
-        return openRequests > configuration.limits.openRequests ? .overloaded : nil
-    }
-
-    func countInMetrics(_ error: APIError) {
-        registry.counter(
-            "tollgate_refusals_total", help: "Requests that the gateway refused, by reason.",
-            labels: ["reason": error.code]
-        ).increment()
-    }
-
-    /// Writes the refusal counts to the journal; what it does not take stays for the next time.
-    func appendRefusals() {
-        let counts = refusals.takeAll()
-        guard !counts.isEmpty else { return }
-        do {
-            try journal.append(counts)
-        } catch {
-            refusals.putBack(counts)
-            log.warning("could not write refusal counts to the journal", ["error": "\(error)"])
-        }
-    }
-}
 
 /// All that one event loop owns: its connections, running requests and engine connections. Confined to its loop.
 final class LoopContext {
@@ -97,13 +14,13 @@ final class LoopContext {
     let shared: GatewayShared
     let pool: UpstreamPool
     let metrics: GatewayMetrics
-    private var random = RandomBits()
+    /// For new records.
+    let ids: RecordIDs
     private var clients: [ObjectIdentifier: ClientHandler] = [:]
-    private var exchanges: [Int: Exchange] = [:]
+    let exchanges: RunningExchanges
+    private var random = RandomBits()
     private var lastNumber = 0
     private var nextJournalWarning = NIODeadline.uptimeNanoseconds(0)
-    private var closing: [(exchange: Exchange, request: any OpenRequest, since: NIODeadline)] = []
-    private let completions: CompletionQueue
     private(set) lazy var settlements = Settlements(loop: self)
     private(set) lazy var batches = BatchKeeper(loop: self)
     private var jobs: [ObjectIdentifier: JobCall] = [:]
@@ -124,13 +41,14 @@ final class LoopContext {
         metrics = GatewayMetrics(registry: shared.registry) { [snapshots = shared.snapshots] in
             snapshots.current.catalogue.backend(named: $0)?.kind
         }
-        completions = CompletionQueue(eventLoop: eventLoop)
+        ids = RecordIDs(clock: shared.clock)
+        exchanges = RunningExchanges(eventLoop: eventLoop, shared: shared, metrics: metrics)
     }
 
     /// Begins to look at times. On the event loop.
     func start() {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        completions.whenFilled = { bound.value.takeCompletions() }
+        exchanges.start()
         let period = TimeAmount.milliseconds(LoopContext.tickMilliseconds)
         ticker = eventLoop.scheduleRepeatedTask(initialDelay: period, delay: period) { _ in bound.value.tick() }
     }
@@ -141,7 +59,7 @@ final class LoopContext {
         ticker = nil
         for client in clients.values { client.cut() }
         pool.closeAll()
-        completions.whenFilled = nil
+        exchanges.stop()
     }
 
     func buffer(_ bytes: Int) -> ByteBuffer { ByteBufferAllocator().buffer(capacity: bytes) }
@@ -193,9 +111,6 @@ final class LoopContext {
         return exchange
     }
 
-    /// Requests that have not ended, or whose end is still going out.
-    var running: [Exchange] { Array(exchanges.values) }
-
     /// Writes the record of a request that never went to an engine. The answer need not wait for it.
     func recordRefusal(of admitted: AdmittedRequest, _ error: APIError) throws -> RequestID {
         var entry = accept(admitted, on: admitted.routes[0])
@@ -211,65 +126,10 @@ final class LoopContext {
     /// Under which key plans price a model that an answer names beside its own; nil for one that nobody may name.
     func priceKey(of model: String) -> String? { shared.snapshots.current.catalogue.model(named: model)?.priceKey }
 
-    /// A new id with the billing time of the request that it belongs to.
-    func newAttemptID(of request: RequestID) -> AttemptID {
-        AttemptID(
-            UUIDv7(milliseconds: request.uuid.timestamp.milliseconds, randomness: (random.next(), random.next())))
-    }
-
     /// Stamps a request with billing time.
     private func accept(_ admitted: AdmittedRequest, on route: ModelRoute) -> UsageEntry {
-        let milliseconds = shared.clock.milliseconds(offset: admitted.grant.clockOffsetMilliseconds)
-        let id = RequestID(UUIDv7(milliseconds: milliseconds, randomness: (random.next(), random.next())))
-        let attemptID = AttemptID(UUIDv7(milliseconds: milliseconds, randomness: (random.next(), random.next())))
-        return admitted.entry(id: id, attemptID: attemptID, on: route)
-    }
-
-    func opened(_ exchange: Exchange) { exchanges[exchange.number] = exchange }
-
-    /// Hands the record to the journal at the end of this turn of the event loop, together with all others that end
-    /// in it: one sync for many. The journal's answer comes back to this event loop.
-    func close(_ exchange: Exchange, _ request: (any OpenRequest)?, at now: NIODeadline) {
-        guard let request else { return }
-        closing.append((exchange, request, now))
-        guard closing.count == 1 else { return }
-        eventLoop.assumeIsolated().execute { self.appendCloses() }
-    }
-
-    /// Syncs what is known of a request whose record is closed after its client has seen the end. The journal's answer
-    /// comes back as that to a close does.
-    func keepOpen(_ exchange: Exchange, _ request: any OpenRequest, _ progress: UsageProgress, at now: NIODeadline) {
-        let completions = completions
-        let number = exchange.number
-        request.progress(progress) { isDurable in completions.add((number, isDurable, now)) }
-    }
-
-    private func appendCloses() {
-        let closes = closing
-        closing.removeAll(keepingCapacity: true)
-        let completions = completions
-        for (index, (exchange, request, since)) in closes.enumerated() {
-            let number = exchange.number
-            request.close(exchange.entry, moreFollow: index + 1 < closes.count) { isDurable in
-                completions.add((number, isDurable, since))
-            }
-        }
-    }
-
-    func finished(_ exchange: Exchange) {
-        guard exchanges.removeValue(forKey: exchange.number) != nil else { return }
-        shared.openRequests.subtract(1, ordering: .relaxed)
-    }
-
-    private func takeCompletions() {
-        let now = NIODeadline.now()
-        for (number, isDurable, since) in completions.takeAll() {
-            metrics.journalWait.observe((now - since).nanoseconds / 1000)
-            if !isDurable {
-                shared.log.error("could not make a record durable; its response was cut off")
-            }
-            exchanges[number]?.recorded(isDurable: isDurable)
-        }
+        let id = ids.request(offset: admitted.grant.clockOffsetMilliseconds)
+        return admitted.entry(id: id, attemptID: ids.attempt(of: id), on: route)
     }
 
     // MARK: Files and batches
@@ -284,83 +144,13 @@ final class LoopContext {
         shared.openRequests.subtract(1, ordering: .relaxed)
     }
 
-    /// A new id with the billing time of now.
-    func newRequestID(offset: Int64) -> RequestID {
-        RequestID(
-            UUIDv7(
-                milliseconds: shared.clock.milliseconds(offset: offset), randomness: (random.next(), random.next())))
-    }
-
-    /// 16 of them.
-    func randomBytes() -> [UInt8] { withUnsafeBytes(of: (random.next(), random.next())) { Array($0) } }
-
     private func tick() {
         let now = NIODeadline.now()
-        for exchange in exchanges.values { exchange.tick(now: now) }
+        for exchange in exchanges.all { exchange.tick(now: now) }
         for client in clients.values { client.tick(now: now) }
         pool.tick(now: now)
         settlements.tick(now: now)
         batches.tick(now: now)
         lateCounts.tick(now: now)
-    }
-}
-
-extension AdmittedRequest {
-    /// The records of a request just accepted.
-    fileprivate func entry(id: RequestID, attemptID: AttemptID, on route: ModelRoute) -> UsageEntry {
-        let record = RequestRecord(
-            id: id, accountID: grant.accountID, tenantID: grant.tenantID, projectID: grant.projectID,
-            keyID: grant.keyID, subscriptionID: subscriptionID, surface: request.surface,
-            modelRequested: request.model, model: model.publicName,
-            tierRequested: tier, isStream: request.isStream, tags: tags,
-            clockOffsetMilliseconds: grant.clockOffsetMilliseconds, notes: notes)
-        return UsageEntry(request: record, attempts: [attempt(id: attemptID, number: 1, on: route)])
-    }
-
-    /// What it will come to, as far as one can tell before: for the choice by price, and of backends with room for it.
-    fileprivate var size: RouteChooser.Size {
-        let input = request.input.estimatedTokens
-        let prompt = UsageEstimate.tokensAtLeast(inTextBytes: request.input.promptBytes)
-        let (least, isOver) = prompt.addingReportingOverflow(max(0, request.outputTokensMax ?? 0))
-        return RouteChooser.Size(
-            inputTokens: input, outputTokens: request.outputTokensMax ?? max(1, input / 3),
-            tokensAtLeast: isOver ? .max : least)
-    }
-
-    /// The record of a try on a route.
-    func attempt(id: AttemptID, number: Int32, on route: ModelRoute) -> AttemptRecord {
-        var attempt = AttemptRecord(
-            id: id, number: number, backend: route.backend.name, upstreamModel: route.upstreamName,
-            priceKey: model.priceKey, hardware: route.backend.hardware, quantisation: route.backend.quantisation)
-        attempt.region = route.backend.settings.region
-        return attempt
-    }
-}
-
-/// Carries the journal's answers from its thread to an event loop: one wake-up for all that came meanwhile.
-final class CompletionQueue: @unchecked Sendable {
-    typealias Entry = (number: Int, isDurable: Bool, since: NIODeadline)
-
-    private let entries = Mutex<[Entry]>([])
-    private let eventLoop: any EventLoop
-    /// Only touched on the event loop.
-    var whenFilled: (() -> Void)?
-
-    init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
-
-    func add(_ entry: Entry) {
-        let isFirst = entries.withLock { entries in
-            entries.append(entry)
-            return entries.count == 1
-        }
-        if isFirst { eventLoop.execute { self.whenFilled?() } }
-    }
-
-    func takeAll() -> [Entry] {
-        entries.withLock { entries in
-            let taken = entries
-            entries.removeAll()
-            return taken
-        }
     }
 }
