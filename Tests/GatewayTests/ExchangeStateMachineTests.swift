@@ -126,6 +126,21 @@ import Testing
         #expect(machine.overdue(at: .max, isHeldUp: false) == nil, "its record is being written")
     }
 
+    @Test func `a stream whose end alone tells its cost is read on, as long as a plain answer is`() {
+        var machine = machine()
+        machine.sentUpstream(at: 0)
+        #expect(machine.clientLeft(at: 10, needsEnd: true) == .nothing)
+        _ = machine.upstreamAnswered(status: 200, isEventStream: true, at: 20)
+        #expect(machine.streamed([.content], isFinished: true) == nil)
+        let drained = 10 + times.plainDrainMilliseconds * 1000
+        machine.received(at: drained - 1)
+        #expect(machine.overdue(at: drained - 1, isHeldUp: false) == nil)
+        #expect(machine.overdue(at: drained, isHeldUp: false) == .failure(.totalTimeout))
+        let ending = machine.streamed([.terminator], isFinished: true)
+        #expect(ending?.termination == .complete && ending?.outcome == .clientAbort, "the client has missed the end")
+        #expect(ending?.httpStatus == 499 && ending?.delivery == .nothing)
+    }
+
     @Test func `an engine that does not end its response after the stream's end is left`() {
         var machine = machine()
         machine.sentUpstream(at: 0)
@@ -194,7 +209,7 @@ import Testing
             case (4, _) where isOneOf(6): fail(.broken)
             case (5, _) where isOneOf(6):
                 let wasGone = machine.isClientGone
-                let action = machine.clientLeft(at: now)
+                let action = machine.clientLeft(at: now, needsEnd: isOneOf(2))
                 if case .end(let ending) = action { count(ending) }
                 if wasGone { #expect(action == .nothing, "seed \(seed)") }
             case (6, .closing): _ = machine.recorded(isDurable: !isOneOf(4))

@@ -187,6 +187,50 @@ import Testing
         #expect(service.count == count)
         await gateway.stop()
     }
+
+    /// An earlier response with its whole conversation is read again for one that goes on from it, and nobody but the
+    /// engine knows how long that is.
+    @Test(arguments: [true, false])
+    func `a stream that goes on from an earlier response costs all that was read, whoever leaves it`(
+        leavesAtOnce: Bool
+    ) async throws {
+        let events = [
+            #"{"type":"response.created","response":{"id":"resp_2","status":"in_progress","model":"engine-small"}}"#,
+            #"{"type":"response.output_text.delta","delta":"word"}"#,
+            #"{"type":"response.completed","response":{"id":"resp_2","status":"completed","model":"engine-small","#
+                + #""usage":{"input_tokens":9000,"output_tokens":2,"total_tokens":9002}}}"#,
+        ].map { "data: \($0)\n\n" }
+        let left = Mutex(false)
+        let engine = try ScriptedEngine { socket, request in
+            guard request.text.contains("previous_response_id") else {
+                return _ = socket.send(Answers.plain(body: Self.response()))
+            }
+            if !leavesAtOnce { socket.send(Answers.streamHead + events[..<2].map(Answers.chunk).joined()) }
+            while !left.withLock({ $0 }) { pause(milliseconds: 5) }
+            pause(milliseconds: 100)
+            socket.send((leavesAtOnce ? Answers.streamHead + events[..<2].map(Answers.chunk).joined() : "")
+                + Answers.chunk(events[2]) + "0\r\n\r\n")
+        }
+        let gateway = try await TestGateway(
+            engine: engine,
+            snapshot: TestGateway.snapshot(port: engine.port, kind: .openAI, sealingSecret: Self.secret))
+        let sealed = try sealedID(create("", gateway))
+        let socket = try gateway.connect()
+        let body =
+            #"{"model":"small","input":"on","stream":true,"previous_response_id":"\#(sealed)"}"#
+        socket.send(TestGateway.request(body, path: "/v1/responses"))
+        while engine.requests.count < 2 { pause(milliseconds: 5) }
+        if !leavesAtOnce {
+            _ = socket.readHead()
+            _ = socket.readChunk()
+        }
+        socket.close()
+        left.withLock { $0 = true }
+        let entry = try #require(try gateway.records(2).last)
+        #expect(entry.request.outcome == .clientAbort && entry.request.httpStatus == 499)
+        #expect(entry.attempts[0].buckets.inputTotal == 9000 && entry.attempts[0].usageSource == .engine)
+        await gateway.stop()
+    }
 }
 
 @Suite struct AnswerSealTests {

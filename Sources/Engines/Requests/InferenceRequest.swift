@@ -40,6 +40,8 @@ public struct InferenceRequest: Sendable {
     public internal(set) var isBackground = false
     /// What the body names of what engines keep.
     public internal(set) var references: [KeptReference] = []
+    /// Whether the model reads what is not in the body: earlier responses, files, caches.
+    public var readsKeptText: Bool { !references.isEmpty }
     /// The engine's own ids in their places.
     var openedReferences: [ByteEdit] = []
     /// The most tags of a body that are kept: nobody takes more.

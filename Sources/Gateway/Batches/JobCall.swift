@@ -171,13 +171,12 @@ final class JobCall {
         _ work: @escaping @Sendable () -> Swift.Result<Result, APIError>, then: @escaping (Result) -> Void
     ) {
         let bound = NIOLoopBound((self, then), eventLoop: loop.eventLoop)
-        NIOThreadPool.singleton.runIfActive(eventLoop: loop.eventLoop) { work() }.whenComplete { result in
+        _ = shared.reading.run(for: grant.tenantID, on: loop.eventLoop, work) { result in
             let (call, then) = bound.value
             guard !call.isFinished else { return }
             switch result {
-            case .success(.success(let value)): then(value)
-            case .success(.failure(let error)): call.fail(error)
-            case .failure: call.fail(.draining)
+            case .success(let value): then(value)
+            case .failure(let error): call.fail(error)
             }
         }
     }

@@ -17,34 +17,28 @@ struct Admission {
         return grant
     }
 
-    /// What an inference request comes to, once its whole body is there.
+    /// What an inference request comes to, once its whole body was read.
+    ///
+    /// - Parameter backend: whose own dialect the request is in; nil for the forms that all backends share.
     func admit(
-        _ body: UnsafeRawBufferPointer, surface: Surface, contentType: String?, grant: KeyGrant, tagsHeader: String?
+        _ request: InferenceRequest, backend: String?, grant: KeyGrant, headers: Headers
     ) throws(APIError) -> AdmittedRequest {
         guard grant.subscriptionID != nil else { throw .noSubscription }
-        let request: InferenceRequest
-        do throws(RequestError) {
-            request = try InferenceRequest(reading: body, surface: surface, contentType: contentType)
-        } catch {
-            throw .badRequest(error)
-        }
+        if let backend { return try admit(request, native: backend, grant: grant, headers: headers) }
         guard let model = snapshot.catalogue.model(named: request.model), model.isAllowed(for: grant.tenantID) else {
             throw .modelNotFound(String(request.model.prefix(200)))
         }
-        let routes = try routes(of: model, surface: surface, name: request.model)
-        return try admit(request, model: model, routes: routes, grant: grant, tagsHeader: tagsHeader)
+        let routes = try routes(of: model, surface: request.surface, name: request.model)
+        return try admit(
+            request, model: model, routes: routes, grant: grant, tagsHeader: headers.first(named: TagReader.headerName))
     }
 
-    /// What a request in a backend's own dialect comes to, once its whole body is there.
-    func admit(
-        _ body: UnsafeRawBufferPointer, native call: NativeCall, backend: String, grant: KeyGrant,
-        headers: Headers
+    private func admit(
+        _ request: InferenceRequest, native backend: String, grant: KeyGrant, headers: Headers
     ) throws(APIError) -> AdmittedRequest {
-        guard grant.subscriptionID != nil else { throw .noSubscription }
         guard let dialect = snapshot.catalogue.backend(named: backend)?.dialect else { throw .engineNotFound(backend) }
-        var request: InferenceRequest
+        var request = request
         do throws(RequestError) {
-            request = try InferenceRequest(reading: body, native: call)
             if let tier = try dialect.tier(inHeaders: { headers.all(named: $0) }) { try request.ask(forTier: tier) }
         } catch {
             throw .badRequest(error)
@@ -57,27 +51,6 @@ struct Admission {
         return try admit(
             request, model: model, routes: [route], grant: grant,
             tagsHeader: headers.first(named: TagReader.headerName))
-    }
-
-    /// A request that was admitted before, by what is known now. What was read of its body still holds.
-    func admit(again admitted: AdmittedRequest, grant: KeyGrant, tagsHeader: String?) throws(APIError)
-        -> AdmittedRequest
-    {
-        let request = admitted.request
-        let name = request.model
-        guard request.native == nil else {
-            let backend = admitted.routes[0].backend.name
-            guard let (model, route) = snapshot.catalogue.model(on: backend, named: name.isEmpty ? nil : name),
-                model.isAllowed(for: grant.tenantID)
-            else { throw .modelNotFound(String(name.prefix(200))) }
-            guard route.backend.outOfService == nil else { throw .outOfService }
-            return try admit(request, model: model, routes: [route], grant: grant, tagsHeader: tagsHeader)
-        }
-        guard let model = snapshot.catalogue.model(named: name), model.isAllowed(for: grant.tenantID) else {
-            throw .modelNotFound(String(name.prefix(200)))
-        }
-        let routes = try routes(of: model, surface: request.surface, name: name)
-        return try admit(request, model: model, routes: routes, grant: grant, tagsHeader: tagsHeader)
     }
 
     /// The backend of that name, if it runs a model that the tenant may use.
@@ -133,6 +106,8 @@ struct AdmittedRequest {
     var openedIDs: [OpenedID] = []
     /// What the record is to say of the request.
     let notes: RecordNotes
+    /// Tells its body from another's; nil unless it has an `Idempotency-Key`.
+    var fingerprint: RequestFingerprint?
 }
 
 /// Reads and bounds the tags of a request.

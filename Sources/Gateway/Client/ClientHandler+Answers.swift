@@ -59,50 +59,87 @@ extension ClientHandler {
     private func infer(_ incoming: Incoming) {
         counted(incoming) { open in
             guard let grant = try currentGrant(of: incoming) else { throw APIError.missingKey }
-            let snapshot = shared.snapshots.current
-            let admitted = try admit(incoming, grant, by: Admission(snapshot: snapshot, now: shared.clock.realTime))
-            if let error = shared.unavailability(openRequests: open) {
-                try turnAway(admitted, error)
-                return false
-            }
-            let rules = limits(of: grant, model: admitted.model.publicName, in: snapshot.limits)
-            if rules.isEmpty { return try begin(admitted, nil, incoming) }
-            let demand = LimitDemand(admitted, bodyBytes: incoming.body.readableBytes)
-            return try ask(rules, model: admitted.model.publicName, worst: demand, incoming) { client, hold in
-                try client.begin(client.stillAdmitted(admitted, incoming), hold, incoming)
+            return try read(incoming, of: grant.tenantID) { client, read in
+                try client.admit(read, incoming, openRequests: open)
             }
         }
     }
 
-    private func admit(
-        _ incoming: Incoming, _ grant: KeyGrant, by admission: Admission
-    ) throws(APIError) -> AdmittedRequest {
-        let headers = incoming.head.headers
-        let route = incoming.route
-        let native = incoming.native
-        return try incoming.body.withUnsafeReadableBytes { bytes throws(APIError) in
-            switch (route, native) {
-            case (.inference(let surface), _):
-                // The engine finds a form's parts by this header, so they are found by it here, too.
-                try admission.admit(
-                    bytes, surface: surface, contentType: headers.first("content-type") ?? "", grant: grant,
-                    tagsHeader: headers.first(named: TagReader.headerName))
-            case (.native(let backend, _), let call?):
-                try admission.admit(bytes, native: call, backend: backend, grant: grant, headers: headers)
-            default: throw .unknownPath(incoming.head.path)
-            }
+    /// Reads the body and goes on with `then`: now, or where it is large once it was read elsewhere.
+    private func read(
+        _ incoming: Incoming, of tenant: TenantID, then: @escaping (ClientHandler, ReadBody) throws -> Bool
+    ) throws -> Bool {
+        let form = try form(of: incoming)
+        let fingerprints = incoming.head.headers.contains(LoopContext.idempotencyHeader)
+        let body = incoming.body
+        guard body.readableBytes > ReadingPool.inPlaceBytesMax else {
+            return try then(self, form.read(body, fingerprints: fingerprints))
         }
+        let waiting = NIOLoopBound((client: self, incoming: incoming, then: then), eventLoop: loop.eventLoop)
+        let reading = shared.reading.run(for: tenant, on: loop.eventLoop) {
+            Result { () throws(APIError) in try form.read(body, fingerprints: fingerprints) }
+        } then: { result in
+            let (client, incoming, then) = waiting.value
+            client.resumeAfterReading(incoming, result, then)
+        }
+        machine.beganWait()
+        answering = .reading(reading)
+        return true
+    }
+
+    private func resumeAfterReading(
+        _ incoming: Incoming, _ result: Result<ReadBody, APIError>, _ then: (ClientHandler, ReadBody) throws -> Bool
+    ) {
+        guard machine.endedWait() else { return assertionFailure("who has left cancels what it waits for") }
+        answering = .nobody
+        decide(incoming) { try then(self, result.get()) }
+    }
+
+    private func form(of incoming: Incoming) throws(APIError) -> BodyForm {
+        switch (incoming.route, incoming.native) {
+        case (.inference(let surface), _):
+            .shared(surface, contentType: incoming.head.headers.first("content-type") ?? "")
+        case (.native, let call?): .native(call)
+        default: throw .unknownPath(incoming.head.path)
+        }
+    }
+
+    /// Admits a request whose body was read, asks its limits and begins it.
+    private func admit(_ read: ReadBody, _ incoming: Incoming, openRequests: Int) throws -> Bool {
+        guard let grant = try currentGrant(of: incoming) else { throw APIError.missingKey }
+        let snapshot = shared.snapshots.current
+        let admitted = try admit(
+            read, incoming, grant, by: Admission(snapshot: snapshot, now: shared.clock.realTime))
+        if let error = shared.unavailability(openRequests: openRequests) {
+            try turnAway(admitted, error)
+            return false
+        }
+        let rules = limits(of: grant, model: admitted.model.publicName, in: snapshot.limits)
+        if rules.isEmpty { return try begin(admitted, nil, incoming) }
+        let demand = LimitDemand(admitted, bodyBytes: incoming.body.readableBytes)
+        return try ask(rules, model: admitted.model.publicName, worst: demand, incoming) { client, hold in
+            try client.begin(client.stillAdmitted(admitted, read, incoming), hold, incoming)
+        }
+    }
+
+    private func admit(
+        _ read: ReadBody, _ incoming: Incoming, _ grant: KeyGrant, by admission: Admission
+    ) throws(APIError) -> AdmittedRequest {
+        let backend: String? = if case .native(let backend, _) = incoming.route { backend } else { nil }
+        var admitted = try admission.admit(
+            read.request, backend: backend, grant: grant, headers: incoming.head.headers)
+        admitted.fingerprint = read.fingerprint
+        return admitted
     }
 
     /// The request as it is admitted now that it has waited for its limits: its body is not read again, and only where
     /// keys or models changed meanwhile is it judged again.
     private func stillAdmitted(
-        _ admitted: AdmittedRequest, _ incoming: Incoming
+        _ admitted: AdmittedRequest, _ read: ReadBody, _ incoming: Incoming
     ) throws(APIError) -> AdmittedRequest {
         guard incoming.snapshotUpdates != shared.snapshots.updates else { return admitted }
         guard let grant = try currentGrant(of: incoming) else { throw .missingKey }
-        return try shared.admission.admit(
-            again: admitted, grant: grant, tagsHeader: incoming.head.headers.first(named: TagReader.headerName))
+        return try admit(read, incoming, grant, by: shared.admission)
     }
 
     /// Hands the request to an exchange. False when none of its engines takes more.

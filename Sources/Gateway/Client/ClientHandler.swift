@@ -46,6 +46,8 @@ final class ClientHandler: ChannelInboundHandler {
         case exchange(Exchange)
         /// It is about files or batches.
         case call(JobCall)
+        /// Its body is being read elsewhere.
+        case reading(ReadingPool.Reading)
         /// Its limits have to be asked about.
         case wait(LimitWait)
     }
@@ -132,7 +134,7 @@ final class ClientHandler: ChannelInboundHandler {
         switch answering {
         case .exchange(let exchange): exchange.clientWritabilityChanged(isWritable)
         case .call(let call): call.clientWritabilityChanged(isWritable)
-        case .nobody, .wait: break
+        case .nobody, .reading, .wait: break
         }
     }
 
@@ -157,6 +159,9 @@ final class ClientHandler: ChannelInboundHandler {
         switch (action, who) {
         case (.tellAnswer, .exchange(let exchange)): exchange.clientLeft()
         case (.tellAnswer, .call(let call)): call.clientLeft()
+        case (.abandonWait, .reading(let reading)):
+            reading.cancel()
+            shared.openRequests.subtract(1, ordering: .relaxed)
         case (.abandonWait, .wait(let wait)):
             if wait.cancel() { shared.openRequests.subtract(1, ordering: .relaxed) }
         default: break

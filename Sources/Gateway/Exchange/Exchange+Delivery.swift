@@ -16,11 +16,17 @@ extension Exchange {
         client = nil
         output.clear()
         running.connection?.setReading(true)
-        switch machine.clientLeft(at: microseconds(at: .now())) {
+        switch machine.clientLeft(at: microseconds(at: .now()), needsEnd: isCostHidden) {
         case .nothing: break
         case .finishDelivery: finishDelivery()
         case .end(let ending): perform(ending)
         }
+    }
+
+    /// Whether only usage that has not come yet tells what the answer cost: the request names what the engine keeps (an
+    /// earlier response, a file, a cache), which is read by the model and not in sight here.
+    private var isCostHidden: Bool {
+        admitted.request.readsKeptText && running.facts?.usage?.promptTokens == nil
     }
 
     func clientWritabilityChanged(_ isWritable: Bool) { running.connection?.setReading(isWritable) }

@@ -32,7 +32,7 @@ extension ExchangeStateMachine {
                 cutsUpstream: false, isCut: true)
         }
         // A stream whose client left after the last word was delivered in full; a plain answer was not delivered.
-        let isMissed = isClientGone && !isStreamFinished
+        let isMissed = hasMissedEnd
         return Ending(
             termination: .complete, outcome: isMissed ? .clientAbort : .success,
             httpStatus: isMissed ? 499 : upstreamStatus, reason: isMissed ? "client_closed" : "", delivery: .rest,

@@ -98,6 +98,8 @@ struct ExchangeStateMachine {
 
     private(set) var state = State.waiting
     private(set) var isClientGone = false
+    /// Whether it left before its answer's last word.
+    private(set) var hasMissedEnd = false
     /// Whether the client has begun to see its answer.
     private(set) var isHeadSent = false
     /// Whether the engine is asked for the second time, without the members that are the gateway's own.
@@ -252,10 +254,12 @@ struct ExchangeStateMachine {
 
     // MARK: The client
 
-    /// The client closed its connection, or its half of it, or took nothing for too long.
-    mutating func clientLeft(at now: Int64) -> ClientLeftAction {
+    /// The client closed its connection, or its half of it, or took nothing for too long. `needsEnd`: only the answer's
+    /// end says what it cost, so that a stream is read on, too, as long as a plain answer is.
+    mutating func clientLeft(at now: Int64, needsEnd: Bool = false) -> ClientLeftAction {
         guard !isClientGone else { return .nothing }
         isClientGone = true
+        hasMissedEnd = !isStreamFinished
         switch state {
         case .closing:
             state = .closing(.nothing)
@@ -263,11 +267,12 @@ struct ExchangeStateMachine {
         case .delivering: return .finishDelivery
         case .finished: return .nothing
         case .relaying(.stream):
-            guard isStreamFinished else { return .end(end(clientAbort)) }
-            drainUntil = now + times.finishedDrainMilliseconds * 1000
+            guard isStreamFinished || needsEnd else { return .end(end(clientAbort)) }
+            drainUntil = now + (isStreamFinished ? times.finishedDrainMilliseconds : times.plainDrainMilliseconds) * 1000
             return .nothing
         case .waiting, .relaying(.plain):
-            guard !isStreamRequest, isSentUpstream, onClientAbort == .drain else { return .end(end(clientAbort)) }
+            let drains = isStreamRequest ? needsEnd : onClientAbort == .drain
+            guard isSentUpstream, drains else { return .end(end(clientAbort)) }
             drainUntil = now + times.plainDrainMilliseconds * 1000
             return .nothing
         }

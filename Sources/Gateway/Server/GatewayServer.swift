@@ -24,7 +24,7 @@ public struct CannotListen: Error, Equatable, Sendable, CustomStringConvertible 
 public final class GatewayServer: Sendable {
     /// The port it listens on.
     public let port: Int
-    private let shared: GatewayShared
+    let shared: GatewayShared
     private let group: MultiThreadedEventLoopGroup
     /// The port of the metrics' own address; nil without one.
     public let metricsPort: Int?

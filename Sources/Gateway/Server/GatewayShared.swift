@@ -17,6 +17,8 @@ final class GatewayShared: Sendable {
     let limits: LimitGate
     /// For the bodies of requests.
     let memory: MemoryBudget
+    /// Large ones among them are read here.
+    let reading = ReadingPool()
     let routes: RouteTable
     let idempotency: IdempotencyTable
     let batches: BatchRegistry

@@ -13,13 +13,12 @@ extension LoopContext {
 
     /// Takes the request's `Idempotency-Key`, if it has one, and notes it in its record.
     func claimIdempotencyKey(
-        _ headers: Headers, of entry: inout UsageEntry, asking request: InferenceRequest, _ body: ByteBuffer
+        _ headers: Headers, of entry: inout UsageEntry, asking fingerprint: RequestFingerprint?
     ) throws(APIError) {
-        guard let value = headers.first(LoopContext.idempotencyHeader) else { return }
+        guard let value = headers.first(LoopContext.idempotencyHeader), let fingerprint else { return }
         guard (1...LoopContext.idempotencyKeyBytesMax).contains(value.utf8.count) else { throw .badIdempotencyKey }
         let key = IdempotencyKey(
-            digest: IdempotencyDigest(keyID: entry.request.keyID, value: value),
-            fingerprint: body.withUnsafeReadableBytes { RequestFingerprint(of: request, body: $0) })
+            digest: IdempotencyDigest(keyID: entry.request.keyID, value: value), fingerprint: fingerprint)
         switch shared.idempotency.claim(key, for: entry.request.id, now: shared.clock.realTime) {
         case .taken: entry.request.idempotencyDigest = key.bytes
         case .running(let first): throw .stillRunning(first)

@@ -101,7 +101,7 @@ final class LoopContext {
             number: lastNumber, loop: self, client: client, admitted: admitted, hold: hold, entry: entry,
             try: ticket, plan: plan, head: head, body: body, now: now)
         do {
-            try claimIdempotencyKey(head.headers, of: &exchange.entry, asking: admitted.request, body)
+            try claimIdempotencyKey(head.headers, of: &exchange.entry, asking: admitted.fingerprint)
             try exchange.start()
         } catch {
             exchange.giveBackTicket(isNeutral: true, at: now)
