@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { INPUT_MAX = 1 << 20, OUTPUT_MAX = 4096, DESCRIPTORS_MAX = 65536, EVENTS = 512 };
+enum { INPUT_MAX = 1 << 27, OUTPUT_MAX = 4096, DESCRIPTORS_MAX = 65536, EVENTS = 512 };
 
 struct connection {
     int descriptor;

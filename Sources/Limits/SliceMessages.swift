@@ -44,7 +44,7 @@ public struct SliceGrant: Hashable, Sendable {
     public let limitID: LimitID
     /// What the gateway may give to requests from now on, beyond what it reported to keep.
     public let amount: Int64
-    /// What is left for all gateways.
+    /// What is left for all gateways; below zero what they took beyond the limit.
     public let available: Int64
     /// Gateways that hold slices of this rule, this one included.
     public let gatewayCount: Int64

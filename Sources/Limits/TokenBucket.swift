@@ -27,6 +27,12 @@ public struct TokenBucket: Hashable, Sendable {
     /// What can be taken.
     public var available: Int64 { level > 0 ? level / TokenBucket.scale : 0 }
 
+    /// What is left, a debt below zero; rounded down.
+    var balance: Int64 {
+        let (whole, rest) = level.quotientAndRemainder(dividingBy: TokenBucket.scale)
+        return rest < 0 ? whole - 1 : whole
+    }
+
     /// Lets time pass: adds `perMinute` a minute, up to `ceiling`. A clock that stepped back adds nothing.
     public mutating func refill(perMinute: Int64, ceiling: Int64, now: Int64) {
         let full = max(ceiling, 0) * TokenBucket.scale

@@ -85,6 +85,31 @@ struct LimitGateTests {
         }
     }
 
+    @Test func `64 answers at their longest on two gateways take no more than the stated bound`() async throws {
+        let (limit, longest, reserve) = (rule(.outputTokensPerMinute, 6_000), Int64(1_024), Int64(256))
+        let shared = SharedLimits([limit])
+        let usage = #""usage":{"prompt_tokens":9,"completion_tokens":\#(longest),"total_tokens":\#(9 + longest)}"#
+        var gateways: [TestGateway] = []
+        for number in UInt64(1)...2 {
+            let engine = try ScriptedEngine { socket, _ in
+                pause(milliseconds: 1_500)
+                socket.send(Answers.plain(body: Answers.plainBody(usage: usage)))
+            }
+            let gateway = try await TestGateway(
+                engine: engine, limits: [limit], sliceSource: shared.source(number), configure: Self.patient)
+            shared.join(number, gateway.server)
+            gateways.append(gateway)
+        }
+        let begin = now()
+        let answers = try storm(gateways, count: 64)
+        let passed = Int64(answers.count { $0.status == 200 })
+        #expect(answers.count == 64 && passed >= limit.value / longest, "small reserves let more pass than worst cases")
+        // What was refilled meanwhile is within the limit a minute.
+        let refilled = limit.value * (now() - begin) / 60_000
+        #expect(passed * longest <= limit.value + passed * (longest - reserve) + refilled)
+        for gateway in gateways { await gateway.stop() }
+    }
+
     @Test(arguments: [
         #","max_tokens":-1"#, #","n_predict":0"#, #","options":{"num_predict":1000}"#, #","min_tokens":1000"#,
         #","max_new_tokens":500,"n":2"#, #","max_tokens":1,"max_output_tokens":1000"#,

@@ -159,4 +159,37 @@ import Testing
             accountID: rule.accountID, limitID: rule.id, spent: 0, spentConfirmed: 0, isFirst: true, free: 0,
             reserved: 0, need: 0, wanted: 0, ahead: 0)
     }
+
+    /// The limit is overdrawn by more than a minute's worth: whoever asks is told when that has been made up for, be it
+    /// at the gateway that overdrew it or at another.
+    @Test(arguments: [0, 1], [0, 200, 5_000] as [Int64])
+    func `a refusal in debt says how long the debt lasts`(gateway: Int, reported: Int64) {
+        let limit = rule(.outputTokensPerMinute, 600)
+        var fleet = Fleet(gateways: 2, rules: [limit], delay: 1...4, seed: 1)
+        guard case .waiting(let number) = fleet.admit(0, [limit], demand()) else {
+            Issue.record("nobody has been asked yet")
+            return
+        }
+        fleet.advance(100)
+        guard case .admitted(var stream)? = fleet.gateways[0].answers[number] else {
+            Issue.record("there is room for it")
+            return
+        }
+        fleet.grow(&stream, 0, outputTokens: 3_000)
+        fleet.advance(1_000 + reported)
+        let outcome: LimitOutcome?
+        switch fleet.admit(gateway, [limit], demand()) {
+        case .decided(let decided): outcome = decided
+        case .waiting(let number):
+            fleet.advance(1_100)
+            outcome = fleet.gateways[gateway].answers[number]
+        }
+        guard case .refused(let refusal)? = outcome else {
+            Issue.record("the limit is overdrawn")
+            return
+        }
+        let overdrawn = 3_000 - limit.value + 10
+        let seconds = (overdrawn * 60 + limit.value - 1) / limit.value - (1_200 + reported) / 1_000
+        #expect((seconds - 3...seconds + 3).contains(refusal.retryAfterSeconds ?? 0))
+    }
 }

@@ -90,7 +90,7 @@ final class BatchKeeper {
         guard !isLeftOut(backend) else { return }
         leftOutUntil[backend] = .now() + .milliseconds(Self.leftOutMilliseconds)
         loop.shared.log.warning(
-            "a backend gives no listing of its files or batches; listings go without it", ["backend": "\(backend)"])
+            "backend returned no listing of its files or batches; left out of listings", ["backend": "\(backend)"])
     }
 
     func hasListed(_ backend: String) { leftOutUntil[backend] = nil }
@@ -110,7 +110,7 @@ final class BatchKeeper {
             entries[place]?.isBusy = false
             if let status = answer?.head.status, status == 404 || status == 410 {
                 loop.shared.log.warning(
-                    "a batch is gone from its backend; what it came to is not known",
+                    "batch not found at its backend; its usage is unknown",
                     ["batch": "\(place.id)", "backend": "\(place.backend)"])
                 entries[place] = nil
                 registry.forget(place)

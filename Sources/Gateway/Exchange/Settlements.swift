@@ -220,7 +220,7 @@ final class Settlements {
             if let place { registry.ended(place, isSettled: isDurable) }
             if !isDurable {
                 log.error(
-                    "the record of work that ended later could not be made durable", ["request_id": "\(requestID)"])
+                    "could not make the record of finished background work durable", ["request_id": "\(requestID)"])
             }
         }
     }

@@ -41,7 +41,7 @@ final class GatewayRuntime: Sendable {
         settings.segmentBytes = try configuration.integer("journal.segment_bytes")
         settings.onFailure = { error in
             log.error(
-                "the journal failed; this gateway ends so that nothing is served unmetered", ["error": "\(error)"])
+                "journal failed; shutting down so that nothing is served unmetered", ["error": "\(error)"])
             exit(EXIT_FAILURE)
         }
         let (journal, report) = try Journal.open(settings)
@@ -89,7 +89,7 @@ final class GatewayRuntime: Sendable {
             } catch is CancellationError {
                 return
             } catch {
-                log.error("ingest ended; this gateway ends with it", ["error": "\(error)"])
+                log.error("ingest stopped; shutting down", ["error": "\(error)"])
                 exit(EXIT_FAILURE)
             }
         }
