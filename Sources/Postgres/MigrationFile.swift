@@ -36,6 +36,9 @@ struct MigrationFile: Sendable, Hashable {
     /// A line with this text lets a file run outside a transaction (CREATE INDEX CONCURRENTLY). Such a file holds one
     /// statement, which must be safe to run again.
     static let noTransactionMarker = "-- tollgate: no-transaction"
+    /// A line that begins with this and goes on with the SHA-256 of an earlier text of the file, from before a release:
+    /// where that was applied, this one counts as applied.
+    static let replacesMarker = "-- tollgate: replaces "
 
     let version: Int
     let name: String
@@ -43,6 +46,13 @@ struct MigrationFile: Sendable, Hashable {
 
     var runsInTransaction: Bool {
         !text.split(whereSeparator: \.isNewline).contains { $0 == Self.noTransactionMarker }
+    }
+
+    /// Checksums of earlier texts of the file.
+    var replaced: Set<String> {
+        Set(
+            text.split(whereSeparator: \.isNewline).filter { $0.hasPrefix(Self.replacesMarker) }
+                .map { String($0.dropFirst(Self.replacesMarker.count)) })
     }
 
     /// Reads the directory's `.sql` files, which must be numbered from 1 without gaps.

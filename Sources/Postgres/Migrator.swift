@@ -89,7 +89,8 @@ public struct Migrator: Sendable {
             """
         )
         let known = zip(files, try checksums.decodeAll(as: String.self)).map { file, checksum in
-            AppliedMigration(version: file.version, name: file.name, checksum: checksum)
+            AppliedMigration(
+                version: file.version, name: file.name, checksum: checksum, replaced: file.replaced)
         }
         return try AppliedMigration.compare(try applied.map(AppliedMigration.init), with: known)
     }
@@ -132,6 +133,8 @@ struct AppliedMigration: Hashable {
     var version: Int
     var name: String
     var checksum: String
+    /// Of a file: checksums of earlier texts that count as this one.
+    var replaced: Set<String> = []
 
     /// Throws unless the applied ones are the beginning of the known ones; returns how many they are.
     static func compare(_ applied: [Self], with known: [Self]) throws(MigrationError) -> Int {
@@ -140,7 +143,10 @@ struct AppliedMigration: Hashable {
         }
         for (index, migration) in applied.enumerated() {
             if migration.version != index + 1 { throw .gap(expected: index + 1, found: migration.name) }
-            if migration.checksum != known[index].checksum { throw .changed(known[index].name) }
+            let file = known[index]
+            guard migration.checksum == file.checksum || file.replaced.contains(migration.checksum) else {
+                throw .changed(file.name)
+            }
         }
         return applied.count
     }

@@ -103,17 +103,25 @@ public enum CatalogueStorage {
         ).first.map { try $0.decode("model") }
     }
 
-    /// A model that was given another name and keeps its old one as an alias keeps its limits.
+    /// A model that was given another name and keeps its old one as an alias keeps its limits. Of several that would
+    /// become the same limit the strictest moves; the others stay as they are, listed under their alias.
     private static func moveLimitsFromAliases(in tx: Transaction) throws {
         let moved: [LimitID] = try tx.query(
             """
-            UPDATE limits l SET model = c.model FROM catalogue_models c
-            WHERE l.model = ANY(c.aliases) AND NOT EXISTS (SELECT 1 FROM catalogue_models o WHERE o.model = l.model)
-                AND NOT EXISTS (
-                    SELECT 1 FROM limits t
-                    WHERE t.account_id = l.account_id AND t.scope_id = l.scope_id AND t.model = c.model
-                        AND t.kind = l.kind AND t.is_shadow = l.is_shadow
-                )
+            UPDATE limits l SET model = m.own_name
+            FROM (
+                SELECT DISTINCT ON (l.account_id, l.scope_id, c.model, l.kind, l.is_shadow)
+                    l.account_id, l.limit_id, c.model AS own_name
+                FROM limits l JOIN catalogue_models c ON l.model = ANY(c.aliases)
+                WHERE NOT EXISTS (SELECT 1 FROM catalogue_models o WHERE o.model = l.model)
+                    AND NOT EXISTS (
+                        SELECT 1 FROM limits t
+                        WHERE t.account_id = l.account_id AND t.scope_id = l.scope_id AND t.model = c.model
+                            AND t.kind = l.kind AND t.is_shadow = l.is_shadow
+                    )
+                ORDER BY l.account_id, l.scope_id, c.model, l.kind, l.is_shadow, l.value, l.limit_id
+            ) m
+            WHERE l.account_id = m.account_id AND l.limit_id = m.limit_id
             RETURNING l.limit_id
             """
         ).decodeAll()

@@ -37,6 +37,22 @@ import Testing
         await #expect(throws: MigrationError.endedTransaction("0002_broken.sql")) { try await migrator.migrate() }
     }
 
+    @Test func `a file that names the text it replaces is not applied again where that was`() async throws {
+        let (database, directory) = (try TestDatabase.required, try TemporaryDirectory())
+        let migrator = Migrator(directory: directory.path, configuration: database.configuration)
+        try directory.write("0001_first.sql", "CREATE TABLE first (a int);")
+        _ = try await migrator.migrate()
+        let applied = try await database.pool.query("SELECT sha256 FROM schema_migration").onlyValue(as: String.self)
+        for replaced in [String(applied.dropLast()), "x" + applied, ""] {
+            try directory.write(
+                "0001_first.sql", "-- tollgate: replaces \(replaced)\nCREATE TABLE first (a bigint);")
+            await #expect(throws: MigrationError.changed("0001_first.sql")) { try await migrator.check() }
+        }
+        try directory.write("0001_first.sql", "-- tollgate: replaces \(applied)\nCREATE TABLE first (a bigint);")
+        try directory.write("0002_second.sql", "SELECT 1;")
+        #expect(try await migrator.migrate() == ["0002_second.sql"])
+    }
+
     @Test func `a changed file, a gap, a bad name and a newer schema are refused`() async throws {
         let (database, directory) = (try TestDatabase.required, try TemporaryDirectory())
         let migrator = Migrator(directory: directory.path, configuration: database.configuration)

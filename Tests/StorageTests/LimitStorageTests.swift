@@ -1,5 +1,6 @@
 import Accounts
 import Engines
+import Foundation
 import Identity
 import Limits
 import Postgres
@@ -86,6 +87,38 @@ struct LimitStorageTests {
         try await made.database.write { try LimitFixture.applyCatalogue("sim-tiny", aliases: ["sim-small"], in: $0) }
         let part = try await made.database.read { try SnapshotStorage.difference(since: mark, in: $0)?.part }
         #expect(part?.limits.map(\.model) == ["sim-tiny"])
+    }
+
+    @Test(arguments: [[10, 20, 30], [30, 20, 10], [20, 20, 20], [0, 1_000_000_000_000, 5]])
+    func `of limits that become one the strictest moves, and the others stay in sight`(values: [Int64]) async throws {
+        let made = try await StorageFixture.make()
+        let names = ["one", "two", "three"]
+        try await made.database.write { tx in
+            try LimitFixture.applyCatalogue(names: names, in: tx)
+            for (index, name) in names.enumerated() {
+                let first = rule(made, UInt64(50 + index), value: values[index], model: name)
+                try LimitStorage.insert(first, now: StorageFixture.now, in: tx)
+                let shadow = rule(made, UInt64(60 + index), value: 7, model: name, isShadow: true)
+                if index > 0 { try LimitStorage.insert(shadow, now: StorageFixture.now, in: tx) }
+            }
+        }
+        try await made.database.write { try LimitFixture.applyCatalogue("sim-tiny", aliases: names, in: $0) }
+        let all = try await made.database.read { try LimitStorage.list(in: $0).items.map(\.rule) }
+        #expect(all.count == 5)
+        #expect(all.filter { $0.model == "sim-tiny" && !$0.isShadow }.map(\.value) == [values.min() ?? -1])
+        #expect(all.filter { $0.model == "sim-tiny" && $0.isShadow }.map(\.id) == [StorageFixture.id(61)])
+        // Again, and as the migration does it.
+        try await made.database.write { try LimitFixture.applyCatalogue("sim-tiny", aliases: names, in: $0) }
+        #expect(try await made.database.read { try LimitStorage.list(in: $0).items.map(\.rule) } == all)
+        let text = try String(
+            contentsOfFile: "\(repositoryRoot)/migrations/0015_limits_by_own_name.sql", encoding: .utf8)
+        let moved = names[values.firstIndex(of: values.min() ?? -1) ?? 0]
+        try await made.database.write { tx in
+            try tx.execute(
+                "UPDATE limits SET model = CASE WHEN is_shadow THEN 'two' ELSE \(moved) END WHERE model = 'sim-tiny'")
+            try tx.execute("\(unescaped: text)")
+        }
+        #expect(try await made.database.read { try LimitStorage.list(in: $0).items.map(\.rule) } == all)
     }
 
     @Test func `two gateways never get more than the limit, and asking waits for nobody in a circle`() async throws {
@@ -176,5 +209,17 @@ private enum LimitFixture {
             publicName: name, aliases: aliases, backend: backend, upstreamName: "sim-small", priceKey: "sim-small",
             contextTokensMax: 1000, outputTokensMax: 100, tenantsAllowed: nil, createdAtSeconds: 0)
         try CatalogueStorage.apply(backends: [backend], models: [model], now: StorageFixture.now, in: tx)
+    }
+
+    /// Models without an alias.
+    static func applyCatalogue(names: [String], in tx: Transaction) throws {
+        let backend = try Backend(
+            name: "sim", baseURL: "http://127.0.0.1:9000", apiKey: nil, hardware: "", quantisation: "")
+        let models = names.map { name in
+            CatalogueModel(
+                publicName: name, aliases: [], backend: backend, upstreamName: name, priceKey: name,
+                contextTokensMax: 1000, outputTokensMax: 100, tenantsAllowed: nil, createdAtSeconds: 0)
+        }
+        try CatalogueStorage.apply(backends: [backend], models: models, now: StorageFixture.now, in: tx)
     }
 }
