@@ -99,6 +99,15 @@ public enum AccountStorage {
         return faults
     }
 
+    /// These accounts, by id: each, or why it does not read.
+    static func readings(
+        of ids: [AccountID], in tx: Transaction
+    ) throws -> [(id: AccountID, account: Result<Account, UnreadableRow>)] {
+        try tx.query("\(select) WHERE account_id = ANY(\(ids)::uuid[]) ORDER BY account_id").map { row in
+            (try row.decode("account_id"), try UnreadableRow.reading { try account(row) })
+        }
+    }
+
     /// The account's name, also where the rest of it cannot be read; nil where there is no such account.
     public static func name(of id: AccountID, in tx: Transaction) throws -> String? {
         try tx.query("SELECT name FROM accounts WHERE account_id = \(id)").first.map { try $0.decode("name") }

@@ -1,4 +1,5 @@
 public import Accounts
+public import Engines
 public import Identity
 public import Metering
 public import Monetary
@@ -54,6 +55,14 @@ public struct UsageQuery: Hashable, Sendable {
         self.tags = []
         self.groupBy = groupBy
     }
+}
+
+/// What a query of usage found.
+public struct UsageSums: Hashable, Sendable {
+    /// In the order of what they are grouped by, then of the meters.
+    public let totals: [UsageTotal]
+    /// Accounts whose usage is missing, because their rows do not read.
+    public let leftOut: [ServiceFault]
 }
 
 /// A sum of usage: what was billed and what was waived of one meter.

@@ -1,30 +1,44 @@
-public import Accounts
-public import Identity
+import Accounts
+import Engines
+import Identity
 import Postgres
 
-/// The instants of a span in the zones of the accounts that a query is about.
+/// The instants of a span for each account that a query is about: its own month, or whole hours of its zone.
 struct UsageSpans {
-    private var zones: [String] = []
+    private(set) var accounts: [AccountID] = []
     private var first: [Timestamp] = []
     private var end: [Timestamp] = []
+    /// Accounts that do not read, at most `ServiceFault.countMax`: where their hours and months begin nobody can say.
+    private(set) var leftOut: [ServiceFault] = []
 
-    /// Reads which zones there are, and refuses instants that are no whole hours in one of them.
+    /// Reads the calendars of the accounts, and refuses instants that would cut an hour's sum.
     init(_ query: UsageQuery, in tx: Transaction) throws {
-        for calendar in try Self.calendars(query, in: tx) {
-            switch query.span {
-            case .instants(let from, let to):
-                try WholeHour.require(from, parameter: "from", in: calendar)
-                try WholeHour.require(to, parameter: "to", in: calendar)
-                add(calendar, from, to)
-            case .month(let month):
-                let period = calendar.period(of: month)
-                add(calendar, period.start, period.end)
+        var cuts: [CutHour] = []
+        for (id, reading) in try AccountStorage.readings(of: try Self.accounts(query, in: tx), in: tx) {
+            switch reading {
+            case .failure(let error):
+                if leftOut.count < ServiceFault.countMax {
+                    leftOut.append(.unreadable(.account, "\(id)", error.reason))
+                }
+            case .success(let account):
+                switch query.span {
+                case .instants(let from, let to):
+                    for (instant, parameter) in [(from, "from"), (to, "to")] {
+                        if let cut = CutHour(instant, parameter, of: account) { cuts.append(cut) }
+                    }
+                    add(id, from, to)
+                case .month(let month):
+                    let period = account.calendar.period(of: month)
+                    add(id, period.start, period.end)
+                }
             }
         }
+        // Of one account it is told at once; of many, only where it matters: some zones are apart by half hours.
+        if let cut = query.account == nil ? try CutHour.first(withUsage: cuts, in: tx) : cuts.first { throw cut.error }
     }
 
-    private mutating func add(_ calendar: BillingCalendar, _ from: Timestamp, _ to: Timestamp) {
-        zones.append(calendar.zoneName)
+    private mutating func add(_ account: AccountID, _ from: Timestamp, _ to: Timestamp) {
+        accounts.append(account)
         first.append(from)
         end.append(to)
     }
@@ -35,44 +49,89 @@ struct UsageSpans {
         return (from, to)
     }
 
-    /// `zone`, `first` and `past` of each zone, for a join.
-    var rows: SQL { "unnest(\(zones)::text[], \(first)::timestamptz[], \(end)::timestamptz[]) AS s(zone, first, past)" }
+    /// `account_id`, `first` and `past` of each account, for a join.
+    var rows: SQL {
+        "unnest(\(accounts)::uuid[], \(first)::timestamptz[], \(end)::timestamptz[]) AS s(account_id, first, past)"
+    }
 
-    private static func calendars(_ query: UsageQuery, in tx: Transaction) throws -> [BillingCalendar] {
-        if let account = query.account { return try AccountStorage.find(account, in: tx).map { [$0.calendar] } ?? [] }
+    /// The account asked for, or all that have sums in the span or within two days of it: zones are less apart, and
+    /// so are months that were kept.
+    private static func accounts(_ query: UsageQuery, in tx: Transaction) throws -> [AccountID] {
+        if let account = query.account { return [account] }
+        let (day, monthMax) = (86_400_000 as Int64, 31 * 86_400_000 as Int64)
+        let (from, to) =
+            switch query.span {
+            case .instants(let from, let to): (from, to)
+            case .month(let month):
+                (
+                    Timestamp(milliseconds: month.firstDay.daysSince1970 * day),
+                    Timestamp(milliseconds: month.advanced(by: 1).firstDay.daysSince1970 * day)
+                )
+            }
+        let earliest = from.advanced(byMilliseconds: -2 * day)
+        let latest = to.advanced(byMilliseconds: 2 * day)
         var filter: SQL = ""
         if let tenant = query.tenant {
-            filter += "AND account_id IN (SELECT account_id FROM tenants WHERE tenant_id = \(tenant)) "
+            filter += "AND a.account_id IN (SELECT account_id FROM tenants WHERE tenant_id = \(tenant)) "
         }
         if let project = query.project {
-            filter += "AND account_id IN (SELECT account_id FROM projects WHERE project_id = \(project)) "
+            filter += "AND a.account_id IN (SELECT account_id FROM projects WHERE project_id = \(project)) "
         }
         if let key = query.key {
-            filter += "AND account_id IN (SELECT account_id FROM api_keys WHERE key_id = \(key)) "
+            filter += "AND a.account_id IN (SELECT account_id FROM api_keys WHERE key_id = \(key)) "
         }
-        let zones: [String] = try tx.query(
-            "SELECT DISTINCT time_zone FROM accounts WHERE true \(filter) ORDER BY time_zone"
+        return try tx.query(
+            """
+            SELECT a.account_id FROM accounts a
+            WHERE EXISTS (
+                SELECT 1 FROM usage_rollups r
+                WHERE r.account_id = a.account_id AND r.hour_start >= \(earliest) AND r.hour_start < \(latest)
+                    AND r.period_start >= \(earliest.advanced(byMilliseconds: -monthMax - day))
+                    AND r.period_start < \(latest)
+            ) \(filter)
+            ORDER BY a.account_id
+            """
         ).decodeAll()
-        return try zones.map { try BillingCalendar(zoneName: $0) }
     }
 }
 
-/// Sums are kept by local hour: an instant within one would cut a sum that cannot be cut.
-public enum WholeHour {
-    /// What is wrong with the instant as an end of a span; nil where an hour of the calendar begins with it.
-    public static func complaint(about instant: Timestamp, in calendar: BillingCalendar) -> String? {
-        let hour = calendar.hourStart(of: instant)
-        if hour == instant { return nil }
-        return
-            "\(instant) is no whole hour in \(calendar.zoneName), and sums are kept by local hour: the one that it is "
-            + "in begins at \(hour). Ask for whole hours, for one account, or for a period"
+/// An hour of an account that an end of the span lies within. Sums are kept by local hour, and it cannot be cut.
+private struct CutHour {
+    let account: AccountID
+    let hourStart: Timestamp
+    let periodStart: Timestamp
+    let error: StorageError
+
+    /// Nil where an hour of the account begins with the instant.
+    init?(_ instant: Timestamp, _ parameter: String, of account: Account) {
+        hourStart = account.calendar.hourStart(of: instant)
+        if hourStart == instant { return nil }
+        self.account = account.id
+        periodStart = account.calendar.period(containing: hourStart).start
+        error = .invalid(
+            parameter: parameter,
+            message:
+                "\(instant) is no whole hour in \(account.calendar.zoneName), the zone of account \(account.id), and "
+                + "sums are kept by local hour: the one that it is in begins at \(hourStart). Ask for whole hours, for "
+                + "one account, or for a period")
     }
 
-    static func require(
-        _ instant: Timestamp, parameter: String, in calendar: BillingCalendar
-    ) throws(StorageError) {
-        if let complaint = complaint(about: instant, in: calendar) {
-            throw .invalid(parameter: parameter, message: complaint)
-        }
+    /// The first of them for which there are sums.
+    static func first(withUsage cuts: [CutHour], in tx: Transaction) throws -> CutHour? {
+        guard !cuts.isEmpty else { return nil }
+        let found = try tx.query(
+            """
+            SELECT c.number FROM unnest(
+                \(cuts.map(\.account))::uuid[], \(cuts.map(\.periodStart))::timestamptz[],
+                \(cuts.map(\.hourStart))::timestamptz[]
+            ) WITH ORDINALITY AS c(account_id, period_start, hour_start, number)
+            WHERE EXISTS (
+                SELECT 1 FROM usage_rollups r
+                WHERE r.account_id = c.account_id AND r.period_start = c.period_start AND r.hour_start = c.hour_start
+            )
+            ORDER BY c.number LIMIT 1
+            """
+        ).first.map { try $0.decode("number", as: Int64.self) }
+        return found.map { cuts[Int($0) - 1] }
     }
 }

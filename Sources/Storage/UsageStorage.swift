@@ -7,8 +7,14 @@ public import Postgres
 public enum UsageStorage {
     /// Sums, in the order of what they are grouped by, then of the meters. Summed from rollups; with tags, from the
     /// records themselves.
-    public static func totals(_ query: UsageQuery, in tx: Transaction) throws -> [UsageTotal] {
+    public static func sums(_ query: UsageQuery, in tx: Transaction) throws -> UsageSums {
         let spans = try UsageSpans(query, in: tx)
+        return UsageSums(totals: try totals(query, spans, in: tx), leftOut: spans.leftOut)
+    }
+
+    private static func totals(
+        _ query: UsageQuery, _ spans: UsageSpans, in tx: Transaction
+    ) throws -> [UsageTotal] {
         guard let bounds = spans.bounds else { return [] }
         let dimensions = UsageQuery.Dimension.allCases.filter(query.groupBy.contains)
         let groups = dimensions.map { "\(Self.expression(of: $0)) AS \($0.column)" }
@@ -19,8 +25,8 @@ public enum UsageStorage {
             SELECT \(unescaped: columns)a.currency, u.meter, sum(u.records)::bigint AS records,
                 sum(u.quantity)::numeric AS quantity, sum(u.amount)::numeric AS amount,
                 sum(u.waived_quantity)::numeric AS waived_quantity, sum(u.waived_amount)::numeric AS waived_amount
-            FROM (\(query.tags.isEmpty ? rollups : records(query, bounds))) u JOIN accounts a USING (account_id)
-            JOIN \(spans.rows) ON s.zone = a.time_zone
+            FROM (\(query.tags.isEmpty ? rollups(spans, bounds) : records(query, spans, bounds))) u
+            JOIN accounts a USING (account_id) JOIN \(spans.rows) USING (account_id)
             WHERE u.instant >= s.first AND u.instant < s.past \(filters(query))
             GROUP BY \(unescaped: keys) ORDER BY \(unescaped: keys)
             LIMIT \(UsageQuery.rowsMax)
@@ -75,14 +81,20 @@ public enum UsageStorage {
         return sql
     }
 
-    private static let rollups: SQL = """
+    private static func rollups(_ spans: UsageSpans, _ bounds: (from: Timestamp, to: Timestamp)) -> SQL {
+        """
         SELECT r.*, r.hour_start AS instant, p.price_key, p.tier, p.meter
         FROM usage_rollups r JOIN effective_prices p USING (price_id)
+        WHERE r.account_id = ANY(\(spans.accounts)::uuid[])
+            AND r.hour_start >= \(bounds.from) AND r.hour_start < \(bounds.to)
         """
+    }
 
     /// The same rows as the rollups', one for each attempt and price, computed from counts and prices: a count goes to
     /// its meter's own price, else to that of the nearest parent that the version prices.
-    private static func records(_ query: UsageQuery, _ bounds: (from: Timestamp, to: Timestamp)) -> SQL {
+    private static func records(
+        _ query: UsageQuery, _ spans: UsageSpans, _ bounds: (from: Timestamp, to: Timestamp)
+    ) -> SQL {
         """
         SELECT r.account_id, date_trunc('hour', r.accepted_at, z.time_zone) AS hour_start, r.accepted_at AS instant,
             r.tenant_id, r.project_id, r.key_id, r.model, t.price_key, t.tier, l.meter,
@@ -110,7 +122,8 @@ public enum UsageStorage {
             WHERE m.quantity > 0
             GROUP BY p.meter, p.picounits_per_unit
         ) AS l
-        WHERE t.rating IN ('rated', 'waived') AND r.operation <> 'count_tokens'
+        WHERE r.account_id = ANY(\(spans.accounts)::uuid[])
+            AND t.rating IN ('rated', 'waived') AND r.operation <> 'count_tokens'
             AND (r.operation <> 'batch' OR t.kind = 'batch_item')
             AND r.accepted_at >= \(bounds.from) AND r.accepted_at < \(bounds.to)
             AND r.tags @> \(TagText.json(of: query.tags))::jsonb

@@ -95,11 +95,11 @@ struct RollupPropertyTests {
             from: made.account.calendar.hourStart(of: Timestamp(milliseconds: 0)),
             to: made.account.calendar.hourStart(of: Fixture.now.advanced(byMilliseconds: 400 * 86_400_000)),
             groupBy: [.day, .priceKey, .tier])
-        let fromRollups = try await made.database.read { [query] in try UsageStorage.totals(query, in: $0) }
+        let fromRollups = try await made.database.read { [query] in try UsageStorage.sums(query, in: $0).totals }
         var perTag: [UsageTotal] = []
         for team in ["a", "b"] {
             query.tags = [Tag(name: "team", value: team)]
-            perTag += try await made.database.read { [query] in try UsageStorage.totals(query, in: $0) }
+            perTag += try await made.database.read { [query] in try UsageStorage.sums(query, in: $0).totals }
         }
         #expect(try sum(fromRollups) == sum(perTag), "seed \(seed)")
     }

@@ -34,7 +34,7 @@ struct UsageQueryTests {
                 var query = UsageQuery(from: from, to: to, groupBy: groupBy)
                 query.meter = .inputTokens
                 change(&query)
-                return try await made.database.read { [query] in try UsageStorage.totals(query, in: $0) }
+                return try await made.database.read { [query] in try UsageStorage.sums(query, in: $0).totals }
             }
             let days = try await totals([.day])
             #expect(days.map { $0.group[.day] } == ["2026-09-20", "2026-09-21"])
@@ -72,7 +72,7 @@ struct UsageQueryTests {
                         query.account = account
                         query.tags = tags
                         let totals = try await made.database.read { [query] in
-                            try UsageStorage.totals(query, in: $0)
+                            try UsageStorage.sums(query, in: $0).totals
                         }
                         #expect(totals.map(\.quantity) == [300], "\(span) \(tags)")
                     }
@@ -80,12 +80,116 @@ struct UsageQueryTests {
                     query.account = account
                     query.tags = tags
                     await #expect {
-                        try await made.database.read { [query] in try UsageStorage.totals(query, in: $0) }
+                        try await made.database.read { [query] in try UsageStorage.sums(query, in: $0).totals }
                     } throws: {
                         "\($0)".hasPrefix("to: ") && "\($0)".contains("no whole hour in \(zone)")
                     }
                 }
             }
+        }
+    }
+
+    /// An account of another zone, with a tenant and a subscription like the fixture's.
+    private func other(_ zone: String, _ made: Fixture) async throws -> Account {
+        let account = Account(
+            id: Fixture.id(21), name: "Other", currency: .eur, calendar: try BillingCalendar(zoneName: zone),
+            createdAt: Fixture.now)
+        let tenant = Tenant(id: Fixture.id(22), accountID: account.id, name: "Other", createdAt: Fixture.now)
+        let subscription = Subscription(
+            id: Fixture.id(25), accountID: account.id, tenantID: tenant.id, plan: "pay-as-you-go",
+            startsAt: made.subscription.startsAt, createdAt: Fixture.now)
+        try await made.database.write { tx in
+            try AccountStorage.insert(account, in: tx)
+            try TenantStorage.insert(tenant, in: tx)
+            try SubscriptionStorage.insert(subscription, in: tx)
+        }
+        return account
+    }
+
+    private func sums(_ query: UsageQuery, _ made: Fixture) async throws -> UsageSums {
+        var query = query
+        query.meter = .inputTokens
+        query.groupBy = [.account]
+        return try await made.database.read { [query] in try UsageStorage.sums(query, in: $0) }
+    }
+
+    @Test(arguments: ["Asia/Kolkata", "Australia/Adelaide", "Asia/Kathmandu"])
+    func `an account of half hours is in nobody's way, unless its sum would be cut`(zone: String) async throws {
+        try await Fixture.run(zone: "Europe/Berlin") { made in
+            let other = try await other(zone, made)
+            func entry(_ number: UInt64, _ text: String, of account: Account) throws -> UsageEntry {
+                try made.entry(number, at: text) { entry in
+                    guard account.id == other.id else { return }
+                    entry.request.accountID = other.id
+                    entry.request.tenantID = Fixture.id(22)
+                    entry.request.subscriptionID = Fixture.id(25)
+                }
+            }
+            let (from, to) = (
+                try #require(Timestamp("2026-09-20T10:00:00Z")), try #require(Timestamp("2026-09-20T16:00:00Z"))
+            )
+            let query = UsageQuery(from: from, to: to)
+            try await ingest([try entry(1, "2026-09-20T12:10:00Z", of: made.account)], made)
+            #expect(try await sums(query, made).totals.map(\.quantity) == [100], "one has no usage at all")
+            try await ingest([try entry(2, "2026-09-20T12:20:00Z", of: other)], made)
+            #expect(try await sums(query, made).totals.map(\.quantity) == [100, 100], "none of its hours is cut")
+            try await ingest([try entry(3, "2026-09-20T16:05:00Z", of: other)], made)
+            await #expect {
+                try await sums(query, made)
+            } throws: {
+                "\($0)".hasPrefix("to: ") && "\($0)".contains("\(other.id)") && "\($0)".contains(zone)
+            }
+            var own = query
+            own.account = made.account.id
+            #expect(try await sums(own, made).totals.map(\.quantity) == [100])
+            let september = try #require(CivilMonth("2026-09"))
+            #expect(try await sums(UsageQuery(.month(september)), made).totals.map(\.quantity) == [100, 200])
+        }
+    }
+
+    @Test(arguments: ["Mars/Olympus_Mons", "", "US/Nowhere"])
+    func `an account that does not read is left out and named, and all others are summed`(zone: String) async throws {
+        try await Fixture.run { made in
+            let other = try await other("Asia/Tokyo", made)
+            try await ingest(
+                [
+                    try made.entry(1, at: "2026-09-20T12:10:00Z"),
+                    try made.entry(2, at: "2026-09-20T12:10:00Z") { entry in
+                        entry.request.accountID = other.id
+                        entry.request.tenantID = Fixture.id(22)
+                        entry.request.subscriptionID = Fixture.id(25)
+                        entry.request.tags = [Tag(name: "team", value: "a")]
+                    },
+                ], made)
+            try await made.pool.execute("UPDATE accounts SET time_zone = \(zone) WHERE account_id = \(other.id)")
+            let (from, to) = (
+                try #require(Timestamp("2026-09-01T00:00:00Z")), try #require(Timestamp("2026-10-01T00:00:00Z"))
+            )
+            let september = try #require(CivilMonth("2026-09"))
+            for span in [UsageQuery.Span.month(september), .instants(from: from, to: to)] {
+                let sums = try await sums(UsageQuery(span), made)
+                #expect(sums.totals.map { $0.group[.account] } == ["\(made.account.id)"])
+                #expect(sums.leftOut.map(\.name) == ["\(other.id)"])
+                var tagged = UsageQuery(span)
+                tagged.tags = [Tag(name: "team", value: "a")]
+                #expect(try await self.sums(tagged, made).totals.isEmpty)
+                var own = UsageQuery(span)
+                own.account = other.id
+                #expect(try await self.sums(own, made).leftOut.count == 1)
+            }
+        }
+    }
+
+    @Test func `a month's sums begin where the month was kept to begin`() async throws {
+        try await Fixture.run(zone: "Europe/Berlin") { made in
+            try await ingest(
+                [try made.entry(1, at: "2026-08-31T22:30:00Z"), try made.entry(2, at: "2026-09-02T10:00:00Z")], made)
+            let september = try #require(CivilMonth("2026-09"))
+            #expect(try await sums(UsageQuery(.month(september)), made).totals.map(\.quantity) == [200])
+            // By the zone's rules of an earlier day it had begun an hour later.
+            try await made.pool.execute(
+                "UPDATE billing_periods SET period_start = period_start + interval '1 hour' WHERE month = '2026-09-01'")
+            #expect(try await sums(UsageQuery(.month(september)), made).totals.map(\.quantity) == [100])
         }
     }
 

@@ -1,4 +1,5 @@
 import Accounts
+import Engines
 import Identity
 import Metering
 import Monetary
@@ -65,17 +66,27 @@ enum UsageEndpoints {
                         .required(
                             "has_more",
                             .boolean("True where there are more than \(UsageQuery.rowsMax) rows: ask for less.")),
+                        .required(
+                            "left_out",
+                            .list(
+                                .object([
+                                    .required("account", .id(AccountID.self)),
+                                    .required("reason", .text(lengths: 0...100_000)),
+                                ]), "Accounts that cannot be read, and whose usage is missing.",
+                                countMax: ServiceFault.countMax)),
                     ], named: "Usage"))
         ],
         work: .read { call, tx in
             var query = try query(call)
             query.model = try query.model.map { try CatalogueStorage.ownName(of: $0, in: tx) ?? $0 }
-            let totals = try UsageStorage.totals(query, in: tx)
+            let sums = try UsageStorage.sums(query, in: tx)
             return .ok([
                 "period": .optional(call.queryText("period")),
                 "from": .optional(call.queryInstant("from").map { "\($0)" }),
                 "to": .optional(call.queryInstant("to").map { "\($0)" }),
-                "data": .array(totals.map(shape.json)), "has_more": .boolean(totals.count >= UsageQuery.rowsMax),
+                "data": .array(sums.totals.map(shape.json)),
+                "has_more": .boolean(sums.totals.count >= UsageQuery.rowsMax),
+                "left_out": .array(sums.leftOut.map { ["account": .string($0.name), "reason": .string($0.reason)] }),
             ])
         })
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Engines
 import Identity
 import Metering
 import Monetary
@@ -26,13 +27,16 @@ struct UsageCommand: AsyncParsableCommand {
 
         func run() async throws {
             let query = try query()
-            let totals = try await options.withDatabase { database in
-                try await database.read { try UsageStorage.totals(query, in: $0) }
+            let sums = try await options.withDatabase { database in
+                try await database.read { try UsageStorage.sums(query, in: $0) }
+            }
+            for fault in sums.leftOut {
+                say("account \(fault.name) cannot be read and its usage is missing: \(fault.reason)")
             }
             let dimensions = UsageQuery.Dimension.allCases.filter(query.groupBy.contains)
             output.print(
                 columns: dimensions.map(\.rawValue) + ["meter", "quantity", "amount", "currency", "waived", "records"],
-                rows: totals.map { total in
+                rows: sums.totals.map { total in
                     dimensions.map { total.group[$0] ?? "" } + [
                         total.meter.rawValue, "\(total.quantity)", "\(total.amount)", total.amount.currency.code,
                         "\(total.waivedAmount)", "\(total.records)",
