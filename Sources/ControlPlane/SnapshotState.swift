@@ -64,6 +64,7 @@ struct SnapshotState: Sendable {
     private var catalogueFaults: Set<ServiceFault> = []
     /// Of rows that did not read, but for plans and the catalogue, which know theirs.
     private var rowFaults: Set<ServiceFault> = []
+    private var subscriptionFaults: Set<SnapshotPart.SubscriptionFault> = []
     private var boundaries = InstantHeap()
     private var boundariesMax = boundariesSpare
     /// What test clocks are or were ahead; 0 for all other accounts.
@@ -94,7 +95,7 @@ struct SnapshotState: Sendable {
     }
 
     private var faults: Set<ServiceFault> {
-        var faults = rowFaults.union(catalogueFaults)
+        var faults = rowFaults.union(catalogueFaults).union(subscriptionFaults.map(\.fault))
         for (plan, history) in histories {
             for version in history.unreadable {
                 faults.insert(.unreadable(.planVersion, "\(plan)@\(version.number)", version.reason))
@@ -161,16 +162,26 @@ struct SnapshotState: Sendable {
 
     /// What a part says anew of something takes the place of what was wrong with it.
     private mutating func takeFaults(of part: SnapshotPart) {
-        let limits = Set(part.limits.map(\.id.description) + part.removedLimits.map(\.description))
-        rowFaults = rowFaults.filter { fault in
-            switch fault.kind {
-            case .limit: !limits.contains(fault.name)
-            case .secret: part.secrets == nil
-            case .subscription: part.replacedTenants.isEmpty
-            case .account, .backend, .key, .model, .planVersion: true
+        if !rowFaults.isEmpty {
+            let limits = Set(part.limits.map(\.id.description) + part.removedLimits.map(\.description))
+            let keys = Set(part.readKeys.map(\.description))
+            rowFaults = rowFaults.filter { fault in
+                switch fault.kind {
+                case .limit: !limits.contains(fault.name)
+                case .secret: part.secrets == nil
+                case .key: !keys.contains(fault.name)
+                case .account, .backend, .model, .planVersion, .subscription: true
+                }
             }
         }
+        if !subscriptionFaults.isEmpty {
+            let tenants = Set(part.replacedTenants)
+            subscriptionFaults = subscriptionFaults.filter { !tenants.contains($0.tenant) }
+        }
         for fault in part.faults where rowFaults.count < ServiceFault.countMax { rowFaults.insert(fault) }
+        for fault in part.subscriptionFaults where subscriptionFaults.count < ServiceFault.countMax {
+            subscriptionFaults.insert(fault)
+        }
     }
 
     private mutating func addBoundary(_ instant: Int64, _ now: Timestamp) {

@@ -40,8 +40,12 @@ public enum SecretStorage {
                 message: "it must be 1 to \(BackendSecret.valueBytesMax) visible ASCII characters on one line")
         }
         try CatalogueStorage.lock(in: tx)
+        let old: Entry?
+        switch try UnreadableRow.reading({ try find(name, in: tx) }) {
+        case .success(let found): old = found
         // One that does not read is replaced.
-        let old = try? UnreadableRow.reading { try find(name, in: tx) }.get()
+        case .failure: old = nil
+        }
         guard let hosts = hosts ?? old?.secret.hosts, (1...SecretHost.countMax).contains(hosts.count) else {
             throw StorageError.invalid(
                 parameter: "hosts",
@@ -82,20 +86,30 @@ public enum SecretStorage {
 
     /// All of them that read, by name.
     public static func list(in tx: Transaction) throws -> [Entry] {
-        try tx.query("\(select) ORDER BY secret").compactMap { row in
-            try? UnreadableRow.reading { try entry(row) }.get()
+        try tx.query("\(select) ORDER BY secret").compactMap { row -> Entry? in
+            switch try UnreadableRow.reading({ try entry(row) }) {
+            case .success(let entry): entry
+            case .failure: nil
+            }
         }
     }
 
-    /// Deletes a secret that no backend names, and returns it as it was.
+    /// Deletes a secret that no backend names, and returns it as it was; nil where it did not read.
     @discardableResult
-    public static func delete(_ name: String, in tx: Transaction) throws -> Entry {
+    public static func delete(_ name: String, in tx: Transaction) throws -> Entry? {
         try CatalogueStorage.lock(in: tx)
-        let entry = try require(name, in: tx)
-        guard entry.backends.isEmpty else {
+        guard let row = try tx.query("\(select) WHERE secret = \(name)").first else {
+            throw StorageError.notFound("secret \(name)")
+        }
+        let backends: [String] = try row.decode("backends")
+        guard backends.isEmpty else {
             throw StorageError.conflict(
-                "the secret \(name) is used by \(entry.backends.joined(separator: ", ")): take it out of the "
-                    + "catalogue first")
+                "the secret \(name) is used by \(backends.joined(separator: ", ")): take it out of the catalogue first")
+        }
+        let entry: Entry?
+        switch try UnreadableRow.reading({ try self.entry(row) }) {
+        case .success(let read): entry = read
+        case .failure: entry = nil
         }
         try tx.execute("DELETE FROM secrets WHERE secret = \(name)")
         try recordChange(of: name, in: tx)
@@ -112,9 +126,10 @@ public enum SecretStorage {
     }
 
     /// Encrypts everything anew under the keyring's first key that is not yet; values that a catalogue brought along
-    /// and that were not encrypted are, too. All or nothing.
+    /// and that were not encrypted are, too. All or nothing: what does not read cannot be encrypted, and is named.
     public static func rotate(to keyring: SecretKeyring, now: Timestamp, in tx: Transaction) throws -> Rotation {
         try CatalogueStorage.lock(in: tx)
+        try requireReadable(in: tx)
         var rotation = Rotation()
         for secret in try list(in: tx).map(\.secret) where secret.sealed.keyID != keyring.keyIDs[0] {
             let context = BackendSecret.context(name: secret.name, version: secret.version, hosts: secret.hosts)
@@ -143,6 +158,17 @@ public enum SecretStorage {
         rotation.backends = try CatalogueStorage.reseal(by: keyring, now: now, in: tx)
         if rotation != Rotation() { try recordChange(of: "*", in: tx) }
         return rotation
+    }
+
+    private static func requireReadable(in tx: Transaction) throws {
+        let backends = try CatalogueStorage.backends(in: tx).compactMap(\.outOfService)
+        let faults = try all(in: tx).faults + backends
+        guard faults.isEmpty else {
+            let names = faults.map { "\($0.kind.rawValue) \($0.name) (\($0.reason))" }.joined(separator: ", ")
+            throw StorageError.conflict(
+                "nothing was encrypted anew, because this does not read: \(names). Set it again, apply it again or "
+                    + "delete it first")
+        }
     }
 
     /// All of them, by name, for gateways, and what is wrong with those that do not read.

@@ -30,8 +30,23 @@ public struct SnapshotPart: Sendable {
     public var secrets: [String: BackendSecret]?
     /// Rows that do not read; all others are in the part.
     public var faults: [ServiceFault] = []
+    /// Subscriptions that do not read, each with its tenant, by which it is said anew.
+    public var subscriptionFaults: [SubscriptionFault] = []
+    /// Keys that a difference was read for, revoked ones too: what was wrong with them before is not any more.
+    public var readKeys: Set<KeyID> = []
     /// Under which gateways seal ids of files and batches; nil where the part does not say.
     public var sealingSecret: [UInt8]?
+
+    /// A subscription that does not read.
+    public struct SubscriptionFault: Hashable, Sendable {
+        public let tenant: TenantReference
+        public let fault: ServiceFault
+
+        init(_ tenant: TenantReference, _ id: SubscriptionID, _ error: UnreadableRow) {
+            self.tenant = tenant
+            fault = .unreadable(.subscription, "\(id)", error.reason)
+        }
+    }
 
     /// A part without rows.
     public init() {}
@@ -40,7 +55,7 @@ public struct SnapshotPart: Sendable {
     public var isEmpty: Bool {
         clocks.isEmpty && histories.isEmpty && keys.isEmpty && removedKeys.isEmpty && replacedTenants.isEmpty
             && subscriptions.isEmpty && limits.isEmpty && removedLimits.isEmpty && models == nil && secrets == nil
-            && faults.isEmpty && sealingSecret == nil
+            && faults.isEmpty && subscriptionFaults.isEmpty && readKeys.isEmpty && sealingSecret == nil
     }
 }
 
@@ -82,7 +97,8 @@ public enum SnapshotStorage {
         ) { row in
             switch try UnreadableRow.reading({ try key(row) }) {
             case .success(let key): part.keys.append(key)
-            case .failure(let error): part.faults.append(try fault(.key, id(row, 0) as KeyID, error))
+            case .failure(let error):
+                part.faults.append(.unreadable(.key, "\(try id(row, 0) as KeyID)", error.reason))
             }
             try handOver(whenOver: partRowsMax)
         }
@@ -94,7 +110,9 @@ public enum SnapshotStorage {
         ) { row in
             switch try UnreadableRow.reading({ try subscription(row) }) {
             case .success(let subscription): part.subscriptions.append(subscription)
-            case .failure(let error): part.faults.append(try fault(.subscription, id(row, 0) as SubscriptionID, error))
+            case .failure(let error):
+                let tenant = TenantReference(accountID: try id(row, 1), tenantID: try id(row, 2))
+                part.subscriptionFaults.append(.init(tenant, try id(row, 0), error))
             }
             try handOver(whenOver: partRowsMax)
         }
@@ -143,6 +161,7 @@ public enum SnapshotStorage {
         // A key is never deleted. If someone did it by hand, or it does not read any more, only a load of everything
         // tells which row it was.
         guard keys.count == touched.keys.count else { return nil }
+        part.readKeys = touched.keys
         for key in keys {
             guard key.revokedAt == nil else {
                 part.removedKeys.append(key.secretDigest)
@@ -187,8 +206,9 @@ public enum SnapshotStorage {
                         id: row.id, tenant: TenantReference(accountID: row.accountID, tenantID: row.tenantID),
                         plan: row.plan, startsAt: row.startsAt, endsAt: row.endsAt))
             case .failure(let error):
-                let id = try row.decode("subscription_id", as: SubscriptionID.self)
-                part.faults.append(fault(.subscription, id, error))
+                let tenant = TenantReference(
+                    accountID: try row.decode("account_id"), tenantID: try row.decode("tenant_id"))
+                part.subscriptionFaults.append(.init(tenant, try row.decode("subscription_id"), error))
             }
         }
         return part
@@ -217,12 +237,6 @@ extension SnapshotStorage {
 
     private static func instant(_ row: CopiedRow, _ column: Int) throws -> Timestamp? {
         try row.milliseconds(column).map { Timestamp(milliseconds: $0) }
-    }
-
-    private static func fault<Kind>(
-        _ kind: ServiceFault.Kind, _ id: TypedID<Kind>, _ error: UnreadableRow
-    ) -> ServiceFault {
-        .unreadable(kind, "\(id)", error.reason)
     }
 
     private static func clock(_ row: CopiedRow) throws -> SuppliedClock {

@@ -181,26 +181,9 @@ struct UnreadableRowTests {
             try await fill(made)
             var state = SnapshotState(now: Fixture.now)
             func follow(_ statement: SQL, _ kind: SnapshotChangeKind, _ entity: String) async throws {
-                try await made.pool.execute(statement)
-                try await made.database.write { try ChangeStorage.record(kind, entity: entity, in: $0) }
-                state = try await made.database.read { [state] tx in
-                    var state = state
-                    if let (part, mark) = try SnapshotStorage.difference(since: state.mark, in: tx) {
-                        state.apply(part, now: Fixture.now)
-                        state.reach(mark)
-                    } else {
-                        state = SnapshotState(now: Fixture.now)
-                        let mark = try SnapshotStorage.load(now: Fixture.now, in: tx) {
-                            state.apply($0, now: Fixture.now)
-                        }
-                        state.reach(mark)
-                    }
-                    return state
-                }
+                state = try await next(state, statement, kind, entity, made).state
             }
-            func faults() -> [String] {
-                state.snapshot(at: Fixture.now) { try? SecretKeyring(Self.key) }.faults.map(\.name).sorted()
-            }
+            func faults() -> [String] { names(state) }
             try await follow("SELECT 1", .catalogue, "catalogue")
             #expect(faults() == [])
             try await follow("UPDATE backends SET kind = 'x' WHERE backend = 'bad'", .catalogue, "catalogue")
@@ -217,6 +200,85 @@ struct UnreadableRowTests {
             // The fixture's own plan lost its first digit by that.
             try await follow("SELECT 1", .plan, "pay-as-you-go@1")
             #expect(faults() == ["pay-as-you-go@1"])
+        }
+    }
+
+    /// The state after a statement and a change, and whether everything had to be loaded for it.
+    private func next(
+        _ state: SnapshotState, _ statement: SQL, _ kind: SnapshotChangeKind, _ entity: String, _ made: Fixture
+    ) async throws -> (state: SnapshotState, isLoaded: Bool) {
+        try await made.pool.execute(statement)
+        try await made.database.write { _ = try ChangeStorage.record(kind, entity: entity, in: $0) }
+        return try await made.database.read { tx in
+            var state = state
+            if let (part, mark) = try SnapshotStorage.difference(since: state.mark, in: tx) {
+                state.apply(part, now: Fixture.now)
+                state.reach(mark)
+                return (state, false)
+            }
+            state = SnapshotState(now: Fixture.now)
+            let mark = try SnapshotStorage.load(now: Fixture.now, in: tx) { state.apply($0, now: Fixture.now) }
+            state.reach(mark)
+            return (state, true)
+        }
+    }
+
+    private func names(_ state: SnapshotState) -> [String] {
+        var state = state
+        return state.snapshot(at: Fixture.now) { try? SecretKeyring(Self.key) }.faults.map(\.name).sorted()
+    }
+
+    @Test func `a subscription that does not read is named until its own tenant is read anew`() async throws {
+        try await Fixture.run { made in
+            try await fill(made)
+            let (bad, tenant) = (Fixture.id(50) as SubscriptionID, Fixture.id(51) as TenantID)
+            let first = SnapshotState(now: Fixture.now)
+            let spoil: SQL = "UPDATE subscriptions SET starts_at = '-infinity' WHERE plan = 'other'"
+            var (state, _) = try await next(first, spoil, .subscription, "\(bad)", made)
+            #expect(names(state) == ["\(bad)"])
+            let others: [(SnapshotChangeKind, String)] = [
+                (.tenant, "\(made.tenant.id)"), (.subscription, "\(made.subscription.id)"), (.key, "\(made.key.id)"),
+                (.catalogue, "catalogue"), (.tenant, "\(tenant)"), (.account, "\(made.account.id)"),
+            ]
+            for (kind, entity) in others {
+                state = try await next(state, "SELECT 1", kind, entity, made).state
+                #expect(names(state) == ["\(bad)"], "\(kind) \(entity)")
+            }
+            let mend: SQL = "UPDATE subscriptions SET starts_at = '2026-01-01' WHERE plan = 'other'"
+            state = try await next(state, mend, .tenant, "\(made.tenant.id)", made).state
+            #expect(names(state) == ["\(bad)"], "nobody said so of its own tenant")
+            state = try await next(state, "SELECT 1", .tenant, "\(tenant)", made).state
+            #expect(names(state).isEmpty)
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `a key that did not read is no longer named once it reads, also where it is revoked`(
+        isRevoked: Bool
+    ) async throws {
+        try await Fixture.run { made in
+            try await fill(made)
+            let bad: KeyID = Fixture.id(52)
+            let first = SnapshotState(now: Fixture.now)
+            try await made.pool.execute("ALTER TABLE api_keys DROP CONSTRAINT api_keys_secret_sha256_check")
+            let spoil: SQL = "UPDATE api_keys SET secret_sha256 = '\\x00' WHERE name = 'second'"
+            var (state, _) = try await next(first, spoil, .catalogue, "elsewhere", made)
+            state = SnapshotState(now: Fixture.now)
+            state = try await made.database.read { [state] tx in
+                var state = state
+                let mark = try SnapshotStorage.load(now: Fixture.now, in: tx) { state.apply($0, now: Fixture.now) }
+                state.reach(mark)
+                return state
+            }
+            #expect(names(state) == ["\(bad)"])
+            state = try await next(state, "SELECT 1", .key, "\(made.key.id)", made).state
+            #expect(names(state) == ["\(bad)"])
+            let digest = String(repeating: "ab", count: 32)
+            try await made.pool.execute(
+                "UPDATE api_keys SET secret_sha256 = decode(\(digest), 'hex') WHERE name = 'second'")
+            let then: SQL = isRevoked ? "UPDATE api_keys SET revoked_at = now() WHERE name = 'second'" : "SELECT 1"
+            let (after, isLoaded) = try await next(state, then, .key, "\(bad)", made)
+            #expect(names(after).isEmpty && !isLoaded)
         }
     }
 

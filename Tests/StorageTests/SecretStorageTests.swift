@@ -170,6 +170,37 @@ struct SecretStorageTests {
     }
 
     @Test(arguments: [
+        ("UPDATE secrets SET hosts = '{a/b}' WHERE secret = 'b'", "secret b"),
+        ("UPDATE secrets SET sealed = '1:0:0:0' WHERE secret = 'b'", "secret b"),
+        ("UPDATE backends SET kind = 'of-next-year'", "backend plain"),
+        (#"UPDATE backends SET settings = '{"count": 5}'"#, "backend plain"),
+    ])
+    func `what does not read is never said to be encrypted anew`(statement: String, name: String) async throws {
+        let database = Database(try TestDatabase.required.pool)
+        let (old, both) = (try SecretKeyring(Self.one), try SecretKeyring("\(Self.two)\n\(Self.one)"))
+        try await database.write { tx in
+            for name in ["a", "b"] {
+                _ = try SecretStorage.set(
+                    name, to: "value of \(name)", hosts: hosts("api.openai.com"), by: old, now: Self.now, in: tx)
+            }
+        }
+        try await apply([try backend("plain", "https://b.example", apiKey: "k2")], database)
+        let before = try await stored(database)
+        try await TestDatabase.required.pool.execute("\(unescaped: statement)")
+        await #expect {
+            try await database.write { _ = try SecretStorage.rotate(to: both, now: Self.now, in: $0) }
+        } throws: {
+            "\($0)".contains("\(name) (") && "\($0)".contains("nothing was encrypted anew")
+        }
+        guard name == "secret b" else { return }
+        #expect(try await database.read { try SecretStorage.list(in: $0).map(\.secret.name) } == ["a"])
+        // It can be deleted, and nobody has to read it for that.
+        #expect(try await database.write { try SecretStorage.delete("b", in: $0) } == nil)
+        #expect(try await database.write { try SecretStorage.rotate(to: both, now: Self.now, in: $0) }.secrets == 1)
+        #expect(try await stored(database) != before)
+    }
+
+    @Test(arguments: [
         ("", "value", "h.example"), ("a b", "value", "h.example"), ("a", "", "h.example"),
         ("a", "two\nlines", "h.example"), ("a", "value", nil),
     ])

@@ -76,10 +76,13 @@ enum SecretEndpoints {
 
     private static let delete = Endpoint(
         .delete, "/v1/secrets/{secret}", "deleteSecret", tag: "Secrets", "Delete a secret",
-        description: "Refused while a backend names it. The answer shows it for the last time.",
+        description: "Refused while a backend names it. The answer shows it for the last time; null where it did not "
+            + "read.",
         access: .role(.admin), parameters: [one],
-        successes: [.json(200, "The secret that was.", shape.schema)], problems: [409],
-        work: .write { call, tx in .ok(shape.json(try SecretStorage.delete(call.pathText("secret"), in: tx))) })
+        successes: [.json(200, "The secret that was.", shape.schema.nullable)], problems: [409],
+        work: .write { call, tx in
+            .ok(try SecretStorage.delete(call.pathText("secret"), in: tx).map(shape.json) ?? .null)
+        })
 
     private static func hosts(_ body: JSONValue) throws(Problem) -> [SecretHost]? {
         guard let elements = body["hosts"]?.elements else { return nil }
