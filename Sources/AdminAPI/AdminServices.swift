@@ -2,7 +2,7 @@ public import Accounts
 public import Engines
 public import Identity
 public import Invoicing
-public import Monetary
+public import Ledger
 public import Storage
 
 /// What the API needs from the program around it: everything that this target may not do itself.
@@ -91,7 +91,7 @@ public protocol AdminJobs: Sendable {
     /// Rates or waives what waits in suspense.
     func resolveSuspense(_ order: SuspenseOrder) async throws -> SuspenseReport
     /// Pays out the credits that an account that left is owed, and books it.
-    func payOutCredits(to account: AccountID, reason: String, actor: String) async throws -> CreditPayoutAnswer
+    func payOutCredits(to account: AccountID, reason: String, actor: String) async throws -> CreditPayoutReport
     /// Where an account's promises stand in a month: judged now, or as the month was closed.
     func serviceLevels(of account: AccountID, month: CivilMonth) async throws -> ServiceLevelStanding
 }
@@ -163,19 +163,6 @@ public struct ServiceLevelStanding: Sendable {
     public init(isFinal: Bool, results: [StoredPromiseResult]) {
         self.isFinal = isFinal
         self.results = results
-    }
-}
-
-/// What was paid out to an account.
-public struct CreditPayoutAnswer: Hashable, Sendable {
-    public var amount: Money
-    /// How many credits it settles.
-    public var credits: Int
-
-    /// So much for so many.
-    public init(amount: Money, credits: Int) {
-        self.amount = amount
-        self.credits = credits
     }
 }
 

@@ -79,8 +79,8 @@ extension Comparison {
             try add(amounts.leaving(.unbilledReceivables).negated(), to: .unbilledReceivables)
         }
         try add(try ServiceLevelStorage.paidOut(to: account, in: tx).negated(), to: .cash)
-        let everBefore = Timestamp(milliseconds: .max / 2_000)
-        for granted in try ServiceLevelStorage.granted(to: account.id, before: everBefore, in: tx) {
+        let endOfTime = Timestamp(milliseconds: .max / 2_000)
+        for granted in try ServiceLevelStorage.granted(to: account.id, before: endOfTime, in: tx) {
             try add(
                 try granted.appliedExact.subtracting(granted.result.exactCredit), to: .serviceLevelCreditsOwed)
         }

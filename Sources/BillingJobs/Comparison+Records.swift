@@ -25,7 +25,7 @@ extension Comparison {
     ) throws {
         let plans = try planBySubscription(account, in: tx)
         var sums = RecordSums(account: account)
-        sums.ratedFromSuspense = try ratedFromSuspense(account, in: tx)
+        sums.fromSuspense = try suspenseRatings(account, in: tx)
         var after: UUIDv7?
         var filter = RecordFilter()
         filter.account = account.id
@@ -46,12 +46,17 @@ extension Comparison {
             with: try ReconcileStorage.requestRollups(of: account, in: period(of: account), in: tx), &requests)
     }
 
-    /// The versions that rated what was in suspense before.
-    private func ratedFromSuspense(
-        _ account: Account, in tx: DatabaseTransaction
-    ) throws -> [AttemptID: PlanVersion] {
-        try SuspenseStorage.ratedVersions(of: account.id, in: tx).compactMapValues {
-            histories[$0.plan]?.version(numbered: $0.version)
+    /// What was in suspense, and the versions that rated it.
+    private func suspenseRatings(_ account: Account, in tx: DatabaseTransaction) throws -> [AttemptID: SuspenseRating] {
+        try SuspenseStorage.standings(of: account.id, in: tx).mapValues { standing in
+            let isRated = standing.plan != nil
+            let version = standing.plan.flatMap { plan in
+                standing.planVersion.flatMap { histories[plan]?.version(numbered: $0) }
+            }
+            // Where no version could be asked none is asked now, whatever reads by now. What had no price has none.
+            let wasAsked =
+                isRated ? standing.reason == RatingError.noPriceCode : UnknownTerms(rawValue: standing.reason) == nil
+            return SuspenseRating(version: version, isInForceAsked: wasAsked)
         }
     }
 
@@ -76,7 +81,7 @@ extension Comparison {
 /// What one account's records add up to.
 private struct RecordSums {
     let account: Account
-    var ratedFromSuspense: [AttemptID: PlanVersion] = [:]
+    var fromSuspense: [AttemptID: SuspenseRating] = [:]
     private var attempts: Int64 = 0
     private var suspended: Int64 = 0
     /// `records, quantity, amount, waived_quantity, waived_amount`
@@ -98,11 +103,13 @@ private struct RecordSums {
         for attempt in stored.attempts {
             attempts += 1
             let again = RatedAgain(
-                attempt.record, of: request, history: history, orBy: ratedFromSuspense[attempt.record.id],
+                attempt.record, of: request, history: history, suspense: fromSuspense[attempt.record.id],
                 currency: account.currency)
-            check.add(left: again.amount, right: attempt.amount)
+            // Nothing is nothing in every currency: the account's was not known where it did not read.
+            let stored = attempt.amount.isZero ? .zero(account.currency) : attempt.amount
+            check.add(left: again.amount, right: stored)
             if again.rating == .suspended { suspended += 1 }
-            if again.rating != attempt.rating || again.amount != attempt.amount
+            if again.rating != attempt.rating || again.amount != stored
                 || again.version?.planID != attempt.plan || again.version?.version != attempt.planVersion
             {
                 check.report(
@@ -186,6 +193,14 @@ private struct RecordSums {
     }
 }
 
+/// What an attempt that was in suspense is rated by.
+private struct SuspenseRating {
+    /// The one that took it out; nil where it waits, was waived, or the version is not published any more.
+    let version: PlanVersion?
+    /// Whether the version that was in force is asked first: it should not have had a price.
+    let isInForceAsked: Bool
+}
+
 /// An attempt rated a second time, from what is published.
 private struct RatedAgain {
     var rating = RatingState.notBillable
@@ -195,16 +210,18 @@ private struct RatedAgain {
 
     var versionText: String { version.map { "\($0.planID) \($0.version)" } ?? "no plan" }
 
-    /// By the version that was in force, or, where that has no price, by the one that took it out of suspense.
+    /// By the version that was in force; what came out of suspense, by the one that took it out.
     init(
-        _ attempt: AttemptRecord, of request: RequestRecord, history: PlanHistory?, orBy late: PlanVersion?,
+        _ attempt: AttemptRecord, of request: RequestRecord, history: PlanHistory?, suspense: SuspenseRating?,
         currency: Currency
     ) {
         amount = .zero(currency)
         guard attempt.isDelivered else { return }
         rating = .suspended
-        version = history?.version(at: request.acceptedAt)
-        for version in [version, late].compactMap(\.self) where version.currency == currency {
+        let inForce = suspense?.isInForceAsked == false ? nil : history?.version(at: request.acceptedAt)
+        let candidates = [inForce, suspense?.version]
+        version = inForce ?? suspense?.version
+        for version in candidates.compactMap(\.self) where version.currency == currency {
             guard
                 let rated = try? Rating.rate(
                     attempt, surface: request.surface, tierRequested: request.tierRequested, version: version),

@@ -1,8 +1,8 @@
 import Accounts
 public import Identity
 import Invoicing
-import Ledger
-public import Monetary
+public import Ledger
+import Monetary
 public import Storage
 
 /// Credits that no invoice will carry any more, because their customer left.
@@ -14,16 +14,11 @@ public struct CreditActions: Sendable {
         self.database = database
     }
 
-    /// What was paid out to an account.
-    public struct Payout: Hashable, Sendable {
-        public let amount: Money
-        /// How many credits it settles.
-        public let credits: Int
-    }
-
     /// Pays out all credits that an account is owed, and books it. Only to an account that left: the next invoice of
     /// any other carries them. `now` is real time. Doing it twice pays once.
-    public func payOut(to id: AccountID, reason: String, actor: String, now: Timestamp) async throws -> Payout {
+    public func payOut(
+        to id: AccountID, reason: String, actor: String, now: Timestamp
+    ) async throws -> CreditPayoutReport {
         try SuspenseStorage.requireReason(reason, parameter: "reason")
         return try await database.write { tx in
             try AccountStorage.hold(id, in: tx)
@@ -49,7 +44,7 @@ public struct CreditActions: Sendable {
                 sum = try sum.adding(left.amount)
                 count += 1
             }
-            return Payout(amount: sum, credits: count)
+            return CreditPayoutReport(amount: sum, credits: count)
         }
     }
 

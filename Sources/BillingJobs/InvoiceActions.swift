@@ -110,9 +110,9 @@ public struct InvoiceActions: Sendable {
                 "invoice \(later.number ?? "\(later.id)") is later and may carry adjustments of this one's month: "
                     + "make it void first, or correct by a credit note")
         }
-        guard try ServiceLevelStorage.payoutCount(of: invoice.accountID, in: tx) == 0 else {
+        guard try !ServiceLevelStorage.isPaidOut(anyCreditOf: invoice, in: tx) else {
             throw StorageError.conflict(
-                "credits of this account were paid out: to make its invoice void would owe them again")
+                "a credit of this invoice or of its month was paid out: to make the invoice void would owe it again")
         }
         // Drafts were computed from what this invoice said; the next run makes them again.
         try InvoiceStorage.deleteDrafts(of: invoice.accountID, in: tx)

@@ -123,11 +123,7 @@ public struct InvoiceRun: Sendable {
     private func prepare(
         _ id: AccountID, _ context: Context, in tx: DatabaseTransaction
     ) throws -> InvoiceRunReport.AccountOutcome {
-        var account = try AccountStorage.require(id, in: tx)
-        if !options.isDryRun {
-            try PeriodStorage.keep(options.month, of: account, in: tx)
-            account = try AccountStorage.require(id, in: tx)
-        }
+        let account = try AccountStorage.require(id, in: tx)
         func outcome(_ result: InvoiceRunReport.AccountResult) -> InvoiceRunReport.AccountOutcome {
             InvoiceRunReport.AccountOutcome(accountID: id, name: account.name, result: result)
         }
@@ -139,7 +135,11 @@ public struct InvoiceRun: Sendable {
         let obstacles = try obstacles(accountMonth, in: tx)
         guard obstacles.isEmpty else { return outcome(.notClosed(obstacles)) }
 
-        if !options.isDryRun { _ = try LedgerPoster.post(account, now: options.now, in: tx) }
+        if !options.isDryRun {
+            // Not before the month closes: where a later one begins is for the zone data of that time to say.
+            try PeriodStorage.keep(options.month, of: account, in: tx)
+            _ = try LedgerPoster.post(account, now: options.now, in: tx)
+        }
         let draft = try makeDraft(accountMonth, in: tx)
         guard !draft.isEmpty else {
             if !options.isDryRun {
@@ -173,8 +173,8 @@ public struct InvoiceRun: Sendable {
         on account: Account, before end: Timestamp, in tx: DatabaseTransaction
     ) throws -> [ClosingObstacle] {
         var holds = try QuarantineStorage.holding(account.id, in: tx).map { ClosingObstacle.damagedJournal($0) }
-        let everBefore = BillingPeriod(start: Timestamp(milliseconds: 0), end: end)
-        let waiting = try SuspenseStorage.unresolvedCount(account: account.id, period: everBefore, in: tx)
+        let allTimeBefore = BillingPeriod(start: Timestamp(milliseconds: 0), end: end)
+        let waiting = try SuspenseStorage.unresolvedCount(account: account.id, period: allTimeBefore, in: tx)
         if waiting > 0 { holds.append(.suspense(count: waiting)) }
         return holds
     }

@@ -74,9 +74,10 @@ enum PeriodClosing {
                 obstacles.append(.clockNotSeen(journal.id, gateway: journal.gateway))
             }
             // Another account's open request is none of this one's business, unless it is not known whose it is.
-            let oldest = open[journal.id] ?? (journal.opensByAccount ? nil : journal.oldestOpenAt)
-            if let open = oldest, open < period.end {
-                obstacles.append(.requestOpen(journal.id, gateway: journal.gateway, acceptedAt: open))
+            let ofUnknownAccount = journal.opensByAccount ? nil : journal.oldestOpenAt
+            let oldest = [open[journal.id], ofUnknownAccount].compactMap(\.self).min()
+            if let oldest, oldest < period.end {
+                obstacles.append(.requestOpen(journal.id, gateway: journal.gateway, acceptedAt: oldest))
             }
         }
         return obstacles

@@ -52,6 +52,9 @@ public struct SuspenseActions: Sendable {
             let found = try SuspenseStorage.list(filter, page, in: tx)
             var step = Step()
             step.next = found.hasMore ? found.items.last?.attemptID.uuid : nil
+            if !order.isDryRun {
+                try SuspenseStorage.moveRequestsCountedByUTC(of: account, because: found.items, in: tx)
+            }
             switch order.outcome {
             case .waived: step.report = try waive(found.items, account, order, now: now, in: tx)
             case .rated: step.report = try rate(found.items, account, order, now: now, in: tx)
@@ -105,7 +108,7 @@ public struct SuspenseActions: Sendable {
                 continue
             }
             if priced.rating == .rated { try report.add(priced.amount) }
-            rated.append((request(stored, priced, suspended, account), priced))
+            rated.append((request(stored, priced, account), priced))
         }
         report.resolved = rated.count
         if !order.isDryRun {
@@ -124,12 +127,13 @@ public struct SuspenseActions: Sendable {
         return try PlanStorage.history(of: subscription.plan, in: tx)
     }
 
-    private func request(
-        _ stored: StoredRequest, _ attempt: IngestAttempt, _ suspended: SuspendedUsage, _ account: Account
-    ) -> IngestRequest {
-        IngestRequest(
-            request: stored.request, tier: stored.tier, attempts: [attempt], periodStart: suspended.periodStart,
-            hourStart: account.calendar.hourStart(of: stored.request.acceptedAt), mark: stored.mark)
+    /// Its month is told anew: where the account did not read when the usage came, UTC's months stood in for its own.
+    private func request(_ stored: StoredRequest, _ attempt: IngestAttempt, _ account: Account) -> IngestRequest {
+        let accepted = stored.request.acceptedAt
+        return IngestRequest(
+            request: stored.request, tier: stored.tier, attempts: [attempt],
+            periodStart: account.calendar.period(containing: accepted).start,
+            hourStart: account.calendar.hourStart(of: accepted), mark: stored.mark)
     }
 }
 

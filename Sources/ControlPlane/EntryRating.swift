@@ -111,24 +111,24 @@ struct EntryRating {
     private func version(for request: RequestRecord) throws(Unpriced) -> PlanVersion {
         if !book.unreadable.isEmpty { try refuseUnreadable(request) }
         guard book.account(request.accountID) != nil else {
-            throw Unpriced(reason: "unknown_account", detail: "account \(request.accountID) is not in the database")
+            throw Unpriced(.unknownAccount, detail: "account \(request.accountID) is not in the database")
         }
         guard let subscription = book.subscription(request.subscriptionID),
             subscription.accountID == request.accountID
         else {
             throw Unpriced(
-                reason: "unknown_subscription",
+                .unknownSubscription,
                 detail: "account \(request.accountID) has no subscription \(request.subscriptionID)")
         }
         let history = book.history(of: subscription.plan)
         if let bad = history.unreadableVersion(at: request.acceptedAt) {
             throw Unpriced(
-                reason: "plan_version_unreadable",
+                .planVersionUnreadable,
                 detail: "version \(bad.number) of plan \(subscription.plan) does not read: \(bad.reason)")
         }
         guard let version = history.version(at: request.acceptedAt) else {
             throw Unpriced(
-                reason: "no_plan_version",
+                .noPlanVersion,
                 detail: "plan \(subscription.plan) had no version in force at \(request.acceptedAt)")
         }
         return version
@@ -136,10 +136,10 @@ struct EntryRating {
 
     private func refuseUnreadable(_ request: RequestRecord) throws(Unpriced) {
         if let fault = book.unreadable["\(request.accountID)"] {
-            throw Unpriced(reason: "account_unreadable", detail: fault.reason)
+            throw Unpriced(.accountUnreadable, detail: fault.reason)
         }
         if let fault = book.unreadable["\(request.subscriptionID)"] {
-            throw Unpriced(reason: "subscription_unreadable", detail: fault.reason)
+            throw Unpriced(.subscriptionUnreadable, detail: fault.reason)
         }
     }
 
@@ -153,6 +153,15 @@ struct EntryRating {
     private struct Unpriced: Error {
         let reason: String
         let detail: String
+
+        init(reason: String, detail: String) {
+            self.reason = reason
+            self.detail = detail
+        }
+
+        init(_ terms: UnknownTerms, detail: String) {
+            self.init(reason: terms.rawValue, detail: detail)
+        }
     }
 
     private static let utc = try? BillingCalendar(zoneName: "UTC")

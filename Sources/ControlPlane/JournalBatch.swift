@@ -110,6 +110,7 @@ struct JournalBatch {
                 length: range.length, reason: range.reason.rawValue, foundAt: now)
         }
         batch.heartbeat = heartbeat.map { ($0.realTime, $0.snapshotChange) }
+        batch.storedAt = now
         batch.oldestOpenAt = open.oldest
         batch.openChanges = open.changes
         batch.opensByAccount = open.isByAccount

@@ -12,9 +12,12 @@ public enum RatingError: Error, Hashable, Sendable {
     public var code: String {
         switch self {
         case .contradictoryUsage: "contradictory_usage"
-        case .noPrice: "no_price"
+        case .noPrice: Self.noPriceCode
         }
     }
+
+    /// The code of usage that has no price.
+    public static let noPriceCode = "no_price"
 }
 
 extension RatingError: CustomStringConvertible {

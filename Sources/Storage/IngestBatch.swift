@@ -113,6 +113,8 @@ public struct IngestBatch: Sendable {
     public var quarantines: [StoredQuarantine] = []
     /// The last heartbeat in the stretch: real time, and the change that the gateway had applied.
     public var heartbeat: (through: Timestamp, snapshotChange: Int64)?
+    /// Real time at which it is stored; nil where nobody asked.
+    public var storedAt: Timestamp?
     /// Acceptance of the oldest request still open at `to`.
     public var oldestOpenAt: Timestamp?
     /// What changed of that by account; nil for an account that has none open any more.

@@ -49,7 +49,8 @@ public enum IngestStorage {
             UPDATE journals SET segment = \(batch.to.segment), byte_offset = \(batch.to.offset),
                 oldest_open_at = \(batch.oldestOpenAt), opens_by_account = \(batch.opensByAccount),
                 ingested_through = greatest(ingested_through, \(batch.heartbeat?.through)::timestamptz),
-                snapshot_change = greatest(snapshot_change, \(batch.heartbeat?.snapshotChange)::bigint)
+                snapshot_change = greatest(snapshot_change, \(batch.heartbeat?.snapshotChange)::bigint),
+                mark_moved_at = greatest(mark_moved_at, \(batch.storedAt)::timestamptz)
             WHERE journal_id = \(batch.journalID) AND epoch = \(batch.epoch) AND segment = \(batch.from.segment)
                 AND byte_offset = \(batch.from.offset) AND retired_at IS NULL
             """)

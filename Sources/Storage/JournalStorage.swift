@@ -37,6 +37,8 @@ public struct RegisteredJournal: Hashable, Sendable, Identifiable {
     public let mark: JournalMark
     /// Real time of the last heartbeat inside the mark.
     public let ingestedThrough: Timestamp?
+    /// Real time at which the mark last moved; nil where it did not since an earlier release.
+    public let markMovedAt: Timestamp?
     /// The newest change that the gateway had applied by then.
     public let snapshotChange: Int64
     /// Billing time of acceptance of the oldest request that is open at the mark.
@@ -50,10 +52,10 @@ public struct RegisteredJournal: Hashable, Sendable, Identifiable {
     /// How long a gateway that lives is never silent: six of its heartbeats.
     public static let silenceMillisecondsMin: Int64 = 60_000
 
-    /// The last sign of life (a heartbeat, or that it was registered), where that is not long enough ago to think the
-    /// gateway gone.
+    /// The last sign of life (the mark moved, or it was registered), where that is not long enough ago to think the
+    /// gateway gone. Heartbeats of a backlog are old, but whoever works it off is alive.
     func signOfLife(at now: Timestamp) -> Timestamp? {
-        let last = max(ingestedThrough ?? registeredAt, registeredAt)
+        let last = max(markMovedAt ?? registeredAt, ingestedThrough ?? registeredAt, registeredAt)
         return last > now.advanced(byMilliseconds: -Self.silenceMillisecondsMin) ? last : nil
     }
 }
@@ -115,8 +117,8 @@ public enum JournalStorage {
         guard journal.retiredAt == nil else { throw StorageError.conflict("journal \(id) is retired already") }
         if let sign = journal.signOfLife(at: now) {
             throw StorageError.conflict(
-                "gateway \(journal.gateway) lives: its last sign of life is of \(sign). Stop it, and retire its "
-                    + "journal \(RegisteredJournal.silenceMillisecondsMin / 1000) s later")
+                "gateway \(journal.gateway) is alive (last seen at \(sign)). Stop it, wait "
+                    + "\(RegisteredJournal.silenceMillisecondsMin / 1000) s, then retire its journal")
         }
         try tx.execute(
             "UPDATE journals SET retired_at = \(now), retired_reason = \(reason) WHERE journal_id = \(id)")
@@ -124,7 +126,7 @@ public enum JournalStorage {
 
     private static let select: SQL = """
         SELECT journal_id, gateway, epoch, segment, byte_offset, ingested_through, snapshot_change, oldest_open_at,
-            opens_by_account, registered_at, retired_at, retired_reason
+            opens_by_account, mark_moved_at, registered_at, retired_at, retired_reason
         FROM journals
         """
 
@@ -132,7 +134,8 @@ public enum JournalStorage {
         RegisteredJournal(
             id: try row.decode("journal_id"), gateway: try row.decode("gateway"), epoch: try row.decode("epoch"),
             mark: JournalMark(segment: try row.decode("segment"), offset: try row.decode("byte_offset")),
-            ingestedThrough: try row.decode("ingested_through"), snapshotChange: try row.decode("snapshot_change"),
+            ingestedThrough: try row.decode("ingested_through"), markMovedAt: try row.decode("mark_moved_at"),
+            snapshotChange: try row.decode("snapshot_change"),
             oldestOpenAt: try row.decode("oldest_open_at"), opensByAccount: try row.decode("opens_by_account"),
             registeredAt: try row.decode("registered_at"), retiredAt: try row.decode("retired_at"),
             retiredReason: try row.decode("retired_reason"))

@@ -54,6 +54,10 @@ enum RollupStorage {
         for entry in requests {
             sums[RollupKey(entry, last: entry.tier.storable), default: [:]][entry.request.outcome, default: 0] += 1
         }
+        try add(sums, in: tx)
+    }
+
+    static func add(_ sums: [RollupKey: [RequestOutcome: Int64]], in tx: Transaction) throws {
         var batch = InsertBatch(
             columns: keyColumns + [
                 .init("tier", "text"), .init("requests", "bigint"), .init("successes", "bigint"),
@@ -83,16 +87,28 @@ enum RollupStorage {
 }
 
 /// The primary key of a rollup row; the last column is the price row or the tier.
-private struct RollupKey: Hashable, Comparable {
-    let account: AccountID
-    let periodStart: Timestamp
-    let hourStart: Timestamp
-    let tenant: TenantID
-    let project: ProjectID
-    let key: KeyID
-    let subscription: SubscriptionID
-    let model: String
-    let last: String
+struct RollupKey: Hashable, Comparable {
+    var account: AccountID
+    var periodStart: Timestamp
+    var hourStart: Timestamp
+    var tenant: TenantID
+    var project: ProjectID
+    var key: KeyID
+    var subscription: SubscriptionID
+    var model: String
+    var last: String
+
+    init(_ row: Row, account: AccountID, periodStart: Timestamp, hourStart: Timestamp) throws {
+        self.account = account
+        self.periodStart = periodStart
+        self.hourStart = hourStart
+        tenant = try row.decode("tenant_id")
+        project = try row.decode("project_id")
+        key = try row.decode("key_id")
+        subscription = try row.decode("subscription_id")
+        model = try row.decode("model")
+        last = try row.decode("tier")
+    }
 
     init(_ entry: IngestRequest, last: String) {
         account = entry.request.accountID

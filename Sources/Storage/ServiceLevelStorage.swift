@@ -181,9 +181,23 @@ public enum ServiceLevelStorage {
             """) == 1
     }
 
-    /// How many credits of an account were paid out.
-    public static func payoutCount(of account: AccountID, in tx: Transaction) throws -> Int {
-        try tx.query("SELECT count(*) FROM service_level_payouts WHERE account_id = \(account)").onlyValue()
+    /// Whether a credit was paid out that an invoice has to do with: one of its own month, or one that it carries in
+    /// part.
+    public static func isPaidOut(anyCreditOf invoice: StoredInvoice, in tx: Transaction) throws -> Bool {
+        try tx.query(
+            """
+            SELECT EXISTS (
+                SELECT 1 FROM service_level_payouts p JOIN service_level_results r USING (account_id, result_id)
+                WHERE p.account_id = \(invoice.accountID) AND (
+                    r.period_start = \(invoice.period.start) OR EXISTS (
+                        SELECT 1 FROM invoice_lines l
+                        WHERE l.account_id = p.account_id AND l.invoice_id = \(invoice.id)
+                            AND l.service_level_result_id = p.result_id
+                    )
+                )
+            )
+            """
+        ).onlyValue()
     }
 
     /// What was paid out to an account in all.
@@ -197,13 +211,14 @@ public enum ServiceLevelStorage {
     }
 
     /// Results with what final invoices carry of their credits, and what was paid out, as `applied`.
-    private static let granted: SQL = """
+    static let granted: SQL = """
         SELECT r.*, (coalesce(a.amount, 0) + coalesce(p.amount, 0))::numeric(38, 12) AS applied,
             (coalesce(a.exact_amount, 0) + coalesce(p.exact_amount, 0))::numeric(38, 12) AS applied_exact
         FROM (\(select)) r LEFT JOIN LATERAL (
             SELECT -sum(l.amount) AS amount, -sum(l.exact_amount) AS exact_amount
             FROM invoice_lines l JOIN invoices i USING (account_id, invoice_id)
-            WHERE l.account_id = r.account_id AND l.service_level_result_id = r.result_id
+            WHERE l.account_id = r.account_id AND l.period_start = r.period_start
+                AND l.service_level_result_id = r.result_id
                 AND l.kind = \(InvoiceLineKind.serviceLevelCredit.rawValue) AND i.state IN ('finalized', 'paid')
         ) a ON true LEFT JOIN service_level_payouts p ON p.account_id = r.account_id AND p.result_id = r.result_id
         """

@@ -9,6 +9,19 @@ public enum SuspenseOutcome: String, CaseIterable, Hashable, Sendable {
     case rated
 }
 
+/// Why nobody could say which version of which plan prices usage: codes under which it is in suspense.
+public enum UnknownTerms: String, CaseIterable, Hashable, Sendable {
+    case unknownAccount = "unknown_account"
+    case accountUnreadable = "account_unreadable"
+    case unknownSubscription = "unknown_subscription"
+    case subscriptionUnreadable = "subscription_unreadable"
+    case noPlanVersion = "no_plan_version"
+    case planVersionUnreadable = "plan_version_unreadable"
+
+    /// Whether the account's hours and months were not known either, so that UTC's stood in for them.
+    public var isOfCalendar: Bool { self == .unknownAccount || self == .accountUnreadable }
+}
+
 /// Usage without a price, or that contradicts itself. It blocks its account's invoice until someone resolves it.
 public struct SuspendedUsage: Hashable, Sendable {
     public let accountID: AccountID
@@ -97,11 +110,11 @@ public struct SuspenseReport: Hashable, Sendable {
     /// Nothing done yet.
     public init() {}
 
-    /// Counts a record that stays.
-    public mutating func stays(because explanation: String) {
+    /// Counts records that stay.
+    public mutating func stays(because explanation: String, count: Int = 1) {
         let isNew = unpriced[explanation] == nil
         let key = isNew && unpriced.count >= Self.explanationsMax ? "other" : explanation
-        unpriced[key, default: 0] += 1
+        unpriced[key, default: 0] += count
     }
 
     /// Takes over what was done to another account.
@@ -111,9 +124,6 @@ public struct SuspenseReport: Hashable, Sendable {
         for (currency, amount) in other.amounts {
             amounts[currency] = try (amounts[currency] ?? .zero(currency)).adding(amount)
         }
-        for (explanation, count) in other.unpriced {
-            let isNew = unpriced[explanation] == nil
-            unpriced[isNew && unpriced.count >= Self.explanationsMax ? "other" : explanation, default: 0] += count
-        }
+        for (explanation, count) in other.unpriced { stays(because: explanation, count: count) }
     }
 }

@@ -64,20 +64,17 @@ public enum SuspenseStorage {
         return counts
     }
 
-    /// Accepts by hand that this usage is not billed, and says why. It stays visible.
-    @discardableResult
-    public static func waive(
-        account: AccountID, attempt: AttemptID, resolution: String, actor: String, now: Timestamp, in tx: Transaction
+    /// What waits in suspense, or was in it; `.notFound` where it never was.
+    public static func require(
+        _ attempt: AttemptID, of account: AccountID, in tx: Transaction
     ) throws -> SuspendedUsage {
-        try requireReason(resolution, parameter: "resolution")
-        let count = try waive(account: account, attempts: [attempt], reason: resolution, actor: actor, now: now, in: tx)
         let rows = try tx.query("\(select) WHERE s.account_id = \(account) AND s.record_id = \(attempt)")
         guard let row = rows.first else { throw StorageError.notFound("suspended attempt \(attempt) of \(account)") }
-        guard count == 1 else { throw StorageError.conflict("attempt \(attempt) is resolved already") }
         return try suspended(row)
     }
 
-    /// Accepts that these attempts of an account are not billed; returns how many were waiting.
+    /// Accepts that these attempts of an account are not billed; returns how many were waiting. The caller holds the
+    /// account.
     public static func waive(
         account: AccountID, attempts: [AttemptID], reason: String, actor: String, now: Timestamp, in tx: Transaction
     ) throws -> Int {
@@ -119,27 +116,43 @@ public enum SuspenseStorage {
             let released = try tx.execute(
                 """
                 UPDATE suspense SET resolved_at = \(now), resolution = \(reason), resolved_by = \(actor),
-                    outcome = 'rated', plan = \(attempt.plan), plan_version = \(attempt.planVersion)
+                    outcome = 'rated', period_start = \(request.periodStart), plan = \(attempt.plan),
+                    plan_version = \(attempt.planVersion)
                 WHERE account_id = \(account) AND record_id = \(id) AND resolved_at IS NULL
                 """)
             guard updated == 1, released == 1 else { throw StorageError.conflict("attempt \(id) is resolved already") }
         }
+        try PeriodStorage.keep(monthsOf: attempts.map(\.request), in: tx)
         try RollupStorage.add(attempts: attempts.map { ($0.request, $0.attempt) }, in: tx)
     }
 
-    /// The version of a plan by which each attempt was rated when it left suspense.
-    public static func ratedVersions(
-        of account: AccountID, in tx: Transaction
-    ) throws -> [AttemptID: (plan: String, version: Int)] {
-        var versions: [AttemptID: (plan: String, version: Int)] = [:]
+    /// Puts the account's requests that were counted by UTC, because its own calendar was not known when they were
+    /// stored, under its own hours and months. The caller holds the account.
+    public static func moveRequestsCountedByUTC(
+        of account: Account, because usage: [SuspendedUsage], in tx: Transaction
+    ) throws {
+        guard usage.contains(where: { UnknownTerms(rawValue: $0.reason)?.isOfCalendar == true }) else { return }
+        try RollupStorage.moveRequestsCountedByUTC(of: account, in: tx)
+    }
+
+    /// Why an attempt was in suspense, and the version by which it was rated when it left; nil where it was not.
+    public struct Standing: Hashable, Sendable {
+        public let reason: String
+        public let plan: String?
+        public let planVersion: Int?
+    }
+
+    /// Every attempt of the account that was ever in suspense.
+    public static func standings(of account: AccountID, in tx: Transaction) throws -> [AttemptID: Standing] {
+        var standings: [AttemptID: Standing] = [:]
         let rows = try tx.query(
-            """
-            SELECT record_id, plan, plan_version FROM suspense WHERE account_id = \(account) AND outcome = 'rated'
-            """)
+            "SELECT record_id, plan, plan_version, reason FROM suspense WHERE account_id = \(account)")
         for row in rows {
-            versions[try row.decode("record_id")] = (try row.decode("plan"), try row.decode("plan_version"))
+            standings[try row.decode("record_id")] = Standing(
+                reason: try row.decode("reason"), plan: try row.decode("plan"),
+                planVersion: try row.decode("plan_version"))
         }
-        return versions
+        return standings
     }
 
     // MARK: statements

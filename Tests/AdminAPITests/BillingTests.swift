@@ -65,10 +65,13 @@ struct BillingTests {
             let waiting = try await api.call("GET", "/v1/suspense?account=\(made.account.id)", as: .viewer)
             #expect(waiting.data.count == 1 && waiting.data.first?["reason"] == "no_price")
             let path = "/v1/suspense/\(made.attempts[2])/resolve"
+            api.jobs.calls.withLock { $0.waivesIn = api.database }
             let body: JSONValue = ["account": .string("\(made.account.id)"), "resolution": "a test of ours"]
             let resolved = try await api.call("POST", path, body, as: .billing)
             #expect(resolved.status == 200 && resolved["resolution"] == "a test of ours", "\(resolved)")
             #expect(resolved["outcome"] == "waived" && resolved["resolved_by"]?.contains("the billing") == true)
+            let order = try #require(api.jobs.calls.withLock { $0.suspense.first })
+            #expect(order.outcome == .waived && order.filter.attempts == [made.attempts[2]], "it goes the way of all")
             #expect(try await api.call("POST", path, body).status == 409)
             #expect(try await api.call("POST", "/v1/suspense/\(StrangeID.attempt)/resolve", body).status == 404)
             #expect(try await api.call("GET", "/v1/suspense").data.isEmpty)

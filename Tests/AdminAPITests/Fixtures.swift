@@ -2,6 +2,7 @@ import Accounts
 import Engines
 import Identity
 import Invoicing
+import Ledger
 import Monetary
 import Storage
 import Synchronization
@@ -20,6 +21,8 @@ final class RecordingJobs: AdminJobs {
         var preview = InvoicePreview(document: nil, suspended: [:])
         var suspense: [SuspenseOrder] = []
         var suspenseReport = SuspenseReport()
+        /// Where orders of a few attempts are carried out; nil where none is.
+        var waivesIn: Database?
         var results: [StoredPromiseResult] = []
         /// Runs wait as long as this is set.
         var isHeld = false
@@ -61,15 +64,24 @@ final class RecordingJobs: AdminJobs {
 
     func resolveSuspense(_ order: SuspenseOrder) async throws -> SuspenseReport {
         try refuse()
-        return calls.withLock {
+        var (report, database) = calls.withLock {
             $0.suspense.append(order)
-            return $0.suspenseReport
+            return ($0.suspenseReport, $0.waivesIn)
         }
+        guard let database, let account = order.filter.account, let attempts = order.filter.attempts else {
+            return report
+        }
+        report.resolved = try await database.write { tx in
+            try SuspenseStorage.waive(
+                account: account, attempts: attempts, reason: order.reason, actor: order.actor,
+                now: Timestamp(milliseconds: 0), in: tx)
+        }
+        return report
     }
 
-    func payOutCredits(to account: AccountID, reason: String, actor: String) async throws -> CreditPayoutAnswer {
+    func payOutCredits(to account: AccountID, reason: String, actor: String) async throws -> CreditPayoutReport {
         try refuse()
-        return CreditPayoutAnswer(amount: Money(picounits: 1_500_000_000_000, currency: .usd), credits: 2)
+        return CreditPayoutReport(amount: Money(picounits: 1_500_000_000_000, currency: .usd), credits: 2)
     }
 
     func serviceLevels(of account: AccountID, month: CivilMonth) async throws -> ServiceLevelStanding {

@@ -112,6 +112,22 @@ import Testing
         }
     }
 
+    @Test(arguments: ["2028-11", "2026-12", "2027-02"])
+    func `a month that does not close keeps nothing, whatever month was typed`(month: String) async throws {
+        let (world, one, _) = try await world(zone: "Europe/Berlin", becomes: nil)
+        let kept = { try await world.pool.query("SELECT count(*) FROM billing_periods").onlyValue(as: Int64.self) }
+        let before = try await kept()
+        let report = try await world.run(month, now: now).run()
+        #expect(report.word(one.id).hasPrefix("not closed"), "\(report.word(one.id))")
+        #expect(try await kept() == before)
+        _ = try await world.run("2026-10", now: now).run()
+        _ = try await world.run("2026-11", now: now).run()
+        let start = try await world.pool.query(
+            "SELECT period_start FROM billing_periods WHERE account_id = \(one.id) AND month = '2026-12-01'"
+        ).onlyValue(as: Timestamp.self)
+        #expect(start == BillingWorld.instant("2026-11-30T23:00:00Z"), "a month that closed keeps its end")
+    }
+
     @Test func `a later month begins where the one before it was settled to end`() async throws {
         let berlin = try BillingCalendar(zoneName: "Europe/Berlin")
         let november = try #require(CivilMonth("2026-11"))

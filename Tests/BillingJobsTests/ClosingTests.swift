@@ -90,7 +90,7 @@ import Testing
         #expect(later.word(others[1].id).contains("has a request open"))
     }
 
-    @Test func `what an earlier release left open of nobody knows whom holds every month until it has ended`()
+    @Test func `what an earlier release left open, of an unknown account, holds every month until it has ended`()
         async throws
     {
         let (world, beta) = try await world()
@@ -101,6 +101,18 @@ import Testing
         #expect(report.word(beta.id).contains("has a request open that was accepted at 2026-11-30T23:59:00.000Z"))
         try await world.ingest(heartbeat: "2026-12-01T00:00:20Z", oldestOpenAt: "2026-11-30T23:59:00Z")
         #expect(try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run().isComplete)
+    }
+
+    @Test(arguments: [
+        ("2026-12-01T00:00:05Z", "2026-11-30T23:00:00Z"), ("2026-11-30T23:00:00Z", "2026-12-01T00:00:05Z"),
+    ])
+    func `what is known to be open hides nothing of what is not`(known: String, unknown: String) async throws {
+        let (world, beta) = try await world()
+        try await world.ingest(
+            usage(world, beta, at: "2026-11-03T10:00:00Z"), heartbeat: "2026-12-01T00:00:10Z", oldestOpenAt: unknown,
+            open: [beta.id: known], opensByAccount: false)
+        let report = try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run()
+        #expect(report.word(beta.id).contains("has a request open that was accepted at 2026-11-30T23:00:00.000Z"))
     }
 
     @Test func `an earlier month is invoiced first`() async throws {
@@ -140,7 +152,7 @@ import Testing
         let attempt = stuck.attempts[0].record.id
         try await world.database.write {
             _ = try SuspenseStorage.waive(
-                account: beta.id, attempt: attempt, resolution: "free of charge", actor: "a test",
+                account: beta.id, attempts: [attempt], reason: "free of charge", actor: "a test",
                 now: BillingWorld.beginning, in: $0)
         }
         let after = try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run()

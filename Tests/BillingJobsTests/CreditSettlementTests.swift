@@ -102,8 +102,23 @@ import Testing
         try await world.ingest(
             [world.request(customer, at: "2026-12-03T10:00:00Z", input: 1_000_000)], heartbeat: "2027-01-01T00:00:10Z")
         let report = try await world.run("2026-12", now: "2027-01-02T09:00:00Z").run()
-        let document = try await world.document(try #require(report.finalized.first?.id))
-        #expect(document.lines.map(\.kind) == ["usage"])
+        let invoice = try #require(report.finalized.first?.id)
+        #expect(try await world.document(invoice).lines.map(\.kind) == ["usage"])
+        try await expectSoundBooks(world)
+        // An invoice that has nothing to do with what was paid can be void; that of the credit's own month cannot.
+        let invoices = InvoiceActions(database: world.database)
+        let later = BillingWorld.instant("2027-01-04T09:00:00Z")
+        #expect(try await invoices.void(invoice, now: later).changed)
+        try await expectSoundBooks(world)
+        let november = try await world.database.read { try InvoiceStorage.all(of: customer.id, in: $0)[0] }
+        await #expect {
+            try await invoices.void(november.id, now: later)
+        } throws: {
+            "\($0)".contains("a credit of this invoice or of its month was paid out")
+        }
+        let second = try await world.run("2026-12", now: "2027-01-05T09:00:00Z").run()
+        let repeated = try await world.document(try #require(second.finalized.first?.id))
+        #expect(repeated.lines.map(\.kind) == ["usage"])
         try await expectSoundBooks(world)
     }
 
@@ -129,7 +144,7 @@ import Testing
         await #expect {
             try await InvoiceActions(database: world.database).void(drafts[0], now: now)
         } throws: {
-            "\($0)".contains("were paid out")
+            "\($0)".contains("was paid out")
         }
         try await expectSoundBooks(world)
     }

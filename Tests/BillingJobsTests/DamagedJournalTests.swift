@@ -12,7 +12,7 @@ import Testing
     private let found = BillingWorld.instant("2026-11-20T00:00:00Z")
     private static let now = "2026-12-02T09:00:00Z"
 
-    /// Two customers with usage in the world's journal, and one whose gateway has another.
+    /// Two customers with usage in the world's journal, and one without any.
     private func world() async throws -> (BillingWorld, [Customer], other: Customer) {
         let world = try await BillingWorld.make()
         let customers = [
@@ -45,20 +45,40 @@ import Testing
         }
     }
 
-    @Test func `damage of unknown content holds every account of its journal until someone looked`() async throws {
+    @Test func `damage of unknown content holds every account that could have used it until someone looked`()
+        async throws
+    {
         let (world, customers, other) = try await world()
+        let later = try await world.customer(4, plan: "alpha", from: "2026-11-20T00:00:00.001Z")
         try await damage(world, at: 512)
         let report = try await world.run("2026-11", now: Self.now).run()
-        for customer in customers {
+        for customer in customers + [other] {
             #expect(
                 report.word(customer.id).hasPrefix("not closed: journal \(world.journalID) cannot be read at 1:512"))
         }
-        #expect(report.word(other.id) == "finalized INV-2026-000001 30.00", "it has nothing in that journal")
+        #expect(report.word(later.id).hasPrefix("finalized"), "it was no customer yet when the damage was found")
         #expect(report.damagedPlaces.map(\.mark) == [JournalMark(segment: 1, offset: 512)])
         #expect(try await release(world, at: JournalMark(segment: 1, offset: 512), reason: "an empty page") == 1)
         let after = try await world.run("2026-11", now: Self.now).run()
-        for customer in customers { #expect(after.word(customer.id).hasPrefix("finalized")) }
+        for customer in customers + [other] { #expect(after.word(customer.id).hasPrefix("finalized")) }
         #expect(after.damagedPlaces.map(\.releaseReason) == ["an empty page"], "the run still names it")
+    }
+
+    @Test(arguments: [
+        ("2026-11-19T23:59:59.999Z", 0, true), ("2026-11-20T00:00:00Z", 0, true),
+        ("2026-11-20T00:00:00.001Z", 0, false),
+        ("2026-11-25T00:00:00Z", 5 * 86_400_000, true), ("2026-11-25T00:00:00.001Z", 5 * 86_400_000, false),
+    ])
+    func `a subscription had begun by its account's own clock`(
+        start: String, offset: Int64, isHeld: Bool
+    ) async throws {
+        let world = try await BillingWorld.make()
+        let customer = try await world.customer(1, plan: "beta", from: start)
+        try await world.ingest(heartbeat: "2026-11-20T00:00:00Z")
+        try await damage(world, at: 512)
+        try await world.pool.execute("UPDATE accounts SET clock_offset_ms = \(offset)")
+        let holding = try await world.database.read { try QuarantineStorage.holding(customer.id, in: $0) }
+        #expect(holding.count == (isHeld ? 1 : 0))
     }
 
     @Test func `damage that names its account holds nobody else`() async throws {

@@ -98,6 +98,7 @@ import Testing
         let (world, _, invoice) = try await finalized()
         for statement in [
             "UPDATE invoices SET total = total + 1", "UPDATE invoices SET document = '{}'", "DELETE FROM invoices",
+            "UPDATE invoices SET document_version = document_version + 1",
             "UPDATE invoice_lines SET amount = 0", "DELETE FROM invoice_lines",
             "INSERT INTO invoice_lines SELECT account_id, gen_random_uuid(), invoice_id, 99, kind FROM invoice_lines",
             "UPDATE ledger_postings SET amount = 1", "DELETE FROM ledger_transactions",

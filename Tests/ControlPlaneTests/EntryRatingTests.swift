@@ -125,7 +125,7 @@ struct EntryRatingTests {
             let attempt = entry.attempts[0].id
             try await made.database.write { tx in
                 _ = try SuspenseStorage.waive(
-                    account: account, attempt: attempt, resolution: "checked by hand", actor: "a test",
+                    account: account, attempts: [attempt], reason: "checked by hand", actor: "a test",
                     now: Fixture.now, in: tx)
             }
             #expect(try await blocking() == 0)

@@ -252,9 +252,9 @@ actor GoldenWorld {
             let page = try SuspenseStorage.list(
                 SuspenseFilter(account: id), PageRequest(limit: PageRequest.limitMax), in: tx)
             return try page.items.map {
-                let usage = try SuspenseStorage.waive(
-                    account: id, attempt: $0.attemptID, resolution: reason, actor: "an operator", now: now, in: tx)
-                return "  \(usage.acceptedAt) \(usage.reason): \(usage.detail)"
+                _ = try SuspenseStorage.waive(
+                    account: id, attempts: [$0.attemptID], reason: reason, actor: "an operator", now: now, in: tx)
+                return "  \($0.acceptedAt) \($0.reason): \($0.detail)"
             }
         }
         report.append("waive \(try step.subject(0)): \(waived.count)")

@@ -41,9 +41,34 @@ import Testing
         await #expect {
             try await made.database.write { try JournalStorage.retire(journal, reason: "lost", now: now, in: $0) }
         } throws: {
-            "\($0)".contains("gateway g1 lives")
+            "\($0)".contains("gateway g1 is alive")
         }
         #expect(try await made.database.read { try JournalStorage.require(journal, in: $0).retiredAt } == nil)
+    }
+
+    @Test(arguments: [(1, true), (59, true), (60, false), (3600, false)])
+    func `one that works off a backlog is alive, however old its heartbeats are`(
+        seconds: Int64, isAlive: Bool
+    ) async throws {
+        let made = try await made(registered: "2026-11-01T00:00:00Z", heartbeat: "2026-11-03T12:00:00Z")
+        let (journal, stored) = (journal, try #require(Timestamp("2026-11-07T09:00:00Z")))
+        try await made.database.write { tx in
+            var batch = IngestBatch(
+                journalID: journal, epoch: 1, from: JournalMark(segment: 1, offset: 100),
+                to: JournalMark(segment: 1, offset: 200))
+            batch.heartbeat = (try #require(Timestamp("2026-11-03T12:00:10Z")), 0)
+            batch.storedAt = stored
+            _ = try IngestStorage.store(batch, in: tx)
+        }
+        let now = stored.advanced(byMilliseconds: seconds * 1000)
+        let retire = { @Sendable in
+            try await made.database.write { try JournalStorage.retire(journal, reason: "lost", now: now, in: $0) }
+        }
+        if isAlive {
+            await #expect(throws: StorageError.self) { try await retire() }
+        } else {
+            try await retire()
+        }
     }
 
     @Test(arguments: ["2026-11-03T12:01:00Z", "2026-11-03T12:05:00Z", "2027-01-01T00:00:00Z"])

@@ -1,5 +1,6 @@
 import Accounts
 import Identity
+import Ledger
 import Monetary
 import ServiceLevels
 import Storage

@@ -31,7 +31,7 @@ enum SuspenseEndpoints {
         ])
 
     static func all(_ services: AdminServices) -> [Endpoint] {
-        [list, resolve] + SuspenseOutcome.allCases.map { order($0, services) }
+        [list, resolve(services)] + SuspenseOutcome.allCases.map { order($0, services) }
     }
 
     private static let list = Endpoint(
@@ -58,22 +58,32 @@ enum SuspenseEndpoints {
             return .page(page, as: shape) { "\($0.attemptID)" }
         })
 
-    private static let resolve = Endpoint(
-        .post, "/v1/suspense/{attempt}/resolve", "resolveSuspense", tag: "Suspense",
-        "Accept that this usage is not billed", description: "It stays visible, with the reason.",
-        access: .role(.billing), parameters: [.path("attempt", .id(AttemptID.self))],
-        body: .json(
-            [
-                .required("account", .id(AccountID.self)),
-                .required("resolution", .text("Why it is not billed.", lengths: 1...1000)),
-            ], named: "Resolution"),
-        successes: [.json(200, "The usage.", shape.schema)],
-        work: .write { call, tx in
-            let resolved = try SuspenseStorage.waive(
-                account: try call.body.requiredID("account"), attempt: try call.id("attempt"),
-                resolution: try call.body.required("resolution"), actor: call.actor, now: call.now, in: tx)
-            return .ok(shape.json(resolved))
-        })
+    private static func resolve(_ services: AdminServices) -> Endpoint {
+        Endpoint(
+            .post, "/v1/suspense/{attempt}/resolve", "resolveSuspense", tag: "Suspense",
+            "Accept that this usage is not billed", description: "It stays visible, with the reason.",
+            access: .role(.billing), parameters: [.path("attempt", .id(AttemptID.self))],
+            body: .json(
+                [
+                    .required("account", .id(AccountID.self)),
+                    .required("resolution", .text("Why it is not billed.", lengths: 1...1000)),
+                ], named: "Resolution"),
+            successes: [.json(200, "The usage.", shape.schema)],
+            work: .job { call in
+                let (account, attempt): (AccountID, AttemptID) =
+                    (try call.body.requiredID("account"), try call.id("attempt"))
+                var filter = SuspenseFilter(account: account)
+                filter.attempts = [attempt]
+                let order = SuspenseOrder(
+                    .waived, filter, reason: try call.body.required("resolution"), actor: call.actor)
+                let resolved = try await services.jobs.resolveSuspense(order).resolved
+                let usage = try await services.database.read {
+                    try SuspenseStorage.require(attempt, of: account, in: $0)
+                }
+                guard resolved == 1 else { throw StorageError.conflict("attempt \(attempt) is resolved already") }
+                return .ok(shape.json(usage))
+            })
+    }
 
     private static let report: Schema = .object(
         [

@@ -3,6 +3,7 @@ import ArgumentParser
 import BillingJobs
 import Foundation
 import Identity
+import Ledger
 import Monetary
 import ServiceLevels
 import Storage

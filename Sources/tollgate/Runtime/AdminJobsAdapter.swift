@@ -3,6 +3,7 @@ import AdminAPI
 import BillingJobs
 import Identity
 import Invoicing
+import Ledger
 import Monetary
 import Storage
 
@@ -39,10 +40,8 @@ struct AdminJobsAdapter: AdminJobs {
         try await SuspenseActions(database: database).resolve(order, now: now())
     }
 
-    func payOutCredits(to account: AccountID, reason: String, actor: String) async throws -> CreditPayoutAnswer {
-        let payout = try await CreditActions(database: database).payOut(
-            to: account, reason: reason, actor: actor, now: now())
-        return CreditPayoutAnswer(amount: payout.amount, credits: payout.credits)
+    func payOutCredits(to account: AccountID, reason: String, actor: String) async throws -> CreditPayoutReport {
+        try await CreditActions(database: database).payOut(to: account, reason: reason, actor: actor, now: now())
     }
 
     func serviceLevels(of account: AccountID, month: CivilMonth) async throws -> ServiceLevelStanding {
