@@ -90,6 +90,8 @@ public struct RouteHealth: Sendable {
     public private(set) var isBlockedUntil: Int64 = 0
     /// Whether the engine ever took members that ask for usage, and said its usage.
     public var takesUsageOptions = false
+    /// Until when the model is known for counting much more output than it shows.
+    public var hidesOutputUntil: Int64 = 0
 
     /// Observations before a percentile says anything.
     public static let observationsMin: Int64 = 5

@@ -151,4 +151,33 @@ import Testing
         #expect(attempt.contentEvents == 3)
         await gateway.stop()
     }
+
+    @Test func `a stream of a model that hides its reasoning is read to its usage once that is known of it`() async throws
+    {
+        let usage = #""usage":{"prompt_tokens":9,"completion_tokens":900,"total_tokens":909}"#
+        let events = Answers.streamEvents(usage: "data: {\"choices\":[],\(usage)}\n\n")
+        let engine = try ScriptedEngine { socket, _ in
+            socket.send(Answers.streamHead + events[..<3].map(Answers.chunk).joined())
+            pause(milliseconds: 300)
+            socket.send(events[3...].map(Answers.chunk).joined() + "0\r\n\r\n")
+        }
+        let gateway = try await TestGateway(engine: engine)
+        func leave() throws {
+            let socket = try gateway.connect()
+            socket.send(TestGateway.request(TestGateway.streamed))
+            _ = socket.readHead()
+            _ = socket.readChunk()
+            socket.close()
+        }
+        try leave()
+        _ = try gateway.record()
+        #expect(try gateway.ask(TestGateway.request(TestGateway.streamed)).status == 200)
+        _ = try gateway.records(2)
+        try leave()
+        let outputs = try gateway.records(3).map { $0.attempts[0].buckets.outputTotal }
+        #expect(outputs[0] < 10 && outputs[1] == 900 && outputs[2] == 900)
+        let last = try #require(try gateway.records(3).last)
+        #expect(last.request.outcome == .clientAbort && last.attempts[0].termination == .complete)
+        await gateway.stop()
+    }
 }

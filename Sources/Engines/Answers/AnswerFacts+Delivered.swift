@@ -1,6 +1,18 @@
 internal import Metering
 
 extension AnswerFacts {
+    /// Whether the engine counted much more output than came: reasoning that it does not show, or of which it shows a
+    /// summary.
+    public func hidesOutput(reported: Int64) -> Bool {
+        let seen = max(contentEstimate, UsageEstimate.tokens(inTextBytes: textBytes))
+        if seen.addingCapped(seen).addingCapped(AnswerFacts.hiddenTokensMin) < reported { return true }
+        guard let reasoning = usage?.reasoningTokens, reasoning >= AnswerFacts.hiddenTokensMin else { return false }
+        return seen <= max(0, reported - reasoning) / 4 * 5 + AnswerFacts.hiddenTokensMin / 2
+    }
+
+    /// Fewer tokens than these are no sign of anything: estimates of short texts are coarse.
+    private static let hiddenTokensMin: Int64 = 64
+
     /// Holds the records of an answer against what was delivered: never fewer tokens of output than that, whatever the
     /// engine reported, and no more choices than were reserved for without saying so.
     func settleDelivered(_ attempts: inout [AttemptRecord], request: InferenceRequest, own: OwnCounts) {

@@ -24,9 +24,12 @@ extension Exchange {
     }
 
     /// Whether only usage that has not come yet tells what the answer cost: the request names what the engine keeps (an
-    /// earlier response, a file, a cache), which is read by the model and not in sight here.
+    /// earlier response, a file, a cache), which is read by the model and not in sight here, or the model reasons out of
+    /// sight.
     private var isCostHidden: Bool {
-        admitted.request.readsKeptText && running.facts?.usage?.promptTokens == nil
+        let usage = running.facts?.usage
+        if admitted.request.readsKeptText, usage?.promptTokens == nil { return true }
+        return usage?.reasoningTokens == nil && running.ticket?.hidesOutput == true
     }
 
     func clientWritabilityChanged(_ isWritable: Bool) { running.connection?.setReading(isWritable) }

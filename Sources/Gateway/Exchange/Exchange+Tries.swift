@@ -60,6 +60,9 @@ extension Exchange {
             }
             observation.tookUsageOptions =
                 running.asksForUsage && running.stream?.facts.usage != nil && entry.request.surface.hasUsageOptions
+            observation.hidesOutput =
+                ended.usageSource == .engine
+                && running.stream?.facts.hidesOutput(reported: ended.buckets.outputTotal) == true
             giveBackTicket(observation: observation, at: now)
         case .clientAbort: giveBackTicket(isNeutral: true, at: now)
         default:

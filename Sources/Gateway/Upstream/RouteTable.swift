@@ -42,6 +42,8 @@ final class RouteTable: Sendable {
         fileprivate let source: UInt64
         fileprivate var hasAnswered = false
 
+        /// Whether the model lately counted much more output than it showed.
+        var hidesOutput: Bool { cell.hidesOutput(route.upstreamName, now: ProcessTime.milliseconds) }
         /// Whether the engine takes members that ask for usage, as far as is known.
         var takesUsageOptions: Bool { cell.takesUsageOptions(route.upstreamName) }
     }
@@ -53,6 +55,8 @@ final class RouteTable: Sendable {
         var outputMicroseconds: Int64?
         /// Whether the engine took members that ask for usage, and answered with usage.
         var tookUsageOptions = false
+        /// Whether it counted much more output than it showed.
+        var hidesOutput = false
     }
 
     private let cells = Mutex<[String: BackendCell]>([:])
@@ -187,6 +191,8 @@ final class BackendCell: Sendable {
     private static let unaskedMax = 1000
     /// How long they are. Short: what one request had refused may be that request's own doing.
     static let unaskedMilliseconds: Int64 = 60_000
+    /// How long a model is known for hiding output after it last did.
+    private static let hiddenMilliseconds: Int64 = 3_600_000
     /// Whether any is, so that others need no lock.
     private let hasUnasked = Atomic<Bool>(false)
 
@@ -251,9 +257,14 @@ final class BackendCell: Sendable {
                     outputTokens: observation.outputTokens, outputMicroseconds: observation.outputMicroseconds,
                     at: now)
                 if observation.tookUsageOptions { state.routes[name]?.takesUsageOptions = true }
+                if observation.hidesOutput { state.routes[name]?.hidesOutputUntil = now + Self.hiddenMilliseconds }
             }
             if isMissing { state.routes[name, default: RouteHealth()].block(at: now) }
         }
+    }
+
+    func hidesOutput(_ model: String, now: Int64) -> Bool {
+        state.withLock { $0.routes[model].map { now < $0.hidesOutputUntil } ?? false }
     }
 
     func takesUsageOptions(_ model: String) -> Bool {
