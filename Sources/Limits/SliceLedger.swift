@@ -68,7 +68,8 @@ public struct SliceLedger: Equatable, Sendable {
         if kind.isRate { bucket.take(granted, perMinute: value) }
         slices[gateway]?.held += granted
         return SliceGrant(
-            limitID: limitID, amount: covered + granted, available: kind.isRate ? bucket.balance : available, gatewayCount: active,
+            limitID: limitID, amount: covered + granted, available: kind.isRate ? bucket.balance : available,
+            gatewayCount: active,
             isHeldElsewhere: slices.contains { $0.key != gateway && $0.value.held > 0 })
     }
 

@@ -152,8 +152,7 @@ import Testing
         await gateway.stop()
     }
 
-    @Test func `a stream of a model that hides its reasoning is read to its usage once that is known of it`() async throws
-    {
+    @Test func `a left stream of a model that hides its reasoning is read to its usage`() async throws {
         let usage = #""usage":{"prompt_tokens":9,"completion_tokens":900,"total_tokens":909}"#
         let events = Answers.streamEvents(usage: "data: {\"choices\":[],\(usage)}\n\n")
         let engine = try ScriptedEngine { socket, _ in

@@ -208,8 +208,9 @@ import Testing
             if !leavesAtOnce { socket.send(Answers.streamHead + events[..<2].map(Answers.chunk).joined()) }
             while !left.withLock({ $0 }) { pause(milliseconds: 5) }
             pause(milliseconds: 100)
-            socket.send((leavesAtOnce ? Answers.streamHead + events[..<2].map(Answers.chunk).joined() : "")
-                + Answers.chunk(events[2]) + "0\r\n\r\n")
+            socket.send(
+                (leavesAtOnce ? Answers.streamHead + events[..<2].map(Answers.chunk).joined() : "")
+                    + Answers.chunk(events[2]) + "0\r\n\r\n")
         }
         let gateway = try await TestGateway(
             engine: engine,

@@ -68,7 +68,10 @@ import Testing
         let gate = DispatchSemaphore(value: 0)
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         for _ in 0..<System.coreCount {
-            _ = gateway.server.shared.reading.run(for: TestGateway.id(9), on: loop) { gate.wait() } then: {}
+            _ = gateway.server.shared.reading.run(for: TestGateway.id(9), on: loop) {
+                gate.wait()
+            } then: {
+            }
         }
         return gate
     }

@@ -268,7 +268,8 @@ struct ExchangeStateMachine {
         case .finished: return .nothing
         case .relaying(.stream):
             guard isStreamFinished || needsEnd else { return .end(end(clientAbort)) }
-            drainUntil = now + (isStreamFinished ? times.finishedDrainMilliseconds : times.plainDrainMilliseconds) * 1000
+            let drain = isStreamFinished ? times.finishedDrainMilliseconds : times.plainDrainMilliseconds
+            drainUntil = now + drain * 1000
             return .nothing
         case .waiting, .relaying(.plain):
             let drains = isStreamRequest ? needsEnd : onClientAbort == .drain
