@@ -51,6 +51,20 @@ import UsageJournal
         await gateway.stop()
     }
 
+    @Test(arguments: [AnswerCounting.shortPromptBytesMax - 100, AnswerCounting.shortPromptBytesMax * 8])
+    func `a prompt is counted whatever its length`(length: Int) async throws {
+        let gateway = try await gateway { socket, _ in
+            socket.send(Answers.plain(body: #"{"choices":[{"index":0,"text":"one","finish_reason":"stop"}]}"#))
+        }
+        let prompt = String(repeating: "one two ", count: length / 8)
+        let body = #"{"model":"small","prompt":"\#(prompt)"}"#
+        #expect(try gateway.ask(TestGateway.request(body, path: "/v1/completions")).status == 200)
+        let attempt = try gateway.record().attempts[0]
+        #expect(attempt.buckets.inputUncached == count(prompt))
+        #expect(attempt.usageSource == .counted && attempt.usageComplete)
+        await gateway.stop()
+    }
+
     @Test(arguments: [true, false])
     func `a completion without usage is counted on both sides`(isStream: Bool) async throws {
         let gateway = try await gateway { socket, _ in

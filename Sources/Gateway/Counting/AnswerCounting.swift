@@ -21,8 +21,8 @@ final class AnswerCounting {
 
     /// The longest body whose prompt is counted: a longer one is estimated.
     static let bodyBytesMax = 1024 * 1024
-    /// The longest prompt that is counted here, in bytes of its text: it is done on the event loop.
-    static let promptBytesMax = 256 * 1024
+    /// The longest prompt that is counted on the event loop, in bytes of its text.
+    static let shortPromptBytesMax = 16 * 1024
 
     /// Nil where nothing can be counted.
     init?(backend: Backend, request: InferenceRequest, body: ByteBuffer, tokenizers: [String: Tokenizer]) {
@@ -42,23 +42,34 @@ final class AnswerCounting {
     /// Whether the engine is to count what it wrote, because no tokenizer does.
     var asksForOutput: Bool { tokenizer == nil }
 
-    /// Puts the prompt's count into `counts`, as far as it can be counted here.
-    func countPrompt(of request: InferenceRequest, into counts: inout OwnCounts) {
-        guard body.readableBytes > 0, request.input.textBytes <= AnswerCounting.promptBytesMax else { return }
-        var total: Int64 = 0
-        var isCounted = true
-        let isWhole = body.withUnsafeReadableBytes { bytes in
-            PromptText.read(bytes, of: request.surface) { piece in
-                switch piece {
-                case .tokens(let count): total += count
-                case .text(let text):
-                    if let tokenizer { total += Int64(tokenizer.count(text)) } else { isCounted = false }
+    /// Counts the prompt, as far as it can be counted here: pure, and long work for a long one. Nil where nothing can be
+    /// counted.
+    func promptCounter(of request: InferenceRequest) -> (@Sendable () -> OwnCounts)? {
+        guard body.readableBytes > 0 else { return nil }
+        let (body, tokenizer, surface) = (body, tokenizer, request.surface)
+        return {
+            var counts = OwnCounts()
+            var total: Int64 = 0
+            var isCounted = true
+            let isWhole = body.withUnsafeReadableBytes { bytes in
+                PromptText.read(bytes, of: surface) { piece in
+                    switch piece {
+                    case .tokens(let count): total += count
+                    case .text(let text):
+                        if let tokenizer { total += Int64(tokenizer.count(text)) } else { isCounted = false }
+                    }
                 }
             }
+            guard isCounted else { return counts }
+            counts.input = total
+            counts.isInputWhole = isWhole
+            return counts
         }
-        guard isCounted else { return }
-        counts.input = total
-        counts.isInputWhole = isWhole
+    }
+
+    /// The prompt's count, where it is short enough to be counted on the event loop.
+    func shortPrompt(of request: InferenceRequest) -> OwnCounts? {
+        request.input.textBytes <= AnswerCounting.shortPromptBytesMax ? promptCounter(of: request)?() : nil
     }
 
     /// What the engine would be asked; nil where it cannot be.

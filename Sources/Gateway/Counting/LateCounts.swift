@@ -4,8 +4,8 @@ import Metering
 import NIOCore
 import Telemetry
 
-/// Answers whose engine left something out and is asked to count it: the client has its answer, and the record is
-/// closed when the engine has answered, or has not for too long.
+/// Answers whose engine left something out that takes a while to count: the engine is asked, or a long prompt is counted on
+/// another thread. The client has its answer; the record is closed when the count is there, or is not for too long.
 ///
 /// Until then the request stays open in the journal, with what was counted of its output: a gateway that dies meanwhile
 /// leaves a record that says so. Confined to one event loop.
@@ -18,7 +18,8 @@ final class LateCounts {
         let isCut: Bool
         /// What is known without the engine.
         var own: OwnCounts
-        var questions: CountQuestions
+        /// Nil where the engine is asked nothing.
+        var questions: CountQuestions?
     }
 
     private struct Pending {
@@ -56,7 +57,9 @@ final class LateCounts {
     }
 
     private func ask(_ number: Int) {
-        guard let waiting = pending[number], let next = waiting.question.questions.next else { return end(number) }
+        guard let waiting = pending[number], let next = waiting.question.questions?.next else {
+            return countPrompt(number)
+        }
         let backend = waiting.exchange.running.route.backend
         let target = UpstreamTarget(path: next.path)
         let headers = backend.dialect.headers(for: target, backend: backend, content: .unsigned)
@@ -66,8 +69,27 @@ final class LateCounts {
             answerMilliseconds: max(1, (waiting.until - .now()).nanoseconds / 1_000_000))
         EngineCall.ask(question, tls: loop.shared.upstreamTLS, on: loop.eventLoop) { [weak self] answer in
             let body = answer?.head.status == 200 ? answer?.body : nil
-            self?.pending[number]?.question.questions.answered(body)
+            self?.pending[number]?.question.questions?.answered(body)
             self?.ask(number)
+        }
+    }
+
+    /// Counts the prompt that nobody else has counted, away from the event loop; then closes the record.
+    private func countPrompt(_ number: Int) {
+        guard let waiting = pending[number] else { return }
+        let (question, exchange) = (waiting.question, waiting.exchange)
+        let isMissing = question.questions.map { questions in
+            questions.promptTokens == nil && question.facts.usage?.promptTokens == nil
+        }
+        guard isMissing != false,
+            let count = exchange.running.counting?.promptCounter(of: exchange.admitted.request)
+        else { return end(number) }
+        let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        _ = loop.shared.reading.run(for: exchange.entry.request.tenantID, on: loop.eventLoop, count) { counts in
+            let lateCounts = bound.value
+            lateCounts.pending[number]?.question.own.input = counts.input
+            lateCounts.pending[number]?.question.own.isInputWhole = counts.isInputWhole
+            lateCounts.end(number)
         }
     }
 

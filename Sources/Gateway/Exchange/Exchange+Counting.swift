@@ -60,7 +60,12 @@ extension Exchange {
             counting.late = LateCounts.Question(
                 base: base, facts: facts, isCut: ending.isCut, own: own, questions: questions)
         } else if needsInput {
-            counting.countPrompt(of: request, into: &own)
+            if let short = counting.shortPrompt(of: request) {
+                (own.input, own.isInputWhole) = (short.input, short.isInputWhole)
+            } else if loop.lateCounts.hasRoom, counting.promptCounter(of: request) != nil {
+                counting.late = LateCounts.Question(
+                    base: base, facts: facts, isCut: ending.isCut, own: own, questions: nil)
+            }
         }
         return own
     }
@@ -78,12 +83,8 @@ extension Exchange {
     /// The engine has said what it was asked, or never will: completes the record.
     func takeLateCounts(_ question: LateCounts.Question) {
         var own = question.own
-        own.output = own.output ?? question.questions.output
-        own.input = question.questions.promptTokens
-        own.isInputWhole = own.input != nil
-        if own.input == nil, question.facts.usage?.promptTokens == nil {
-            running.counting?.countPrompt(of: admitted.request, into: &own)
-        }
+        own.output = own.output ?? question.questions?.output
+        if let counted = question.questions?.promptTokens { (own.input, own.isInputWhole) = (counted, true) }
         let loop = loop
         let requestID = entry.request.id
         let completed = question.facts.attempts(
@@ -100,8 +101,7 @@ extension Exchange {
         guard counting.audits, ended.termination == .complete, ended.usageSource == .engine,
             ended.contradiction == nil, let output = own.output
         else { return }
-        var prompt = OwnCounts()
-        counting.countPrompt(of: admitted.request, into: &prompt)
+        let prompt = counting.shortPrompt(of: admitted.request) ?? OwnCounts()
         loop.audit.compared(
             backend: ended.backend, choices: admitted.request.choiceCount, reported: ended.buckets,
             countedOutput: output.total, countedInput: prompt.isInputWhole ? prompt.input : nil)
