@@ -27,6 +27,9 @@ public struct Subscription: Hashable, Sendable, Identifiable {
         self.createdAt = createdAt
     }
 
+    /// How long after its end requests are still its own: gateways may not know of the end any sooner.
+    public static let endNoticeMilliseconds: Int64 = 60_000
+
     /// Whether it covers this instant of billing time.
     public func isInForce(at billingTime: Timestamp) -> Bool {
         startsAt <= billingTime && (endsAt.map { billingTime < $0 } ?? true)

@@ -18,10 +18,10 @@ struct EntryRating {
 
     /// The request with its attempts rated, in its account's calendar.
     mutating func rate(_ entry: UsageEntry, mark: JournalMark) -> IngestRequest {
-        let request = entry.request
+        var request = entry.request
         let account = book.account(request.accountID)
         let place = place(of: request.acceptedAt, account: account)
-        let pricing = Result { () throws(Unpriced) in try version(for: request) }
+        let pricing = Result { () throws(Unpriced) in try version(for: &request) }
         return IngestRequest(
             request: request, tier: tier(of: entry, version: try? pricing.get()),
             attempts: entry.attempts.map { rate($0, of: request, by: pricing, currency: account?.currency ?? .usd) },
@@ -107,19 +107,25 @@ struct EntryRating {
         return result
     }
 
-    /// The version that prices the request: of its own subscription's plan, in force at its acceptance.
-    private func version(for request: RequestRecord) throws(Unpriced) -> PlanVersion {
+    /// The version that prices the request, in force at its acceptance: of the plan of its own subscription, or of the
+    /// one that its tenant had by then, which takes its place in the record.
+    private func version(for request: inout RequestRecord) throws(Unpriced) -> PlanVersion {
         if !book.unreadable.isEmpty { try refuseUnreadable(request) }
         guard book.account(request.accountID) != nil else {
             throw Unpriced(.unknownAccount, detail: "account \(request.accountID) is not in the database")
         }
-        guard let subscription = book.subscription(request.subscriptionID),
-            subscription.accountID == request.accountID
-        else {
+        guard let named = book.subscription(request.subscriptionID), named.accountID == request.accountID else {
             throw Unpriced(
                 .unknownSubscription,
                 detail: "account \(request.accountID) has no subscription \(request.subscriptionID)")
         }
+        guard let subscription = book.subscription(named, inForceAt: request.acceptedAt) else {
+            throw Unpriced(
+                .subscriptionEnded,
+                detail: "subscription \(named.id) had ended, and tenant \(named.tenantID) had no other at "
+                    + "\(request.acceptedAt)")
+        }
+        request.subscriptionID = subscription.id
         let history = book.history(of: subscription.plan)
         if let bad = history.unreadableVersion(at: request.acceptedAt) {
             throw Unpriced(

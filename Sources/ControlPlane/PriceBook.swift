@@ -11,6 +11,8 @@ struct PriceBook: Sendable {
     /// Nil values: looked for and not there.
     private(set) var accounts: [AccountID: Account?] = [:]
     private(set) var subscriptions: [SubscriptionID: Subscription?] = [:]
+    /// Of the tenants of subscriptions that have an end: all their subscriptions.
+    private(set) var siblings: [TenantID: [Subscription]] = [:]
     private(set) var histories: [String: PlanHistory] = [:]
     /// Why accounts and subscriptions do not read, by id; what is theirs is held.
     private(set) var unreadable: [String: ServiceFault] = [:]
@@ -21,6 +23,15 @@ struct PriceBook: Sendable {
     func account(_ id: AccountID) -> Account? { accounts[id] ?? nil }
 
     func subscription(_ id: SubscriptionID) -> Subscription? { subscriptions[id] ?? nil }
+
+    /// The subscription that a request which names `named` is rated by: that one while it is in force and for
+    /// `Subscription.endNoticeMilliseconds` after, as gateways may not know of its end before; else the one that its
+    /// tenant had then. Nil where it had none.
+    func subscription(_ named: Subscription, inForceAt accepted: Timestamp) -> Subscription? {
+        guard let end = named.endsAt, accepted >= end.advanced(byMilliseconds: Subscription.endNoticeMilliseconds)
+        else { return named }
+        return siblings[named.tenantID]?.first { $0.isInForce(at: accepted) }
+    }
 
     func history(of plan: String) -> PlanHistory { histories[plan] ?? PlanHistory() }
 
@@ -43,8 +54,20 @@ struct PriceBook: Sendable {
                 book.subscriptions.updateValue(book.value(of: row, .subscription, "\(id)"), forKey: id)
             }
             for id in subscriptions {
-                guard let plan = book.subscription(id)?.plan, book.histories[plan] == nil else { continue }
-                book.histories[plan] = try PlanStorage.history(of: plan, in: tx)
+                guard let named = book.subscription(id) else { continue }
+                var plans: Set<String> = [named.plan]
+                if named.endsAt != nil, book.siblings[named.tenantID] == nil {
+                    // A gateway that was cut off may name one that had ended; then another of its tenant applies.
+                    let row = try UnreadableRow.reading {
+                        try SubscriptionStorage.all(of: named.tenantID, account: named.accountID, in: tx)
+                    }
+                    let all = book.value(of: row.map(Optional.some), .subscription, "\(id)") ?? []
+                    book.siblings[named.tenantID] = all
+                    plans.formUnion(all.map(\.plan))
+                }
+                for plan in plans where book.histories[plan] == nil {
+                    book.histories[plan] = try PlanStorage.history(of: plan, in: tx)
+                }
             }
             return book
         }

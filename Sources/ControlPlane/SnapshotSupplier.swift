@@ -29,6 +29,7 @@ public actor SnapshotSupplier {
     private let logger: Logger
     private let now: @Sendable () -> Timestamp
     private let apply: @Sendable (SuppliedSnapshot) -> Void
+    private let confirm: @Sendable (Timestamp) -> Void
     private let file: SnapshotFileWriter?
     private var state: SnapshotState
     private var tokenizers = TokenizerCache()
@@ -40,9 +41,11 @@ public actor SnapshotSupplier {
     /// The newest change that was handed to `apply`: what heartbeats report. 0 before the first snapshot.
     public nonisolated let appliedChange = AppliedChange()
 
-    /// A supplier that hands each snapshot to `apply`. `now` is real time.
+    /// A supplier that hands each snapshot to `apply`, and says to `confirm` up to when what it handed over holds all
+    /// that Postgres has. `now` is real time.
     public init(
         database: Database, configuration: Configuration, logger: Logger, now: @escaping @Sendable () -> Timestamp,
+        confirm: @escaping @Sendable (Timestamp) -> Void = { _ in },
         apply: @escaping @Sendable (SuppliedSnapshot) -> Void
     ) {
         self.database = database
@@ -54,6 +57,7 @@ public actor SnapshotSupplier {
         self.logger = logger
         self.now = now
         self.apply = apply
+        self.confirm = confirm
     }
 
     /// Hands the first snapshot to `apply`: from Postgres, or from the copy when Postgres is away.
@@ -71,6 +75,7 @@ public actor SnapshotSupplier {
             self.state = state
             fillTokenizers()
             supply()
+            confirm(writtenAt)
         }
         await flushFile()
     }
@@ -150,11 +155,13 @@ public actor SnapshotSupplier {
         }
         fillTokenizers()
         supply()
+        confirm(time)
         writeFile(askedAt: time)
     }
 
     /// Goes on to `mark` by what changed since the last one. The database was asked at `time`.
     private func takeIn(_ part: SnapshotPart, _ mark: ChangeMark, askedAt time: Timestamp) {
+        defer { confirm(time) }
         guard mark != state.mark else {
             passBoundary()
             return markFile(askedAt: time)

@@ -7,7 +7,8 @@ public struct CostQuote: Hashable, Sendable {
     public enum Basis: String, CaseIterable, Sendable {
         /// It is what the ledger will hold.
         case final
-        /// The usage is not yet all known, or its price depends on the whole period.
+        /// The usage is not yet all known, or its price: it depends on the whole period, or may have changed while the
+        /// gateway was cut off.
         case provisional
     }
 
@@ -37,8 +38,9 @@ public struct PriceSnapshot: Sendable {
     ///
     /// - Parameters:
     ///   - plan: the slug of the plan of the request's subscription.
-    ///   - isUsageFinal: whether the record will be written as it is here; false where counts may still be added to it.
-    public func quote(_ entry: borrowing UsageEntry, plan: String, isUsageFinal: Bool = true) -> CostQuote? {
+    ///   - isFinal: whether the record will be written as it is here, and no price can be in force that is not known
+    ///     here.
+    public func quote(_ entry: borrowing UsageEntry, plan: String, isFinal: Bool = true) -> CostQuote? {
         let request = entry.request
         guard let version = histories[plan]?.version(at: request.acceptedAt) else { return nil }
         var total = Money.zero(version.currency)
@@ -56,6 +58,6 @@ public struct PriceSnapshot: Sendable {
         }
         return CostQuote(
             amount: total.description, currency: version.currency.code,
-            basis: isLinear && isUsageFinal ? .final : .provisional)
+            basis: isLinear && isFinal ? .final : .provisional)
     }
 }

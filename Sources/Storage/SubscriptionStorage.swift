@@ -60,6 +60,13 @@ public enum SubscriptionStorage {
         return Page(try rows.map(subscription), page)
     }
 
+    /// Every subscription that the tenant has or had, by start.
+    public static func all(of tenant: TenantID, account: AccountID, in tx: Transaction) throws -> [Subscription] {
+        try tx.query(
+            "\(select) WHERE account_id = \(account) AND tenant_id = \(tenant) ORDER BY starts_at, subscription_id"
+        ).map(subscription)
+    }
+
     /// Every subscription of the account that covers an instant of the period, by start.
     public static func covering(
         _ period: BillingPeriod, account: AccountID, in tx: Transaction

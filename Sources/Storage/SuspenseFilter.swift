@@ -15,6 +15,7 @@ public enum UnknownTerms: String, CaseIterable, Hashable, Sendable {
     case accountUnreadable = "account_unreadable"
     case unknownSubscription = "unknown_subscription"
     case subscriptionUnreadable = "subscription_unreadable"
+    case subscriptionEnded = "subscription_ended"
     case noPlanVersion = "no_plan_version"
     case planVersionUnreadable = "plan_version_unreadable"
 

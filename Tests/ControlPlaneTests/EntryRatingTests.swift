@@ -242,4 +242,37 @@ struct EntryRatingTests {
                 ])
         }
     }
+
+    /// A gateway that was cut off goes on with a subscription that has ended.
+    @Test(
+        arguments: [
+            (-1, false, "first"), (59_999, true, "first"), (60_000, true, "second"), (3_600_000, true, "second"),
+            (60_000, false, nil), (3_600_000, false, nil),
+        ] as [(Int64, Bool, String?)])
+    func `usage is rated by the subscription that was in force, whatever the gateway knew`(
+        afterEnd: Int64, hasSecond: Bool, expected: String?
+    ) async throws {
+        try await Fixture.run { made in
+            let end = Fixture.now
+            let second = Subscription(
+                id: Fixture.id(50), accountID: made.account.id, tenantID: made.tenant.id, plan: "pay-as-you-go",
+                startsAt: end, createdAt: end)
+            try await made.database.write { tx in
+                try SubscriptionStorage.end(made.subscription.id, at: end, now: end, in: tx)
+                if hasSecond { try SubscriptionStorage.insert(second, in: tx) }
+            }
+            let stored = try await stored(
+                made.entry(1, accepted: end.advanced(byMilliseconds: afterEnd)) { _ in }, made)
+            guard let expected else {
+                #expect(stored.attempts[0].rating == .suspended)
+                let reasons = try await made.database.read { tx in
+                    try SuspenseStorage.list(SuspenseFilter(), in: tx).items.map(\.reason)
+                }
+                #expect(reasons == ["subscription_ended"])
+                return
+            }
+            #expect(stored.attempts[0].rating == .rated)
+            #expect(stored.request.subscriptionID == (expected == "first" ? made.subscription.id : second.id))
+        }
+    }
 }

@@ -1,4 +1,5 @@
 import Engines
+import Identity
 import Pricing
 import Testing
 
@@ -36,6 +37,20 @@ import Testing
         #expect(answer.header("x-tollgate-cost") == Self.amount)
         #expect(answer.header("x-tollgate-cost-currency") == "USD")
         #expect(answer.header("x-tollgate-cost-basis") == "final")
+        await gateway.stop()
+    }
+
+    @Test func `a gateway that was cut off for a minute quotes no final cost`() async throws {
+        let gateway = try await gateway { $0.send(Answers.plain()) }
+        func basis(confirmedBefore milliseconds: Int64) throws -> String? {
+            gateway.server.confirmSnapshot(
+                at: gateway.server.shared.clock.realTime.advanced(byMilliseconds: -milliseconds))
+            return try gateway.ask(TestGateway.request(TestGateway.chat())).header("x-tollgate-cost-basis")
+        }
+        #expect(try basis(confirmedBefore: 3_600_000) == "provisional")
+        #expect(try basis(confirmedBefore: 60_001) == "provisional")
+        #expect(try basis(confirmedBefore: 10_000) == "final")
+        #expect(try basis(confirmedBefore: 3_600_000) == "final", "news that come late tell nothing new")
         await gateway.stop()
     }
 

@@ -74,7 +74,7 @@ import Testing
     }
 
     @Test func `counts that may still come make it provisional`() throws {
-        let quote = try snapshot().quote(try entry([{ _ in }]), plan: "sample", isUsageFinal: false)
+        let quote = try snapshot().quote(try entry([{ _ in }]), plan: "sample", isFinal: false)
         #expect(quote?.basis == .provisional && quote?.amount == "0.000027")
     }
 }

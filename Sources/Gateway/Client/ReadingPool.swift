@@ -24,8 +24,8 @@ final class ReadingPool: Sendable {
         self.runningMax = runningMax
     }
 
-    /// Does `work` when it is the tenant's turn, then tells its result on `eventLoop`. Whoever does not want it any more
-    /// cancels it: a work that has not begun is left out then, and nobody is told.
+    /// Does `work` when it is the tenant's turn, then tells its result on `eventLoop`. Whoever does not want it any
+    /// more cancels it: a work that has not begun is left out then, and nobody is told.
     func run<Value: Sendable>(
         for tenant: TenantID, on eventLoop: any EventLoop, _ work: @escaping @Sendable () -> Value,
         then: @escaping @Sendable (Value) -> Void

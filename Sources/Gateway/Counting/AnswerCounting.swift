@@ -42,8 +42,8 @@ final class AnswerCounting {
     /// Whether the engine is to count what it wrote, because no tokenizer does.
     var asksForOutput: Bool { tokenizer == nil }
 
-    /// Counts the prompt, as far as it can be counted here: pure, and long work for a long one. Nil where nothing can be
-    /// counted.
+    /// Counts the prompt, as far as it can be counted here: pure, and long work for a long one. Nil where nothing can
+    /// be counted.
     func promptCounter(of request: InferenceRequest) -> (@Sendable () -> OwnCounts)? {
         guard body.readableBytes > 0 else { return nil }
         let (body, tokenizer, surface) = (body, tokenizer, request.surface)

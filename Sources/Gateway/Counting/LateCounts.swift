@@ -4,8 +4,9 @@ import Metering
 import NIOCore
 import Telemetry
 
-/// Answers whose engine left something out that takes a while to count: the engine is asked, or a long prompt is counted on
-/// another thread. The client has its answer; the record is closed when the count is there, or is not for too long.
+/// Answers whose engine left something out that takes a while to count: the engine is asked, or a long prompt is
+/// counted on another thread. The client has its answer; the record is closed when the count is there, or is not for
+/// too long.
 ///
 /// Until then the request stays open in the journal, with what was counted of its output: a gateway that dies meanwhile
 /// leaves a record that says so. Confined to one event loop.

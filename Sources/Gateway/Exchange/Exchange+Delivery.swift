@@ -24,8 +24,8 @@ extension Exchange {
     }
 
     /// Whether only usage that has not come yet tells what the answer cost: the request names what the engine keeps (an
-    /// earlier response, a file, a cache), which is read by the model and not in sight here, or the model reasons out of
-    /// sight.
+    /// earlier response, a file, a cache), which is read by the model and not in sight here, or the model reasons out
+    /// of sight.
     private var isCostHidden: Bool {
         let usage = running.facts?.usage
         if admitted.request.readsKeptText, usage?.promptTokens == nil { return true }

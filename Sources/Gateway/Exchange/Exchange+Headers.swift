@@ -1,6 +1,7 @@
 import Accounts
 import Engines
 import HTTP1
+import Identity
 import Limits
 import Metering
 import NIOCore
@@ -63,8 +64,10 @@ extension Exchange {
     }
 
     private func quote(of entry: UsageEntry, isUsageFinal: Bool) -> CostQuote? {
-        loop.shared.snapshots.current.prices.quote(
-            entry, plan: admitted.grant.plan, isUsageFinal: isUsageFinal)
+        let snapshots = loop.shared.snapshots
+        let acceptedAt = entry.request.acceptedAt.advanced(byMilliseconds: -admitted.grant.clockOffsetMilliseconds)
+        return snapshots.current.prices.quote(
+            entry, plan: admitted.grant.plan, isFinal: isUsageFinal && snapshots.knowsPrices(at: acceptedAt))
     }
 
     /// Whether the plan has no price for the tier that served, so that the one asked for is billed.

@@ -106,6 +106,10 @@ public final class GatewayServer: Sendable {
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
+    /// What the snapshot's source knew at that real time is in the snapshot. Without such word for a minute, costs told
+    /// to clients are `provisional`: a price may have changed.
+    public func confirmSnapshot(at time: Timestamp) { shared.snapshots.confirm(at: time) }
+
     /// Takes a newer snapshot into use: requests that arrive from now on are judged by it. An older one is ignored.
     public func update(_ snapshot: GatewaySnapshot) { shared.snapshots.update(snapshot) }
 

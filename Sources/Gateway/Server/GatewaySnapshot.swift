@@ -1,5 +1,6 @@
 public import Accounts
 public import Engines
+internal import Identity
 public import Limits
 public import Pricing
 internal import Synchronization
@@ -39,6 +40,11 @@ public struct GatewaySnapshot: Sendable {
 final class SnapshotHolder: Sendable {
     private let snapshot: Mutex<GatewaySnapshot>
     private let updateCount = Atomic<Int>(0)
+    /// Real milliseconds at which its source last said that it is current; -1 where nobody says so.
+    private let confirmedAt = Atomic<Int64>(-1)
+
+    /// How far ahead prices are announced: what was current so long ago still knows all that is in force.
+    static let noticeMilliseconds: Int64 = 60_000
 
     init(_ snapshot: GatewaySnapshot) { self.snapshot = Mutex(snapshot) }
 
@@ -46,6 +52,15 @@ final class SnapshotHolder: Sendable {
 
     /// How often there was a newer one. Ask for it before `current`: then what was read is not older than it says.
     var updates: Int { updateCount.load(ordering: .acquiring) }
+
+    /// What the source knew at that real time is what is known here.
+    func confirm(at time: Timestamp) { confirmedAt.max(time.milliseconds, ordering: .relaxed) }
+
+    /// Whether every price in force at that real time is known here.
+    func knowsPrices(at time: Timestamp) -> Bool {
+        let confirmed = confirmedAt.load(ordering: .relaxed)
+        return confirmed < 0 || time.milliseconds - confirmed <= Self.noticeMilliseconds
+    }
 
     /// Older snapshots than the current one are ignored, so that two updates may overtake one another.
     func update(_ newer: GatewaySnapshot) {

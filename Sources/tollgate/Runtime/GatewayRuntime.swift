@@ -58,8 +58,8 @@ final class GatewayRuntime: Sendable {
             }
         }
         let supplier = SnapshotSupplier(
-            database: database, configuration: supplying, logger: instruments.logger("snapshot"), now: now
-        ) { holder.take($0) }
+            database: database, configuration: supplying, logger: instruments.logger("snapshot"), now: now,
+            confirm: { holder.confirm(at: $0) }, apply: { holder.take($0) })
         try await supplier.start()
         let leases = LimitLeases(
             database: database, gateway: fresh(LimitID.self).uuid, logger: instruments.logger("limits"))
@@ -138,6 +138,7 @@ final class GatewayRuntime: Sendable {
 private final class ServerHolder: Sendable {
     private struct State {
         var newest: GatewaySnapshot?
+        var confirmedAt: Timestamp?
         var server: GatewayServer?
     }
     private let state = Locked(State())
@@ -157,6 +158,13 @@ private final class ServerHolder: Sendable {
         }
     }
 
+    func confirm(at time: Timestamp) {
+        state.withLock {
+            $0.confirmedAt = time
+            $0.server?.confirmSnapshot(at: time)
+        }
+    }
+
     /// What `SnapshotSupplier.start` handed over.
     var first: GatewaySnapshot {
         state.withLock { $0.newest }
@@ -167,6 +175,7 @@ private final class ServerHolder: Sendable {
         state.withLock {
             $0.server = server
             if let newest = $0.newest { server.update(newest) }
+            if let time = $0.confirmedAt { server.confirmSnapshot(at: time) }
         }
     }
 }
