@@ -67,6 +67,11 @@ let package = Package(
                 "Pricing", "ServiceLevels",
             ],
             swiftSettings: settings),
+        // services
+        .target(
+            name: "Billing",
+            dependencies: ["Accounts", "Engines", "Identity", "Invoicing", "Monetary", "Storage"],
+            swiftSettings: settings),
         // apps
         .target(
             name: "ControlPlane",
@@ -99,7 +104,7 @@ let package = Package(
         .target(
             name: "AdminAPI",
             dependencies: [
-                "Accounts", "Engines", "Identity", "Invoicing", "Limits", "Metering", "Monetary", "Pricing",
+                "Accounts", "Billing", "Engines", "Identity", "Invoicing", "Limits", "Metering", "Monetary", "Pricing",
                 "ServiceLevels",
                 "Storage", "Telemetry",
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -118,7 +123,8 @@ let package = Package(
         .executableTarget(
             name: "tollgate",
             dependencies: [
-                "Accounts", "AdminAPI", "BillingJobs", "ControlPlane", "Documents", "EngineSimulator", "Engines",
+                "Accounts", "AdminAPI", "Billing", "BillingJobs", "ControlPlane", "Documents", "EngineSimulator",
+                "Engines",
                 "Gateway", "Identity", "Invoicing", "Limits", "Metering", "Monetary", "Postgres", "Pricing",
                 "ServiceLevels", "Storage", "Telemetry", "Tokenizers", "UsageJournal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -168,6 +174,13 @@ let package = Package(
                 "Postgres",
                 "Pricing",
                 "ServiceLevels", "Storage", "Telemetry", "TestSupport",
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "BillingTests",
+            dependencies: [
+                "Billing", "Accounts", "Identity", "Invoicing", "Monetary", "Postgres", "Pricing", "Storage",
+                "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(

@@ -12,7 +12,7 @@ enum API {
             + SuspenseEndpoints.all(services) + JournalEndpoints.all + InvoiceEndpoints.all(services)
             + InvoiceRunEndpoints.all(services) + ServiceLevelEndpoints.all(services)
             + ServiceLevelCreditEndpoints.all(services)
-            + OperationEndpoints.all(services)
+            + AuditEndpoints.all + OperationEndpoints.all(services)
         // The document describes itself too.
         let document = OperationEndpoints.document { "" }
         let text = OpenAPIDocument(endpoints: resources + [document]).json.jsonText

@@ -1,4 +1,5 @@
 public import Accounts
+import Billing
 public import Engines
 public import Identity
 public import Invoicing
@@ -35,6 +36,9 @@ public struct AdminServices: Sendable {
         self.secretKeyring = secretKeyring
         self.metrics = metrics
     }
+
+    /// The use cases.
+    var billing: BillingService { BillingService(database, now: now) }
 
     /// What `readCatalogue` made of a document.
     public struct Catalogue: Sendable {

@@ -62,6 +62,8 @@ public enum IDKinds {
     public enum Journal: IDKind { public static let prefix = "jrn" }
     public enum AdminKey: IDKind { public static let prefix = "adk" }
     public enum Limit: IDKind { public static let prefix = "lim" }
+    public enum AuditEntry: IDKind { public static let prefix = "aud" }
+    public enum Event: IDKind { public static let prefix = "evt" }
 }
 
 /// The billing account: who gets the invoice, and the unit of distribution.
@@ -92,3 +94,7 @@ public typealias JournalID = TypedID<IDKinds.Journal>
 public typealias AdminKeyID = TypedID<IDKinds.AdminKey>
 /// A limit on what a key, project, tenant or account may use.
 public typealias LimitID = TypedID<IDKinds.Limit>
+/// An entry of the audit trail.
+public typealias AuditEntryID = TypedID<IDKinds.AuditEntry>
+/// What others are told of a change.
+public typealias EventID = TypedID<IDKinds.Event>

@@ -34,6 +34,13 @@ public enum APIKeyStorage {
         return key
     }
 
+    /// The key, which nobody else changes until the transaction ends; `.notFound` when there is none.
+    public static func lock(_ id: KeyID, in tx: Transaction) throws -> APIKey {
+        let account = try require(id, in: tx).accountID
+        return try tx.query("\(select) WHERE account_id = \(account) AND key_id = \(id) FOR UPDATE").first.map(key)
+            ?? require(id, in: tx)
+    }
+
     /// A page of the keys of a tenant, a project, or all; revoked ones too.
     public static func list(
         tenant: TenantID? = nil, project: ProjectID? = nil, _ page: PageRequest = PageRequest(), in tx: Transaction
@@ -52,7 +59,7 @@ public enum APIKeyStorage {
     public static func rotate(
         _ id: KeyID, to successor: APIKey, expiresAt: Timestamp, now: Timestamp, in tx: Transaction
     ) throws {
-        let old = try locked(id, in: tx)
+        let old = try lock(id, in: tx)
         guard old.revokedAt == nil, old.replacedBy == nil else {
             throw StorageError.conflict("API key \(id) was \(old.revokedAt == nil ? "rotated" : "revoked") already")
         }
@@ -75,7 +82,7 @@ public enum APIKeyStorage {
     /// Revokes a key: gateways refuse it within a second. Revoking it again changes nothing.
     @discardableResult
     public static func revoke(_ id: KeyID, now: Timestamp, in tx: Transaction) throws -> APIKey {
-        let key = try locked(id, in: tx)
+        let key = try lock(id, in: tx)
         if key.revokedAt != nil { return key }
         try tx.execute(
             """
@@ -83,13 +90,6 @@ public enum APIKeyStorage {
             """)
         try ChangeStorage.record(.key, entity: id.description, in: tx)
         return try require(id, in: tx)
-    }
-
-    private static func locked(_ id: KeyID, in tx: Transaction) throws -> APIKey {
-        guard let key = try tx.query("\(select) WHERE key_id = \(id) FOR UPDATE").first.map(key) else {
-            throw StorageError.notFound("API key \(id)")
-        }
-        return key
     }
 
     static let select: SQL = """

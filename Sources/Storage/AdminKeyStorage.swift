@@ -26,6 +26,12 @@ public enum AdminKeyStorage {
         try tx.query("\(select) WHERE admin_key_id = \(id)").first.map(key)
     }
 
+    /// The key; `.notFound` when there is none.
+    public static func require(_ id: AdminKeyID, in tx: Transaction) throws -> AdminKey {
+        guard let key = try find(id, in: tx) else { throw StorageError.notFound("admin key \(id)") }
+        return key
+    }
+
     /// A page of all keys, revoked ones too.
     public static func list(_ page: PageRequest = PageRequest(), in tx: Transaction) throws -> Page<AdminKey> {
         let rows = try tx.query(
@@ -33,10 +39,19 @@ public enum AdminKeyStorage {
         return Page(try rows.map(key), page)
     }
 
+    /// The key, which nobody else changes until the transaction ends, nor any of the role `admin`; `.notFound` when
+    /// there is none.
+    public static func lock(_ id: AdminKeyID, in tx: Transaction) throws -> AdminKey {
+        _ = try tx.query(
+            """
+            SELECT 1 FROM admin_keys WHERE role = 'admin' OR admin_key_id = \(id) ORDER BY admin_key_id FOR UPDATE
+            """)
+        return try require(id, in: tx)
+    }
+
     /// Revokes a key; the last one of the role `admin` stays.
     public static func revoke(_ id: AdminKeyID, now: Timestamp, in tx: Transaction) throws {
-        _ = try tx.query("SELECT 1 FROM admin_keys WHERE role = 'admin' ORDER BY admin_key_id FOR UPDATE")
-        guard let key = try find(id, in: tx) else { throw StorageError.notFound("admin key \(id)") }
+        let key = try lock(id, in: tx)
         if key.revokedAt != nil { return }
         let others = try tx.query(
             """

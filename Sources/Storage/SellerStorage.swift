@@ -26,6 +26,12 @@ public enum SellerStorage {
         return seller
     }
 
+    /// The seller, which nobody else sets until the transaction ends.
+    public static func lock(in tx: Transaction) throws -> Seller? {
+        try tx.execute("SELECT pg_advisory_xact_lock(hashtext('tollgate.seller'))")
+        return try find(in: tx)
+    }
+
     /// Says who the seller is. Invoices that are finalized keep what they show.
     public static func set(_ seller: Seller, in tx: Transaction) throws {
         guard !seller.name.isEmpty else {

@@ -46,6 +46,14 @@ public enum SubscriptionStorage {
         return found
     }
 
+    /// The subscription, which nobody else changes until the transaction ends; `.notFound` when there is none.
+    public static func lock(_ id: SubscriptionID, in tx: Transaction) throws -> Subscription {
+        let account = try require(id, in: tx).accountID
+        return try tx.query(
+            "\(select) WHERE account_id = \(account) AND subscription_id = \(id) FOR UPDATE"
+        ).first.map(subscription) ?? require(id, in: tx)
+    }
+
     /// A page of the subscriptions of an account, a tenant, or all; ended ones too.
     public static func list(
         account: AccountID? = nil, tenant: TenantID? = nil, _ page: PageRequest = PageRequest(), in tx: Transaction
@@ -86,8 +94,7 @@ public enum SubscriptionStorage {
     public static func end(
         _ id: SubscriptionID, at instant: Timestamp, now: Timestamp, in tx: Transaction
     ) throws -> Subscription {
-        guard let current = try tx.query("\(select) WHERE subscription_id = \(id) FOR UPDATE").first.map(subscription)
-        else { throw StorageError.notFound("subscription \(id)") }
+        let current = try lock(id, in: tx)
         let account = try AccountStorage.require(current.accountID, in: tx)
         let billingNow = account.billingTime(at: now)
         if let end = current.endsAt, end <= billingNow {

@@ -27,6 +27,13 @@ public enum TenantStorage {
         return tenant
     }
 
+    /// The tenant, which nobody else changes until the transaction ends; `.notFound` when there is none.
+    public static func lock(_ id: TenantID, in tx: Transaction) throws -> Tenant {
+        let account = try require(id, in: tx).accountID
+        return try tx.query("\(select) WHERE account_id = \(account) AND tenant_id = \(id) FOR UPDATE").first
+            .map(tenant) ?? require(id, in: tx)
+    }
+
     /// A page of the tenants of one account, or of all.
     public static func list(
         account: AccountID? = nil, _ page: PageRequest = PageRequest(), in tx: Transaction

@@ -40,7 +40,7 @@ struct RootCommand: AsyncParsableCommand {
             BackendsCommand.self, SecretsCommand.self, AccountsCommand.self, TenantsCommand.self, KeysCommand.self,
             AdminKeysCommand.self, LimitsCommand.self, SubscriptionsCommand.self, SellerCommand.self,
             UsageCommand.self, SuspenseCommand.self, InvoicesCommand.self, ServiceLevelsCommand.self,
-            ReconcileCommand.self, JournalsCommand.self, ConfigCommand.self, DoctorCommand.self,
+            ReconcileCommand.self, AuditCommand.self, JournalsCommand.self, ConfigCommand.self, DoctorCommand.self,
         ]
     )
 }

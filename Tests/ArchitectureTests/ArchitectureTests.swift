@@ -76,6 +76,11 @@ import Testing
         expectNone(sources.flatMap(SourceRules.forbiddenWords))
     }
 
+    @Test func `no use case is without a permission, and none goes around the session`() {
+        #expect(sources.contains { $0.target == "Billing" && !$0.path.hasPrefix(UseCaseRules.serviceDirectory) })
+        expectNone(sources.flatMap(UseCaseRules.violations))
+    }
+
     @Test func `no type is named as its module`() {
         expectNone(sources.flatMap(SourceRules.moduleNamedType))
     }

@@ -202,4 +202,17 @@ import Testing
         #expect(SourceRules.moduleNamedType(source("public enum Pricing {}")).count == 1)
         #expect(SourceRules.moduleNamedType(source("struct PricingError {}\nlet a: Pricing")).isEmpty)
     }
+
+    @Test func `a use case without a permission, and a way around the session, are found`() {
+        func found(_ text: String) -> Int { UseCaseRules.violations(source(text, in: "Billing")).count }
+        #expect(found("extension ReadSession {\n    public func a() -> Int {\n        3\n    }\n}") == 1)
+        #expect(found("extension WriteSession {\n    public func a() { withTransaction { b($0) } }\n}") == 2)
+        #expect(found("extension WriteSession {\n    public func a(_ d: Database) { d.write {} }\n}") == 2)
+        #expect(found("extension WriteSession {\n    public func a() { change(b) }\n}") == 1)
+        #expect(
+            found("extension ReadSession {\n    public func a() -> Int {\n        look(.read(.b)) { 3 }\n    }\n}") == 0
+        )
+        #expect(found("extension WriteSession {\n    public func a() { change(.b) { c($0) } }\n}") == 0)
+        #expect(found("extension WriteSession {\n    private func a() -> Int { 3 }\n}") == 0)
+    }
 }

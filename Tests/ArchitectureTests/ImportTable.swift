@@ -12,7 +12,7 @@ struct ImportTable {
     enum Kind {
         static let pure: Set<String> = ["value", "domain"]
         static let testSupport = "test support"
-        static let all = pure.union(["port", "adapter", "app", "program", "system library", testSupport])
+        static let all = pure.union(["port", "adapter", "service", "app", "program", "system library", testSupport])
     }
 
     var rows: [Row]

@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 import Storage
 
 /// One operation of the API: what registers the route is what the OpenAPI document says.
@@ -19,6 +20,10 @@ struct Endpoint: Sendable {
 
     /// What it does. Reads are of one moment; a write and its idempotency key are one transaction.
     enum Work: Sendable {
+        /// Use cases that show something.
+        case look(@Sendable (Call, ReadSession) throws -> Answer)
+        /// Use cases that change something.
+        case change(@Sendable (Call, WriteSession) throws -> Answer)
         case read(@Sendable (Call, DatabaseTransaction) throws -> Answer)
         case write(@Sendable (Call, DatabaseTransaction) throws -> Answer)
         /// Longer than a transaction should be, or with transactions of its own.
@@ -80,6 +85,11 @@ struct Endpoint: Sendable {
 
     /// Every POST of a key's holder may carry an `Idempotency-Key`.
     var takesIdempotencyKey: Bool { method == .post && access != .everyone }
+
+    /// Whether the caller may say why, for the audit trail.
+    var takesAuditReason: Bool {
+        if case .change = work { true } else { false }
+    }
 
     /// The statuses of all problems that it can answer.
     var problemStatuses: [Int] {

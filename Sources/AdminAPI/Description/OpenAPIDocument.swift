@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 
 /// Writes the endpoints as an OpenAPI 3.1 document.
 struct OpenAPIDocument {
@@ -73,6 +74,7 @@ struct OpenAPIDocument {
         if endpoint.access == .everyone { members.append(.init(name: "security", value: [])) }
         var parameters = endpoint.parameters.map(parameter)
         if endpoint.takesIdempotencyKey { parameters.append(OpenAPIDocument.idempotencyKey) }
+        if endpoint.takesAuditReason { parameters.append(OpenAPIDocument.auditReason) }
         if !parameters.isEmpty { members.append(.init(name: "parameters", value: .array(parameters))) }
         if let body = endpoint.body { members.append(.init(name: "requestBody", value: requestBody(body))) }
         members.append(.init(name: "responses", value: responses(endpoint)))
@@ -117,6 +119,12 @@ struct OpenAPIDocument {
         "schema": [
             "type": "string", "minLength": 1, "maxLength": .integer(Int128(Dispatcher.idempotencyKeyLengthMax)),
         ],
+    ]
+
+    private static let auditReason: JSONValue = [
+        "name": "Audit-Reason", "in": "header", "required": false,
+        "description": "Why; it stays with the change in the audit trail.",
+        "schema": ["type": "string", "maxLength": .integer(Int128(WriteSession.reasonLengthMax))],
     ]
 
     private func requestBody(_ body: BodyRule) -> JSONValue {

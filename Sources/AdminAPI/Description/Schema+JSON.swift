@@ -13,7 +13,7 @@ extension Schema {
     /// Adds the definition of each named object in here, by name.
     func collectComponents(into found: inout [String: JSONValue]) {
         switch kind {
-        case .string, .integer, .boolean: break
+        case .string, .integer, .boolean, .anyObject: break
         case .array(let element, _), .map(let element, _): element.collectComponents(into: &found)
         case .object(let name, let properties):
             if let name {
@@ -33,7 +33,7 @@ extension Schema {
             if range.upperBound != .max {
                 members.append(.init(name: "maximum", value: .integer(Int128(range.upperBound))))
             }
-        case .boolean: break
+        case .boolean, .anyObject: break
         case .array(let element, let countMax):
             members.append(.init(name: "items", value: element.json))
             members.append(.init(name: "maxItems", value: .integer(Int128(countMax))))
@@ -60,7 +60,7 @@ extension Schema {
             case .integer: "integer"
             case .boolean: "boolean"
             case .array: "array"
-            case .object, .map: "object"
+            case .object, .map, .anyObject: "object"
             }
         return isNullable ? [name, "null"] : name
     }

@@ -11,6 +11,8 @@ struct Schema: Sendable {
         case object(name: String?, [Property])
         /// An object of any members that look alike.
         case map(Schema, countMax: Int)
+        /// An object of which nothing more is said.
+        case anyObject
     }
 
     struct Property: Sendable {
@@ -82,6 +84,8 @@ extension Schema {
         Schema(kind: .map(value, countMax: countMax), description: description)
     }
 
+    static func anyObject(_ description: String = "") -> Schema { Schema(kind: .anyObject, description: description) }
+
     /// The same, or null.
     var nullable: Schema {
         var copy = self
@@ -129,6 +133,9 @@ extension Schema {
             guard case .object(let members) = value else { return complain("must be an object") }
             guard members.count <= countMax else { return complain("has more than \(countMax) members") }
             return members.flatMap { element.complaints(about: $0.value, at: Schema.join(path, $0.name)) }
+        case .anyObject:
+            guard case .object = value else { return complain("must be an object") }
+            return []
         }
     }
 

@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 import Identity
 import Storage
 
@@ -57,9 +58,9 @@ enum APIKeyEndpoints {
             .query("project", .id(ProjectID.self, "Only of this project.")),
         ] + Parameter.page,
         successes: [.json(200, "A page.", shape.pageSchema)],
-        work: .read { call, tx in
-            let page = try APIKeyStorage.list(
-                tenant: call.queryID("tenant"), project: call.queryID("project"), try call.page(KeyID.self), in: tx)
+        work: .look { call, session in
+            let page = try session.apiKeys(
+                tenant: call.queryID("tenant"), project: call.queryID("project"), try call.page(KeyID.self))
             return .page(
                 page.items.map { shape.json(View(key: $0, now: call.now)) }, hasMore: page.hasMore,
                 next: page.items.last.map { "\($0.id)" })
@@ -71,21 +72,21 @@ enum APIKeyEndpoints {
         body: .json(
             [.required("project", .id(ProjectID.self)), .required("name", .text())], named: "APIKeyInput"),
         successes: [.json(201, "The key and its secret.", createdShape.schema)], problems: [404],
-        work: .write { call, tx in
-            let project = try ProjectStorage.require(try call.body.requiredID("project"), in: tx)
-            let secret = freshSecret(.inference)
-            let key = APIKey(
-                id: freshID(at: call.now), project: project, name: try call.body.required("name"), secret: secret,
-                createdAt: call.now)
-            try APIKeyStorage.insert(key, in: tx)
-            return .createdSecret(createdShape.json(View(key: key, now: call.now, secret: secret)))
+        work: .change { call, session in
+            created(
+                try session.createAPIKey(
+                    name: try call.body.required("name"), project: try call.body.requiredID("project")), call)
         })
+
+    private static func created(_ new: NewAPIKey, _ call: Call) -> Answer {
+        .createdSecret(createdShape.json(View(key: new.key, now: call.now, secret: new.secret)))
+    }
 
     private static let get = Endpoint(
         .get, "/v1/api_keys/{key}", "getAPIKey", tag: "API keys", "Show an API key", access: .role(.viewer),
         parameters: [one], successes: [.json(200, "The key.", shape.schema)],
-        work: .read { call, tx in
-            .ok(shape.json(View(key: try APIKeyStorage.require(try call.id("key"), in: tx), now: call.now)))
+        work: .look { call, session in
+            .ok(shape.json(View(key: try session.apiKey(try call.id("key")), now: call.now)))
         })
 
     private static let rotate = Endpoint(
@@ -99,26 +100,18 @@ enum APIKeyEndpoints {
                     .integer("How long the old key goes on working; 24 when not said.", in: 0...720))
             ], named: "RotationInput"),
         successes: [.json(201, "The new key and its secret.", createdShape.schema)],
-        work: .write { call, tx in
-            let old = try APIKeyStorage.require(try call.id("key"), in: tx)
-            let project = try ProjectStorage.require(old.projectID, in: tx)
-            let secret = freshSecret(.inference)
-            let successor = APIKey(
-                id: freshID(at: call.now), project: project, name: old.name, secret: secret, createdAt: call.now)
-            let hours = call.body["overlap_hours"]?.number ?? 24
-            try APIKeyStorage.rotate(
-                old.id, to: successor, expiresAt: call.now.advanced(byMilliseconds: hours * 3_600_000),
-                now: call.now, in: tx)
-            return .createdSecret(createdShape.json(View(key: successor, now: call.now, secret: secret)))
+        work: .change { call, session in
+            let rotated = try session.rotateAPIKey(
+                try call.id("key"), overlapHours: call.body["overlap_hours"]?.number ?? 24)
+            return created(rotated.new, call)
         })
 
     private static let revoke = Endpoint(
         .post, "/v1/api_keys/{key}/revoke", "revokeAPIKey", tag: "API keys", "Revoke an API key",
         description: "Gateways refuse it within a second. Revoking it again changes nothing.", access: .role(.admin),
         parameters: [one], successes: [.json(200, "The key.", shape.schema)],
-        work: .write { call, tx in
-            let key = try APIKeyStorage.revoke(try call.id("key"), now: call.now, in: tx)
-            return .ok(shape.json(View(key: key, now: call.now)))
+        work: .change { call, session in
+            .ok(shape.json(View(key: try session.revokeAPIKey(try call.id("key")), now: call.now)))
         })
 }
 
@@ -154,8 +147,8 @@ enum AdminKeyEndpoints {
     private static let list = Endpoint(
         .get, "/v1/admin_keys", "listAdminKeys", tag: "Admin keys", "List admin keys, revoked ones too",
         access: .role(.admin), parameters: Parameter.page, successes: [.json(200, "A page.", shape.pageSchema)],
-        work: .read { call, tx in
-            let page = try AdminKeyStorage.list(try call.page(AdminKeyID.self), in: tx)
+        work: .look { call, session in
+            let page = try session.adminKeys(try call.page(AdminKeyID.self))
             return .page(
                 page.items.map { shape.json(View(key: $0)) }, hasMore: page.hasMore,
                 next: page.items.last.map { "\($0.id)" })
@@ -169,26 +162,19 @@ enum AdminKeyEndpoints {
         body: .json(
             [.required("name", .text()), .required("role", .choice(AdminRole.self))], named: "AdminKeyInput"),
         successes: [.json(201, "The key and its secret.", createdShape.schema)],
-        work: .write { call, tx in
+        work: .change { call, session in
             guard let role = AdminRole(rawValue: try call.body.required("role")) else {
                 throw Problem.invalid("role", "is no role")
             }
-            let secret = freshSecret(.administration)
-            let key = AdminKey(
-                id: freshID(at: call.now), name: try call.body.required("name"), role: role,
-                secretDigest: secret.digest, secretHint: secret.hint, createdAt: call.now)
-            try AdminKeyStorage.insert(key, in: tx)
-            return .createdSecret(createdShape.json(View(key: key, secret: secret)))
+            let new = try session.createAdminKey(name: try call.body.required("name"), role: role)
+            return .createdSecret(createdShape.json(View(key: new.key, secret: new.secret)))
         })
 
     private static let revoke = Endpoint(
         .post, "/v1/admin_keys/{admin_key}/revoke", "revokeAdminKey", tag: "Admin keys", "Revoke an admin key",
         description: "The last key of the role admin stays.", access: .role(.admin),
         parameters: [.path("admin_key", .id(AdminKeyID.self))], successes: [.json(200, "The key.", shape.schema)],
-        work: .write { call, tx in
-            let id: AdminKeyID = try call.id("admin_key")
-            try AdminKeyStorage.revoke(id, now: call.now, in: tx)
-            guard let key = try AdminKeyStorage.find(id, in: tx) else { throw Problem.notFound("admin key \(id)") }
-            return .ok(shape.json(View(key: key)))
+        work: .change { call, session in
+            .ok(shape.json(View(key: try session.revokeAdminKey(try call.id("admin_key")))))
         })
 }

@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 import Identity
 import Monetary
 import Storage
@@ -68,8 +69,8 @@ enum AccountEndpoints {
     private static let list = Endpoint(
         .get, "/v1/accounts", "listAccounts", tag: "Accounts", "List billing accounts", access: .role(.viewer),
         parameters: Parameter.page, successes: [.json(200, "A page.", shape.pageSchema)],
-        work: .read { call, tx in
-            let page = try AccountStorage.list(try call.page(AccountID.self), in: tx)
+        work: .look { call, session in
+            let page = try session.accounts(try call.page(AccountID.self))
             return .page(
                 page.items.map { shape.json(View(account: $0, now: call.now)) }, hasMore: page.hasMore,
                 next: page.items.last.map { "\($0.id)" })
@@ -85,20 +86,18 @@ enum AccountEndpoints {
                 .optional("billing", billingSchema(.optional)),
             ], named: "AccountInput"),
         successes: [.json(201, "The account.", shape.schema)],
-        work: .write { call, tx in
-            let account = Account(
-                id: freshID(at: call.now), name: try call.body.required("name"),
-                currency: try currency(call.body["currency"]?.text ?? "USD"),
+        work: .change { call, session in
+            let account = try session.openAccount(
+                name: try call.body.required("name"), currency: try currency(call.body["currency"]?.text ?? "USD"),
                 calendar: try BillingCalendar(zoneName: call.body["time_zone"]?.text ?? "UTC"),
-                billing: billing(call.body["billing"], over: BillingDetails()), createdAt: call.now)
-            try AccountStorage.insert(account, in: tx)
+                billing: billing(call.body["billing"], over: BillingDetails()))
             return .created(shape.json(View(account: account, now: call.now)))
         })
 
     private static let get = Endpoint(
         .get, "/v1/accounts/{account}", "getAccount", tag: "Accounts", "Show an account", access: .role(.viewer),
         parameters: [one], successes: [.json(200, "The account.", shape.schema)],
-        work: .read { call, tx in .ok(try view(call, tx)) })
+        work: .look { call, session in view(try session.account(try call.id("account")), call) })
 
     private static let update = Endpoint(
         .patch, "/v1/accounts/{account}", "updateAccount", tag: "Accounts", "Change an account",
@@ -110,12 +109,11 @@ enum AccountEndpoints {
                 .optional("billing", billingSchema(.optional)),
             ], named: "AccountUpdate"),
         successes: [.json(200, "The account.", shape.schema)],
-        work: .write { call, tx in
-            let account = try AccountStorage.require(try call.id("account"), in: tx)
-            try AccountStorage.update(
-                account.id, name: call.body["name"]?.text ?? account.name,
-                billing: billing(call.body["billing"], over: account.billing), in: tx)
-            return .ok(try view(call, tx))
+        work: .change { call, session in
+            let account = try session.updateAccount(try call.id("account"), name: call.body["name"]?.text) {
+                billing(call.body["billing"], over: $0)
+            }
+            return view(account, call)
         })
 
     private static let advanceClock = Endpoint(
@@ -126,24 +124,19 @@ enum AccountEndpoints {
         access: .role(.admin), parameters: [one],
         body: .json([.required("to", .instant("Billing time."))], named: "ClockInput"),
         successes: [.json(200, "The account.", shape.schema)],
-        work: .write { call, tx in
+        work: .change { call, session in
             guard let instant = call.body.instant("to") else { throw Problem.invalid("to", "is missing") }
-            try ClockStorage.advance(try call.id("account"), to: instant, now: call.now, in: tx)
-            return .ok(try view(call, tx))
+            return view(try session.advanceClock(of: try call.id("account"), to: instant), call)
         })
 
     private static let unpark = Endpoint(
         .post, "/v1/accounts/{account}/unpark", "unparkAccount", tag: "Accounts",
         "Take an account back into invoice runs", description: "Once its books are in order.",
         access: .role(.billing), parameters: [one], successes: [.json(200, "The account.", shape.schema)],
-        work: .write { call, tx in
-            try AccountStorage.park(try call.id("account"), reason: nil, in: tx)
-            return .ok(try view(call, tx))
-        })
+        work: .change { call, session in view(try session.resumeAccount(try call.id("account")), call) })
 
-    private static func view(_ call: Call, _ tx: DatabaseTransaction) throws -> JSONValue {
-        let account = try AccountStorage.require(try call.id("account"), in: tx)
-        return shape.json(View(account: account, now: call.now))
+    private static func view(_ account: Account, _ call: Call) -> Answer {
+        .ok(shape.json(View(account: account, now: call.now)))
     }
 
     private static func currency(_ code: String) throws(Problem) -> Currency {

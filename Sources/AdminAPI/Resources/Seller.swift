@@ -1,6 +1,6 @@
 import Accounts
+import Billing
 import Invoicing
-import Storage
 
 /// Who sends the invoices.
 enum SellerEndpoints {
@@ -28,8 +28,8 @@ enum SellerEndpoints {
     private static let get = Endpoint(
         .get, "/v1/seller", "getSeller", tag: "Seller", "Show the seller", access: .role(.viewer),
         successes: [.json(200, "The seller.", shape.schema)], problems: [404],
-        work: .read { _, tx in
-            guard let seller = try SellerStorage.find(in: tx) else {
+        work: .look { _, session in
+            guard let seller = try session.seller() else {
                 throw Problem.notFound("seller yet: put one here")
             }
             return .ok(shape.json(seller))
@@ -46,14 +46,13 @@ enum SellerEndpoints {
                 .optional("payment_instructions", instructions),
             ], named: "SellerInput"),
         successes: [.json(200, "The seller.", shape.schema)],
-        work: .write { call, tx in
+        work: .change { call, session in
             let seller = Seller(
                 name: try call.body.required("name"),
                 address: call.body["address"]?.elements?.compactMap(\.text) ?? [],
                 taxID: call.body["tax_id"]?.text ?? "", email: call.body["email"]?.text ?? "",
                 paymentTermsDays: call.body["payment_terms_days"]?.number.map { Int($0) } ?? 14,
                 paymentInstructions: call.body["payment_instructions"]?.text ?? "")
-            try SellerStorage.set(seller, in: tx)
-            return .ok(shape.json(seller))
+            return .ok(shape.json(try session.setSeller(seller)))
         })
 }

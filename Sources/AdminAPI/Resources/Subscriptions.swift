@@ -1,6 +1,6 @@
 import Accounts
+import Billing
 import Identity
-import Storage
 
 /// Which plan prices a tenant's requests, and from when.
 enum SubscriptionEndpoints {
@@ -30,10 +30,9 @@ enum SubscriptionEndpoints {
             .query("tenant", .id(TenantID.self, "Only of this tenant.")),
         ] + Parameter.page,
         successes: [.json(200, "A page.", shape.pageSchema)],
-        work: .read { call, tx in
-            let page = try SubscriptionStorage.list(
-                account: call.queryID("account"), tenant: call.queryID("tenant"),
-                try call.page(SubscriptionID.self), in: tx)
+        work: .look { call, session in
+            let page = try session.subscriptions(
+                account: call.queryID("account"), tenant: call.queryID("tenant"), try call.page(SubscriptionID.self))
             return .page(page, as: shape) { "\($0.id)" }
         })
 
@@ -47,23 +46,17 @@ enum SubscriptionEndpoints {
                 .optional("starts_at", .instant("Billing time; the account's now when not said.")),
             ], named: "SubscriptionInput"),
         successes: [.json(201, "The subscription.", shape.schema)], problems: [404],
-        work: .write { call, tx in
-            let tenant = try TenantStorage.require(try call.body.requiredID("tenant"), in: tx)
-            let account = try AccountStorage.require(tenant.accountID, in: tx)
-            let subscription = Subscription(
-                id: freshID(at: call.now), accountID: account.id, tenantID: tenant.id,
-                plan: try call.body.required("plan"),
-                startsAt: call.body.instant("starts_at") ?? account.billingTime(at: call.now), createdAt: call.now)
-            try SubscriptionStorage.insert(subscription, in: tx)
+        work: .change { call, session in
+            let subscription = try session.subscribe(
+                try call.body.requiredID("tenant"), to: try call.body.required("plan"),
+                from: call.body.instant("starts_at"))
             return .created(shape.json(subscription))
         })
 
     private static let get = Endpoint(
         .get, "/v1/subscriptions/{subscription}", "getSubscription", tag: "Subscriptions", "Show a subscription",
         access: .role(.viewer), parameters: [one], successes: [.json(200, "The subscription.", shape.schema)],
-        work: .read { call, tx in
-            .ok(shape.json(try SubscriptionStorage.require(try call.id("subscription"), in: tx)))
-        })
+        work: .look { call, session in .ok(shape.json(try session.subscription(try call.id("subscription")))) })
 
     private static let end = Endpoint(
         .post, "/v1/subscriptions/{subscription}/end", "endSubscription", tag: "Subscriptions",
@@ -73,10 +66,8 @@ enum SubscriptionEndpoints {
         access: .role(.billing), parameters: [one],
         body: .json([.required("ends_at", .instant("Billing time."))], named: "SubscriptionEnd"),
         successes: [.json(200, "The subscription.", shape.schema)],
-        work: .write { call, tx in
+        work: .change { call, session in
             guard let instant = call.body.instant("ends_at") else { throw Problem.invalid("ends_at", "is missing") }
-            let ended = try SubscriptionStorage.end(
-                try call.id("subscription"), at: instant, now: call.now, in: tx)
-            return .ok(shape.json(ended))
+            return .ok(shape.json(try session.endSubscription(try call.id("subscription"), at: instant)))
         })
 }

@@ -1,7 +1,6 @@
 import Accounts
+import Billing
 import Identity
-import Monetary
-import Storage
 
 /// Organisations or teams that use the service.
 enum TenantEndpoints {
@@ -22,9 +21,8 @@ enum TenantEndpoints {
         .get, "/v1/tenants", "listTenants", tag: "Tenants", "List tenants", access: .role(.viewer),
         parameters: [.query("account", .id(AccountID.self, "Only of this account."))] + Parameter.page,
         successes: [.json(200, "A page.", shape.pageSchema)],
-        work: .read { call, tx in
-            let page = try TenantStorage.list(
-                account: call.queryID("account"), try call.page(TenantID.self), in: tx)
+        work: .look { call, session in
+            let page = try session.tenants(of: call.queryID("account"), try call.page(TenantID.self))
             return .page(page, as: shape) { "\($0.id)" }
         })
 
@@ -51,41 +49,25 @@ enum TenantEndpoints {
                 .optional("project", .text("The name of its first project; `default` when not said.")),
             ], named: "TenantInput"),
         successes: [.json(201, "The tenant.", createdShape.schema)], problems: [404],
-        work: .write { call, tx in
-            let name = try call.body.required("name")
-            let tenant = Tenant(
-                id: freshID(at: call.now), accountID: try account(of: call, named: name, in: tx), name: name,
-                createdAt: call.now)
-            let project = Project(
-                id: freshID(at: call.now), accountID: tenant.accountID, tenantID: tenant.id,
-                name: call.body["project"]?.text ?? "default", createdAt: call.now)
-            try TenantStorage.insert(tenant, in: tx)
-            try ProjectStorage.insert(project, in: tx)
-            return .created(createdShape.json(Created(tenant: tenant, project: project)))
+        work: .change { call, session in
+            let created = try session.createTenant(
+                name: try call.body.required("name"),
+                account: call.body["account"] == nil ? nil : try call.body.requiredID("account"),
+                projectName: call.body["project"]?.text ?? "default")
+            return .created(createdShape.json(Created(tenant: created.tenant, project: created.project)))
         })
-
-    private static func account(of call: Call, named name: String, in tx: DatabaseTransaction) throws -> AccountID {
-        if call.body["account"] != nil { return try call.body.requiredID("account") }
-        let account = Account(
-            id: freshID(at: call.now), name: name, currency: .usd, calendar: try BillingCalendar(zoneName: "UTC"),
-            createdAt: call.now)
-        try AccountStorage.insert(account, in: tx)
-        return account.id
-    }
 
     private static let get = Endpoint(
         .get, "/v1/tenants/{tenant}", "getTenant", tag: "Tenants", "Show a tenant", access: .role(.viewer),
         parameters: [one], successes: [.json(200, "The tenant.", shape.schema)],
-        work: .read { call, tx in .ok(shape.json(try TenantStorage.require(try call.id("tenant"), in: tx))) })
+        work: .look { call, session in .ok(shape.json(try session.tenant(try call.id("tenant")))) })
 
     private static let update = Endpoint(
         .patch, "/v1/tenants/{tenant}", "updateTenant", tag: "Tenants", "Rename a tenant", access: .role(.admin),
         parameters: [one], body: .json([.required("name", .text())], named: "TenantUpdate"),
         successes: [.json(200, "The tenant.", shape.schema)],
-        work: .write { call, tx in
-            let id: TenantID = try call.id("tenant")
-            try TenantStorage.rename(id, to: try call.body.required("name"), in: tx)
-            return .ok(shape.json(try TenantStorage.require(id, in: tx)))
+        work: .change { call, session in
+            .ok(shape.json(try session.renameTenant(try call.id("tenant"), to: try call.body.required("name"))))
         })
 }
 
@@ -107,9 +89,8 @@ enum ProjectEndpoints {
         .get, "/v1/projects", "listProjects", tag: "Projects", "List projects", access: .role(.viewer),
         parameters: [.query("tenant", .id(TenantID.self, "Only of this tenant."))] + Parameter.page,
         successes: [.json(200, "A page.", shape.pageSchema)],
-        work: .read { call, tx in
-            let page = try ProjectStorage.list(
-                tenant: call.queryID("tenant"), try call.page(ProjectID.self), in: tx)
+        work: .look { call, session in
+            let page = try session.projects(of: call.queryID("tenant"), try call.page(ProjectID.self))
             return .page(page, as: shape) { "\($0.id)" }
         })
 
@@ -117,12 +98,9 @@ enum ProjectEndpoints {
         .post, "/v1/projects", "createProject", tag: "Projects", "Create a project", access: .role(.admin),
         body: .json([.required("tenant", .id(TenantID.self)), .required("name", .text())], named: "ProjectInput"),
         successes: [.json(201, "The project.", shape.schema)], problems: [404],
-        work: .write { call, tx in
-            let tenant = try TenantStorage.require(try call.body.requiredID("tenant"), in: tx)
-            let project = Project(
-                id: freshID(at: call.now), accountID: tenant.accountID, tenantID: tenant.id,
-                name: try call.body.required("name"), createdAt: call.now)
-            try ProjectStorage.insert(project, in: tx)
+        work: .change { call, session in
+            let project = try session.createProject(
+                name: try call.body.required("name"), of: try call.body.requiredID("tenant"))
             return .created(shape.json(project))
         })
 
@@ -130,5 +108,5 @@ enum ProjectEndpoints {
         .get, "/v1/projects/{project}", "getProject", tag: "Projects", "Show a project", access: .role(.viewer),
         parameters: [.path("project", .id(ProjectID.self))],
         successes: [.json(200, "The project.", shape.schema)],
-        work: .read { call, tx in .ok(shape.json(try ProjectStorage.require(try call.id("project"), in: tx))) })
+        work: .look { call, session in .ok(shape.json(try session.project(try call.id("project")))) })
 }

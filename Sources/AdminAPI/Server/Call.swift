@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 import Identity
 import Metering
 import Storage
@@ -14,8 +15,14 @@ struct Call: Sendable {
     /// An empty object where there was none.
     let body: JSONValue
 
+    /// The network address that the call came from.
+    let origin: String
+
+    /// Who calls; nil where everyone may.
+    var caller: Actor? { key.map { .adminKey($0, from: origin) } }
+
     /// Who calls, as it stands beside what they change.
-    var actor: String { key.map { "admin key \($0.id) (\($0.name))" } ?? "" }
+    var actor: String { caller.map { "\($0.principal)" } ?? "" }
 }
 
 // MARK: - Parameters

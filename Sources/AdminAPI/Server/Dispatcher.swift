@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 import HTTPTypes
 import Identity
 import Storage
@@ -17,6 +18,9 @@ struct Dispatcher: Sendable {
         let authorization: String?
         let idempotencyKey: String?
         let mediaType: String?
+        let auditReason: String
+        /// The network address that it came from.
+        let origin: String
     }
 
     /// The longest idempotency key.
@@ -28,8 +32,9 @@ struct Dispatcher: Sendable {
         guard let secret = Dispatcher.bearerSecret(head.authorization) else {
             throw Dispatcher.unauthenticated("send the header authorization: Bearer tga_…")
         }
-        let found = try await services.database.read { try AdminKeyStorage.find(secretDigest: secret.digest, in: $0) }
-        guard let key = found else { throw Dispatcher.unauthenticated("the admin key is unknown or was revoked") }
+        guard let key = try await services.billing.adminKey(of: secret) else {
+            throw Dispatcher.unauthenticated("the admin key is unknown or was revoked")
+        }
         guard key.role.includes(needed) else {
             throw Problem(
                 403, .roleTooLow,
@@ -44,11 +49,17 @@ struct Dispatcher: Sendable {
         try reader.requirePath(head.path)
         let call = Call(
             now: services.now(), key: key, path: head.path, query: try reader.query(head.query),
-            body: try reader.body(body, mediaType: head.mediaType))
+            body: try reader.body(body, mediaType: head.mediaType), origin: head.origin)
         if head.endpoint.takesIdempotencyKey, let key, let text = head.idempotencyKey {
             return try await Once(call: call, head: head, key: key, idempotencyKey: text, body: body).answer(services)
         }
         switch head.endpoint.work {
+        case .look(let work):
+            return try await services.billing.read(by: try Dispatcher.caller(call)) { try work(call, $0) }
+        case .change(let work):
+            return try await services.billing.change(by: try Dispatcher.caller(call), reason: head.auditReason) {
+                try work(call, $0)
+            }
         case .read(let work): return try await services.database.read { try work(call, $0) }
         case .write(let work): return try await services.database.write { try work(call, $0) }
         case .job(let work): return try await work(call)
@@ -61,6 +72,11 @@ struct Dispatcher: Sendable {
             return nil
         }
         return Secret(text: String(parts[1]))
+    }
+
+    fileprivate static func caller(_ call: Call) throws(Problem) -> Actor {
+        guard let caller = call.caller else { throw unauthenticated("this needs an admin key") }
+        return caller
     }
 
     private static func unauthenticated(_ detail: String) -> Problem {
@@ -85,34 +101,59 @@ private struct Once: Sendable {
             throw Problem.invalid(
                 "Idempotency-Key", "must have 1 to \(Dispatcher.idempotencyKeyLengthMax) characters")
         }
+        let repeated = IdempotentCall(
+            adminKey: key.id, key: idempotencyKey, methodAndPath: head.methodAndPath, digest: digest)
+        let caller = try Dispatcher.caller(call)
         switch head.endpoint.work {
+        case .look(let work):
+            return try await services.billing.change(by: caller) { try once(repeated, $0) { try work(call, $0) } }
+        case .change(let work):
+            return try await services.billing.change(by: caller, reason: head.auditReason) {
+                try once(repeated, $0) { try work(call, $0) }
+            }
         case .read(let work), .write(let work):
             return try await services.database.write { tx in
-                if let kept = try begin(in: tx) { return kept }
+                if let kept = try kept(
+                    IdempotencyStorage.begin(
+                        adminKey: key.id, key: idempotencyKey, methodAndPath: head.methodAndPath, requestDigest: digest,
+                        now: call.now, in: tx))
+                {
+                    return kept
+                }
                 let answer = try work(call, tx)
-                try finish(answer, in: tx)
+                try IdempotencyStorage.finish(
+                    adminKey: key.id, key: idempotencyKey, status: answer.status, body: answer.storedText, in: tx)
                 return answer
             }
         case .job(let work):
-            if let kept = try await services.database.write({ try begin(in: $0) }) { return kept }
+            if let kept = try await services.billing.change(by: caller, { try kept($0.begin(repeated)) }) {
+                return kept
+            }
             do {
                 let answer = try await work(call)
-                try await services.database.write { try finish(answer, in: $0) }
+                try await services.billing.change(by: caller) {
+                    try $0.finish(repeated, status: answer.status, body: answer.storedText)
+                }
                 return answer
             } catch {
-                try await services.database.write {
-                    try IdempotencyStorage.abandon(adminKey: key.id, key: idempotencyKey, in: $0)
-                }
+                try await services.billing.change(by: caller) { try $0.abandon(repeated) }
                 throw error
             }
         }
     }
 
+    /// Does the work where this is the first call, and keeps its answer.
+    private func once(
+        _ repeated: IdempotentCall, _ session: WriteSession, _ work: (WriteSession) throws -> Answer
+    ) throws -> Answer {
+        if let kept = try kept(session.begin(repeated)) { return kept }
+        let answer = try work(session)
+        try session.finish(repeated, status: answer.status, body: answer.storedText)
+        return answer
+    }
+
     /// The answer that is kept already; nil where this is the first call.
-    private func begin(in tx: DatabaseTransaction) throws -> Answer? {
-        let beginning = try IdempotencyStorage.begin(
-            adminKey: key.id, key: idempotencyKey, methodAndPath: head.methodAndPath, requestDigest: digest,
-            now: call.now, in: tx)
+    private func kept(_ beginning: IdempotencyStorage.Beginning) throws -> Answer? {
         switch beginning {
         case .first: return nil
         case .done(let status, let body):
@@ -128,11 +169,6 @@ private struct Once: Sendable {
                 422, .idempotencyKeyReused,
                 "this Idempotency-Key was used for a call with another path or body: use a new key for a new call")
         }
-    }
-
-    private func finish(_ answer: Answer, in tx: DatabaseTransaction) throws {
-        try IdempotencyStorage.finish(
-            adminKey: key.id, key: idempotencyKey, status: answer.status, body: answer.storedText, in: tx)
     }
 
     /// Of everything that makes the call what it is.

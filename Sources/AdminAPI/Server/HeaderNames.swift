@@ -3,6 +3,7 @@ import HTTPTypes
 /// Header names that HTTPTypes does not have.
 extension HTTPField.Name {
     static let requestID = known("x-request-id")
+    static let auditReason = known("audit-reason")
     static let idempotencyKey = known("idempotency-key")
     static let idempotentReplayed = known("idempotent-replayed")
     static let referrerPolicy = known("referrer-policy")

@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 import HTTPTypes
 import Identity
 import Invoicing
@@ -96,6 +97,7 @@ extension Problem {
         case StorageError.notFound(let what): self = .notFound(what)
         case StorageError.conflict(let message): self = Problem(409, .conflict, message)
         case StorageError.invalid(let parameter, let message): self = .invalid(parameter, message)
+        case let error as PermissionDenied: self = Problem(403, .roleTooLow, error.description)
         case let error as PlanRejection: self = .rejected(error.findings)
         case let error as PlanHistoryError: self = Problem(409, .conflict, error.description)
         case let error as InvoicingError: self = Problem(409, .conflict, error.description)

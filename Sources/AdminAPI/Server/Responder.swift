@@ -18,7 +18,7 @@ struct Responder: HTTPResponder {
         let began = ContinuousClock.now
         var response: Response
         do {
-            response = Responder.response(try await answer(request))
+            response = Responder.response(try await answer(request, context))
         } catch {
             let problem = Problem(error)
             if problem.status >= 500 {
@@ -48,7 +48,7 @@ struct Responder: HTTPResponder {
         return response
     }
 
-    private func answer(_ request: Request) async throws -> Answer {
+    private func answer(_ request: Request, _ context: AdminContext) async throws -> Answer {
         let path = request.uri.path
         let method = request.method == .head ? "GET" : request.method.rawValue
         switch routes.match(method: method, path: path) {
@@ -62,7 +62,8 @@ struct Responder: HTTPResponder {
             let head = Dispatcher.Head(
                 endpoint: endpoint, methodAndPath: "\(method) \(path)", path: parameters,
                 query: request.uri.query ?? "", authorization: request.headers[.authorization],
-                idempotencyKey: request.headers[.idempotencyKey], mediaType: request.headers[.contentType])
+                idempotencyKey: request.headers[.idempotencyKey], mediaType: request.headers[.contentType],
+                auditReason: request.headers[.auditReason] ?? "", origin: context.remoteAddress)
             let key = try await dispatcher.authenticate(head)
             return try await dispatcher.answer(head, key: key, body: try await body(of: request, endpoint))
         }
@@ -103,6 +104,9 @@ struct AdminContext: RequestContext {
         coreContext = CoreRequestContextStorage(source: source)
         channel = source.channel
     }
+
+    /// Whom the connection comes from; a proxy between is told, not whoever it stands for.
+    var remoteAddress: String { channel.remoteAddress?.ipAddress ?? "local socket" }
 
     /// Says that the connection is closed, and closes it a little later. At once would throw away the answer while the
     /// caller still sends.

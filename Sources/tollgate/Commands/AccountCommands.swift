@@ -1,5 +1,6 @@
 import Accounts
 import ArgumentParser
+import Billing
 import Identity
 import Monetary
 import Storage
@@ -20,9 +21,7 @@ struct AccountsCommand: AsyncParsableCommand {
 
         func run() async throws {
             let request = try page.request(IDKinds.Account.self)
-            let accounts = try await options.withDatabase { database in
-                try await database.read { try AccountStorage.list(request, in: $0) }
-            }
+            let accounts = try await options.look { try $0.accounts(request) }
             output.print(
                 columns: ["account", "name", "currency", "time zone", "clock ahead ms", "parked"],
                 rows: accounts.items.map {
@@ -41,6 +40,8 @@ struct AccountsCommand: AsyncParsableCommand {
         @OptionGroup var options: ConfigurationOptions
         @OptionGroup var output: OutputOptions
 
+        @OptionGroup var reason: ReasonOptions
+
         @Argument(help: "Its name.") var name: String
         @Option(help: "ISO 4217 code.") var currency = "USD"
         @Option(help: "IANA time zone that its months and days follow.") var timeZone = "UTC"
@@ -50,13 +51,11 @@ struct AccountsCommand: AsyncParsableCommand {
         @Option(help: "Where invoices go.") var email = ""
 
         func run() async throws {
-            let account = Account(
-                id: fresh(), name: name, currency: try Currency(code: currency),
-                calendar: try BillingCalendar(zoneName: timeZone),
-                billing: BillingDetails(legalName: legalName, address: address, taxID: taxID, email: email),
-                createdAt: now())
-            try await options.withDatabase { database in
-                try await database.write { try AccountStorage.insert(account, in: $0) }
+            let (name, currency) = (name, try Currency(code: currency))
+            let calendar = try BillingCalendar(zoneName: timeZone)
+            let billing = BillingDetails(legalName: legalName, address: address, taxID: taxID, email: email)
+            let account = try await options.change(reason) {
+                try $0.openAccount(name: name, currency: currency, calendar: calendar, billing: billing)
             }
             output.print(fields: [("account", "\(account.id)")])
         }
@@ -69,6 +68,7 @@ struct AccountsCommand: AsyncParsableCommand {
 
         @OptionGroup var options: ConfigurationOptions
         @OptionGroup var output: OutputOptions
+        @OptionGroup var reason: ReasonOptions
 
         @Argument(help: "The account.") var account: String
         @Option(help: "The instant, RFC 3339.") var to: String
@@ -78,9 +78,7 @@ struct AccountsCommand: AsyncParsableCommand {
             guard let instant = Timestamp(to) else {
                 throw ValidationError("'\(to)' is not an instant such as 2026-12-01T00:00:00Z")
             }
-            let moved = try await options.withDatabase { database in
-                try await database.write { try ClockStorage.advance(id, to: instant, now: now(), in: $0) }
-            }
+            let moved = try await options.change(reason) { try $0.advanceClock(of: id, to: instant) }
             output.print(fields: [("account", "\(id)"), ("billing time", "\(moved.billingTime(at: now()))")])
         }
     }
@@ -90,14 +88,13 @@ struct AccountsCommand: AsyncParsableCommand {
             abstract: "Take an account back into the invoice run once its books are in order.")
 
         @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var reason: ReasonOptions
 
         @Argument(help: "The account.") var account: String
 
         func run() async throws {
             let id: AccountID = try readID(account)
-            try await options.withDatabase { database in
-                try await database.write { try AccountStorage.park(id, reason: nil, in: $0) }
-            }
+            _ = try await options.change(reason) { try $0.resumeAccount(id) }
             print("\(id) takes part in the next run")
         }
     }

@@ -1,16 +1,8 @@
 import Accounts
 import ArgumentParser
+import Billing
 import Identity
-import Monetary
 import Storage
-
-/// A new secret from the system's randomness.
-func freshSecret(_ purpose: Secret.Purpose) -> Secret {
-    var generator = SystemRandomNumberGenerator()
-    return Secret(
-        purpose: purpose,
-        randomness: (generator.next(), generator.next(), generator.next(), generator.next()))
-}
 
 struct KeysCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -26,9 +18,7 @@ struct KeysCommand: AsyncParsableCommand {
 
         func run() async throws {
             let request = try page.request(IDKinds.Key.self)
-            let keys = try await options.withDatabase { database in
-                try await database.read { try APIKeyStorage.list(request, in: $0) }
-            }
+            let keys = try await options.look { try $0.apiKeys(tenant: nil, request) }
             let instant = now()
             output.print(
                 columns: ["key", "name", "begins with", "tenant", "project", "state"],
@@ -47,23 +37,16 @@ struct KeysCommand: AsyncParsableCommand {
 
         @OptionGroup var options: ConfigurationOptions
         @OptionGroup var output: OutputOptions
+        @OptionGroup var reason: ReasonOptions
 
         @Argument(help: "Its name.") var name: String
         @Option(help: "The project.") var project: String
 
         func run() async throws {
             let projectID: ProjectID = try readID(project)
-            let secret = freshSecret(.inference)
             let name = name
-            let key = try await options.withDatabase { database in
-                try await database.write { tx in
-                    let project = try ProjectStorage.require(projectID, in: tx)
-                    let key = APIKey(id: fresh(), project: project, name: name, secret: secret, createdAt: now())
-                    try APIKeyStorage.insert(key, in: tx)
-                    return key
-                }
-            }
-            output.print(fields: [("key", "\(key.id)"), ("secret", secret.text)])
+            let new = try await options.change(reason) { try $0.createAPIKey(name: name, project: projectID) }
+            output.print(fields: [("key", "\(new.key.id)"), ("secret", new.secret.text)])
         }
     }
 
@@ -73,28 +56,19 @@ struct KeysCommand: AsyncParsableCommand {
 
         @OptionGroup var options: ConfigurationOptions
         @OptionGroup var output: OutputOptions
+        @OptionGroup var reason: ReasonOptions
 
         @Argument(help: "The key to replace.") var key: String
         @Option(help: "Hours that the old key goes on working, at most 720.") var overlapHours: Int64 = 24
 
         func run() async throws {
             let id: KeyID = try readID(key)
-            let secret = freshSecret(.inference)
-            let instant = now()
             guard (0...720).contains(overlapHours) else { throw ValidationError("the overlap is 0 to 720 hours") }
-            let expiresAt = instant.advanced(byMilliseconds: overlapHours * 3_600_000)
-            let successor = try await options.withDatabase { database in
-                try await database.write { tx in
-                    let old = try APIKeyStorage.require(id, in: tx)
-                    let project = try ProjectStorage.require(old.projectID, in: tx)
-                    let successor = APIKey(
-                        id: fresh(), project: project, name: old.name, secret: secret, createdAt: instant)
-                    try APIKeyStorage.rotate(id, to: successor, expiresAt: expiresAt, now: instant, in: tx)
-                    return successor
-                }
-            }
+            let overlapHours = overlapHours
+            let (new, old) = try await options.change(reason) { try $0.rotateAPIKey(id, overlapHours: overlapHours) }
             output.print(fields: [
-                ("key", "\(successor.id)"), ("secret", secret.text), ("old key works until", "\(expiresAt)"),
+                ("key", "\(new.key.id)"), ("secret", new.secret.text),
+                ("old key works until", old.expiresAt.map { "\($0)" } ?? ""),
             ])
         }
     }
@@ -103,14 +77,13 @@ struct KeysCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Revoke a key: refused within a second.")
 
         @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var reason: ReasonOptions
 
         @Argument(help: "The key.") var key: String
 
         func run() async throws {
             let id: KeyID = try readID(key)
-            try await options.withDatabase { database in
-                try await database.write { _ = try APIKeyStorage.revoke(id, now: now(), in: $0) }
-            }
+            _ = try await options.change(reason) { try $0.revokeAPIKey(id) }
             print("\(id) is revoked")
         }
     }
@@ -130,9 +103,7 @@ struct AdminKeysCommand: AsyncParsableCommand {
 
         func run() async throws {
             let request = try page.request(IDKinds.AdminKey.self)
-            let keys = try await options.withDatabase { database in
-                try await database.read { try AdminKeyStorage.list(request, in: $0) }
-            }
+            let keys = try await options.look { try $0.adminKeys(request) }
             output.print(
                 columns: ["key", "name", "role", "begins with", "revoked"],
                 rows: keys.items.map {
@@ -149,6 +120,7 @@ struct AdminKeysCommand: AsyncParsableCommand {
 
         @OptionGroup var options: ConfigurationOptions
         @OptionGroup var output: OutputOptions
+        @OptionGroup var reason: ReasonOptions
 
         @Argument(help: "Its name.") var name: String
         @Option(help: "viewer, billing or admin.") var role = AdminRole.viewer.rawValue
@@ -157,14 +129,9 @@ struct AdminKeysCommand: AsyncParsableCommand {
             guard let role = AdminRole(rawValue: role) else {
                 throw ValidationError("the role is viewer, billing or admin, not '\(self.role)'")
             }
-            let secret = freshSecret(.administration)
-            let key = AdminKey(
-                id: fresh(), name: name, role: role, secretDigest: secret.digest, secretHint: secret.hint,
-                createdAt: now())
-            try await options.withDatabase { database in
-                try await database.write { try AdminKeyStorage.insert(key, in: $0) }
-            }
-            output.print(fields: [("key", "\(key.id)"), ("secret", secret.text)])
+            let name = name
+            let new = try await options.change(reason) { try $0.createAdminKey(name: name, role: role) }
+            output.print(fields: [("key", "\(new.key.id)"), ("secret", new.secret.text)])
         }
     }
 
@@ -172,14 +139,13 @@ struct AdminKeysCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Revoke a key.")
 
         @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var reason: ReasonOptions
 
         @Argument(help: "The key.") var key: String
 
         func run() async throws {
             let id: AdminKeyID = try readID(key)
-            try await options.withDatabase { database in
-                try await database.write { try AdminKeyStorage.revoke(id, now: now(), in: $0) }
-            }
+            _ = try await options.change(reason) { try $0.revokeAdminKey(id) }
             print("\(id) is revoked")
         }
     }

@@ -1,6 +1,6 @@
 import ArgumentParser
+import Billing
 import Invoicing
-import Storage
 
 struct SellerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -14,9 +14,7 @@ struct SellerCommand: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
-            let seller = try await options.withDatabase { database in
-                try await database.read { try SellerStorage.require(in: $0) }
-            }
+            let seller = try await options.look { try $0.requiredSeller() }
             output.print(fields: [
                 ("name", seller.name), ("address", seller.address.joined(separator: ", ")), ("tax id", seller.taxID),
                 ("email", seller.email), ("payment terms days", "\(seller.paymentTermsDays)"),
@@ -31,6 +29,7 @@ struct SellerCommand: AsyncParsableCommand {
             abstract: "Say who the seller is; finalized invoices keep what they show.")
 
         @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var reason: ReasonOptions
         @Argument(help: "The legal name.") var name: String
         @Option(help: "A line of the address; repeat for more.") var address: [String] = []
         @Option(help: "Tax id.") var taxID = ""
@@ -42,9 +41,7 @@ struct SellerCommand: AsyncParsableCommand {
             let seller = Seller(
                 name: name, address: address, taxID: taxID, email: email, paymentTermsDays: paymentTermsDays,
                 paymentInstructions: paymentInstructions)
-            try await options.withDatabase { database in
-                try await database.write { try SellerStorage.set(seller, in: $0) }
-            }
+            _ = try await options.change(reason) { try $0.setSeller(seller) }
             print("the seller is \(name)")
         }
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Billing
 import Foundation
 import Identity
 import Postgres
@@ -27,6 +28,38 @@ struct ConfigurationOptions: ParsableArguments {
             await pool.close()
             throw error
         }
+    }
+}
+
+extension ConfigurationOptions {
+    /// Looks at things, as whoever runs the command.
+    func look<Result: Sendable>(_ body: @Sendable (ReadSession) throws -> Result) async throws -> Result {
+        try await withDatabase { try await BillingService($0, now: now).read(by: .here, body) }
+    }
+
+    /// Changes things, as whoever runs the command.
+    func change<Result: Sendable>(
+        _ reason: ReasonOptions, _ body: @Sendable (WriteSession) throws -> Result
+    ) async throws -> Result {
+        try await withDatabase {
+            try await BillingService($0, now: now).change(by: .here, reason: reason.reason, body)
+        }
+    }
+}
+
+/// Why something is changed.
+struct ReasonOptions: ParsableArguments {
+    @Option(help: "Why; it stays with the change in the audit trail.") var reason = ""
+}
+
+extension Actor {
+    /// Whoever runs the command, on this machine.
+    static var here: Actor {
+        var name = [CChar](repeating: 0, count: 256)
+        // Its last byte stays 0, whatever the length of the name.
+        guard gethostname(&name, name.count - 1) == 0 else { return .operator(NSUserName(), on: "") }
+        let host = name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+        return .operator(NSUserName(), on: String(decoding: host, as: UTF8.self))
     }
 }
 
@@ -97,13 +130,6 @@ extension String {
 /// Says something about the progress of a command, on standard error, so that standard output stays clean.
 func say(_ text: String) {
     FileHandle.standardError.write(Data((text + "\n").utf8))
-}
-
-/// Real time.
-func now() -> Timestamp {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return Timestamp(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
 }
 
 /// A fresh id.

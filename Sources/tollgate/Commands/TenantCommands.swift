@@ -1,7 +1,7 @@
 import Accounts
 import ArgumentParser
+import Billing
 import Identity
-import Monetary
 import Storage
 
 struct TenantsCommand: AsyncParsableCommand {
@@ -18,9 +18,7 @@ struct TenantsCommand: AsyncParsableCommand {
 
         func run() async throws {
             let request = try page.request(IDKinds.Tenant.self)
-            let tenants = try await options.withDatabase { database in
-                try await database.read { try TenantStorage.list(request, in: $0) }
-            }
+            let tenants = try await options.look { try $0.tenants(of: nil, request) }
             output.print(
                 columns: ["tenant", "account", "name"],
                 rows: tenants.items.map { ["\($0.id)", "\($0.accountID)", $0.name] })
@@ -34,22 +32,19 @@ struct TenantsCommand: AsyncParsableCommand {
 
         @OptionGroup var options: ConfigurationOptions
         @OptionGroup var output: OutputOptions
+        @OptionGroup var reason: ReasonOptions
 
         @Argument(help: "Its name.") var name: String
         @Option(help: "The billing account.") var account: String
         @Option(help: "The name of its first project.") var project = "default"
 
         func run() async throws {
-            let tenant = Tenant(id: fresh(), accountID: try readID(account), name: name, createdAt: now())
-            let first = Project(
-                id: fresh(), accountID: tenant.accountID, tenantID: tenant.id, name: project, createdAt: now())
-            try await options.withDatabase { database in
-                try await database.write { tx in
-                    try TenantStorage.insert(tenant, in: tx)
-                    try ProjectStorage.insert(first, in: tx)
-                }
+            let accountID: AccountID = try readID(account)
+            let (name, project) = (name, project)
+            let created = try await options.change(reason) {
+                try $0.createTenant(name: name, account: accountID, projectName: project)
             }
-            output.print(fields: [("tenant", "\(tenant.id)"), ("project", "\(first.id)")])
+            output.print(fields: [("tenant", "\(created.tenant.id)"), ("project", "\(created.project.id)")])
         }
     }
 
@@ -59,6 +54,7 @@ struct TenantsCommand: AsyncParsableCommand {
 
         @OptionGroup var options: ConfigurationOptions
         @OptionGroup var output: OutputOptions
+        @OptionGroup var reason: ReasonOptions
 
         @Argument(help: "Its name.") var name: String
         @Option(help: "The tenant.") var tenant: String
@@ -66,15 +62,7 @@ struct TenantsCommand: AsyncParsableCommand {
         func run() async throws {
             let id: TenantID = try readID(tenant)
             let name = name
-            let project = try await options.withDatabase { database in
-                try await database.write { tx in
-                    let tenant = try TenantStorage.require(id, in: tx)
-                    let project = Project(
-                        id: fresh(), accountID: tenant.accountID, tenantID: id, name: name, createdAt: now())
-                    try ProjectStorage.insert(project, in: tx)
-                    return project
-                }
-            }
+            let project = try await options.change(reason) { try $0.createProject(name: name, of: id) }
             output.print(fields: [("project", "\(project.id)")])
         }
     }
@@ -94,9 +82,7 @@ struct SubscriptionsCommand: AsyncParsableCommand {
 
         func run() async throws {
             let request = try page.request(IDKinds.Subscription.self)
-            let subscriptions = try await options.withDatabase { database in
-                try await database.read { try SubscriptionStorage.list(request, in: $0) }
-            }
+            let subscriptions = try await options.look { try $0.subscriptions(account: nil, request) }
             output.print(
                 columns: ["subscription", "tenant", "plan", "starts at", "ends at"],
                 rows: subscriptions.items.map {
@@ -111,6 +97,7 @@ struct SubscriptionsCommand: AsyncParsableCommand {
 
         @OptionGroup var options: ConfigurationOptions
         @OptionGroup var output: OutputOptions
+        @OptionGroup var reason: ReasonOptions
 
         @Option(help: "The tenant.") var tenant: String
         @Option(help: "The plan.") var plan: String
@@ -123,17 +110,7 @@ struct SubscriptionsCommand: AsyncParsableCommand {
                 guard let instant = Timestamp(text) else { throw ValidationError("'\(text)' is not RFC 3339") }
                 return instant
             }
-            let subscription = try await options.withDatabase { database in
-                try await database.write { tx in
-                    let tenant = try TenantStorage.require(tenantID, in: tx)
-                    let account = try AccountStorage.require(tenant.accountID, in: tx)
-                    let subscription = Subscription(
-                        id: fresh(), accountID: tenant.accountID, tenantID: tenantID, plan: plan,
-                        startsAt: from ?? account.billingTime(at: now()), createdAt: now())
-                    try SubscriptionStorage.insert(subscription, in: tx)
-                    return subscription
-                }
-            }
+            let subscription = try await options.change(reason) { try $0.subscribe(tenantID, to: plan, from: from) }
             output.print(fields: [
                 ("subscription", "\(subscription.id)"), ("starts at", "\(subscription.startsAt)"),
             ])
@@ -144,6 +121,7 @@ struct SubscriptionsCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "End a subscription at an instant.")
 
         @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var reason: ReasonOptions
 
         @Argument(help: "The subscription.") var subscription: String
         @Option(help: "When, RFC 3339 billing time.") var at: String
@@ -151,11 +129,7 @@ struct SubscriptionsCommand: AsyncParsableCommand {
         func run() async throws {
             let id: SubscriptionID = try readID(subscription)
             guard let instant = Timestamp(at) else { throw ValidationError("'\(at)' is not RFC 3339") }
-            try await options.withDatabase { database in
-                try await database.write { tx in
-                    _ = try SubscriptionStorage.end(id, at: instant, now: now(), in: tx)
-                }
-            }
+            _ = try await options.change(reason) { try $0.endSubscription(id, at: instant) }
             print("\(id) ends at \(instant)")
         }
     }

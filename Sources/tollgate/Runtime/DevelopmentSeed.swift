@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 import Engines
 import Foundation
 import Identity
@@ -89,36 +90,21 @@ struct DevelopmentSeed: Sendable {
     }
 
     private func makeAccount() async throws -> DevelopmentKeys {
-        let (demo, admin) = (freshSecret(.inference), freshSecret(.administration))
-        let instant = now()
         let calendar = try BillingCalendar(zoneName: "UTC")
-        let account = Account(
-            id: fresh(), name: "Demo", currency: .usd, calendar: calendar,
-            billing: BillingDetails(legalName: "Demo Inc.", address: ["1 Loopback Street", "Localhost"]),
-            createdAt: instant)
-        let tenant = Tenant(id: fresh(), accountID: account.id, name: "Demo", createdAt: instant)
-        let project = Project(
-            id: fresh(), accountID: account.id, tenantID: tenant.id, name: "default", createdAt: instant)
-        let key = APIKey(id: fresh(), project: project, name: "demo", secret: demo, createdAt: instant)
-        let subscription = Subscription(
-            id: fresh(), accountID: account.id, tenantID: tenant.id, plan: "pay-as-you-go",
-            startsAt: calendar.period(containing: instant).start, createdAt: instant)
-        let adminKey = AdminKey(
-            id: fresh(), name: "dev", role: .admin, secretDigest: admin.digest, secretHint: admin.hint,
-            createdAt: instant)
+        let billing = BillingDetails(legalName: "Demo Inc.", address: ["1 Loopback Street", "Localhost"])
         let seller = Seller(
             name: "Tollgate Demo Provider Ltd", address: ["1 Tollgate Road", "12345 Springfield"],
             taxID: "DE 000 000 000", email: "billing@provider.example", paymentTermsDays: 14,
             paymentInstructions: "This is a demonstration: please do not pay.")
-        try await database.write { tx in
-            try SellerStorage.set(seller, in: tx)
-            try AccountStorage.insert(account, in: tx)
-            try TenantStorage.insert(tenant, in: tx)
-            try ProjectStorage.insert(project, in: tx)
-            try APIKeyStorage.insert(key, in: tx)
-            try SubscriptionStorage.insert(subscription, in: tx)
-            try AdminKeyStorage.insert(adminKey, in: tx)
+        return try await BillingService(database, now: now).change(by: .here, reason: "a new installation") { session in
+            _ = try session.setSeller(seller)
+            let account = try session.openAccount(name: "Demo", currency: .usd, calendar: calendar, billing: billing)
+            let (tenant, project) = try session.createTenant(name: "Demo", account: account.id)
+            let key = try session.createAPIKey(name: "demo", project: project.id)
+            _ = try session.subscribe(
+                tenant.id, to: "pay-as-you-go", from: calendar.period(containing: session.now).start)
+            let adminKey = try session.createAdminKey(name: "dev", role: .admin)
+            return DevelopmentKeys(adminKey: adminKey.secret.text, demoKey: key.secret.text)
         }
-        return DevelopmentKeys(adminKey: admin.text, demoKey: demo.text)
     }
 }

@@ -1,0 +1,74 @@
+import Engines
+
+/// What is known of a thing, as audit entries and events say it. Never a secret, and nothing that one could be made of.
+struct Facts: Hashable, Sendable {
+    indirect enum Value: Hashable, Sendable {
+        case null
+        case text(String)
+        case number(Int64)
+        case truth(Bool)
+        case list([Value])
+        case facts(Facts)
+    }
+
+    struct Member: Hashable, Sendable {
+        let name: String
+        let value: Value
+    }
+
+    private(set) var members: [Member] = []
+
+    /// JSON in the order of the members.
+    var json: String {
+        var bytes: [UInt8] = []
+        write(to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    fileprivate func write(to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "{"))
+        for (index, member) in members.enumerated() {
+            if index > 0 { bytes.append(UInt8(ascii: ",")) }
+            JSONString.append(member.name, to: &bytes)
+            bytes.append(UInt8(ascii: ":"))
+            member.value.write(to: &bytes)
+        }
+        bytes.append(UInt8(ascii: "}"))
+    }
+}
+
+extension Facts: ExpressibleByDictionaryLiteral {
+    init(dictionaryLiteral elements: (String, Value)...) {
+        members = elements.map { Member(name: $0.0, value: $0.1) }
+    }
+}
+
+extension Facts.Value: ExpressibleByStringInterpolation, ExpressibleByIntegerLiteral {
+    init(stringLiteral value: String) { self = .text(value) }
+    init(integerLiteral value: Int64) { self = .number(value) }
+
+    static func optional(_ value: (some CustomStringConvertible)?) -> Self {
+        value.map { .text($0.description) } ?? .null
+    }
+
+    static func texts(_ values: [some CustomStringConvertible]) -> Self {
+        .list(values.map { .text($0.description) })
+    }
+
+    fileprivate func write(to bytes: inout [UInt8]) {
+        switch self {
+        case .null: bytes.append(contentsOf: "null".utf8)
+        case .text(let text): JSONString.append(text, to: &bytes)
+        case .number(let number): bytes.append(contentsOf: "\(number)".utf8)
+        case .truth(let truth): bytes.append(contentsOf: "\(truth)".utf8)
+        case .facts(let facts): facts.write(to: &bytes)
+        case .list(let values):
+            bytes.append(UInt8(ascii: "["))
+            for (index, value) in values.enumerated() {
+                if index > 0 { bytes.append(UInt8(ascii: ",")) }
+                value.write(to: &bytes)
+            }
+            bytes.append(UInt8(ascii: "]"))
+        }
+    }
+}

@@ -1,0 +1,47 @@
+public import Accounts
+public import Identity
+public import Storage
+
+/// Opens transactions for whoever wants to look at something or change it. The use cases are functions of the sessions
+/// that it hands out; nothing else of the program writes what they write.
+public struct BillingService: Sendable {
+    private let database: Database
+    /// Real time.
+    private let now: @Sendable () -> Timestamp
+
+    public init(_ database: Database, now: @escaping @Sendable () -> Timestamp) {
+        self.database = database
+        self.now = now
+    }
+
+    /// Looks at things, all of one moment.
+    public func read<Result: Sendable>(
+        by actor: Actor, _ body: @Sendable (ReadSession) throws -> Result
+    ) async throws -> Result {
+        let now = now()
+        return try await database.read { try body(ReadSession($0, actor, now: now)) }
+    }
+
+    /// Changes things: all of what the closure does is one transaction, with its audit entries and events. It runs
+    /// again on a deadlock, so it must change nothing else.
+    public func change<Result: Sendable>(
+        by actor: Actor, reason: String = "", _ body: @Sendable (WriteSession) throws -> Result
+    ) async throws -> Result {
+        guard reason.count <= WriteSession.reasonLengthMax else {
+            throw StorageError.invalid(
+                parameter: "reason", message: "it has at most \(WriteSession.reasonLengthMax) characters")
+        }
+        let now = now()
+        return try await database.write { tx in
+            let session = WriteSession(tx, actor, now: now, reason: reason)
+            let result = try body(session)
+            try session.finish()
+            return result
+        }
+    }
+
+    /// The admin key of a secret, if it was not revoked: how an actor is known.
+    public func adminKey(of secret: Secret) async throws -> AdminKey? {
+        try await database.read { try AdminKeyStorage.find(secretDigest: secret.digest, in: $0) }
+    }
+}

@@ -1,0 +1,172 @@
+public import Accounts
+public import Identity
+public import Postgres
+
+/// The audit trail: entries in chains, one an account and one for the seller.
+public enum AuditStorage {
+    /// Which entries are asked for.
+    public struct Filter: Hashable, Sendable {
+        /// Nil for all.
+        public var chain: AuditChain?
+        public var subject: String?
+        public var action: String?
+        /// The principal's id.
+        public var actor: String?
+
+        public init(chain: AuditChain? = nil, subject: String? = nil, action: String? = nil, actor: String? = nil) {
+            self.chain = chain
+            self.subject = subject
+            self.action = action
+            self.actor = actor
+        }
+    }
+
+    /// The chain's head, locked until the transaction ends: whoever else appends to the chain waits. A new chain begins
+    /// here.
+    public static func lockHead(of chain: AuditChain, in tx: Transaction) throws -> AuditHead {
+        if let head = try lockedHead(of: chain, in: tx) { return head }
+        try tx.execute(
+            """
+            INSERT INTO audit_heads (account_id, number, sha256)
+            VALUES (\(chain.uuid), 0, \(AuditHead.none.digest)) ON CONFLICT DO NOTHING
+            """)
+        guard let head = try lockedHead(of: chain, in: tx) else {
+            throw StorageError.corrupt("the audit chain \(chain) has no head")
+        }
+        return head
+    }
+
+    /// Adds the next entry to a chain whose head is locked.
+    public static func append(_ entry: AuditEntry, in tx: Transaction) throws {
+        let principal = entry.principal
+        try tx.execute(
+            """
+            INSERT INTO audit_entries (
+                account_id, number, entry_id, recorded_at, action, subject, actor_kind, actor_id, actor_name, origin,
+                before, after, reason, previous_sha256, sha256
+            ) VALUES (
+                \(entry.chain.uuid), \(entry.number), \(entry.id), \(entry.recordedAt), \(entry.action),
+                \(entry.subject), \(principal.kind.rawValue), \(principal.id), \(principal.name), \(principal.origin),
+                \(entry.before)::json, \(entry.after)::json, \(entry.reason), \(entry.previous), \(entry.digest)
+            )
+            """)
+        try tx.execute(
+            """
+            UPDATE audit_heads SET number = \(entry.number), sha256 = \(entry.digest)
+            WHERE account_id = \(entry.chain.uuid)
+            """)
+    }
+
+    /// A page: of one chain by number, of all by id, which is about the order of time.
+    public static func list(
+        _ filter: Filter = Filter(), _ page: PageRequest = PageRequest(), in tx: Transaction
+    ) throws -> Page<AuditEntry> {
+        let filters: SQL = """
+            (\(filter.subject)::text IS NULL OR subject = \(filter.subject))
+                AND (\(filter.action)::text IS NULL OR action = \(filter.action))
+                AND (\(filter.actor)::text IS NULL OR actor_id = \(filter.actor))
+            """
+        let rows: Rows
+        if let chain = filter.chain {
+            rows = try tx.query(
+                """
+                \(select)
+                WHERE account_id = \(chain.uuid) AND \(filters) AND number > coalesce(
+                    (SELECT number FROM audit_entries WHERE account_id = \(chain.uuid) AND entry_id = \(page.after)), 0)
+                ORDER BY number LIMIT \(page.limitAndOne)
+                """)
+        } else {
+            rows = try tx.query(
+                """
+                \(select) WHERE entry_id > \(page.afterOrZero) AND \(filters)
+                ORDER BY entry_id LIMIT \(page.limitAndOne)
+                """)
+        }
+        return Page(try rows.map(entry), page)
+    }
+
+    /// The entries of a chain from a number on, by number.
+    public static func entries(
+        of chain: AuditChain, after number: Int64, limit: Int, in tx: Transaction
+    ) throws -> [AuditEntry] {
+        try tx.query(
+            "\(select) WHERE account_id = \(chain.uuid) AND number > \(number) ORDER BY number LIMIT \(limit)"
+        ).map(entry)
+    }
+
+    /// Every chain that there is or should be, the seller's first; the head is nil where it is missing.
+    public static func chains(in tx: Transaction) throws -> [(chain: AuditChain, head: AuditHead?)] {
+        try tx.query(
+            """
+            SELECT c.account_id, h.number, h.sha256
+            FROM (
+                SELECT account_id FROM accounts UNION SELECT account_id FROM audit_heads
+                UNION SELECT account_id FROM audit_entries UNION SELECT \(AuditChain.seller.uuid)::uuid
+            ) c
+            LEFT JOIN audit_heads h ON h.account_id = c.account_id
+            ORDER BY c.account_id
+            """
+        ).map { row in
+            let number = try row.decode("number", as: Int64?.self)
+            let digest = try row.decode("sha256", as: SHA256Digest?.self)
+            let chain = AuditChain(uuid: try row.decode("account_id"))
+            guard let number, let digest else { return (chain, nil) }
+            return (chain, AuditHead(number: number, digest: digest))
+        }
+    }
+
+    private static func lockedHead(of chain: AuditChain, in tx: Transaction) throws -> AuditHead? {
+        try tx.query("SELECT number, sha256 FROM audit_heads WHERE account_id = \(chain.uuid) FOR UPDATE").first.map {
+            AuditHead(number: try $0.decode("number"), digest: try $0.decode("sha256"))
+        }
+    }
+
+    private static let select: SQL = """
+        SELECT account_id, number, entry_id, recorded_at, action, subject, actor_kind, actor_id, actor_name, origin,
+            before, after, reason, previous_sha256, sha256
+        FROM audit_entries
+        """
+
+    private static func entry(_ row: Row) throws -> AuditEntry {
+        AuditEntry(
+            id: try row.decode("entry_id"), chain: AuditChain(uuid: try row.decode("account_id")),
+            number: try row.decode("number"), recordedAt: try row.decode("recorded_at"),
+            action: try row.decode("action"), subject: try row.decode("subject"),
+            principal: Principal(
+                try row.value("actor_kind"), id: try row.decode("actor_id"), name: try row.decode("actor_name"),
+                origin: try row.decode("origin")),
+            before: try row.decode("before"), after: try row.decode("after"), reason: try row.decode("reason"),
+            previous: try row.decode("previous_sha256"), digest: try row.decode("sha256"))
+    }
+}
+
+/// Events that wait to be told to others.
+public enum OutboxStorage {
+    public static func insert(_ event: OutboxEvent, in tx: Transaction) throws {
+        try tx.execute(
+            """
+            INSERT INTO outbox_events (account_id, number, event_id, name, occurred_at, payload)
+            VALUES (
+                \(event.chain.uuid), \(event.number), \(event.id), \(event.name), \(event.occurredAt),
+                \(event.payload)::json
+            )
+            """)
+    }
+
+    /// The events of a chain after a number, in their order.
+    public static func events(
+        of chain: AuditChain, after number: Int64 = 0, limit: Int = PageRequest.limitMax, in tx: Transaction
+    ) throws -> [OutboxEvent] {
+        try tx.query(
+            """
+            SELECT account_id, number, event_id, name, occurred_at, payload FROM outbox_events
+            WHERE account_id = \(chain.uuid) AND number > \(number) ORDER BY number LIMIT \(limit)
+            """
+        ).map { row in
+            OutboxEvent(
+                id: try row.decode("event_id"), chain: AuditChain(uuid: try row.decode("account_id")),
+                number: try row.decode("number"), name: try row.decode("name"),
+                occurredAt: try row.decode("occurred_at"), payload: try row.decode("payload"))
+        }
+    }
+}

@@ -1,0 +1,7 @@
+import Foundation
+import Identity
+
+/// Real time.
+func now() -> Timestamp {
+    Timestamp(milliseconds: Int64((Date().timeIntervalSince1970 * 1000).rounded(.down)))
+}

@@ -1,0 +1,74 @@
+import Accounts
+import Identity
+import Invoicing
+import Monetary
+import Pricing
+import Storage
+import TestSupport
+import Testing
+
+@testable import Billing
+
+/// Use cases over the running test's database.
+struct BillingFixture {
+    static let now = Timestamp(milliseconds: 1_790_000_000_000)  // 2026-09-21T14:13:20Z
+
+    let database: Database
+    let service: BillingService
+
+    init() throws {
+        database = Database(try TestDatabase.required.pool)
+        service = BillingService(database, now: { BillingFixture.now })
+    }
+
+    static let clerk = Actor.operator("clerk", on: "desk-1")
+
+    static func key(_ role: AdminRole) -> AdminKey {
+        let secret = Secret(text: "tga_\(role.rawValue)")
+        return AdminKey(
+            id: AdminKeyID(UUIDv7(milliseconds: now.milliseconds, randomness: (7, 7))), name: "the \(role.rawValue)",
+            role: role, secretDigest: secret.digest, secretHint: secret.hint, createdAt: now)
+    }
+
+    func change<Result: Sendable>(
+        by actor: Actor = BillingFixture.clerk, reason: String = "",
+        _ body: @Sendable (WriteSession) throws -> Result
+    ) async throws -> Result {
+        try await service.change(by: actor, reason: reason, body)
+    }
+
+    func openAccount(_ name: String = "Example") async throws -> Account {
+        try await change {
+            try $0.openAccount(name: name, currency: .eur, calendar: BillingCalendar(zoneName: "Europe/Berlin"))
+        }
+    }
+
+    /// Publishes a plan to subscribe to.
+    func publishPlan() async throws {
+        let text = """
+            plan: standard
+            version: 1
+            title: Standard
+            currency: EUR
+            effective_from: 2026-01-01T00:00:00Z
+            models:
+              sim-small:
+                input: "0.15"
+                output: "0.60"
+            """
+        let version = try PlanVersion(yaml: text)
+        try await database.write { _ = try PlanStorage.apply(version, text: text, now: BillingFixture.now, in: $0) }
+    }
+
+    func entries(of chain: AuditChain) async throws -> [AuditEntry] {
+        try await database.read { try AuditStorage.entries(of: chain, after: 0, limit: 1000, in: $0) }
+    }
+
+    func events(of chain: AuditChain) async throws -> [OutboxEvent] {
+        try await database.read { try OutboxStorage.events(of: chain, in: $0) }
+    }
+
+    func verify() async throws -> AuditReport {
+        try await service.read(by: BillingFixture.clerk) { try $0.verifyAuditTrail() }
+    }
+}
