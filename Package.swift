@@ -70,7 +70,9 @@ let package = Package(
         // services
         .target(
             name: "Billing",
-            dependencies: ["Accounts", "Engines", "Identity", "Invoicing", "Monetary", "Storage"],
+            dependencies: [
+                "Accounts", "Engines", "Identity", "Invoicing", "Limits", "Monetary", "Pricing", "Storage",
+            ],
             swiftSettings: settings),
         // apps
         .target(
@@ -179,8 +181,8 @@ let package = Package(
         .testTarget(
             name: "BillingTests",
             dependencies: [
-                "Billing", "Accounts", "Identity", "Invoicing", "Monetary", "Postgres", "Pricing", "Storage",
-                "TestSupport",
+                "Billing", "Accounts", "Engines", "Identity", "Invoicing", "Limits", "Monetary", "Postgres", "Pricing",
+                "Storage", "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(

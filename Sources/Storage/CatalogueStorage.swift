@@ -59,7 +59,7 @@ public enum CatalogueStorage {
     }
 
     /// One change of backends or secrets at a time, until the transaction ends.
-    static func lock(in tx: Transaction) throws {
+    public static func lock(in tx: Transaction) throws {
         try tx.execute("SELECT pg_advisory_xact_lock(hashtext('tollgate.catalogue'))")
     }
 

@@ -123,6 +123,13 @@ public enum LimitStorage {
         return found
     }
 
+    /// The limit, which nobody else changes until the transaction ends; `.notFound` when there is none.
+    public static func lock(_ id: LimitID, in tx: Transaction) throws -> StoredLimit {
+        let account = try require(id, in: tx).rule.accountID
+        return try tx.query("\(select) WHERE account_id = \(account) AND limit_id = \(id) FOR UPDATE").first.map(limit)
+            ?? require(id, in: tx)
+    }
+
     /// A page of the limits of an account, of one scope, or all.
     public static func list(
         account: AccountID? = nil, scope: LimitScope? = nil, _ page: PageRequest = PageRequest(), in tx: Transaction

@@ -204,7 +204,8 @@ public enum SecretStorage {
         }
     }
 
-    private static func find(_ name: String, in tx: Transaction) throws -> Entry? {
+    /// The secret, or nil.
+    public static func find(_ name: String, in tx: Transaction) throws -> Entry? {
         try tx.query("\(select) WHERE secret = \(name)").first.map(entry)
     }
 

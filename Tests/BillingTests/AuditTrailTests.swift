@@ -1,7 +1,7 @@
 import Accounts
+import Engines
 import Foundation
 import Identity
-import Invoicing
 import Postgres
 import Storage
 import Synchronization
@@ -18,7 +18,7 @@ struct AuditTrailTests {
         let fixture = try BillingFixture()
         let seen = Mutex<[AuditChain: Int]>([:])
         let kinds = Mutex<Set<ChangeKind>>([])
-        try await Deeds(fixture: fixture).all { kind, chain in
+        let deeds = Deeds(fixture: fixture) { kind, chain in
             let entries = try await fixture.entries(of: chain)
             let events = try await fixture.events(of: chain)
             let before = seen.withLock { seen in
@@ -34,6 +34,7 @@ struct AuditTrailTests {
             #expect(events.map(\.payload) == entries.map { $0.after ?? $0.before ?? "" })
             kinds.withLock { $0.formUnion(new.compactMap { ChangeKind(rawValue: $0.action) }) }
         }
+        try await deeds.all()
         #expect(kinds.withLock { $0 } == Set(ChangeKind.allCases), "kinds that no deed makes")
         let report = try await fixture.verify()
         #expect(report.faults.isEmpty, "\(report.faults)")
@@ -43,7 +44,6 @@ struct AuditTrailTests {
     @Test func `an actor without the permission changes nothing and leaves no trace`() async throws {
         let fixture = try BillingFixture()
         let nobody = Actor.job("nothing", on: "here", may: [])
-        try await fixture.publishPlan()
         let account = try await fixture.openAccount()
         let before = try await fixture.verify()
         await #expect(throws: PermissionDenied.self) {
@@ -141,6 +141,13 @@ struct AuditTrailTests {
             let admin = try session.createAdminKey(name: "a", role: .admin)
             return [key.secret, rotated.secret, admin.secret]
         }
+        let keyring = try SecretKeyring(String(repeating: "5a", count: 32))
+        let stored = try await fixture.change { session in
+            _ = try session.applyCatalogue(backends: [.example()], models: [])
+            _ = try session.applyCatalogue(backends: [.example(apiKey: "another-key")], models: [])
+            let host = try #require(SecretHost("engine.example"))
+            return try session.setSecret("openai", to: "sk-very-secret", hosts: [host], by: keyring).secret
+        }
         let text =
             try await (fixture.entries(of: .account(account.id)) + fixture.entries(of: .seller))
             .map { ($0.before ?? "") + ($0.after ?? "") }.joined()
@@ -150,12 +157,13 @@ struct AuditTrailTests {
             #expect(!text.contains(secret.digest.hexadecimal))
             #expect(!text.contains(secret.hint))
         }
+        for hidden in [
+            "key-of-the-engine", "another-key", "sk-very-secret", stored.fingerprint, stored.sealed.description,
+        ] {
+            #expect(!text.contains(hidden))
+        }
         #expect(text.contains("\"role\":\"admin\""))
-    }
-}
-
-extension Deeds {
-    static func seller(_ name: String) -> Seller {
-        Seller(name: name, address: [], taxID: "", email: "", paymentTermsDays: 14, paymentInstructions: "")
+        // A new key of a backend shows, though it is not said.
+        #expect(text.contains("\"changed\":[\"backend engine-1\"]"))
     }
 }

@@ -2,6 +2,7 @@ import Accounts
 import Identity
 import Invoicing
 import Monetary
+import Postgres
 import Pricing
 import Storage
 import TestSupport
@@ -43,21 +44,41 @@ struct BillingFixture {
         }
     }
 
-    /// Publishes a plan to subscribe to.
+    /// A plan to subscribe to.
+    static let plan = """
+        plan: standard
+        version: 1
+        title: Standard
+        currency: EUR
+        effective_from: 2026-01-01T00:00:00Z
+        models:
+          sim-small:
+            input: "0.15"
+            output: "0.60"
+        """
+
     func publishPlan() async throws {
-        let text = """
-            plan: standard
-            version: 1
-            title: Standard
-            currency: EUR
-            effective_from: 2026-01-01T00:00:00Z
-            models:
-              sim-small:
-                input: "0.15"
-                output: "0.60"
-            """
-        let version = try PlanVersion(yaml: text)
-        try await database.write { _ = try PlanStorage.apply(version, text: text, now: BillingFixture.now, in: $0) }
+        try await change {
+            _ = try $0.publishPlan(PlanVersion(yaml: BillingFixture.plan), document: BillingFixture.plan)
+        }
+    }
+
+    /// A journal whose gateway is silent, with a place that could not be read.
+    func registerJournal() async throws -> JournalID {
+        let id = JournalID(UUIDv7(milliseconds: 1, randomness: (9, 9)))
+        let past = BillingFixture.now.advanced(byMilliseconds: -86_400_000)
+        try await database.write {
+            _ = try JournalStorage.register(id, gateway: "gateway-1", epoch: 1, now: past, in: $0)
+        }
+        let pool = try TestDatabase.required.pool
+        try await pool.withTransaction { tx in
+            _ = try tx.execute(
+                """
+                INSERT INTO journal_quarantines (journal_id, segment, byte_offset, length, reason, found_at)
+                VALUES (\(id), 3, 4096, 17, 'checksum', \(past))
+                """)
+        }
+        return id
     }
 
     func entries(of chain: AuditChain) async throws -> [AuditEntry] {

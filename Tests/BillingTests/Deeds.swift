@@ -1,7 +1,10 @@
 import Accounts
+import Engines
 import Identity
 import Invoicing
+import Limits
 import Monetary
+import Pricing
 import Storage
 
 @testable import Billing
@@ -9,58 +12,117 @@ import Storage
 /// One way to make each kind of change, in an order in which each is possible.
 struct Deeds {
     let fixture: BillingFixture
+    /// Called after each, with the chain that it left its trace in.
+    let each: (ChangeKind, AuditChain) async throws -> Void
 
-    /// Does everything once, each as a transaction of its own, as `actor`; tells each kind with the chain that it left
-    /// its trace in.
-    func all(
-        by actor: Actor = BillingFixture.clerk, after each: (ChangeKind, AuditChain) async throws -> Void
-    ) async throws {
-        try await fixture.publishPlan()
-        func doing<Result: Sendable>(
-            _ kind: ChangeKind, in chain: (Result) -> AuditChain, _ body: @Sendable (WriteSession) throws -> Result
-        ) async throws -> Result {
-            let result = try await fixture.change(by: actor, reason: "because of \(kind.rawValue)", body)
-            try await each(kind, chain(result))
-            return result
+    static func seller(_ name: String) -> Seller {
+        Seller(name: name, address: [], taxID: "", email: "", paymentTermsDays: 14, paymentInstructions: "")
+    }
+
+    /// Does everything once, each as a transaction of its own.
+    func all() async throws {
+        try await sellerWide()
+        let account = try await opened()
+        let (tenant, project) = try await tenants(of: account)
+        try await keys(of: project, account)
+        try await subscriptions(of: tenant)
+        try await limits(of: tenant)
+    }
+
+    @discardableResult
+    private func doing<Result: Sendable>(
+        _ kind: ChangeKind, in chain: (Result) -> AuditChain = { _ in .seller },
+        _ body: @Sendable (WriteSession) throws -> Result
+    ) async throws -> Result {
+        let result = try await fixture.change(reason: "because of \(kind.rawValue)", body)
+        try await each(kind, chain(result))
+        return result
+    }
+
+    private func sellerWide() async throws {
+        try await doing(.planPublished) {
+            try $0.publishPlan(PlanVersion(yaml: BillingFixture.plan), document: BillingFixture.plan).outcome
         }
+        let keyring = try SecretKeyring(String(repeating: "5a", count: 32))
+        try await doing(.secretSet) {
+            try $0.setSecret(
+                "openai", to: "sk-very-secret", hosts: SecretHost("engine.example").map { [$0] }, by: keyring)
+        }
+        try await doing(.catalogueUpdated) { try $0.applyCatalogue(backends: [.example()], models: []) }
+        let newer = try SecretKeyring(
+            String(repeating: "6b", count: 32) + "\n" + String(repeating: "5a", count: 32))
+        try await doing(.secretsReencrypted) { try $0.reencryptSecrets(under: newer) }
+        try await doing(.secretDeleted) { try $0.deleteSecret("openai") }
+        let admin = try await doing(.adminKeyCreated) { try $0.createAdminKey(name: "ops", role: .viewer) }
+        try await doing(.adminKeyRevoked) { try $0.revokeAdminKey(admin.key.id) }
+        try await doing(.sellerUpdated) { try $0.setSeller(Deeds.seller("Provider")) }
+        let journal = try await fixture.registerJournal()
+        try await doing(.journalDamageReleased) {
+            try $0.releaseJournalDamage(of: journal, at: nil, reason: "because of journal.damage_released")
+        }
+        try await doing(.journalRetired) { try $0.retireJournal(journal, reason: "because of journal.retired") }
+    }
+
+    private func opened() async throws -> Account {
         let account = try await doing(.accountCreated, in: { .account($0.id) }) {
             try $0.openAccount(name: "Example", currency: .eur, calendar: BillingCalendar(zoneName: "Europe/Berlin"))
         }
         let chain = AuditChain.account(account.id)
-        _ = try await doing(.accountUpdated, in: { _ in chain }) {
-            try $0.updateAccount(account.id, name: "Other") { $0 }
-        }
-        _ = try await doing(.accountClockAdvanced, in: { _ in chain }) {
+        try await doing(.accountUpdated, in: { _ in chain }) { try $0.updateAccount(account.id, name: "Other") { $0 } }
+        try await doing(.accountClockAdvanced, in: { _ in chain }) {
             try $0.advanceClock(of: account.id, to: $0.now.advanced(byMilliseconds: 5))
         }
         try await fixture.database.write { try AccountStorage.park(account.id, reason: "books differ", in: $0) }
-        _ = try await doing(.accountResumed, in: { _ in chain }) { try $0.resumeAccount(account.id) }
-        let (tenant, project) = try await doing(.tenantCreated, in: { _ in chain }) {
+        try await doing(.accountResumed, in: { _ in chain }) { try $0.resumeAccount(account.id) }
+        return account
+    }
+
+    private func tenants(of account: Account) async throws -> (Tenant, Project) {
+        let chain = AuditChain.account(account.id)
+        let made = try await doing(.tenantCreated, in: { _ in chain }) {
             try $0.createTenant(name: "Research", account: account.id)
         }
-        _ = try await doing(.tenantUpdated, in: { _ in chain }) { try $0.renameTenant(tenant.id, to: "Search") }
-        _ = try await doing(.projectCreated, in: { _ in chain }) { try $0.createProject(name: "Chat", of: tenant.id) }
+        try await doing(.tenantUpdated, in: { _ in chain }) { try $0.renameTenant(made.tenant.id, to: "Search") }
+        try await doing(.projectCreated, in: { _ in chain }) { try $0.createProject(name: "Chat", of: made.tenant.id) }
+        return made
+    }
+
+    private func keys(of project: Project, _ account: Account) async throws {
+        let chain = AuditChain.account(account.id)
         let key = try await doing(.apiKeyCreated, in: { _ in chain }) {
             try $0.createAPIKey(name: "first", project: project.id)
         }
         let rotated = try await doing(.apiKeyRotated, in: { _ in chain }) {
             try $0.rotateAPIKey(key.key.id, overlapHours: 1)
         }
-        _ = try await doing(.apiKeyRevoked, in: { _ in chain }) { try $0.revokeAPIKey(rotated.new.key.id) }
+        try await doing(.apiKeyRevoked, in: { _ in chain }) { try $0.revokeAPIKey(rotated.new.key.id) }
+    }
+
+    private func subscriptions(of tenant: Tenant) async throws {
+        let chain = AuditChain.account(tenant.accountID)
         let subscription = try await doing(.subscriptionCreated, in: { _ in chain }) {
             try $0.subscribe(tenant.id, to: "standard", from: nil)
         }
-        _ = try await doing(.subscriptionEnded, in: { _ in chain }) {
+        try await doing(.subscriptionEnded, in: { _ in chain }) {
             try $0.endSubscription(subscription.id, at: $0.now.advanced(byMilliseconds: 86_400_000))
         }
-        let admin = try await doing(.adminKeyCreated, in: { _ in .seller }) {
-            try $0.createAdminKey(name: "ops", role: .viewer)
+    }
+
+    private func limits(of tenant: Tenant) async throws {
+        let chain = AuditChain.account(tenant.accountID)
+        let limit = try await doing(.limitCreated, in: { _ in chain }) {
+            try $0.createLimit(.requestsPerMinute, of: .tenant(tenant.id), model: nil, value: 60, isShadow: false)
         }
-        _ = try await doing(.adminKeyRevoked, in: { _ in .seller }) { try $0.revokeAdminKey(admin.key.id) }
-        _ = try await doing(.sellerUpdated, in: { _ in .seller }) {
-            try $0.setSeller(
-                Seller(
-                    name: "Provider", address: [], taxID: "", email: "", paymentTermsDays: 14, paymentInstructions: ""))
+        try await doing(.limitUpdated, in: { _ in chain }) {
+            try $0.setLimit(.requestsPerMinute, of: .tenant(tenant.id), model: nil, value: 70, isShadow: false)
         }
+        try await doing(.limitDeleted, in: { _ in chain }) { try $0.deleteLimit(limit.rule.id) }
+    }
+}
+
+extension Backend {
+    /// With a key that must be seen nowhere.
+    static func example(apiKey: String = "key-of-the-engine") -> Backend {
+        Backend(name: "engine-1", isTLS: true, host: "engine.example", port: 443, basePath: "", apiKey: apiKey)
     }
 }

@@ -1,7 +1,6 @@
 import Accounts
+import Billing
 import Engines
-import Identity
-import Pricing
 import Storage
 
 /// Backends and models: what clients may name, and what serves it.
@@ -24,15 +23,15 @@ enum CatalogueEndpoints {
     private static let backends = Endpoint(
         .get, "/v1/backends", "listBackends", tag: "Catalogue", "List backends", access: .role(.viewer),
         successes: [.json(200, "All of them, by name.", CatalogueShapes.backend.listSchema)],
-        work: .read { _, tx in
-            .ok(["data": .array(try CatalogueStorage.backends(in: tx).map(CatalogueShapes.backend.json))])
+        work: .look { _, session in
+            .ok(["data": .array(try session.backends().map(CatalogueShapes.backend.json))])
         })
 
     private static let models = Endpoint(
         .get, "/v1/models", "listModels", tag: "Catalogue", "List models", access: .role(.viewer),
         successes: [.json(200, "All of them, by name.", CatalogueShapes.model.listSchema)],
-        work: .read { _, tx in
-            .ok(["data": .array(try CatalogueStorage.models(in: tx).map(CatalogueShapes.model.json))])
+        work: .look { _, session in
+            .ok(["data": .array(try session.models().map(CatalogueShapes.model.json))])
         })
 
     private static func apply(_ services: AdminServices) -> Endpoint {
@@ -42,18 +41,14 @@ enum CatalogueEndpoints {
                 + "`{\"document\": \"…\"}`. What is missing from it is removed. Applying it again changes nothing.",
             access: .role(.admin), body: .document("The YAML.", named: "CatalogueInput"),
             successes: [.json(200, "What changed.", changes)], problems: [422],
-            work: .write { call, tx in
+            work: .change { call, session in
                 let catalogue = try read(try call.body.required("document"), services)
-                let changes = try CatalogueStorage.apply(
-                    backends: catalogue.backends, models: catalogue.models, now: call.now, in: tx)
+                let outcome = try session.applyCatalogue(backends: catalogue.backends, models: catalogue.models)
+                let changes = outcome.changes
                 func list(_ names: [String]) -> JSONValue { .array(names.map { .string($0) }) }
-                let sales = SalesCoverage(try PlanStorage.histories(in: tx).values, at: call.now)
-                let warnings = catalogue.models.compactMap {
-                    sales.warning(model: $0.publicName, priceKey: $0.priceKey)
-                }
                 return .ok([
                     "added": list(changes.added), "changed": list(changes.changed), "removed": list(changes.removed),
-                    "warnings": list(warnings),
+                    "warnings": list(outcome.warnings),
                 ])
             })
     }

@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 import Identity
 import Storage
 
@@ -45,9 +46,8 @@ enum JournalEndpoints {
         .get, "/v1/journals", "listJournals", tag: "Journals", "List journals", access: .role(.viewer),
         parameters: [.query("retired", .boolean("false: without retired ones."))],
         successes: [.json(200, "All of them, the first registered one first.", shape.listSchema)],
-        work: .read { call, tx in
-            let journals = try JournalStorage.list(
-                includingRetired: call.query["retired"]?.truth != false, in: tx)
+        work: .look { call, session in
+            let journals = try session.journals(includingRetired: call.query["retired"]?.truth != false)
             return .ok(["data": .array(journals.map(shape.json))])
         })
 
@@ -56,8 +56,8 @@ enum JournalEndpoints {
         "List places of journals that could not be read", access: .role(.viewer),
         parameters: [.query("journal", .id(JournalID.self))],
         successes: [.json(200, "At most 1000.", quarantine.listSchema)],
-        work: .read { call, tx in
-            let found = try QuarantineStorage.list(journal: call.queryID("journal"), in: tx)
+        work: .look { call, session in
+            let found = try session.journalDamage(of: call.queryID("journal"))
             return .ok(["data": .array(found.map(quarantine.json))])
         })
 
@@ -72,7 +72,7 @@ enum JournalEndpoints {
                 .optional("position", .text("Segment and byte, such as `3:4096`; all places when not said.")),
             ], named: "QuarantineReleaseInput"),
         successes: [.json(200, "The journal's places.", quarantine.listSchema)],
-        work: .write { call, tx in
+        work: .change { call, session in
             let id: JournalID = try call.id("journal")
             let mark = try call.body["position"]?.text.map { text in
                 guard let mark = JournalMark(text) else {
@@ -80,9 +80,8 @@ enum JournalEndpoints {
                 }
                 return mark
             }
-            try QuarantineStorage.release(
-                id, at: mark, reason: try call.body.required("reason"), actor: call.actor, now: call.now, in: tx)
-            return .ok(["data": .array(try QuarantineStorage.list(journal: id, in: tx).map(quarantine.json))])
+            _ = try session.releaseJournalDamage(of: id, at: mark, reason: try call.body.required("reason"))
+            return .ok(["data": .array(try session.journalDamage(of: id).map(quarantine.json))])
         })
 
     private static let retire = Endpoint(
@@ -93,9 +92,7 @@ enum JournalEndpoints {
         body: .json(
             [.required("reason", .text("Why it is lost.", lengths: 1...1000))], named: "RetirementInput"),
         successes: [.json(200, "The journal.", shape.schema)],
-        work: .write { call, tx in
-            let id: JournalID = try call.id("journal")
-            try JournalStorage.retire(id, reason: try call.body.required("reason"), now: call.now, in: tx)
-            return .ok(shape.json(try JournalStorage.require(id, in: tx)))
+        work: .change { call, session in
+            .ok(shape.json(try session.retireJournal(try call.id("journal"), reason: try call.body.required("reason"))))
         })
 }

@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 import Identity
 import Limits
 import Storage
@@ -45,11 +46,11 @@ enum LimitEndpoints {
             .query("scope", .text("Only of the account, tenant, project or key with this id.")),
         ] + Parameter.page,
         successes: [.json(200, "A page.", shape.pageSchema)],
-        work: .read { call, tx in
+        work: .look { call, session in
             var scope: LimitScope?
             if let text = call.queryText("scope") { scope = try readScope(text) }
-            let page = try LimitStorage.list(
-                account: call.queryID("account"), scope: scope, try call.page(LimitID.self), in: tx)
+            let page = try session.limits(
+                account: call.queryID("account"), scope: scope, try call.page(LimitID.self))
             return .page(page, as: shape) { "\($0.rule.id)" }
         })
 
@@ -66,23 +67,21 @@ enum LimitEndpoints {
                 .optional("mode", .choice(Mode.self, "`enforced` when not said.")),
             ], named: "LimitInput"),
         successes: [.json(201, "The limit.", shape.schema)], problems: [404],
-        work: .write { call, tx in
+        work: .change { call, session in
             let scope = try readScope(try call.body.required("scope"))
             guard let kind = LimitKind(rawValue: try call.body.required("kind")) else {
                 throw Problem.invalid("kind", "is no kind of limit")
             }
             guard let value = call.body["value"]?.number else { throw Problem.invalid("value", "is missing") }
-            let rule = LimitRule(
-                id: freshID(at: call.now), accountID: try LimitStorage.account(of: scope, in: tx), scope: scope,
-                model: call.body["model"]?.text, kind: kind, value: value, isShadow: mode(call.body) == .shadow)
-            try LimitStorage.insert(rule, now: call.now, in: tx)
-            return .created(shape.json(try LimitStorage.require(rule.id, in: tx)))
+            let limit = try session.createLimit(
+                kind, of: scope, model: call.body["model"]?.text, value: value, isShadow: mode(call.body) == .shadow)
+            return .created(shape.json(limit))
         })
 
     private static let get = Endpoint(
         .get, "/v1/limits/{limit}", "getLimit", tag: "Limits", "Show a limit", access: .role(.viewer),
         parameters: [one], successes: [.json(200, "The limit.", shape.schema)],
-        work: .read { call, tx in .ok(shape.json(try LimitStorage.require(try call.id("limit"), in: tx))) })
+        work: .look { call, session in .ok(shape.json(try session.limit(try call.id("limit")))) })
 
     private static let update = Endpoint(
         .patch, "/v1/limits/{limit}", "updateLimit", tag: "Limits", "Change a limit's value or mode",
@@ -91,10 +90,10 @@ enum LimitEndpoints {
         body: .json(
             [.optional("value", value), .optional("mode", .choice(Mode.self))], named: "LimitUpdate"),
         successes: [.json(200, "The limit.", shape.schema)], problems: [409],
-        work: .write { call, tx in
-            let limit = try LimitStorage.update(
+        work: .change { call, session in
+            let limit = try session.updateLimit(
                 try call.id("limit"), value: call.body["value"]?.number,
-                isShadow: mode(call.body).map { $0 == .shadow }, now: call.now, in: tx)
+                isShadow: mode(call.body).map { $0 == .shadow })
             return .ok(shape.json(limit))
         })
 
@@ -102,11 +101,7 @@ enum LimitEndpoints {
         .post, "/v1/limits/{limit}/delete", "deleteLimit", tag: "Limits", "Delete a limit",
         description: "The answer shows it for the last time.", access: .role(.admin), parameters: [one],
         successes: [.json(200, "The limit that was.", shape.schema)],
-        work: .write { call, tx in
-            let limit = try LimitStorage.require(try call.id("limit"), in: tx)
-            try LimitStorage.delete(limit.rule.id, in: tx)
-            return .ok(shape.json(limit))
-        })
+        work: .change { call, session in .ok(shape.json(try session.deleteLimit(try call.id("limit")))) })
 
     private static func mode(_ body: JSONValue) -> Mode? { body["mode"]?.text.flatMap { Mode(rawValue: $0) } }
 

@@ -1,6 +1,6 @@
 import Accounts
+import Billing
 import Pricing
-import Storage
 
 /// What can be said about a plan document without publishing it.
 enum PlanDocumentEndpoints {
@@ -64,8 +64,8 @@ enum PlanDocumentEndpoints {
                         .required("findings", .list(finding.schema)),
                     ], named: "PlanLint"))
         ],
-        work: .read { call, _ in
-            let lint = PlanLint(yaml: try call.body.required("document"))
+        work: .look { call, session in
+            let lint = try session.lintPlan(try call.body.required("document"))
             return .ok([
                 "publishable": .boolean(lint.isPublishable), "findings": .array(lint.findings.map(finding.json)),
             ])
@@ -76,12 +76,11 @@ enum PlanDocumentEndpoints {
         description: "Compared with the newest published version of another number.", access: .role(.viewer),
         body: .document("The plan's YAML.", named: "PlanDocumentInput"),
         successes: [.json(200, "The changes.", diffSchema)], problems: [404],
-        work: .read { call, tx in
+        work: .look { call, session in
             let new = try PlanVersion(yaml: try call.body.required("document"))
-            let others = try PlanStorage.history(of: new.planID, in: tx).versions
-            guard let old = others.last(where: { $0.version < new.version }) ?? others.last else {
+            guard let diff = try session.diffPlan(new) else {
                 throw Problem.notFound("published version of plan \(new.planID) to compare with")
             }
-            return .ok(json(PlanDiff(from: old, to: new)))
+            return .ok(json(diff))
         })
 }

@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 import Identity
 import Metering
 import Monetary
@@ -75,8 +76,8 @@ enum PlanEndpoints {
     private static let list = Endpoint(
         .get, "/v1/plans", "listPlans", tag: "Plans", "List plans", access: .role(.viewer),
         parameters: Parameter.page, successes: [.json(200, "A page, by slug.", summary.pageSchema)],
-        work: .read { call, tx in
-            let page = try PlanStorage.list(limit: call.pageLimit, after: call.queryText("after"), in: tx)
+        work: .look { call, session in
+            let page = try session.plans(limit: call.pageLimit, after: call.queryText("after"))
             return .page(page, as: summary) { $0.plan }
         })
 
@@ -89,13 +90,9 @@ enum PlanEndpoints {
         successes: [
             .json(200, "The version was there already.", applied), .json(201, "The version is published.", applied),
         ],
-        work: .write { call, tx in
+        work: .change { call, session in
             let text = try call.body.required("document")
-            let new = try PlanVersion(yaml: text)
-            let outcome = try PlanStorage.apply(new, text: text, now: call.now, in: tx)
-            guard let stored = try PlanStorage.find(new.planID, version: new.version, in: tx) else {
-                throw Problem.notFound("plan \(new.planID)")
-            }
+            let (outcome, stored) = try session.publishPlan(try PlanVersion(yaml: text), document: text)
             let word = outcome == .published ? "published" : "unchanged"
             return Answer(
                 status: outcome == .published ? 201 : 200,
@@ -114,8 +111,8 @@ enum PlanEndpoints {
                         .required("currency", .text(lengths: 3...3)), .required("versions", .list(version.schema)),
                     ], named: "Plan"))
         ],
-        work: .read { call, tx in
-            let versions = try PlanStorage.versions(of: call.pathText("plan"), in: tx)
+        work: .look { call, session in
+            let versions = try session.planVersions(of: call.pathText("plan"))
             guard let latest = versions.last?.version else {
                 throw Problem.notFound("plan \(call.pathText("plan"))")
             }
@@ -130,8 +127,8 @@ enum PlanEndpoints {
         "Show a version with its document and prices", access: .role(.viewer),
         parameters: [plan, .path("version", .integer("Its number.", in: 1...Int64.max))],
         successes: [.json(200, "The version.", wholeVersion.schema)],
-        work: .read { call, tx in
-            .ok(wholeVersion.json(try published(call, number: call.pathText("version"), in: tx)))
+        work: .look { call, session in
+            .ok(wholeVersion.json(try published(call, number: call.pathText("version"), in: session)))
         })
 
     private static let diff = Endpoint(
@@ -141,18 +138,18 @@ enum PlanEndpoints {
             plan, .query("from", .integer("The older version.", in: 1...Int64.max), isRequired: true),
             .query("to", .integer("The newer version.", in: 1...Int64.max), isRequired: true),
         ], successes: [.json(200, "The changes.", PlanDocumentEndpoints.diffSchema)],
-        work: .read { call, tx in
+        work: .look { call, session in
             let versions = try ["from", "to"].map { name in
-                try published(call, number: "\(call.query[name]?.number ?? 0)", in: tx).version
+                try published(call, number: "\(call.query[name]?.number ?? 0)", in: session).version
             }
             return .ok(PlanDocumentEndpoints.json(PlanDiff(from: versions[0], to: versions[1])))
         })
 
     private static func published(
-        _ call: Call, number: String, in tx: DatabaseTransaction
+        _ call: Call, number: String, in session: ReadSession
     ) throws -> PublishedPlanVersion {
         let plan = call.pathText("plan")
-        guard let version = Int32(number), let found = try PlanStorage.find(plan, version: Int(version), in: tx) else {
+        guard let version = Int32(number), let found = try session.planVersion(Int(version), of: plan) else {
             throw Problem.notFound("version \(number) of plan \(plan)")
         }
         return found

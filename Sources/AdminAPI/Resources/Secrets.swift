@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 import Engines
 import Identity
 import Storage
@@ -34,7 +35,7 @@ enum SecretEndpoints {
     private static let list = Endpoint(
         .get, "/v1/secrets", "listSecrets", tag: "Secrets", "List secrets", access: .role(.viewer),
         successes: [.json(200, "All of them, by name; no values.", shape.listSchema)],
-        work: .read { _, tx in .ok(["data": .array(try SecretStorage.list(in: tx).map(shape.json))]) })
+        work: .look { _, session in .ok(["data": .array(try session.secrets().map(shape.json))]) })
 
     private static func set(_ services: AdminServices) -> Endpoint {
         Endpoint(
@@ -56,15 +57,15 @@ enum SecretEndpoints {
                             countMax: SecretHost.countMax)),
                 ], named: "SecretInput"),
             successes: [.json(200, "The secret, without its value.", shape.schema)], problems: [409],
-            work: .write { call, tx in
+            work: .change { call, session in
                 guard let keyring = try services.secretKeyring() else {
                     throw StorageError.conflict(
                         "there is no key to encrypt it with: set secrets.key_file or TOLLGATE_SECRET_KEY for the admin "
                             + "API and the gateways")
                 }
-                let entry = try SecretStorage.set(
+                let entry = try session.setSecret(
                     call.pathText("secret"), to: try call.body.required("value"), hosts: try hosts(call.body),
-                    by: keyring, now: call.now, in: tx)
+                    by: keyring)
                 return .ok(shape.json(entry))
             })
     }
@@ -72,7 +73,7 @@ enum SecretEndpoints {
     private static let get = Endpoint(
         .get, "/v1/secrets/{secret}", "getSecret", tag: "Secrets", "Show a secret", access: .role(.viewer),
         parameters: [one], successes: [.json(200, "The secret, without its value.", shape.schema)],
-        work: .read { call, tx in .ok(shape.json(try SecretStorage.require(call.pathText("secret"), in: tx))) })
+        work: .look { call, session in .ok(shape.json(try session.secret(call.pathText("secret")))) })
 
     private static let delete = Endpoint(
         .delete, "/v1/secrets/{secret}", "deleteSecret", tag: "Secrets", "Delete a secret",
@@ -80,8 +81,8 @@ enum SecretEndpoints {
             + "read.",
         access: .role(.admin), parameters: [one],
         successes: [.json(200, "The secret that was.", shape.schema.nullable)], problems: [409],
-        work: .write { call, tx in
-            .ok(try SecretStorage.delete(call.pathText("secret"), in: tx).map(shape.json) ?? .null)
+        work: .change { call, session in
+            .ok(try session.deleteSecret(call.pathText("secret")).map(shape.json) ?? .null)
         })
 
     private static func hosts(_ body: JSONValue) throws(Problem) -> [SecretHost]? {

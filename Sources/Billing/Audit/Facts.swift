@@ -18,6 +18,13 @@ struct Facts: Hashable, Sendable {
 
     private(set) var members: [Member] = []
 
+    /// These, and then those.
+    func adding(_ others: Facts) -> Facts {
+        var sum = self
+        sum.members += others.members
+        return sum
+    }
+
     /// JSON in the order of the members.
     var json: String {
         var bytes: [UInt8] = []

@@ -1,7 +1,7 @@
 public import Accounts
 
-/// Who looks at something or changes it, from where, and what it may: the holder of an admin key, someone at the command
-/// line, or a job of the program.
+/// Who looks at something or changes it, from where, and what it may: the holder of an admin key, someone at the
+/// command line, or a job of the program.
 public struct Actor: Hashable, Sendable {
     public let principal: Principal
     public let permissions: Set<Permission>

@@ -17,6 +17,16 @@ public enum ChangeKind: String, CaseIterable, Sendable {
     case sellerUpdated = "seller.updated"
     case subscriptionCreated = "subscription.created"
     case subscriptionEnded = "subscription.ended"
+    case planPublished = "plan.published"
+    case catalogueUpdated = "catalogue.updated"
+    case secretSet = "secret.set"
+    case secretDeleted = "secret.deleted"
+    case secretsReencrypted = "secrets.reencrypted"
+    case limitCreated = "limit.created"
+    case limitUpdated = "limit.updated"
+    case limitDeleted = "limit.deleted"
+    case journalDamageReleased = "journal.damage_released"
+    case journalRetired = "journal.retired"
 
     /// What an actor needs to make it.
     public var permission: Permission {
@@ -28,6 +38,11 @@ public enum ChangeKind: String, CaseIterable, Sendable {
         case .adminKeyCreated, .adminKeyRevoked: .write(.adminKeys)
         case .sellerUpdated: .write(.seller)
         case .subscriptionCreated, .subscriptionEnded: .write(.subscriptions)
+        case .planPublished: .write(.plans)
+        case .catalogueUpdated: .write(.catalogue)
+        case .secretSet, .secretDeleted, .secretsReencrypted: .write(.secrets)
+        case .limitCreated, .limitUpdated, .limitDeleted: .write(.limits)
+        case .journalDamageReleased, .journalRetired: .write(.journals)
         }
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Billing
 import ControlPlane
 import Engines
 import Foundation
@@ -18,9 +19,7 @@ struct BackendsCommand: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
-            let models = try await options.withDatabase { database in
-                try await database.read { try CatalogueStorage.models(in: $0) }
-            }
+            let models = try await options.look { try $0.models() }
             output.print(
                 columns: [
                     "model", "aliases", "backend", "kind", "at", "region", "upstream name", "weight", "price key",
@@ -44,6 +43,7 @@ struct BackendsCommand: AsyncParsableCommand {
             abstract: "Make the catalogue what a file says; what is missing from the file goes.")
 
         @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var reason: ReasonOptions
         @Argument(help: "The file.") var file: String
         @Flag(help: "Only check the file.") var dryRun = false
 
@@ -59,20 +59,19 @@ struct BackendsCommand: AsyncParsableCommand {
                 return print("\(document.backends.count) backends, \(document.models.count) models: fine")
             }
             let backends = document.backends.sealed(by: try options.load().secretKeyring())
-            let changes = try await apply(backends, document.models)
-            try await warn(of: document.models)
+            let outcome = try await apply(backends, document.models)
+            for warning in outcome.warnings { say("warning: \(warning)") }
+            let changes = outcome.changes
             if changes.isEmpty { print("nothing changed") }
             for name in changes.added { print("added    \(name)") }
             for name in changes.changed { print("changed  \(name)") }
             for name in changes.removed { print("removed  \(name)") }
         }
 
-        private func apply(_ backends: [Backend], _ models: [CatalogueModel]) async throws -> CatalogueStorage.Changes {
+        private func apply(_ backends: [Backend], _ models: [CatalogueModel]) async throws -> CatalogueOutcome {
             do {
-                return try await options.withDatabase { database in
-                    try await database.write {
-                        try CatalogueStorage.apply(backends: backends, models: models, now: now(), in: $0)
-                    }
+                return try await options.change(reason) {
+                    try $0.applyCatalogue(backends: backends, models: models)
                 }
             } catch let refusal as CatalogueRefusal {
                 for finding in refusal.findings { say("\(file): \(finding)") }
@@ -84,17 +83,7 @@ struct BackendsCommand: AsyncParsableCommand {
 
 extension BackendsCommand.Apply {
     private func warn(of models: [CatalogueModel]) async throws {
-        for warning in try await options.withDatabase({ try await unsold(models, $0) }) { say("warning: \(warning)") }
-    }
-}
-
-/// What is wrong with models that no plan in force sells; `models` or those of the catalogue.
-func unsold(_ models: [CatalogueModel]? = nil, _ database: Database) async throws -> [String] {
-    try await database.read { tx in
-        let sales = SalesCoverage(try PlanStorage.histories(in: tx).values, at: now())
-        return try (models ?? CatalogueStorage.models(in: tx)).compactMap {
-            sales.warning(model: $0.publicName, priceKey: $0.priceKey)
-        }
+        for warning in try await options.look({ try $0.unsoldModels(models) }) { say("warning: \(warning)") }
     }
 }
 

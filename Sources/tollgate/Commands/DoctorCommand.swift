@@ -1,4 +1,5 @@
 import ArgumentParser
+import Billing
 import ControlPlane
 import Engines
 import Foundation
@@ -80,7 +81,7 @@ struct DoctorCommand: AsyncParsableCommand {
         do {
             return Finding(
                 subject: "catalogue", trouble: nil,
-                warnings: try await options.withDatabase { try await unsold(nil, $0) })
+                warnings: try await options.look { try $0.unsoldModels() })
         } catch {
             return Finding(subject: "catalogue", trouble: "\(error)")
         }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import Billing
 import Identity
 import Storage
 
@@ -15,9 +15,7 @@ struct JournalsCommand: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
-            let journals = try await options.withDatabase { database in
-                try await database.read { try JournalStorage.list(in: $0) }
-            }
+            let journals = try await options.look { try $0.journals() }
             output.print(
                 columns: ["journal", "gateway", "epoch", "mark", "ingested through", "oldest open", "retired"],
                 rows: journals.map {
@@ -40,9 +38,7 @@ struct JournalsCommand: AsyncParsableCommand {
 
         func run() async throws {
             let only: JournalID? = try journal.map { try readID($0) }
-            let places = try await options.withDatabase { database in
-                try await database.read { try QuarantineStorage.list(journal: only, in: $0) }
-            }
+            let places = try await options.look { try $0.journalDamage(of: only) }
             output.print(
                 columns: ["journal", "at", "bytes", "what", "account", "found", "released", "by", "reason"],
                 rows: places.map {
@@ -77,15 +73,9 @@ struct JournalsCommand: AsyncParsableCommand {
             }
             let reason = reason
             let places: [JournalMark?] = marks.isEmpty ? [nil] : marks
-            let actor = "shell: \(NSUserName())"
-            let count = try await options.withDatabase { database in
-                try await database.write { tx in
-                    var count = 0
-                    for place in places {
-                        count += try QuarantineStorage.release(
-                            id, at: place, reason: reason, actor: actor, now: now(), in: tx)
-                    }
-                    return count
+            let count = try await options.change { session in
+                try places.reduce(0) { count, place in
+                    count + (try session.releaseJournalDamage(of: id, at: place, reason: reason))
                 }
             }
             print("\(count) places of \(id) are released")
@@ -103,9 +93,7 @@ struct JournalsCommand: AsyncParsableCommand {
         func run() async throws {
             let id: JournalID = try readID(journal)
             let reason = reason
-            try await options.withDatabase { database in
-                try await database.write { try JournalStorage.retire(id, reason: reason, now: now(), in: $0) }
-            }
+            _ = try await options.change { try $0.retireJournal(id, reason: reason) }
             print("\(id) is retired")
         }
     }

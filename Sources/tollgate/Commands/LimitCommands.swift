@@ -1,4 +1,5 @@
 import ArgumentParser
+import Billing
 import Identity
 import Limits
 import Storage
@@ -20,9 +21,7 @@ struct LimitsCommand: AsyncParsableCommand {
         func run() async throws {
             let request = try page.request(IDKinds.Limit.self)
             let scope = try scope.map { try readScope($0) }
-            let limits = try await options.withDatabase { database in
-                try await database.read { try LimitStorage.list(scope: scope, request, in: $0) }
-            }
+            let limits = try await options.look { try $0.limits(scope: scope, request) }
             output.print(
                 columns: ["limit", "scope", "model", "kind", "value", "mode"],
                 rows: limits.items.map(\.rule).map {
@@ -45,6 +44,7 @@ struct LimitsCommand: AsyncParsableCommand {
 
         @OptionGroup var options: ConfigurationOptions
         @OptionGroup var output: OutputOptions
+        @OptionGroup var reason: ReasonOptions
 
         @Argument(help: "The account, tenant, project or key whose requests count.") var scope: String
         @Argument(help: "What is counted.") var kind: String
@@ -61,22 +61,9 @@ struct LimitsCommand: AsyncParsableCommand {
             guard (0...LimitRule.valueMax).contains(value) else {
                 throw ValidationError("the value is 0 to \(LimitRule.valueMax)")
             }
-            let (value, model, isShadow, instant) = (value, model, shadow, now())
-            let rule = try await options.withDatabase { database in
-                try await database.write { tx in
-                    let model = try LimitStorage.model(named: model, in: tx)
-                    let old = try LimitStorage.find(scope, model: model, kind: kind, isShadow: isShadow, in: tx)
-                    if let old {
-                        return try LimitStorage.update(
-                            old.rule.id, value: value, isShadow: nil, now: instant, in: tx
-                        ).rule
-                    }
-                    let rule = LimitRule(
-                        id: fresh(), accountID: try LimitStorage.account(of: scope, in: tx), scope: scope, model: model,
-                        kind: kind, value: value, isShadow: isShadow)
-                    try LimitStorage.insert(rule, now: instant, in: tx)
-                    return rule
-                }
+            let (value, model, isShadow) = (value, model, shadow)
+            let rule = try await options.change(reason) {
+                try $0.setLimit(kind, of: scope, model: model, value: value, isShadow: isShadow).rule
             }
             output.print(fields: [
                 ("limit", "\(rule.id)"), ("scope", rule.scope.text), ("kind", rule.kind.rawValue),
@@ -89,14 +76,13 @@ struct LimitsCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Delete a limit.")
 
         @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var reason: ReasonOptions
 
         @Argument(help: "The limit.") var limit: String
 
         func run() async throws {
             let id: LimitID = try readID(limit)
-            try await options.withDatabase { database in
-                try await database.write { try LimitStorage.delete(id, in: $0) }
-            }
+            _ = try await options.change(reason) { try $0.deleteLimit(id) }
             print("\(id) is deleted")
         }
     }

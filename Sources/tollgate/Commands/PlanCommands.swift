@@ -1,4 +1,5 @@
 import ArgumentParser
+import Billing
 import Foundation
 import Metering
 import Monetary
@@ -26,9 +27,7 @@ struct PlansCommand: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
-            let plans = try await options.withDatabase { database in
-                try await database.read { try PlanStorage.list(limit: PageRequest.limitMax, in: $0) }
-            }
+            let plans = try await options.look { try $0.plans(limit: PageRequest.limitMax) }
             output.print(
                 columns: ["plan", "title", "currency", "version", "in force from"],
                 rows: plans.items.map {
@@ -63,18 +62,14 @@ struct PlansCommand: AsyncParsableCommand {
             abstract: "Publish the versions in plan files; what is published already is left alone.")
 
         @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var reason: ReasonOptions
         @Argument(help: "Plan files.") var files: [String]
 
         func run() async throws {
-            let versions = try files.map { try PlansCommand.version(inFile: $0) }
-            try await options.withDatabase { database in
-                for (version, text) in versions {
-                    let result = try await database.write {
-                        try PlanStorage.apply(version, text: text, now: now(), in: $0)
-                    }
-                    let words = result == .published ? "published" : "was published before; nothing changed"
-                    print("\(version.planID) version \(version.version) \(words)")
-                }
+            for (version, text) in try files.map({ try PlansCommand.version(inFile: $0) }) {
+                let outcome = try await options.change(reason) { try $0.publishPlan(version, document: text).outcome }
+                let words = outcome == .published ? "published" : "was published before; nothing changed"
+                print("\(version.planID) version \(version.version) \(words)")
             }
         }
     }
@@ -90,9 +85,7 @@ struct PlansCommand: AsyncParsableCommand {
 
         func run() async throws {
             let plan = plan
-            let versions = try await options.withDatabase { database in
-                try await database.read { try PlanStorage.versions(of: plan, in: $0) }
-            }
+            let versions = try await options.look { try $0.planVersions(of: plan) }
             guard let shown = versions.last(where: { version == nil || $0.version.version == version }) else {
                 throw StorageError.notFound("plan '\(plan)'\(version.map { " version \($0)" } ?? "")")
             }
@@ -130,9 +123,7 @@ struct PlansCommand: AsyncParsableCommand {
             if files.count == 2 {
                 older = try PlansCommand.version(inFile: files[0]).version
             } else {
-                let published = try await options.withDatabase { database in
-                    try await database.read { try PlanStorage.versions(of: newer.planID, in: $0) }
-                }
+                let published = try await options.look { try $0.planVersions(of: newer.planID) }
                 guard let last = published.last else {
                     return print("\(newer.planID) is not published yet: all of it is new")
                 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Billing
 import Engines
 import Foundation
 import Identity
@@ -16,9 +17,7 @@ struct SecretsCommand: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
-            let entries = try await options.withDatabase { database in
-                try await database.read { try SecretStorage.list(in: $0) }
-            }
+            let entries = try await options.look { try $0.secrets() }
             output.print(columns: SecretsCommand.columns, rows: entries.map(SecretsCommand.row))
         }
     }
@@ -33,6 +32,7 @@ struct SecretsCommand: AsyncParsableCommand {
 
         @OptionGroup var options: ConfigurationOptions
         @OptionGroup var output: OutputOptions
+        @OptionGroup var reason: ReasonOptions
         @Argument(help: "What backends write as `secret`.") var name: String
         @Option(help: "Where it may be sent, such as api.openai.com; may stand several times. Needed for a new one.")
         var host: [String] = []
@@ -46,12 +46,9 @@ struct SecretsCommand: AsyncParsableCommand {
                 }
                 return host
             }
-            let (name, value, instant) = (name, try value(), now())
-            let entry = try await options.withDatabase { database in
-                try await database.write {
-                    try SecretStorage.set(
-                        name, to: value, hosts: hosts.isEmpty ? nil : hosts, by: keyring, now: instant, in: $0)
-                }
+            let (name, value) = (name, try value())
+            let entry = try await options.change(reason) {
+                try $0.setSecret(name, to: value, hosts: hosts.isEmpty ? nil : hosts, by: keyring)
             }
             output.print(columns: SecretsCommand.columns, rows: [SecretsCommand.row(entry)])
         }
@@ -74,13 +71,12 @@ struct SecretsCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Delete a secret that no backend names.")
 
         @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var reason: ReasonOptions
         @Argument(help: "Its name.") var name: String
 
         func run() async throws {
             let name = name
-            try await options.withDatabase { database in
-                _ = try await database.write { try SecretStorage.delete(name, in: $0) }
-            }
+            _ = try await options.change(reason) { try $0.deleteSecret(name) }
             print("deleted  \(name)")
         }
     }
@@ -94,12 +90,11 @@ struct SecretsCommand: AsyncParsableCommand {
                 """)
 
         @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var reason: ReasonOptions
 
         func run() async throws {
             let keyring = try options.load().requiredSecretKeyring()
-            let rotation = try await options.withDatabase { database in
-                try await database.write { try SecretStorage.rotate(to: keyring, now: now(), in: $0) }
-            }
+            let rotation = try await options.change(reason) { try $0.reencryptSecrets(under: keyring) }
             print(
                 "everything is encrypted under the key \(keyring.keyIDs[0]): \(rotation.secrets) secrets and the "
                     + "credentials of \(rotation.backends) backends were encrypted anew")

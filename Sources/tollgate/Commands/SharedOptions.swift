@@ -39,10 +39,11 @@ extension ConfigurationOptions {
 
     /// Changes things, as whoever runs the command.
     func change<Result: Sendable>(
-        _ reason: ReasonOptions, _ body: @Sendable (WriteSession) throws -> Result
+        _ reason: ReasonOptions? = nil, _ body: @Sendable (WriteSession) throws -> Result
     ) async throws -> Result {
-        try await withDatabase {
-            try await BillingService($0, now: now).change(by: .here, reason: reason.reason, body)
+        let reason = reason?.reason ?? ""
+        return try await withDatabase {
+            try await BillingService($0, now: now).change(by: .here, reason: reason, body)
         }
     }
 }

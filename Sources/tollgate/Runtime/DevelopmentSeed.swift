@@ -66,12 +66,14 @@ struct DevelopmentSeed: Sendable {
     let keysPath: String
     let keyring: SecretKeyring?
 
+    private var service: BillingService { BillingService(database, now: now) }
+
     func plant() async throws -> DevelopmentKeys {
         let backend = try engine.backend()
         let models = engine.models(of: backend)
-        try await database.write {
-            _ = try CatalogueStorage.apply(
-                backends: [backend].sealed(by: keyring), models: models, now: now(), in: $0)
+        let backends = [backend].sealed(by: keyring)
+        try await service.change(by: .here, reason: "tollgate dev") {
+            _ = try $0.applyCatalogue(backends: backends, models: models)
         }
         if let keys = try DevelopmentKeys.load(from: keysPath) { return keys }
         try await applyPlans()
@@ -85,7 +87,9 @@ struct DevelopmentSeed: Sendable {
             .filter { $0.hasSuffix(".yaml") }.sorted()
         for file in files {
             let (version, text) = try PlansCommand.version(inFile: "\(plansDirectory)/\(file)")
-            try await database.write { _ = try PlanStorage.apply(version, text: text, now: now(), in: $0) }
+            try await service.change(by: .here, reason: "tollgate dev") {
+                _ = try $0.publishPlan(version, document: text)
+            }
         }
     }
 
@@ -96,7 +100,7 @@ struct DevelopmentSeed: Sendable {
             name: "Tollgate Demo Provider Ltd", address: ["1 Tollgate Road", "12345 Springfield"],
             taxID: "DE 000 000 000", email: "billing@provider.example", paymentTermsDays: 14,
             paymentInstructions: "This is a demonstration: please do not pay.")
-        return try await BillingService(database, now: now).change(by: .here, reason: "a new installation") { session in
+        return try await service.change(by: .here, reason: "tollgate dev") { session in
             _ = try session.setSeller(seller)
             let account = try session.openAccount(name: "Demo", currency: .usd, calendar: calendar, billing: billing)
             let (tenant, project) = try session.createTenant(name: "Demo", account: account.id)
