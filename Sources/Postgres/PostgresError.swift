@@ -58,6 +58,9 @@ public struct PostgresError: Error, Sendable, Hashable, CustomStringConvertible 
     /// Serialization failure or deadlock: the whole transaction may simply run again.
     public var isRetryable: Bool { kind == .server && (sqlState == "40001" || sqlState == "40P01") }
     /// A unique constraint or index refused the row (23505).
+    /// A table or column is not there: the schema is older than the program, or was never made.
+    public var isOfMissingSchema: Bool { sqlState == "42P01" || sqlState == "42703" }
+
     public var isUniqueViolation: Bool { sqlState == "23505" }
     /// A foreign key refused the row (23503).
     public var isForeignKeyViolation: Bool { sqlState == "23503" }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Identity
+import Postgres
 
 @main
 enum Main {
@@ -16,6 +17,9 @@ enum Main {
                 } else {
                     try command.run()
                 }
+            } catch let error as PostgresError where error.isOfMissingSchema {
+                say("Error: the database has not this program's schema: run `tollgate migrate`, then try again")
+                throw ExitCode.failure
             } catch let error as ValidationError {
                 // Thrown while running: the usage that the parser would add is that of the program as a whole.
                 say("Error: \(error)")
@@ -35,6 +39,7 @@ struct RootCommand: AsyncParsableCommand {
             `tollgate dev` runs everything on this machine over a private database. For production see `tollgate serve`.
             Exit codes: 0 done, 1 done and found something wrong (or failed), 64 called wrongly.
             """,
+        version: "tollgate \(ProgramVersion.text)",
         subcommands: [
             DevCommand.self, ServeCommand.self, SimulatorCommand.self, MigrateCommand.self, PlansCommand.self,
             BackendsCommand.self, SecretsCommand.self, AccountsCommand.self, TenantsCommand.self, KeysCommand.self,

@@ -1,4 +1,5 @@
 import Foundation
+import Postgres
 import TestSupport
 import Testing
 
@@ -37,6 +38,51 @@ extension EndToEndTests {
             let missing = try await tollgate(["config", "check", "--catalogue", catalogue], in: files)
             #expect(missing.isSuccess, "another machine may have it: \(missing.errors)")
             #expect(missing.errors.contains(tokenizer), "\(missing.errors)")
+        }
+
+        @Test func `what stops a start is said with the setting that mends it`() async throws {
+            let files = try TemporaryDirectory()
+            func errors(_ command: [String], _ settings: [String: String]) async throws -> String {
+                let run = try await tollgate(command, settings, in: files)
+                #expect(run.end == .exited(1) || run.end == .exited(64), "\(run.end)")
+                for word in ["SELECT", "Optional(", "PostgresError(", "Error Domain"] {
+                    #expect(!run.errors.contains(word), "\(run.errors)")
+                }
+                return run.errors + run.output
+            }
+            let misspelt = try await errors(["config", "check"], ["GATEWAY_PROT": "1", "BACKEND_KEY": "x"])
+            #expect(misspelt.contains("TOLLGATE_GATEWAY_PROT") && !misspelt.contains("BACKEND_KEY:"), "\(misspelt)")
+            let lost = try await errors(
+                ["migrate"], ["DATABASE_URL": "postgres:///x", "DATABASE_MIGRATIONS": "\(files.path)/none"])
+            #expect(lost.contains("TOLLGATE_DATABASE_MIGRATIONS") && lost.contains("\(files.path)/none"), "\(lost)")
+            let certificate = "\(files.path)/certificate.pem"
+            try "no certificate".write(toFile: certificate, atomically: true, encoding: .utf8)
+            let unreadable = try await errors(
+                ["doctor"], ["GATEWAY_TLS_CERTIFICATE": certificate, "GATEWAY_TLS_KEY": "\(files.path)/none"])
+            #expect(unreadable.contains("\(certificate) cannot be read as a certificate chain"), "\(unreadable)")
+        }
+
+        @Test func `a database without the schema is told what to run`() async throws {
+            let files = try TemporaryDirectory()
+            try await TestCluster.durable.cluster().start()
+            let database = try await TestDatabase.create(migrated: false, on: .durable)
+            for command in [["accounts", "list"], ["serve", "gateway"], ["serve", "admin"], ["reconcile"]] {
+                let run = try await tollgate(
+                    command,
+                    [
+                        "DATABASE_URL": database.url, "DATABASE_MIGRATIONS": "\(repositoryRoot)/migrations",
+                        "JOURNAL_DIRECTORY": "\(files.path)/journal", "GATEWAY_PORT": "0", "ADMIN_PORT": "0",
+                    ], in: files)
+                #expect(run.end == .exited(1), "\(command): \(run.end)")
+                #expect(run.errors.contains("tollgate migrate"), "\(command): \(run.errors)")
+                #expect(!run.errors.contains("SELECT"), "\(command): \(run.errors)")
+            }
+            try await database.drop()
+        }
+
+        @Test func `the version is told`() async throws {
+            let run = try await tollgate(["--version"], in: TemporaryDirectory())
+            #expect(run.isSuccess && run.output.contains(/^tollgate [0-9]+\.[0-9]+\.[0-9]+\n$/), "\(run.output)")
         }
 
         @Test func `a gateway without a database says which setting is missing`() async throws {

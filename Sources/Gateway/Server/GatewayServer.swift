@@ -106,6 +106,12 @@ public final class GatewayServer: Sendable {
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
+    /// Reads the files that TLS needs, as `start` does.
+    public static func checkTLSFiles(_ configuration: GatewayConfiguration) throws {
+        _ = try TLSContexts.server(configuration)
+        _ = try TLSContexts.upstream(configuration)
+    }
+
     /// What the snapshot's source knew at that real time is in the snapshot. Without such word for a minute, costs told
     /// to clients are `provisional`: a price may have changed.
     public func confirmSnapshot(at time: Timestamp) { shared.snapshots.confirm(at: time) }
@@ -281,29 +287,5 @@ extension LoopContext {
         batches.stop()
         settlements.stop()
         lateCounts.abandon()
-    }
-}
-
-/// TLS on both sides.
-private enum TLSContexts {
-    static func server(_ configuration: GatewayConfiguration) throws -> NIOSSLContext? {
-        guard let files = configuration.tls else { return nil }
-        let chain = try NIOSSLCertificate.fromPEMFile(files.certificateChain)
-            .map { NIOSSLCertificateSource.certificate($0) }
-        let key = try NIOSSLPrivateKey(file: files.privateKey, format: .pem)
-        var tls = TLSConfiguration.makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
-        tls.minimumTLSVersion = .tlsv12
-        tls.applicationProtocols = ["http/1.1"]
-        return try NIOSSLContext(configuration: tls)
-    }
-
-    static func upstream(_ configuration: GatewayConfiguration) throws -> NIOSSLContext? {
-        var tls = TLSConfiguration.makeClientConfiguration()
-        tls.minimumTLSVersion = .tlsv12
-        tls.applicationProtocols = ["http/1.1"]
-        if let file = configuration.upstreamTrustRootsFile {
-            tls.additionalTrustRoots = [.file(file)]
-        }
-        return try NIOSSLContext(configuration: tls)
     }
 }

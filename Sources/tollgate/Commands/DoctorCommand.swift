@@ -3,6 +3,7 @@ import Billing
 import ControlPlane
 import Engines
 import Foundation
+import Gateway
 import Postgres
 import Storage
 
@@ -33,6 +34,8 @@ struct DoctorCommand: AsyncParsableCommand {
             findings += await rows(configuration)
             if database.trouble == nil { findings.append(await catalogue()) }
             findings.append(journal(configuration))
+            findings.append(tls(configuration))
+            findings += ports(configuration)
         } catch {
             findings.append(Finding(subject: "configuration", trouble: "\(error)"))
         }
@@ -49,7 +52,7 @@ struct DoctorCommand: AsyncParsableCommand {
         do {
             let postgres = try PostgresConfiguration(url: configuration.required("database.url"))
             let migrator = Migrator(
-                directory: try configuration.required("database.migrations"), configuration: postgres)
+                directory: try configuration.migrationsDirectory(), configuration: postgres)
             guard case .pending(let names) = try await migrator.check() else {
                 return Finding(subject: "database \(postgres)", trouble: nil)
             }
@@ -106,6 +109,26 @@ struct DoctorCommand: AsyncParsableCommand {
         return Finding(
             subject: "journal \(directory)",
             trouble: free < needed ? "only \(free >> 20) MiB are free; keep at least 1 GiB" : nil)
+    }
+
+    private func tls(_ configuration: Configuration) -> Finding {
+        do {
+            try GatewayServer.checkTLSFiles(GatewayConfiguration(configuration))
+            return Finding(subject: "TLS files", trouble: nil)
+        } catch {
+            return Finding(subject: "TLS files", trouble: "\(error)")
+        }
+    }
+
+    /// A port in use is no fault where the program runs already.
+    private func ports(_ configuration: Configuration) -> [Finding] {
+        ["gateway", "admin"].compactMap { part in
+            guard let port = try? configuration.integer("\(part).port"), port > 0 else { return nil }
+            let isTaken = !PortProbe.isFree(port)
+            return Finding(
+                subject: "port \(port) (\(part).port)", trouble: nil,
+                warnings: isTaken ? ["a process listens on it: tollgate itself, or choose another port"] : [])
+        }
     }
 
     private func timeZones() -> Finding {

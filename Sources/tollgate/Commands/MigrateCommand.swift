@@ -13,7 +13,7 @@ struct MigrateCommand: AsyncParsableCommand {
     func run() async throws {
         let configuration = try options.load()
         let migrator = Migrator(
-            directory: try configuration.required("database.migrations"),
+            directory: try configuration.migrationsDirectory(),
             configuration: try PostgresConfiguration(url: configuration.required("database.url")))
         if check {
             let status = try await migrator.check()

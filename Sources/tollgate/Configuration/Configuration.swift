@@ -41,6 +41,11 @@ struct Configuration: Sendable {
                 configuration.set(setting.key, to: value, from: .environment(setting.variable), complaints: &complaints)
             }
         }
+        for variable in environment.keys.sorted() where !Setting.isKnown(variable: variable) {
+            complaints.append(
+                "\(variable): there is no such setting; `tollgate config check` lists those there are. Unset it or "
+                    + "correct its name")
+        }
         guard complaints.isEmpty else { throw ConfigurationError(complaints: complaints) }
         return configuration
     }
@@ -79,6 +84,20 @@ struct Configuration: Sendable {
             throw ConfigurationError(complaints: ["\(key) is not a whole number: '\(value)'"])
         }
         return number
+    }
+
+    /// The directory of the schema's migrations.
+    func migrationsDirectory() throws(ConfigurationError) -> String {
+        let directory = try required("database.migrations")
+        var isDirectory: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: directory, isDirectory: &isDirectory), isDirectory.boolValue else {
+            let path = URL(fileURLWithPath: directory).path
+            throw ConfigurationError(complaints: [
+                "database.migrations: there is no directory \(path). Run from the directory that has 'migrations', or "
+                    + "set database.migrations (TOLLGATE_DATABASE_MIGRATIONS) to it"
+            ])
+        }
+        return directory
     }
 
     /// Where the value of `key` came from; nil when it has none.

@@ -43,6 +43,16 @@ struct Setting: Sendable {
         }
     }
 
+    /// Whether a variable of the environment is a setting, or none of this program's business.
+    static func isKnown(variable: String) -> Bool {
+        guard variable.hasPrefix("TOLLGATE_") else { return true }
+        return all.contains { $0.variable == variable } || outside.contains(variable)
+            || variable.hasPrefix("TOLLGATE_BACKEND_")
+    }
+
+    /// Variables of the tests: where the program is to be killed, and by whom it was started.
+    private static let outside: Set<String> = ["TOLLGATE_KILL_POINT", "TOLLGATE_TEST_RUN"]
+
     /// Every key there is, in the order that `config check` shows them.
     static let all: [Setting] = [
         Setting("database.url", .secret, "Postgres: postgres://user@host:5432/database?sslmode=require"),

@@ -38,6 +38,7 @@ final class ProgramRuntime: Sendable {
     static func start(_ configuration: Configuration, parts: Set<Part>) async throws -> ProgramRuntime {
         let instruments = Instruments(level: try configuration.required("log.level"))
         let postgres = try PostgresConfiguration(url: configuration.required("database.url"))
+        try await requireSchema(configuration, of: postgres)
         let pool = ConnectionPool(postgres, connectionCountMax: 8)
         let database = Database(pool)
         var gateway: GatewayRuntime?
@@ -73,6 +74,23 @@ final class ProgramRuntime: Sendable {
             await gateway?.stop()
             await pool.close()
             throw error
+        }
+    }
+
+    /// A database that is not migrated stops the start; one that is away does not, as a gateway can serve without it.
+    /// Nor does a newer schema: programs are replaced one after the other.
+    private static func requireSchema(_ configuration: Configuration, of postgres: PostgresConfiguration) async throws {
+        guard let directory = try? configuration.migrationsDirectory() else { return }
+        do {
+            guard case .pending(let names) = try await Migrator(directory: directory, configuration: postgres).check()
+            else { return }
+            throw ConfigurationError(complaints: [
+                "the database misses the migrations \(names.joined(separator: ", ")): run `tollgate migrate`"
+            ])
+        } catch MigrationError.newerSchema {
+            return
+        } catch where DatabaseFailure(error) == .unavailable {
+            return
         }
     }
 
