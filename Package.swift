@@ -32,9 +32,11 @@ let package = Package(
         .target(name: "Accounts", dependencies: ["Identity", "Monetary"], swiftSettings: settings),
         .target(name: "Metering", dependencies: ["Identity"], swiftSettings: settings),
         .target(name: "Limits", dependencies: ["Identity"], swiftSettings: settings),
+        .target(name: "Pricing", dependencies: ["Monetary", "Identity", "Metering"], swiftSettings: settings),
         .target(
-            name: "Pricing",
-            dependencies: ["Monetary", "Identity", "Metering", .product(name: "Yams", package: "Yams")],
+            name: "StrictYAML", dependencies: [.product(name: "Yams", package: "Yams")], swiftSettings: settings),
+        .target(
+            name: "PlanLanguage", dependencies: ["Identity", "Metering", "Monetary", "Pricing", "StrictYAML"],
             swiftSettings: settings),
         .target(name: "ServiceLevels", dependencies: ["Identity", "Metering", "Monetary"], swiftSettings: settings),
         .target(name: "Ledger", dependencies: ["Identity", "Monetary"], swiftSettings: settings),
@@ -64,23 +66,24 @@ let package = Package(
             name: "Storage",
             dependencies: [
                 "Accounts", "Engines", "Identity", "Invoicing", "Ledger", "Limits", "Metering", "Monetary", "Postgres",
-                "Pricing", "ServiceLevels",
+                "PlanLanguage", "Pricing", "ServiceLevels",
             ],
             swiftSettings: settings),
         // services
         .target(
             name: "Billing",
             dependencies: [
-                "Accounts", "Engines", "Identity", "Invoicing", "Limits", "Monetary", "Pricing", "Storage",
+                "Accounts", "Engines", "Identity", "Invoicing", "Limits", "Monetary", "PlanLanguage", "Pricing",
+                "Storage",
             ],
             swiftSettings: settings),
         // apps
         .target(
             name: "ControlPlane",
             dependencies: [
-                "Accounts", "Engines", "Identity", "Limits", "Metering", "Monetary", "Pricing", "Storage",
-                "Tokenizers", "UsageJournal",
-                .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
+                "Accounts", "Engines", "Identity", "Limits", "Metering", "Monetary", "PlanLanguage", "Pricing",
+                "Storage", "StrictYAML", "Tokenizers", "UsageJournal",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .target(
@@ -106,9 +109,8 @@ let package = Package(
         .target(
             name: "AdminAPI",
             dependencies: [
-                "Accounts", "Billing", "Engines", "Identity", "Invoicing", "Limits", "Metering", "Monetary", "Pricing",
-                "ServiceLevels",
-                "Storage", "Telemetry",
+                "Accounts", "Billing", "Engines", "Identity", "Invoicing", "Limits", "Metering", "Monetary",
+                "PlanLanguage", "Pricing", "ServiceLevels", "Storage", "Telemetry",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
@@ -126,9 +128,9 @@ let package = Package(
             name: "tollgate",
             dependencies: [
                 "Accounts", "AdminAPI", "Billing", "BillingJobs", "ControlPlane", "Documents", "EngineSimulator",
-                "Engines",
-                "Gateway", "Identity", "Invoicing", "Limits", "Metering", "Monetary", "Postgres", "Pricing",
-                "ServiceLevels", "Storage", "Telemetry", "Tokenizers", "UsageJournal",
+                "Engines", "Gateway", "Identity", "Invoicing", "Limits", "Metering", "Monetary", "PlanLanguage",
+                "Postgres", "Pricing", "ServiceLevels", "Storage", "StrictYAML", "Telemetry", "Tokenizers",
+                "UsageJournal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -143,7 +145,9 @@ let package = Package(
             ]
         ),
         // tests
-        .target(name: "TestSupport", dependencies: ["Postgres"], swiftSettings: settings),
+        .target(
+            name: "TestSupport", dependencies: ["Identity", "PlanLanguage", "Postgres", "Pricing"],
+            swiftSettings: settings),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "EngineSimulatorTests",
@@ -173,30 +177,29 @@ let package = Package(
             name: "AdminAPITests",
             dependencies: [
                 "AdminAPI", "Accounts", "Engines", "Identity", "Invoicing", "Limits", "Metering", "Monetary",
-                "Postgres",
-                "Pricing",
-                "ServiceLevels", "Storage", "Telemetry", "TestSupport",
+                "PlanLanguage", "Postgres", "Pricing", "ServiceLevels", "Storage", "Telemetry", "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(
             name: "BillingTests",
             dependencies: [
-                "Billing", "Accounts", "Engines", "Identity", "Invoicing", "Limits", "Monetary", "Postgres", "Pricing",
-                "Storage", "TestSupport",
+                "Billing", "Accounts", "Engines", "Identity", "Invoicing", "Limits", "Monetary", "PlanLanguage",
+                "Postgres", "Pricing", "Storage", "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(
             name: "BillingJobsTests",
             dependencies: [
                 "BillingJobs", "Accounts", "Identity", "Invoicing", "Ledger", "Metering", "Monetary",
-                "NaiveArithmetic", "Postgres", "Pricing", "ServiceLevels", "Storage", "TestSupport", "UsageJournal",
+                "NaiveArithmetic", "PlanLanguage", "Postgres", "Pricing", "ServiceLevels", "Storage", "TestSupport",
+                "UsageJournal",
             ],
             swiftSettings: settings),
         .testTarget(
             name: "GoldenTests",
             dependencies: [
                 "Accounts", "BillingJobs", "ControlPlane", "Documents", "Identity", "Invoicing", "Ledger", "Metering",
-                "Monetary", "Pricing", "Storage", "TestSupport", "UsageJournal",
+                "Monetary", "PlanLanguage", "Pricing", "Storage", "TestSupport", "UsageJournal",
                 .product(name: "Logging", package: "swift-log"),
             ],
             exclude: ["Cases"],
@@ -215,8 +218,8 @@ let package = Package(
         .testTarget(
             name: "StorageTests",
             dependencies: [
-                "Storage", "Accounts", "Engines", "Identity", "Limits", "Metering", "Monetary", "Postgres", "Pricing",
-                "TestSupport",
+                "Storage", "Accounts", "Engines", "Identity", "Limits", "Metering", "Monetary",
+                "PlanLanguage", "Postgres", "Pricing", "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(
@@ -239,7 +242,8 @@ let package = Package(
             name: "GatewayTests",
             dependencies: [
                 "Gateway", "Accounts", "CZlib", "Engines", "EngineSimulator", "Identity", "Limits", "Metering",
-                "NaiveArithmetic", "Pricing", "Routing", "Telemetry", "TestSupport", "Tokenizers", "UsageJournal",
+                "NaiveArithmetic", "PlanLanguage", "Pricing", "Routing", "Telemetry", "TestSupport", "Tokenizers",
+                "UsageJournal",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: settings),
@@ -247,8 +251,8 @@ let package = Package(
             name: "ControlPlaneTests",
             dependencies: [
                 "ControlPlane", "Accounts", "Engines", "Identity", "Limits", "Metering", "Monetary", "NaiveArithmetic",
-                "Postgres",
-                "Pricing", "Storage", "TestSupport", "UsageJournal", .product(name: "Logging", package: "swift-log"),
+                "PlanLanguage", "Postgres", "Pricing", "Storage", "TestSupport", "UsageJournal",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .testTarget(
@@ -256,9 +260,18 @@ let package = Package(
         .testTarget(
             name: "AccountsTests", dependencies: ["Accounts", "Identity", "NaiveArithmetic"], swiftSettings: settings),
         .testTarget(name: "MonetaryTests", dependencies: ["Monetary", "NaiveArithmetic"], swiftSettings: settings),
+        .testTarget(name: "StrictYAMLTests", dependencies: ["StrictYAML"], swiftSettings: settings),
+        .testTarget(
+            name: "PlanLanguageTests",
+            dependencies: [
+                "PlanLanguage", "Pricing", "Monetary", "Identity", "Metering", "NaiveArithmetic", "TestSupport",
+            ],
+            swiftSettings: settings),
         .testTarget(
             name: "PricingTests",
-            dependencies: ["Pricing", "Monetary", "Identity", "Metering", "NaiveArithmetic"],
+            dependencies: [
+                "Pricing", "PlanLanguage", "Monetary", "Identity", "Metering", "NaiveArithmetic", "TestSupport",
+            ],
             swiftSettings: settings),
     ]
 )

@@ -1,6 +1,6 @@
 public import Engines
 import Identity
-import Yams
+import StrictYAML
 
 /// One thing that is wrong in a catalogue file: where, and what to do about it.
 public struct CatalogueFinding: Hashable, Sendable, CustomStringConvertible {
@@ -44,11 +44,11 @@ public struct CatalogueDocument: Sendable {
         guard yaml.utf8.count <= Self.textBytesMax else {
             throw Self.rejection("the file is larger than \(Self.textBytesMax) bytes")
         }
-        let node: Node?
-        do {
-            node = try Yams.compose(yaml: yaml)
+        let node: YAMLNode?
+        do throws(YAMLProblem) {
+            node = try YAMLNode.parse(yaml)
         } catch {
-            throw Self.rejection("this is not YAML: \(error)")
+            throw CatalogueRejection(findings: [CatalogueFinding(path: "", line: error.line, message: error.message)])
         }
         guard let node else { throw Self.rejection("the file is empty; it needs the keys backends and models") }
         var reader = CatalogueReader(environment: environment, variablesNeedHosts: variablesNeedHosts)

@@ -1,5 +1,5 @@
 import Engines
-import Yams
+import StrictYAML
 
 // One entry of `backends`.
 
@@ -14,7 +14,7 @@ extension CatalogueReader {
         "context_tokens_max", "read_metrics", "metrics_path",
     ]
 
-    mutating func backend(_ node: Node, path: String) -> Backend? {
+    mutating func backend(_ node: YAMLNode, path: String) -> Backend? {
         let members = members(of: node, path: path, known: Self.backendKeys)
         let name = text(members, "name", path, node)
         let url = text(members, "url", path, node)
@@ -42,7 +42,7 @@ extension CatalogueReader {
     }
 
     private mutating func settings(
-        _ members: [String: Node], kind: EngineKind, path: String, _ node: Node
+        _ members: [String: YAMLNode], kind: EngineKind, path: String, _ node: YAMLNode
     ) -> BackendSettings {
         var settings = BackendSettings()
         settings.region = text(members, "region", path, node, default: "") ?? ""
@@ -79,7 +79,7 @@ extension CatalogueReader {
         return settings
     }
 
-    private mutating func usageQuirks(_ members: [String: Node], _ path: String) -> UsageQuirks {
+    private mutating func usageQuirks(_ members: [String: YAMLNode], _ path: String) -> UsageQuirks {
         guard let node = members["usage_quirks"] else { return [] }
         let path = "\(path).usage_quirks"
         let known = UsageQuirks.allNames.joined(separator: ", ")
@@ -89,10 +89,10 @@ extension CatalogueReader {
         }
         var quirks: UsageQuirks = []
         for (index, item) in list.enumerated() {
-            if let quirk = item.scalar.flatMap({ UsageQuirks(named: $0.string) }) {
+            if let quirk = item.text.flatMap({ UsageQuirks(named: $0) }) {
                 quirks.insert(quirk)
             } else {
-                report("\(path)[\(index)]", item, "\"\(item.scalar?.string ?? "?")\" is not known; known are \(known)")
+                report("\(path)[\(index)]", item, "\"\(item.text ?? "?")\" is not known; known are \(known)")
             }
         }
         if let (one, other) = quirks.conflict { report(path, node, "\(one) and \(other) cannot both be true") }
@@ -100,7 +100,7 @@ extension CatalogueReader {
     }
 
     private mutating func readProbe(
-        _ members: [String: Node], path: String, _ node: Node, into settings: inout BackendSettings
+        _ members: [String: YAMLNode], path: String, _ node: YAMLNode, into settings: inout BackendSettings
     ) {
         settings.probeSeconds = number(members, "probe_seconds", path, 1...3600)
         guard let place = members["probe"], let text = text(members, "probe", path, node) else { return }
@@ -111,7 +111,8 @@ extension CatalogueReader {
     }
 
     private mutating func readMetrics(
-        _ members: [String: Node], kind: EngineKind, path: String, _ node: Node, into settings: inout BackendSettings
+        _ members: [String: YAMLNode], kind: EngineKind, path: String, _ node: YAMLNode,
+        into settings: inout BackendSettings
     ) {
         settings.readsMetrics = truth(members, "read_metrics", path)
         if settings.readsMetrics, kind.metricsPath == nil {
@@ -140,7 +141,8 @@ extension CatalogueReader {
 
     /// The credentials that requests are signed with, as they stand in the file.
     private mutating func aws(
-        _ members: [String: Node], kind: EngineKind, path: String, _ node: Node, into settings: inout BackendSettings
+        _ members: [String: YAMLNode], kind: EngineKind, path: String, _ node: YAMLNode,
+        into settings: inout BackendSettings
     ) -> [Credential?] {
         guard let block = members["aws"] else {
             let isOpen = ["api_key", "api_key_env", "secret"].contains { members[$0] != nil }
@@ -179,7 +181,7 @@ extension CatalogueReader {
     }
 
     private mutating func absolutePath(
-        _ members: [String: Node], _ key: String, _ path: String, _ parent: Node
+        _ members: [String: YAMLNode], _ key: String, _ path: String, _ parent: YAMLNode
     ) -> String? {
         guard let node = members[key], let text = text(members, key, path, parent) else { return nil }
         guard text.hasPrefix("/") else {

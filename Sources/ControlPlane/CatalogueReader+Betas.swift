@@ -1,9 +1,9 @@
 import Engines
-import Yams
+import StrictYAML
 
 extension CatalogueReader {
     /// Which values of `anthropic-beta` a backend takes; nil where the file does not say.
-    mutating func anthropicBetas(_ members: [String: Node], kind: EngineKind, _ path: String) -> [String]? {
+    mutating func anthropicBetas(_ members: [String: YAMLNode], kind: EngineKind, _ path: String) -> [String]? {
         guard let node = members["anthropic_betas"] else { return nil }
         let path = "\(path).anthropic_betas"
         guard kind.takesAnthropicBetas else {

@@ -1,5 +1,5 @@
 import Engines
-import Yams
+import StrictYAML
 
 // Credentials of a backend: written down, in a variable, or the name of a secret.
 
@@ -12,7 +12,7 @@ extension CatalogueReader {
     /// What stands for a credential.
     enum Credential {
         case value(String)
-        case variable(name: String, value: String, node: Node, path: String)
+        case variable(name: String, value: String, node: YAMLNode, path: String)
         case secret(name: String)
 
         /// Nil where it stands in a secret.
@@ -27,7 +27,7 @@ extension CatalogueReader {
     /// The credential of a slot: as `key`, from the variable that `key_env` names, or by `secretKey`; nil where none of
     /// them stands, or with a finding.
     mutating func credential(
-        _ slot: CredentialSlot, _ members: [String: Node], secretKey: String, _ path: String, _ parent: Node
+        _ slot: CredentialSlot, _ members: [String: YAMLNode], secretKey: String, _ path: String, _ parent: YAMLNode
     ) -> Credential? {
         let key = slot.rawValue
         let there = [key, "\(key)_env", secretKey].filter { members[$0] != nil }
@@ -45,7 +45,7 @@ extension CatalogueReader {
         }
     }
 
-    private mutating func written(_ value: String, _ path: String, _ node: Node) -> Credential? {
+    private mutating func written(_ value: String, _ path: String, _ node: YAMLNode) -> Credential? {
         guard BackendSecret.isValue(value) else {
             report(path, node, "a credential is visible ASCII characters")
             return nil
@@ -54,7 +54,7 @@ extension CatalogueReader {
     }
 
     private mutating func named(
-        _ members: [String: Node], _ key: String, _ path: String, _ parent: Node
+        _ members: [String: YAMLNode], _ key: String, _ path: String, _ parent: YAMLNode
     ) -> Credential? {
         guard let name = text(members, key, path, parent) else { return nil }
         guard BackendSecret.isName(name) else {
@@ -67,7 +67,7 @@ extension CatalogueReader {
     }
 
     private mutating func variable(
-        _ members: [String: Node], _ key: String, _ path: String, _ parent: Node
+        _ members: [String: YAMLNode], _ key: String, _ path: String, _ parent: YAMLNode
     ) -> Credential? {
         let node = members[key] ?? parent
         guard let name = text(members, key, path, parent) else { return nil }

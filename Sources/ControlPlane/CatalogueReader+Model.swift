@@ -1,7 +1,7 @@
 import Engines
 import Identity
 import Monetary
-import Yams
+import StrictYAML
 
 // One entry of `models`.
 
@@ -15,7 +15,7 @@ extension CatalogueReader {
     /// The most tries that one request may have.
     private static let triesMax: Int64 = 10
 
-    mutating func model(_ node: Node, path: String, backends: [String: Backend]) -> CatalogueModel? {
+    mutating func model(_ node: YAMLNode, path: String, backends: [String: Backend]) -> CatalogueModel? {
         let members = members(of: node, path: path, known: Self.modelKeys)
         let name = text(members, "name", path, node)
         let routes = routes(members, model: name, path: path, node, backends: backends)
@@ -33,7 +33,7 @@ extension CatalogueReader {
     }
 
     private mutating func routes(
-        _ members: [String: Node], model: String?, path: String, _ node: Node, backends: [String: Backend]
+        _ members: [String: YAMLNode], model: String?, path: String, _ node: YAMLNode, backends: [String: Backend]
     ) -> [ModelRoute] {
         guard let list = members["routes"] else {
             return route(members, model: model, path: path, node, backends: backends).map { [$0] } ?? []
@@ -62,7 +62,7 @@ extension CatalogueReader {
     }
 
     private mutating func route(
-        _ members: [String: Node], model: String?, path: String, _ node: Node, backends: [String: Backend]
+        _ members: [String: YAMLNode], model: String?, path: String, _ node: YAMLNode, backends: [String: Backend]
     ) -> ModelRoute? {
         let backendName = text(members, "backend", path, node)
         if let backendName, backends[backendName] == nil {
@@ -77,7 +77,7 @@ extension CatalogueReader {
             outputCostPicounits: cost?.output)
     }
 
-    private mutating func cost(_ node: Node?, path: String) -> (input: Int64, output: Int64)? {
+    private mutating func cost(_ node: YAMLNode?, path: String) -> (input: Int64, output: Int64)? {
         guard let node else { return nil }
         let members = members(of: node, path: path, known: ["input", "output"])
         let input = price(members, "input", path, node)
@@ -87,7 +87,7 @@ extension CatalogueReader {
     }
 
     private mutating func price(
-        _ members: [String: Node], _ key: String, _ path: String, _ parent: Node
+        _ members: [String: YAMLNode], _ key: String, _ path: String, _ parent: YAMLNode
     ) -> Int64? {
         guard let text = text(members, key, path, parent) else { return nil }
         do throws(MonetaryError) {
@@ -98,7 +98,7 @@ extension CatalogueReader {
         }
     }
 
-    private mutating func rules(_ node: Node, path: String, routes: [ModelRoute]) -> RoutingRules {
+    private mutating func rules(_ node: YAMLNode, path: String, routes: [ModelRoute]) -> RoutingRules {
         let known = ["prefer", "regions_allowed", "quantisations_allowed", "tries_max"]
         let members = members(of: node, path: path, known: known)
         var rules = RoutingRules()
@@ -116,7 +116,7 @@ extension CatalogueReader {
         return rules
     }
 
-    private mutating func tenants(_ node: Node, path: String) -> Set<TenantID> {
+    private mutating func tenants(_ node: YAMLNode, path: String) -> Set<TenantID> {
         var tenants: Set<TenantID> = []
         for text in texts(node, path: path) {
             if let id = TenantID(text) {

@@ -1,19 +1,19 @@
-import Yams
+import StrictYAML
 
 // Nodes of the file as texts, numbers and lists, with a finding for each that is something else.
 
 extension CatalogueReader {
-    mutating func members(of node: Node, path: String, known: [String]) -> [String: Node] {
+    mutating func members(of node: YAMLNode, path: String, known: [String]) -> [String: YAMLNode] {
         guard let mapping = node.mapping else {
             report(path, node, "a mapping with the keys \(known.joined(separator: ", ")) must stand here")
             return [:]
         }
-        var members: [String: Node] = [:]
+        var members: [String: YAMLNode] = [:]
         for (key, value) in mapping {
-            guard let name = key.string, known.contains(name) else {
+            guard let name = key.text, known.contains(name) else {
                 report(
                     path, key,
-                    "the key \"\(key.string ?? "?")\" is not known; known are \(known.joined(separator: ", "))")
+                    "the key \"\(key.text ?? "?")\" is not known; known are \(known.joined(separator: ", "))")
                 continue
             }
             if members.updateValue(value, forKey: name) != nil { report(path, key, "the key \"\(name)\" stands twice") }
@@ -21,7 +21,7 @@ extension CatalogueReader {
         return members
     }
 
-    mutating func list(_ node: Node?, path: String, parent: Node) -> [Node] {
+    mutating func list(_ node: YAMLNode?, path: String, parent: YAMLNode) -> [YAMLNode] {
         guard let node else {
             report(path, parent, "the key is missing; an empty list is []")
             return []
@@ -39,13 +39,14 @@ extension CatalogueReader {
 
     /// The text of a key; the default where the key is missing, or a finding where there is none.
     mutating func text(
-        _ members: [String: Node], _ key: String, _ path: String, _ parent: Node, default standard: String? = nil
+        _ members: [String: YAMLNode], _ key: String, _ path: String, _ parent: YAMLNode,
+        default standard: String? = nil
     ) -> String? {
         guard let node = members[key] else {
             if standard == nil { report("\(path).\(key)", parent, "the key is missing") }
             return standard
         }
-        guard let text = node.scalar?.string, !text.isEmpty || standard == "", text.utf8.count <= 1024,
+        guard let text = node.text, !text.isEmpty || standard == "", text.utf8.count <= 1024,
             !text.utf8.contains(where: { $0 < 0x20 })
         else {
             report("\(path).\(key)", node, "a text of 1 to 1024 bytes must stand here")
@@ -54,7 +55,7 @@ extension CatalogueReader {
         return text
     }
 
-    mutating func texts(_ node: Node, path: String) -> [String] {
+    mutating func texts(_ node: YAMLNode, path: String) -> [String] {
         guard let sequence = node.sequence else {
             report(path, node, "a list must stand here")
             return []
@@ -67,7 +68,7 @@ extension CatalogueReader {
     }
 
     mutating func tokens(
-        _ members: [String: Node], _ key: String, _ path: String, _ parent: Node
+        _ members: [String: YAMLNode], _ key: String, _ path: String, _ parent: YAMLNode
     ) -> Int64? {
         guard members[key] != nil else {
             report("\(path).\(key)", parent, "the key is missing: the model's limit in tokens")
@@ -78,10 +79,10 @@ extension CatalogueReader {
 
     /// The whole number of a key; nil where the key is missing, or with a finding where it is none.
     mutating func number(
-        _ members: [String: Node], _ key: String, _ path: String, _ range: ClosedRange<Int64>
+        _ members: [String: YAMLNode], _ key: String, _ path: String, _ range: ClosedRange<Int64>
     ) -> Int64? {
         guard let node = members[key] else { return nil }
-        guard let count = node.scalar.flatMap({ Int64($0.string) }), range.contains(count) else {
+        guard let count = node.text.flatMap({ Int64($0) }), range.contains(count) else {
             report(
                 "\(path).\(key)", node,
                 "a whole number from \(range.lowerBound) to \(range.upperBound) must stand here")
@@ -91,9 +92,9 @@ extension CatalogueReader {
     }
 
     /// Whether a key says `true`; false where it is missing.
-    mutating func truth(_ members: [String: Node], _ key: String, _ path: String) -> Bool {
+    mutating func truth(_ members: [String: YAMLNode], _ key: String, _ path: String) -> Bool {
         guard let node = members[key] else { return false }
-        switch node.scalar?.string {
+        switch node.text {
         case "true": return true
         case "false": return false
         default:
@@ -104,12 +105,12 @@ extension CatalogueReader {
 
     /// The value of a key that has a few; the default where it is missing, or after a finding where it is unknown.
     mutating func choice<Value: RawRepresentable<String> & CaseIterable>(
-        _ members: [String: Node], _ key: String, _ path: String, default standard: Value
+        _ members: [String: YAMLNode], _ key: String, _ path: String, default standard: Value
     ) -> Value {
         guard let node = members[key] else { return standard }
-        guard let value = node.scalar.flatMap({ Value(rawValue: $0.string) }) else {
+        guard let value = node.text.flatMap({ Value(rawValue: $0) }) else {
             let known = Value.allCases.map(\.rawValue).joined(separator: ", ")
-            report("\(path).\(key)", node, "\"\(node.scalar?.string ?? "?")\" is not known; known are \(known)")
+            report("\(path).\(key)", node, "\"\(node.text ?? "?")\" is not known; known are \(known)")
             return standard
         }
         return value

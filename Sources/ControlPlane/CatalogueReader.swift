@@ -1,5 +1,5 @@
 import Engines
-import Yams
+import StrictYAML
 
 /// Reads the nodes of a catalogue file and gathers what is wrong with them.
 struct CatalogueReader {
@@ -16,7 +16,7 @@ struct CatalogueReader {
         self.variablesNeedHosts = variablesNeedHosts
     }
 
-    mutating func read(_ root: Node) -> (backends: [Backend], models: [CatalogueModel]) {
+    mutating func read(_ root: YAMLNode) -> (backends: [Backend], models: [CatalogueModel]) {
         let members = members(of: root, path: "", known: ["backends", "models"])
         var backends: [String: Backend] = [:]
         for (index, node) in list(members["backends"], path: "backends", parent: root).enumerated() {
@@ -38,8 +38,8 @@ struct CatalogueReader {
         return (backends.values.sorted { $0.name < $1.name }, models)
     }
 
-    mutating func report(_ path: String, _ node: Node, _ message: String) {
+    mutating func report(_ path: String, _ node: YAMLNode, _ message: String) {
         guard findings.count < Self.findingsMax else { return }
-        findings.append(CatalogueFinding(path: path, line: node.mark?.line, message: message))
+        findings.append(CatalogueFinding(path: path, line: node.line, message: message))
     }
 }

@@ -1,5 +1,8 @@
 import Engines
 import Identity
+import Metering
+import Monetary
+import PlanLanguage
 import Pricing
 import Storage
 
@@ -7,6 +10,9 @@ import Storage
 struct SnapshotRowsCoding: Codable {
     /// Canonical texts of all versions, by plan.
     var plans: [String: [String]]
+    /// Price rows of versions whose documents would be multiplied out to others today, by plan and version
+    /// (`plan@version`); nil in copies from before they were kept.
+    var prices: [String: [Price]]?
     /// The numbers of the versions that serve what they have no price for, by plan; nil in copies from before the rule.
     var suspending: [String: [Int]]?
     /// Versions that do not read, by plan; nil in copies from before they were kept.
@@ -21,6 +27,27 @@ struct SnapshotRowsCoding: Codable {
     /// What the file holds is not what was written; the checksum should have told.
     struct Unreadable: Error {
         let text: String
+    }
+
+    struct Price: Codable {
+        var priceKey: String
+        var tier: String
+        var meter: String
+        var picounits: Int64
+
+        init(_ price: EffectivePrice) {
+            priceKey = price.priceKey
+            tier = price.tier
+            meter = price.meter.rawValue
+            picounits = price.unitPrice.picounits
+        }
+
+        func row(of document: PlanDocument) throws -> EffectivePrice {
+            guard let meter = Meter(rawValue: meter) else { throw Unreadable(text: meter) }
+            return EffectivePrice(
+                planID: document.plan, version: document.version, priceKey: priceKey, tier: tier, meter: meter,
+                model: .perUnit(PerUnitPrice(unitPrice: try UnitPrice(picounits: picounits))))
+        }
     }
 
     struct Unread: Codable {
@@ -42,6 +69,9 @@ struct SnapshotRowsCoding: Codable {
 
     init(_ part: SnapshotPart) {
         plans = part.histories.mapValues { $0.versions.map(\.document.canonicalText) }
+        let versions = part.histories.values.flatMap(\.versions)
+        let special = versions.filter { (try? PlanVersion(document: $0.document))?.prices != $0.prices }
+        prices = Dictionary(special.map { (Self.name($0.document), $0.prices.map { Price($0) }) }) { first, _ in first }
         suspending = part.histories.mapValues { $0.versions.filter { $0.unpriced == .suspend }.map(\.version) }
         unreadable = part.histories.mapValues { $0.unreadable.map { Unread($0) } }.filter { !$0.value.isEmpty }
         catalogue = part.models.map { SnapshotCatalogueCoding($0) }
@@ -49,10 +79,16 @@ struct SnapshotRowsCoding: Codable {
         sealingSecret = part.sealingSecret.map { Hexadecimal.text(of: $0) }
     }
 
+    private static func name(_ document: PlanDocument) -> String { "\(document.plan)@\(document.version)" }
+
     func add(to part: inout SnapshotPart) throws {
         for (plan, texts) in plans {
             var rows = try texts.map { text in
-                let version = try PlanVersion(yaml: text)
+                let document = try PlanDocument(yaml: text)
+                let rows = try prices?[Self.name(document)]?.map { try $0.row(of: document) }
+                let version =
+                    try rows.map { rows throws(PlanRejection) in try PlanVersion(document: document, published: rows) }
+                    ?? PlanVersion(document: document)
                 let isSuspending = suspending.map { $0[plan]?.contains(version.version) == true } ?? true
                 let published = version.published(under: isSuspending ? .suspend : .refuse)
                 return (version.version, Result<PlanVersion, UnreadableVersion>.success(published))

@@ -4,12 +4,13 @@ import Monetary
 
 /// What must hold between the values of a document, however it came to be. Lines are known for documents read from
 /// text.
-struct PlanRules {
+public struct PlanRules {
     private let document: PlanDocument
     private let lines: [String: Int]
     private(set) var findings: [PlanFinding] = []
 
-    static func findings(in document: PlanDocument, lines: [String: Int]) -> [PlanFinding] {
+    /// What is wrong or looks wrong; `lines` says where each path stands.
+    public static func findings(in document: PlanDocument, lines: [String: Int]) -> [PlanFinding] {
         var rules = PlanRules(document: document, lines: lines)
         rules.checkNames()
         rules.checkPrices()
@@ -18,6 +19,12 @@ struct PlanRules {
         rules.checkBatch()
         for tier in document.promises.keys.sorted() { rules.checkPromises(of: tier) }
         return rules.findings
+    }
+
+    /// Throws the errors; warnings stop nothing.
+    static func require(of document: PlanDocument, lines: [String: Int]) throws(PlanRejection) {
+        let errors = findings(in: document, lines: lines).filter { $0.severity == .error }
+        guard errors.isEmpty else { throw PlanRejection(findings: errors) }
     }
 
     private init(document: PlanDocument, lines: [String: Int]) {

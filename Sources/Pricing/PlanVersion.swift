@@ -34,18 +34,23 @@ public struct PlanVersion: Sendable {
         try self.init(document: document, lines: [:])
     }
 
-    /// Reads a plan's YAML: a file of `pricing-plans`, or the canonical text of a published version.
-    public init(yaml: String) throws(PlanRejection) {
-        let (document, findings, lines) = PlanReader.read(yaml)
-        guard let document else { throw PlanRejection(findings: findings) }
-        try self.init(document: document, lines: lines)
+    /// Makes the version of a document that was read from text.
+    /// - Parameter lines: where each path stands, for what is wrong with it.
+    public init(document: PlanDocument, lines: [String: Int]) throws(PlanRejection) {
+        try PlanRules.require(of: document, lines: lines)
+        self.init(document: document, rows: try PriceTable.rows(of: document, lines: lines))
     }
 
-    init(document: PlanDocument, lines: [String: Int]) throws(PlanRejection) {
-        let errors = PlanRules.findings(in: document, lines: lines).filter { $0.severity == .error }
-        guard errors.isEmpty else { throw PlanRejection(findings: errors) }
+    /// A version that was published: it costs what the rows say that were stored with it, in any order, whatever its
+    /// document would be multiplied out to today.
+    public init(document: PlanDocument, published prices: [EffectivePrice]) throws(PlanRejection) {
+        try PlanRules.require(of: document, lines: [:])
+        self.init(document: document, rows: PriceTable.sorted(prices, of: document))
+    }
+
+    private init(document: PlanDocument, rows prices: [EffectivePrice]) {
         self.document = document
-        prices = try PriceTable.rows(of: document, lines: lines)
+        self.prices = prices
         unpriced = document.unpriced
         var rows: [Key: Row] = [:]
         for (index, price) in prices.enumerated() {
@@ -117,7 +122,7 @@ public struct PlanVersion: Sendable {
     }
 }
 
-/// Rows follow from the document, so equal documents make equal versions.
+/// What is published under a number never changes, so equal documents are equal versions.
 extension PlanVersion: Hashable {
     public static func == (left: PlanVersion, right: PlanVersion) -> Bool { left.document == right.document }
 

@@ -28,6 +28,15 @@ enum PriceTable {
         return rows
     }
 
+    /// Rows of a document in the order in which `rows` makes them.
+    static func sorted(_ rows: [EffectivePrice], of document: PlanDocument) -> [EffectivePrice] {
+        func place(_ row: EffectivePrice) -> (String, Int, String, Meter) {
+            let isBatch = document.batch != nil && row.tier == ServiceTier.batch
+            return (row.priceKey, row.tier == ServiceTier.standard ? 0 : isBatch ? 2 : 1, row.tier, row.meter)
+        }
+        return rows.sorted { place($0) < place($1) }
+    }
+
     /// A tier, or batches, which are priced as one.
     private struct Tier {
         let name: String

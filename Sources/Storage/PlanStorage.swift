@@ -1,6 +1,7 @@
 public import Identity
 import Metering
 import Monetary
+import PlanLanguage
 public import Postgres
 public import Pricing
 import Synchronization
@@ -8,7 +9,7 @@ import Synchronization
 /// A version of a plan as it was published.
 public struct PublishedPlanVersion: Sendable {
     public let version: PlanVersion
-    /// The YAML as it was applied.
+    /// The YAML in canonical form; as it was applied in versions from before that was stored.
     public let text: String
     /// SHA-256 of the text, in hexadecimal.
     public let sha256: String
@@ -41,9 +42,11 @@ public enum PlanStorage {
     /// It must take effect at least a minute after the billing time of every account that is subscribed to the plan.
     @discardableResult
     public static func apply(
-        _ version: PlanVersion, text: String, now: Timestamp, in tx: Transaction
+        _ version: PlanVersion, now: Timestamp, in tx: Transaction
     ) throws -> Application {
         let plan = version.planID
+        // The same for the same content, whatever the file looked like.
+        let text = version.document.canonicalText
         try tx.execute(
             """
             INSERT INTO plans (plan, title, currency, created_at)
@@ -87,7 +90,7 @@ public enum PlanStorage {
                 let number = try row.decode("version", as: Int.self)
                 // A version whose date does not read may have been in force at any time.
                 let since = try UnreadableRow.reading { try row.decode("effective_from", as: Timestamp.self) }
-                return try UnreadableRow.reading { try published(row).version }.mapError {
+                return try UnreadableRow.reading { try published(row, in: tx).version }.mapError {
                     UnreadableVersion(
                         number: number, effectiveFrom: (try? since.get()) ?? Timestamp(milliseconds: 0),
                         reason: $0.reason)
@@ -102,7 +105,7 @@ public enum PlanStorage {
             SELECT plan, version, document, sha256, unpriced, created_at FROM plan_versions
             WHERE plan = \(plan) ORDER BY version
             """
-        ).map(published)
+        ).map { try published($0, in: tx) }
     }
 
     /// One version, or nil.
@@ -112,7 +115,7 @@ public enum PlanStorage {
             SELECT plan, version, document, sha256, unpriced, created_at FROM plan_versions
             WHERE plan = \(plan) AND version = \(version)
             """
-        ).first.map(published)
+        ).first.map { try published($0, in: tx) }
     }
 
     /// The histories of all plans, by slug.
@@ -170,7 +173,25 @@ public enum PlanStorage {
         ).onlyValue()
     }
 
-    private static func published(_ row: Row) throws -> PublishedPlanVersion {
+    /// The rows of prices that were stored with a version.
+    private static func prices(
+        of plan: String, version: Int, in tx: Transaction
+    ) throws -> [EffectivePrice] {
+        try tx.query(
+            """
+            SELECT price_key, tier, meter, picounits_per_unit FROM effective_prices
+            WHERE plan = \(plan) AND version = \(version)
+            """
+        ).map { row in
+            EffectivePrice(
+                planID: plan, version: version, priceKey: try row.decode("price_key"), tier: try row.decode("tier"),
+                meter: try row.value("meter"),
+                model: .perUnit(
+                    PerUnitPrice(unitPrice: try UnitPrice(picounits: try row.decode("picounits_per_unit")))))
+        }
+    }
+
+    private static func published(_ row: Row, in tx: Transaction) throws -> PublishedPlanVersion {
         let text = try row.decode("document", as: String.self)
         let name = try row.decode("plan", as: String.self)
         let sha256 = SHA256Digest(of: text).hexadecimal
@@ -179,9 +200,16 @@ public enum PlanStorage {
         }
         let version: PlanVersion
         do {
-            version = try ParsedPlans.version(text: text, sha256: sha256)
-        } catch {
+            version = try ParsedPlans.version(sha256: sha256) {
+                let document = try PlanDocument(yaml: text)
+                let prices = try prices(of: document.plan, version: document.version, in: tx)
+                return try PlanVersion(document: document, published: prices)
+            }
+        } catch let error as PlanRejection {
             throw StorageError.corrupt("a published version of plan \(name) does not read as a plan: \(error)")
+        }
+        guard !version.prices.isEmpty else {
+            throw StorageError.corrupt("the prices of a published version of plan \(name) are missing")
         }
         guard let rule = UnpricedRule(rawValue: try row.decode("unpriced")) else {
             throw StorageError.corrupt("a published version of plan \(name) has an unknown rule for what is unpriced")
@@ -197,9 +225,9 @@ private enum ParsedPlans {
     private static let versionsMax = 1000
     private static let versions = Mutex<[String: PlanVersion]>([:])
 
-    static func version(text: String, sha256: String) throws(PlanRejection) -> PlanVersion {
+    static func version(sha256: String, read: () throws -> PlanVersion) throws -> PlanVersion {
         if let known = versions.withLock({ $0[sha256] }) { return known }
-        let version = try PlanVersion(yaml: text)
+        let version = try read()
         versions.withLock { versions in
             if versions.count >= versionsMax { versions.removeAll() }
             versions[sha256] = version

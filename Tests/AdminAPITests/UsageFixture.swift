@@ -3,6 +3,7 @@ import Identity
 import Invoicing
 import Metering
 import Monetary
+import PlanLanguage
 import Pricing
 import ServiceLevels
 import Storage
@@ -32,7 +33,7 @@ struct UsageFixture {
         let version = try PlanVersion(yaml: PlanFixture.text())
         let batch = try fixture.batch(version)
         try await database.write { tx in
-            try PlanStorage.apply(version, text: PlanFixture.text(), now: acceptedAt, in: tx)
+            try PlanStorage.apply(version, now: acceptedAt, in: tx)
             try AccountStorage.insert(fixture.account, in: tx)
             try TenantStorage.insert(fixture.tenant, in: tx)
             try ProjectStorage.insert(fixture.project, in: tx)

@@ -4,6 +4,7 @@ import Identity
 import Invoicing
 import Metering
 import Monetary
+import PlanLanguage
 import Postgres
 import Pricing
 import Storage
@@ -97,7 +98,7 @@ actor BillingWorld {
         let version = try PlanVersion(yaml: text)
         let now = Self.beginning
         histories[version.planID] = try await database.write { tx in
-            try PlanStorage.apply(version, text: text, now: now, in: tx)
+            try PlanStorage.apply(version, now: now, in: tx)
             return try PlanStorage.history(of: version.planID, in: tx)
         }
     }

@@ -59,6 +59,7 @@ import Testing
         let world = try await BillingWorld.make()
         let alpha = try await world.customer(1, plan: "alpha", from: "2026-11-01T00:00:00Z")
         try await world.ingest(heartbeat: "2026-12-01T00:00:10Z")
+        try await world.pool.execute("ALTER TABLE effective_prices DISABLE TRIGGER effective_prices_frozen")
         try await world.pool.execute("DELETE FROM effective_prices WHERE plan = 'alpha'")
         try await world.pool.execute("DELETE FROM plan_versions WHERE plan = 'alpha'")
         let month = try #require(CivilMonth("2026-11"))

@@ -3,6 +3,7 @@ import Identity
 import Invoicing
 import Metering
 import Monetary
+import PlanLanguage
 import Postgres
 import Pricing
 import Storage

@@ -3,6 +3,7 @@ import Identity
 import Invoicing
 import Monetary
 import Postgres
+import PlanLanguage
 import Pricing
 import Storage
 import TestSupport
@@ -59,7 +60,7 @@ struct BillingFixture {
 
     func publishPlan() async throws {
         try await change {
-            _ = try $0.publishPlan(PlanVersion(yaml: BillingFixture.plan), document: BillingFixture.plan)
+            _ = try $0.publishPlan(PlanVersion(yaml: BillingFixture.plan))
         }
     }
 

@@ -4,6 +4,7 @@ import Identity
 import Invoicing
 import Limits
 import Monetary
+import PlanLanguage
 import Pricing
 import Storage
 
@@ -41,7 +42,7 @@ struct Deeds {
 
     private func sellerWide() async throws {
         try await doing(.planPublished) {
-            try $0.publishPlan(PlanVersion(yaml: BillingFixture.plan), document: BillingFixture.plan).outcome
+            try $0.publishPlan(PlanVersion(yaml: BillingFixture.plan)).outcome
         }
         let keyring = try SecretKeyring(String(repeating: "5a", count: 32))
         try await doing(.secretSet) {

@@ -3,6 +3,7 @@ import ControlPlane
 import Identity
 import Metering
 import Monetary
+import PlanLanguage
 import Postgres
 import Pricing
 import Storage
@@ -141,7 +142,7 @@ struct EntryRatingTests {
             let text = Fixture.planText(version: 2, effectiveFrom: "2026-10-01T00:00:00Z")
             let version = try PlanVersion(yaml: text)
             try await made.database.write { tx in
-                _ = try PlanStorage.apply(version, text: text, now: Fixture.now, in: tx)
+                _ = try PlanStorage.apply(version, now: Fixture.now, in: tx)
             }
             try await made.withJournal { journal in
                 let late = [

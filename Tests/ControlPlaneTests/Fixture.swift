@@ -5,6 +5,7 @@ import Identity
 import Logging
 import Metering
 import Monetary
+import PlanLanguage
 import Postgres
 import Pricing
 import Storage
@@ -87,7 +88,7 @@ struct Fixture {
         let text = planText(policies: policies)
         let version = try PlanVersion(yaml: text)
         try await database.write { tx in
-            try PlanStorage.apply(version, text: text, now: now, in: tx)
+            try PlanStorage.apply(version, now: now, in: tx)
             try AccountStorage.insert(account, in: tx)
             try TenantStorage.insert(tenant, in: tx)
             try ProjectStorage.insert(project, in: tx)

@@ -5,6 +5,7 @@ import Foundation
 import Identity
 import Logging
 import Monetary
+import PlanLanguage
 import Postgres
 import Pricing
 import Storage
@@ -100,7 +101,7 @@ struct SnapshotDifferenceTests {
                     subscription.id, at: now.advanced(byMilliseconds: 3 * day), now: now, in: tx)
             },
             Change(name: "next subscription") { try SubscriptionStorage.insert(next, in: $0) },
-            Change(name: "plan") { _ = try PlanStorage.apply(version, text: text, now: now, in: $0) },
+            Change(name: "plan") { _ = try PlanStorage.apply(version, now: now, in: $0) },
             Change(name: "catalogue") { tx in
                 _ = try CatalogueStorage.apply(
                     backends: [try backend()], models: [try model(made, "m")], now: now, in: tx)

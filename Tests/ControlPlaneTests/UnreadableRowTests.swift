@@ -4,6 +4,7 @@ import Identity
 import Limits
 import Logging
 import Metering
+import PlanLanguage
 import Postgres
 import Pricing
 import Storage
@@ -49,7 +50,7 @@ struct UnreadableRowTests {
                 contextTokensMax: 10, outputTokensMax: 10, tenantsAllowed: nil, createdAtSeconds: 0)
         }
         try await made.database.write { tx in
-            try PlanStorage.apply(version, text: text, now: Fixture.now, in: tx)
+            try PlanStorage.apply(version, now: Fixture.now, in: tx)
             try TenantStorage.insert(other, in: tx)
             try SubscriptionStorage.insert(moved, in: tx)
             try APIKeyStorage.insert(key, in: tx)

@@ -1,5 +1,6 @@
 import Engines
 import Identity
+import PlanLanguage
 import Pricing
 import Testing
 

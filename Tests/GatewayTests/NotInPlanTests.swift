@@ -1,5 +1,6 @@
 import Engines
 import Metering
+import PlanLanguage
 import Pricing
 import Testing
 

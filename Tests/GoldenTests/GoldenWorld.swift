@@ -9,6 +9,7 @@ import Ledger
 import Logging
 import Metering
 import Monetary
+import PlanLanguage
 import Pricing
 import Storage
 import TestSupport
@@ -112,7 +113,7 @@ actor GoldenWorld {
         let text = try golden.text(step.subject(0))
         let now = try step["at"].map { try instant($0, step) } ?? Self.beginning
         try await database.write { tx in
-            _ = try PlanStorage.apply(PlanVersion(yaml: text), text: text, now: now, in: tx)
+            _ = try PlanStorage.apply(PlanVersion(yaml: text), now: now, in: tx)
         }
     }
 

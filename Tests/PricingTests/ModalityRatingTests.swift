@@ -1,6 +1,7 @@
 import Identity
 import Metering
 import Monetary
+import PlanLanguage
 import Pricing
 import Testing
 

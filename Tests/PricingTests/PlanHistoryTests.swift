@@ -1,5 +1,6 @@
 import Identity
 import Pricing
+import TestSupport
 import Testing
 
 @Suite struct PlanHistoryTests {

@@ -1,3 +1,4 @@
+import PlanLanguage
 import Pricing
 import Testing
 

@@ -1,7 +1,9 @@
 import Identity
 import Metering
 import Monetary
+import PlanLanguage
 import Pricing
+import TestSupport
 import Testing
 
 @Suite struct PlanVersionTests {

@@ -1,6 +1,7 @@
 import Identity
 import Metering
 import Pricing
+import TestSupport
 import Testing
 
 @Suite struct PriceSnapshotTests {

@@ -1,6 +1,7 @@
 import Metering
 import Monetary
 import NaiveArithmetic
+import PlanLanguage
 import Pricing
 import Testing
 

@@ -2,6 +2,7 @@ import Identity
 import Metering
 import Monetary
 import Pricing
+import TestSupport
 import Testing
 
 @Suite struct RatingTests {

@@ -1,4 +1,5 @@
 import Identity
+import PlanLanguage
 import Pricing
 import Testing
 

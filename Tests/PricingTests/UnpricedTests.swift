@@ -1,5 +1,7 @@
 import Identity
 import Metering
+import PlanLanguage
+import TestSupport
 import Testing
 
 @testable import Pricing

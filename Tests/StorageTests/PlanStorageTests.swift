@@ -1,6 +1,9 @@
 import Accounts
 import Engines
 import Identity
+import Metering
+import Monetary
+import PlanLanguage
 import Postgres
 import Pricing
 import Storage
@@ -13,7 +16,7 @@ struct PlanStorageTests {
         _ text: String, _ made: StorageFixture, now: Timestamp = StorageFixture.now
     ) async throws -> PlanStorage.Application {
         let version = try PlanVersion(yaml: text)
-        return try await made.database.write { try PlanStorage.apply(version, text: text, now: now, in: $0) }
+        return try await made.database.write { try PlanStorage.apply(version, now: now, in: $0) }
     }
 
     @Test func `applying a version again changes nothing`() async throws {
@@ -37,6 +40,69 @@ struct PlanStorageTests {
         let text = StorageFixture.planText(version: 1, effectiveFrom: "2026-01-01T00:00:00Z")
         #expect(try await apply(text, made) == .unchanged)
         #expect(try await read().versions.map(\.unpriced) == [.suspend])
+    }
+
+    @Test func `what is stored is the same for the same content, whatever the file looked like`() async throws {
+        let made = try await StorageFixture.make()
+        let text =
+            "# for the spring\n" + StorageFixture.planText(version: 2, effectiveFrom: "2026-10-01T02:00:00+02:00")
+        #expect(try await apply(text, made) == .published)
+        let stored = try await made.database.read { try PlanStorage.find("pay-as-you-go", version: 2, in: $0) }
+        #expect(stored?.text == stored?.version.document.canonicalText)
+        #expect(stored?.text.hasPrefix("language: 1\nplan: pay-as-you-go\n") == true)
+        let plain = StorageFixture.planText(version: 2, effectiveFrom: "2026-10-01T00:00:00Z")
+        #expect(try await apply(plain, made) == .unchanged)
+    }
+
+    @Test func `a document that was stored as it was written is read as ever`() async throws {
+        let made = try await StorageFixture.make()
+        let text = "# as it was written\n" + StorageFixture.planText(version: 1, effectiveFrom: "2026-01-01T00:00:00Z")
+        let digest = SHA256Digest(of: text).hexadecimal
+        try await TestDatabase.required.pool.execute("UPDATE plan_versions SET document = \(text), sha256 = \(digest)")
+        let stored = try await made.database.read { try PlanStorage.find("pay-as-you-go", version: 1, in: $0) }
+        #expect(stored?.text == text)
+        #expect(stored?.version == (try PlanVersion(yaml: text)))
+        #expect(try await apply(text, made) == .unchanged)
+    }
+
+    @Test func `usage is rated by the rows that were published, whatever the document says`() async throws {
+        let made = try await StorageFixture.make()
+        let text = StorageFixture.planText(version: 1, effectiveFrom: "2026-01-01T00:00:00Z") + "# of this test\n"
+        let digest = SHA256Digest(of: text).hexadecimal
+        let pool = try TestDatabase.required.pool
+        try await pool.execute("UPDATE plan_versions SET document = \(text), sha256 = \(digest)")
+        try await pool.execute("ALTER TABLE effective_prices DISABLE TRIGGER effective_prices_frozen")
+        try await pool.execute(
+            "UPDATE effective_prices SET picounits_per_unit = 123457 WHERE meter = 'input_tokens' AND tier = 'standard'"
+        )
+        let history = try await made.database.read { try PlanStorage.history(of: "pay-as-you-go", in: $0) }
+        let version = try #require(history.versions.first)
+        let input = version.prices.filter { $0.meter == .inputTokens && $0.tier == "standard" }
+        #expect(!input.isEmpty && input.allSatisfy { $0.unitPrice.picounits == 123_457 })
+        #expect(version.prices.count > input.count)
+    }
+
+    @Test(arguments: [
+        "UPDATE effective_prices SET picounits_per_unit = 0", "DELETE FROM effective_prices",
+        "UPDATE effective_prices SET tier = 'x'",
+    ])
+    func `a published price row never changes`(statement: String) async throws {
+        _ = try await StorageFixture.make()
+        await #expect(throws: PostgresError.self) {
+            try await TestDatabase.required.pool.execute("\(unescaped: statement)")
+        }
+    }
+
+    @Test func `a version whose rows are gone does not read, and says so`() async throws {
+        let made = try await StorageFixture.make()
+        let text = StorageFixture.planText(version: 1, effectiveFrom: "2026-01-01T00:00:00Z") + "# without rows\n"
+        let digest = SHA256Digest(of: text).hexadecimal
+        let pool = try TestDatabase.required.pool
+        try await pool.execute("UPDATE plan_versions SET document = \(text), sha256 = \(digest)")
+        try await pool.execute("ALTER TABLE effective_prices DISABLE TRIGGER effective_prices_frozen")
+        try await pool.execute("DELETE FROM effective_prices")
+        let history = try await made.database.read { try PlanStorage.history(of: "pay-as-you-go", in: $0) }
+        #expect(history.versions.isEmpty && history.unreadable.first?.reason.contains("are missing") == true)
     }
 
     @Test func `a later version joins the history and its prices are rows`() async throws {

@@ -1,6 +1,7 @@
 import Accounts
 import Identity
 import Monetary
+import PlanLanguage
 import Pricing
 import Storage
 import TestSupport
@@ -55,7 +56,7 @@ struct StorageFixture {
         let text = planText(version: 1, effectiveFrom: "2026-01-01T00:00:00Z")
         let version = try PlanVersion(yaml: text)
         try await database.write { tx in
-            try PlanStorage.apply(version, text: text, now: now, in: tx)
+            try PlanStorage.apply(version, now: now, in: tx)
             try AccountStorage.insert(account, in: tx)
             try TenantStorage.insert(tenant, in: tx)
             try ProjectStorage.insert(project, in: tx)

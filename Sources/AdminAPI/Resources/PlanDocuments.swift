@@ -1,5 +1,6 @@
 import Accounts
 import Billing
+import PlanLanguage
 import Pricing
 
 /// What can be said about a plan document without publishing it.

@@ -3,6 +3,7 @@ import Billing
 import Identity
 import Metering
 import Monetary
+import PlanLanguage
 import Pricing
 import Storage
 
@@ -56,7 +57,12 @@ enum PlanEndpoints {
     private static let wholeVersion = Shape<PublishedPlanVersion>(
         "PlanVersionDetails", "A published version with its document and prices.",
         versionFields + [
-            .init("document", .text("The YAML as it was applied.", lengths: 1...BodyRule.documentBytesMax)) {
+            .init(
+                "document",
+                .text(
+                    "Its YAML in canonical form, or as it was applied before that was stored.",
+                    lengths: 1...BodyRule.documentBytesMax)
+            ) {
                 .string($0.text)
             },
             .init("prices", .list(price.schema, countMax: 100_000)) { .array($0.version.prices.map(price.json)) },
@@ -92,7 +98,7 @@ enum PlanEndpoints {
         ],
         work: .change { call, session in
             let text = try call.body.required("document")
-            let (outcome, stored) = try session.publishPlan(try PlanVersion(yaml: text), document: text)
+            let (outcome, stored) = try session.publishPlan(try PlanVersion(yaml: text))
             let word = outcome == .published ? "published" : "unchanged"
             return Answer(
                 status: outcome == .published ? 201 : 200,

@@ -1,3 +1,4 @@
+public import PlanLanguage
 public import Pricing
 public import Storage
 
@@ -34,10 +35,10 @@ extension ReadSession {
 extension WriteSession {
     /// Publishes a version of a plan. Publishing the same again changes nothing.
     public func publishPlan(
-        _ version: PlanVersion, document: String
+        _ version: PlanVersion
     ) throws -> (outcome: PlanStorage.Application, published: PublishedPlanVersion) {
         try change(.planPublished) { tx in
-            let outcome = try PlanStorage.apply(version, text: document, now: now, in: tx)
+            let outcome = try PlanStorage.apply(version, now: now, in: tx)
             guard let published = try PlanStorage.find(version.planID, version: version.version, in: tx) else {
                 throw StorageError.notFound("plan \(version.planID)")
             }

@@ -3,6 +3,7 @@ import Billing
 import Foundation
 import Metering
 import Monetary
+import PlanLanguage
 import Pricing
 import Storage
 
@@ -12,12 +13,11 @@ struct PlansCommand: AsyncParsableCommand {
         subcommands: [List.self, Lint.self, Apply.self, Show.self, Diff.self], defaultSubcommand: List.self)
 
     /// The version in a file, or every finding on standard error and a failure.
-    static func version(inFile path: String) throws -> (version: PlanVersion, text: String) {
-        let text = try readText(path)
-        let lint = PlanLint(yaml: text)
+    static func version(inFile path: String) throws -> PlanVersion {
+        let lint = PlanLint(yaml: try readText(path))
         for finding in lint.findings { say("\(path): \(finding)") }
         guard let version = lint.version else { throw ExitCode.failure }
-        return (version, text)
+        return version
     }
 
     struct List: AsyncParsableCommand {
@@ -66,8 +66,8 @@ struct PlansCommand: AsyncParsableCommand {
         @Argument(help: "Plan files.") var files: [String]
 
         func run() async throws {
-            for (version, text) in try files.map({ try PlansCommand.version(inFile: $0) }) {
-                let outcome = try await options.change(reason) { try $0.publishPlan(version, document: text).outcome }
+            for version in try files.map({ try PlansCommand.version(inFile: $0) }) {
+                let outcome = try await options.change(reason) { try $0.publishPlan(version).outcome }
                 let words = outcome == .published ? "published" : "was published before; nothing changed"
                 print("\(version.planID) version \(version.version) \(words)")
             }
@@ -81,7 +81,7 @@ struct PlansCommand: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
         @Argument(help: "The plan.") var plan: String
         @Option(help: "Its version; default: the newest.") var version: Int?
-        @Flag(help: "Print the document as it was applied instead of the price table.") var document = false
+        @Flag(help: "Print the document, in canonical form, instead of the price table.") var document = false
 
         func run() async throws {
             let plan = plan
@@ -118,10 +118,10 @@ struct PlansCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            let newer = try PlansCommand.version(inFile: files[files.count - 1]).version
+            let newer = try PlansCommand.version(inFile: files[files.count - 1])
             let older: PlanVersion
             if files.count == 2 {
-                older = try PlansCommand.version(inFile: files[0]).version
+                older = try PlansCommand.version(inFile: files[0])
             } else {
                 let published = try await options.look { try $0.planVersions(of: newer.planID) }
                 guard let last = published.last else {

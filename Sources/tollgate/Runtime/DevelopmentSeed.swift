@@ -5,6 +5,7 @@ import Foundation
 import Identity
 import Invoicing
 import Monetary
+import PlanLanguage
 import Pricing
 import Storage
 
@@ -86,9 +87,9 @@ struct DevelopmentSeed: Sendable {
         let files = try FileManager.default.contentsOfDirectory(atPath: plansDirectory)
             .filter { $0.hasSuffix(".yaml") }.sorted()
         for file in files {
-            let (version, text) = try PlansCommand.version(inFile: "\(plansDirectory)/\(file)")
+            let version = try PlansCommand.version(inFile: "\(plansDirectory)/\(file)")
             try await service.change(by: .here, reason: "tollgate dev") {
-                _ = try $0.publishPlan(version, document: text)
+                _ = try $0.publishPlan(version)
             }
         }
     }

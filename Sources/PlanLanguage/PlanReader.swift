@@ -1,6 +1,7 @@
 import Identity
 import Monetary
-import Yams
+import Pricing
+import StrictYAML
 
 /// Turns the YAML of a plan into a `PlanDocument`: shapes, values and keys. What the values mean together is checked by
 /// `PlanRules`.
@@ -22,26 +23,26 @@ struct PlanReader {
             reader.report("the document is larger than \(PlanDocument.textBytesMax) bytes", path: "", line: nil)
             return nil
         }
-        do {
-            guard let root = try Parser(yaml: yaml, resolver: .basic).singleRoot() else {
+        do throws(YAMLProblem) {
+            guard let root = try YAMLNode.parse(yaml) else {
                 reader.report("the document is empty", path: "", line: nil)
                 return nil
             }
             return readPlan(DocumentField(node: root, path: ""))
         } catch {
-            let problem = YAMLProblem(error)
-            reader.report(problem.message, path: "", line: problem.line)
+            reader.report(error.message, path: "", line: error.line)
             return nil
         }
     }
 
     private static let keys = [
-        "plan", "version", "title", "currency", "effective_from", "rounding", "round_prices", "unpriced", "base_fee",
-        "policies", "models", "tiers", "batch", "promises",
+        "language", "plan", "version", "title", "currency", "effective_from", "rounding", "round_prices", "unpriced",
+        "base_fee", "policies", "models", "tiers", "batch", "promises",
     ]
 
     private mutating func readPlan(_ root: DocumentField) -> PlanDocument? {
         guard let fields = reader.fields(root, known: PlanReader.keys) else { return nil }
+        if let language = fields["language"] { readLanguage(language) }
         let slug = required("plan", in: fields, of: root, example: "pay-as-you-go") { $0.text($1) }
         let version = required("version", in: fields, of: root, example: "1") {
             $0.integer($1, in: 1...Int64(PlanDocument.versionMax))
@@ -71,6 +72,14 @@ struct PlanReader {
             models: models, tiers: tiers, batch: batch, promises: promises)
     }
 
+    /// The language that the document is written in; without a word, the first.
+    private mutating func readLanguage(_ field: DocumentField) {
+        guard let language = reader.integer(field, in: 1...1_000_000), language != PlanDocument.language else { return }
+        reader.report(
+            "language \(language) is newer than this program, which reads \(PlanDocument.language): use a newer one",
+            at: field)
+    }
+
     private mutating func required<Value>(
         _ key: String, in fields: [String: DocumentField], of parent: DocumentField, example: String,
         _ read: (inout DocumentReader, DocumentField) -> Value?,
@@ -89,7 +98,7 @@ extension PlanReader {
     private mutating func readBaseFee(_ field: DocumentField, currency: Currency?) -> BaseFee? {
         // Without a currency nothing can be read, and that is already reported.
         guard let currency else { return nil }
-        guard case .mapping = field.node else {
+        guard field.node.mapping != nil else {
             return reader.fee(field, currency: currency).map { BaseFee(amount: $0) }
         }
         guard let fields = reader.fields(field, known: ["amount", "prorate"]) else { return nil }

@@ -1,4 +1,6 @@
+import PlanLanguage
 import Pricing
+import TestSupport
 import Testing
 
 /// What is wrong in a document, and what the lint says about it.

@@ -1,4 +1,6 @@
+import PlanLanguage
 import Pricing
+import TestSupport
 import Testing
 
 @Suite struct PlanDiffTests {

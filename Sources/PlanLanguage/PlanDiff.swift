@@ -1,5 +1,6 @@
 import Metering
 import Monetary
+public import Pricing
 
 /// One difference between two versions.
 public struct PlanChange: Hashable, Sendable {

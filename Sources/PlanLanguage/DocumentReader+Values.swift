@@ -1,6 +1,7 @@
 import Identity
 import Metering
 import Monetary
+import Pricing
 
 /// The values that plans are made of.
 extension DocumentReader {

@@ -1,11 +1,17 @@
+import Metering
 import Monetary
+public import Pricing
 
 extension PlanDocument {
+    /// The language that documents are written in; a meaning that readers must know of gets the next number.
+    public static let language: Int64 = 1
+
     /// The document as text that is the same for the same content, whatever the file looked like: fixed order, every
     /// default written out, decimals without needless zeros. It is YAML that reads back to an equal document, so it is
     /// also the form in which a published version is kept and hashed.
     public var canonicalText: String {
         var text = CanonicalText()
+        text.line("language: \(PlanDocument.language)")
         text.line("plan: \(plan)")
         text.line("version: \(version)")
         text.line("title: \(text.quoted(title))")

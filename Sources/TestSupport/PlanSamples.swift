@@ -1,12 +1,12 @@
-import Identity
-import Metering
-import Pricing
-import Testing
+public import Identity
+import PlanLanguage
+public import Pricing
+public import Testing
 
 /// Plans that tests begin with.
-enum PlanSamples {
+public enum PlanSamples {
     /// A whole document, line by line known to the lint tests.
-    static let yaml = """
+    public static let yaml = """
         plan: sample
         version: 1
         title: Sample
@@ -32,7 +32,7 @@ enum PlanSamples {
                 - {below: "90", credit_percent: "25"}
         """
 
-    static func version(
+    public static func version(
         _ changes: (String, String)..., sourceLocation: SourceLocation = #_sourceLocation,
     ) throws -> PlanVersion {
         var text = yaml
@@ -43,5 +43,5 @@ enum PlanSamples {
         return try PlanVersion(yaml: text)
     }
 
-    static let instant = Timestamp("2026-01-01T00:00:00Z") ?? Timestamp(milliseconds: 0)
+    public static let instant = Timestamp("2026-01-01T00:00:00Z") ?? Timestamp(milliseconds: 0)
 }

@@ -1,15 +1,16 @@
 import Monetary
-import Yams
+import Pricing
+import StrictYAML
 
 /// A value of the document and the place where it stands.
 struct DocumentField {
-    let node: Node
+    let node: YAMLNode
     let path: String
 
-    var line: Int? { node.mark?.line }
+    var line: Int? { node.line }
 
     /// Whether the value is this one word.
-    func isWord(_ word: String) -> Bool { node.scalar?.string == word }
+    func isWord(_ word: String) -> Bool { node.text == word }
 
     /// The path of something inside this value.
     func path(of key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
@@ -35,24 +36,24 @@ struct DocumentReader {
 
     /// The entries of a mapping in the order of the file. Keys are plain text, each once.
     mutating func entries(_ field: DocumentField) -> [(key: String, field: DocumentField)]? {
-        guard case .mapping(let mapping) = field.node else {
+        guard let mapping = field.node.mapping else {
             report("expected keys with values, as in \"key: value\"", at: field)
             return nil
         }
         var entries: [(key: String, field: DocumentField)] = []
         var seen: Set<String> = []
         for (keyNode, value) in mapping {
-            guard case .scalar(let key) = keyNode else {
-                report("a key must be plain text", path: field.path, line: keyNode.mark?.line)
+            guard let key = keyNode.text else {
+                report("a key must be plain text", path: field.path, line: keyNode.line)
                 continue
             }
-            let entry = DocumentField(node: value, path: field.path(of: key.string))
-            lines[entry.path] = keyNode.mark?.line
-            guard seen.insert(key.string).inserted else {
-                report("the key stands here twice; remove one", path: entry.path, line: keyNode.mark?.line)
+            let entry = DocumentField(node: value, path: field.path(of: key))
+            lines[entry.path] = keyNode.line
+            guard seen.insert(key).inserted else {
+                report("the key stands here twice; remove one", path: entry.path, line: keyNode.line)
                 continue
             }
-            entries.append((key.string, entry))
+            entries.append((key, entry))
         }
         return entries
     }
@@ -75,7 +76,7 @@ struct DocumentReader {
 
     /// The elements of a list, their paths numbered from 0.
     mutating func elements(_ field: DocumentField, countMax: Int) -> [DocumentField]? {
-        guard case .sequence(let sequence) = field.node else {
+        guard let sequence = field.node.sequence else {
             report("expected a list, each element after a dash", at: field)
             return nil
         }
@@ -85,7 +86,7 @@ struct DocumentReader {
         }
         return sequence.enumerated().map { index, node in
             let element = DocumentField(node: node, path: "\(field.path)[\(index)]")
-            lines[element.path] = node.mark?.line
+            lines[element.path] = node.line
             return element
         }
     }
@@ -103,24 +104,23 @@ struct DocumentReader {
 
     /// Text, in quotes or not.
     mutating func text(_ field: DocumentField) -> String? {
-        guard case .scalar(let scalar) = field.node else {
+        guard let text = field.node.text else {
             report("expected a single value", at: field)
             return nil
         }
-        let isNull = scalar.style == .plain && ["", "~", "null"].contains(scalar.string)
-        guard !isNull else {
+        guard !field.node.isNothing else {
             report("the value is empty; write one, or remove the key", at: field)
             return nil
         }
-        return scalar.string
+        return text
     }
 
     /// A decimal number in quotes, read by `parse`.
     mutating func decimal<Value>(
         _ field: DocumentField, _ parse: (String) throws(MonetaryError) -> Value,
     ) -> Value? {
-        guard let text = text(field), case .scalar(let scalar) = field.node else { return nil }
-        guard scalar.style == .doubleQuoted || scalar.style == .singleQuoted else {
+        guard let text = text(field) else { return nil }
+        guard field.node.isQuoted else {
             report("write the number in quotes, \"\(text)\": unquoted, YAML makes it a binary fraction", at: field)
             return nil
         }

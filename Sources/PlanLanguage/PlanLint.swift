@@ -1,3 +1,5 @@
+public import Pricing
+
 /// Everything that can be said about a plan document without publishing it.
 public struct PlanLint: Sendable {
     /// The version that the document makes; nil where there are errors.
@@ -32,5 +34,23 @@ public struct PlanLint: Sendable {
 
     private static func sorted(_ findings: [PlanFinding]) -> [PlanFinding] {
         findings.sorted { ($0.line ?? 0, $0.path, $0.message) < ($1.line ?? 0, $1.path, $1.message) }
+    }
+}
+
+extension PlanDocument {
+    /// Reads a plan's YAML, whatever its values mean together.
+    public init(yaml: String) throws(PlanRejection) {
+        let (document, findings, _) = PlanReader.read(yaml)
+        guard let document else { throw PlanRejection(findings: findings) }
+        self = document
+    }
+}
+
+extension PlanVersion {
+    /// Reads a plan's YAML: a file of `pricing-plans`, or the canonical text of a published version.
+    public init(yaml: String) throws(PlanRejection) {
+        let (document, findings, lines) = PlanReader.read(yaml)
+        guard let document else { throw PlanRejection(findings: findings) }
+        try self.init(document: document, lines: lines)
     }
 }
