@@ -89,7 +89,7 @@ final class ProgramRuntime: Sendable {
             ])
         } catch MigrationError.newerSchema {
             return
-        } catch where DatabaseFailure(error) == .unavailable {
+        } catch  where DatabaseFailure(error) == .unavailable {
             return
         }
     }
