@@ -136,7 +136,6 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "Yams", package: "Yams"),
             ],
             // Swift 6.3.1 ends a release build of this target with "circular reference" in this one pass (it looks for
             // objects that need no heap). Nothing here runs per request.

@@ -101,6 +101,19 @@ import Testing
             return
         }
     }
+
+    @Test func `a database that has the first text of a mended migration goes on`() async throws {
+        let database = try TestDatabase.required
+        let migrator = Migrator(directory: "\(repositoryRoot)/migrations", configuration: database.configuration)
+        let current = try await migrator.check()
+        try await database.pool.execute(
+            """
+            UPDATE schema_migration SET sha256 = '16a2acc1b84cac63ffe2524519d0aed2e0e0b892739e38a417cf18e3ac45ec00'
+            WHERE name = '0015_limits_by_own_name.sql'
+            """)
+        #expect(try await migrator.check() == current)
+        #expect(try await migrator.migrate() == [])
+    }
 }
 
 extension TemporaryDirectory {

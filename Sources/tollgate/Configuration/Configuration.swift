@@ -1,6 +1,6 @@
 import ArgumentParser
 import Foundation
-import Yams
+import StrictYAML
 
 /// What is wrong with the configuration, each with the place it came from.
 struct ConfigurationError: Error, CustomStringConvertible {
@@ -125,27 +125,29 @@ extension Configuration.Source: CustomStringConvertible {
 
 /// The file's nested mappings as dotted keys.
 private func flattened(file: String) throws(ConfigurationError) -> [(key: String, value: String)] {
-    let node: Node?
+    let node: YAMLNode?
     do {
-        node = try Yams.compose(yaml: readText(file))
+        node = try YAMLNode.parse(readText(file))
     } catch let error as ValidationError {
         throw ConfigurationError(complaints: ["\(error)"])
+    } catch let error as YAMLProblem {
+        throw ConfigurationError(complaints: ["\(file)\(error.line.map { ":\($0)" } ?? ""): \(error.message)"])
     } catch {
-        throw ConfigurationError(complaints: ["\(file): cannot be read as YAML: \(error)"])
+        throw ConfigurationError(complaints: ["\(file): \(error)"])
     }
-    guard let node, node.null == nil else { return [] }
+    guard let node, !node.isNothing else { return [] }
     var result: [(key: String, value: String)] = []
     var complaints: [String] = []
-    func walk(_ node: Node, _ path: String) {
-        switch node {
-        case .mapping(let mapping):
-            for (key, value) in mapping {
-                let name = key.string ?? ""
+    func walk(_ node: YAMLNode, _ path: String) {
+        switch node.content {
+        case .mapping(let members):
+            for (key, value) in members {
+                let name = key.text ?? ""
                 walk(value, path.isEmpty ? name : "\(path).\(name)")
             }
-        case .scalar(let scalar):
-            result.append((key: path, value: scalar.string))
-        default:
+        case .scalar(let text):
+            result.append((key: path, value: text))
+        case .sequence:
             complaints.append("\(file): '\(path)' is neither a value nor a group of keys")
         }
     }
