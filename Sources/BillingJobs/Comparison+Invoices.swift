@@ -11,6 +11,7 @@ extension Comparison {
     mutating func compareInvoices(in tx: DatabaseTransaction) throws {
         var lines = ReconciliationCheck("invoice lines = totals, documents and ledger")
         var usage = ReconciliationCheck("invoiced usage = records inside the invoices' positions")
+        var fees = ReconciliationCheck("fees computed again = fee lines")
         var promises = ReconciliationCheck("promises judged again = stored results")
         for account in accounts {
             try Self.guarding(label(account), &lines, in: tx) { lines in
@@ -20,11 +21,12 @@ extension Comparison {
                 for invoice in invoices { try compareParts(of: invoice, account, &lines, in: tx) }
                 try compareUsage(of: invoices, account, &usage, in: tx)
                 for invoice in invoices where period(of: account).map({ $0 == invoice.period }) ?? true {
+                    try compareFees(of: invoice, account, &fees, in: tx)
                     try comparePromises(of: invoice, account, &promises, in: tx)
                 }
             }
         }
-        checks += [lines, usage, promises]
+        checks += [lines, usage, fees, promises]
         if options.accounts == nil { checks.append(try numbers(in: tx)) }
     }
 
@@ -41,6 +43,13 @@ extension Comparison {
         if sum != invoice.total { check.report("\(name): its lines sum to \(sum), its total is \(invoice.total)") }
         if exact != invoice.exactTotal {
             check.report("\(name): its lines sum to \(exact) before rounding, it says \(invoice.exactTotal)")
+        }
+        for line in lines {
+            guard let quantity = line.quantity, let price = line.unitPrice else { continue }
+            let (amount, isOver) = Int128(quantity).multipliedReportingOverflow(by: price)
+            if isOver || amount != line.exactAmount.picounits {
+                check.report("\(name): line \(line.id) is \(line.exactAmount), not its quantity times its price")
+            }
         }
         guard let document = try? invoice.document() else {
             check.report("\(name): its document cannot be read")
@@ -103,6 +112,35 @@ extension Comparison {
                         + "adjustment")
             }
         }
+    }
+
+    // MARK: fees
+
+    /// The fees that the subscriptions owe for the invoice's month, computed anew, against its fee lines.
+    private func compareFees(
+        of invoice: StoredInvoice, _ account: Account, _ check: inout ReconciliationCheck, in tx: DatabaseTransaction
+    ) throws {
+        let name = "\(invoice.number ?? "\(invoice.id)")"
+        guard (try? invoice.document().version).map({ $0 >= 2 }) ?? true else {
+            check.note("\(name): made before fees were split by service day; its fees are not computed again")
+            return
+        }
+        let month = try AccountMonth(account, month: account.calendar.month(containing: invoice.period.start), in: tx)
+        let again = try InvoiceDraft(
+            InvoiceInput(
+                accountID: account.id, currency: account.currency, month: month.month,
+                subscriptions: month.subscriptions, usage: [])
+        ).lines.filter { $0.kind == .baseFee }
+        let lines = try ReconcileStorage.lines(of: invoice, in: tx).filter { $0.kind == .baseFee }
+        func text(_ subscription: SubscriptionID, _ start: Timestamp, _ end: Timestamp, _ exact: Money) -> String {
+            "\(subscription) from \(start) to \(end): \(exact)"
+        }
+        for line in again { check.add(left: line.exactAmount, right: .zero(account.currency)) }
+        for line in lines { check.add(left: .zero(account.currency), right: line.exactAmount) }
+        let expected = Set(again.map { text($0.subscriptionID, $0.period.start, $0.period.end, $0.exactAmount) })
+        let found = Set(lines.map { text($0.subscriptionID, $0.periodStart, $0.periodEnd, $0.exactAmount) })
+        for fee in expected.subtracting(found).sorted() { check.report("\(name): a fee is owed and not on it: \(fee)") }
+        for fee in found.subtracting(expected).sorted() { check.report("\(name): a fee is on it and not owed: \(fee)") }
     }
 
     // MARK: promises

@@ -30,6 +30,7 @@ extension Comparison {
         for journal in registered where !seen.contains(journal.id) && journal.retiredAt == nil {
             check.note("journal \(journal.id) of gateway \(journal.gateway) was not read: name its directory")
         }
+        if seen.isEmpty, !registered.isEmpty, check.isEqual { check.skip() }
         checks.append(check)
     }
 
@@ -85,7 +86,7 @@ extension Comparison {
             "\(request.subscriptionID)", request.model, request.modelRequested, request.tierRequested,
             request.outcome.rawValue, "\(request.httpStatus)", text(request.marks.firstByte),
             text(request.marks.firstToken),
-            text(request.marks.end),
+            text(request.marks.end), request.tags.map { "\($0.name)=\($0.value)" }.sorted().joined(separator: ","),
         ]
         let tries = attempts.sorted { $0.number < $1.number }.map { attempt in
             [

@@ -10,7 +10,7 @@ extension Comparison {
     mutating func compareLedger(in tx: DatabaseTransaction) throws {
         var accruals = ReconciliationCheck("usage rollups = ledger accruals")
         var zero = ReconciliationCheck("every ledger transaction sums to zero")
-        var balances = ReconciliationCheck("ledger balances = invoices and credits")
+        var balances = ReconciliationCheck("ledger balances = usage, invoices and credits")
         for account in accounts {
             try Self.guarding(label(account), &accruals, in: tx) { accruals in
                 try compareAccruals(of: account, &accruals, in: tx)
@@ -49,7 +49,7 @@ extension Comparison {
         let expected = try expectedBalances(of: account, in: tx)
         let booked = try LedgerStorage.balances(of: account, in: tx)
         for ledgerAccount in LedgerAccount.allCases {
-            guard let expected = expected[ledgerAccount] else { continue }
+            let expected = expected[ledgerAccount] ?? .zero(account.currency)
             let balance = booked[ledgerAccount] ?? .zero(account.currency)
             check.add(left: balance, right: expected)
             if balance != expected {
@@ -58,32 +58,42 @@ extension Comparison {
         }
     }
 
-    /// What the balances must be by the tables that they stand for.
+    /// What the balances must be by the tables that they stand for: all of them, so that nothing booked beside the
+    /// program's own transactions stays unseen.
     private func expectedBalances(
         of account: Account, in tx: DatabaseTransaction
     ) throws -> [LedgerAccount: Money] {
         let nothing = Money.zero(account.currency)
-        var balances: [LedgerAccount: Money] = [
-            .receivables: nothing, .cash: nothing, .unbilledReceivables: nothing, .serviceLevelCreditsOwed: nothing,
-        ]
+        var balances = Dictionary(uniqueKeysWithValues: LedgerAccount.allCases.map { ($0, nothing) })
         func add(_ amount: Money, to ledgerAccount: LedgerAccount) throws {
             balances[ledgerAccount] = try (balances[ledgerAccount] ?? nothing).adding(amount)
         }
-        // Accruals are held against the rollups on their own; here it counts what invoices took of them.
-        try add(
-            try ReconcileStorage.accrualSums(of: account, days: nil, in: tx).booked, to: .unbilledReceivables)
+        func move(_ amount: Money, from: LedgerAccount, to: LedgerAccount) throws {
+            try add(amount, to: to)
+            try add(amount.negated(), to: from)
+        }
+        // Accruals are held against the rollups on their own.
+        let accrued = try ReconcileStorage.accrualSums(of: account, days: nil, in: tx).booked
+        try move(accrued, from: .revenue, to: .unbilledReceivables)
         for invoice in try InvoiceStorage.all(of: account.id, in: tx)
         where invoice.state == .finalized || invoice.state == .paid {
-            let amounts = try InvoiceStorage.amounts(of: invoice, in: tx)
-            try add(invoice.total, to: invoice.state == .paid ? .cash : .receivables)
-            try add(amounts.leaving(.unbilledReceivables).negated(), to: .unbilledReceivables)
+            let postings = InvoicePostings(
+                accountID: account.id, invoiceID: invoice.id, number: invoice.number ?? "",
+                amounts: try InvoiceStorage.amounts(of: invoice, in: tx))
+            let at = invoice.issuedAt ?? invoice.createdAt
+            let day = invoice.issuedOn ?? account.calendar.day(of: at)
+            let issued = try postings.finalized(on: day, at: at)
+            for posting in issued?.postings ?? [] { try add(posting.amount, to: posting.ledgerAccount) }
+            if invoice.state == .paid { try move(invoice.total, from: .receivables, to: .cash) }
         }
-        try add(try ServiceLevelStorage.paidOut(to: account, in: tx).negated(), to: .cash)
         let endOfTime = Timestamp(milliseconds: .max / 2_000)
         for granted in try ServiceLevelStorage.granted(to: account.id, before: endOfTime, in: tx) {
-            try add(
-                try granted.appliedExact.subtracting(granted.result.exactCredit), to: .serviceLevelCreditsOwed)
+            try move(granted.result.exactCredit, from: .serviceLevelCreditsOwed, to: .serviceLevelCredits)
         }
+        let payouts = try ServiceLevelStorage.payoutSums(of: account, in: tx)
+        try move(payouts.amount, from: .cash, to: .serviceLevelCreditsOwed)
+        try move(
+            try payouts.exact.subtracting(payouts.amount), from: .rounding, to: .serviceLevelCreditsOwed)
         return balances
     }
 }

@@ -35,6 +35,9 @@ public struct ReconciliationCheck: Sendable {
     /// The most differences that one check lists.
     public static let differencesMax = 20
 
+    /// False where what had to be compared was not at hand: that is no proof of anything.
+    public private(set) var isCompared = true
+
     /// A check with nothing compared yet.
     public init(_ name: String) {
         self.name = name
@@ -74,6 +77,8 @@ public struct ReconciliationCheck: Sendable {
         if differences.count < Self.differencesMax { differences.append(difference) }
     }
 
+    mutating func skip() { isCompared = false }
+
     mutating func note(_ text: String) {
         if notes.count < Self.differencesMax { notes.append(text) }
     }
@@ -84,6 +89,9 @@ public struct ReconciliationReport: Sendable {
     /// In the order of a token's way.
     public var checks: [ReconciliationCheck] = []
 
-    /// True where every check is equal: then the command exits 0, else 1.
+    /// True where every check that could be made is equal: then the command exits 0, else 1.
     public var isEqual: Bool { checks.allSatisfy(\.isEqual) }
+
+    /// What could not be compared.
+    public var skipped: [String] { checks.filter { !$0.isCompared }.map(\.name) }
 }

@@ -199,7 +199,13 @@ public enum ReconcileStorage {
     public struct LineRow: Hashable, Sendable {
         public let id: InvoiceLineID
         public let kind: InvoiceLineKind
+        public let subscriptionID: SubscriptionID
         public let periodStart: Timestamp
+        public let periodEnd: Timestamp
+        /// Nil on lines without a unit price.
+        public let quantity: Int64?
+        /// In 10⁻¹² of the currency's unit; nil on lines without one.
+        public let unitPrice: Int128?
         public let exactAmount: Money
         public let amount: Money
     }
@@ -208,12 +214,17 @@ public enum ReconcileStorage {
     public static func lines(of invoice: StoredInvoice, in tx: Transaction) throws -> [LineRow] {
         try tx.query(
             """
-            SELECT line_id, kind, period_start, exact_amount, amount FROM invoice_lines
+            SELECT line_id, kind, subscription_id, period_start, period_end, quantity,
+                (unit_price * 1000000)::numeric(38, 0) AS picounits_per_unit, exact_amount, amount
+            FROM invoice_lines
             WHERE account_id = \(invoice.accountID) AND invoice_id = \(invoice.id) ORDER BY ordinal
             """
         ).map { row in
             LineRow(
-                id: try row.decode("line_id"), kind: try row.value("kind"), periodStart: try row.decode("period_start"),
+                id: try row.decode("line_id"), kind: try row.value("kind"),
+                subscriptionID: try row.decode("subscription_id"), periodStart: try row.decode("period_start"),
+                periodEnd: try row.decode("period_end"), quantity: try row.decode("quantity", as: Int64?.self),
+                unitPrice: try row.decode("picounits_per_unit", as: Int128?.self),
                 exactAmount: try row.money("exact_amount", invoice.currency),
                 amount: try row.money("amount", invoice.currency))
         }

@@ -63,11 +63,12 @@ import Testing
             report.checks.map(\.name) == [
                 "journal files = records", "records, rated again = stored amounts", "records = usage rollups",
                 "records = request rollups", "usage rollups = ledger accruals",
-                "every ledger transaction sums to zero", "ledger balances = invoices and credits",
+                "every ledger transaction sums to zero", "ledger balances = usage, invoices and credits",
                 "invoice lines = totals, documents and ledger",
-                "invoiced usage = records inside the invoices' positions", "promises judged again = stored results",
-                "invoice numbers without a gap",
+                "invoiced usage = records inside the invoices' positions", "fees computed again = fee lines",
+                "promises judged again = stored results", "invoice numbers without a gap",
             ])
+        #expect(report.skipped == ["journal files = records"], "no journal was at hand")
         let rated = try #require(report.checks.first { $0.name == "records = usage rollups" })
         #expect(rated.leftText.contains("units billed"))
         #expect(rated.leftText.contains("USD"))
@@ -115,14 +116,14 @@ import Testing
         ),
         (
             "DELETE FROM ledger_postings WHERE ledger_account IN ('receivables', 'cash')",
-            "ledger balances = invoices and credits"
+            "ledger balances = usage, invoices and credits"
         ),
         ("UPDATE invoices SET total = total + 0.01", "invoice lines = totals, documents and ledger"),
         (
             "UPDATE invoices SET document = replace(document, '30.00', '31.00')",
             "invoice lines = totals, documents and ledger"
         ),
-        ("UPDATE invoices SET state = 'finalized' WHERE state = 'paid'", "ledger balances = invoices and credits"),
+        ("UPDATE invoices SET state = 'finalized' WHERE state = 'paid'", "ledger balances = usage, invoices and credits"),
         (
             "UPDATE invoice_lines SET exact_amount = exact_amount + 0.000000000001 WHERE kind = 'usage'",
             "invoiced usage = records inside the invoices' positions"
@@ -137,6 +138,19 @@ import Testing
             "promises judged again = stored results"
         ),
         ("UPDATE service_level_results SET good = good + 1", "promises judged again = stored results"),
+        (
+            "UPDATE subscriptions SET starts_at = starts_at + interval '10 days' WHERE plan = 'alpha'",
+            "fees computed again = fee lines"
+        ),
+        ("DELETE FROM invoice_lines WHERE kind = 'base_fee'", "fees computed again = fee lines"),
+        (
+            "UPDATE invoice_lines SET quantity = quantity + 1 WHERE kind = 'usage'",
+            "invoice lines = totals, documents and ledger"
+        ),
+        (
+            "UPDATE ledger_postings SET ledger_account = 'rounding' WHERE ledger_account = 'revenue'",
+            "ledger balances = usage, invoices and credits"
+        ),
         ("UPDATE number_series SET next_number = next_number + 1", "invoice numbers without a gap"),
     ]
 

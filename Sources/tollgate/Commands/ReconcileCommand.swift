@@ -34,6 +34,11 @@ struct ReconcileCommand: AsyncParsableCommand {
         if let directory = configuration.text("journal.directory"), FileManager.default.fileExists(atPath: directory) {
             settings.journalDirectories.append(directory)
         }
+        // Named twice, a journal would count twice.
+        var seen: Set<String> = []
+        settings.journalDirectories = settings.journalDirectories.filter { directory in
+            seen.insert(URL(fileURLWithPath: directory).resolvingSymlinksInPath().path).inserted
+        }
         settings.engineCounts = try await simulator.map { try EngineBook(url: $0) }?.counts()
         settings.postsLedgerFirst = postFirst
         let report = try await options.withDatabase { [settings] database in
@@ -42,7 +47,7 @@ struct ReconcileCommand: AsyncParsableCommand {
         output.print(
             columns: ["", "check", "left", "right", "difference"],
             rows: report.checks.map {
-                [$0.isEqual ? "ok" : "DIFFERS", $0.name, $0.leftText, $0.rightText, $0.differenceText]
+                [!$0.isCompared ? "SKIPPED" : $0.isEqual ? "ok" : "DIFFERS", $0.name, $0.leftText, $0.rightText, $0.differenceText]
             })
         if !output.json { details(report) }
         if !report.isEqual { throw ExitCode.failure }
@@ -56,7 +61,11 @@ struct ReconcileCommand: AsyncParsableCommand {
             }
             for note in check.notes { print("note: \(note)") }
         }
-        print(report.isEqual ? "all equal" : "not equal: see the lines above")
+        let skipped = report.skipped.joined(separator: ", ")
+        print(
+            !report.isEqual
+                ? "not equal: see the lines above"
+                : skipped.isEmpty ? "all equal" : "what was compared is equal; not compared: \(skipped)")
     }
 }
 
