@@ -123,7 +123,10 @@ import Testing
             "UPDATE invoices SET document = replace(document, '30.00', '31.00')",
             "invoice lines = totals, documents and ledger"
         ),
-        ("UPDATE invoices SET state = 'finalized' WHERE state = 'paid'", "ledger balances = usage, invoices and credits"),
+        (
+            "UPDATE invoices SET state = 'finalized' WHERE state = 'paid'",
+            "ledger balances = usage, invoices and credits"
+        ),
         (
             "UPDATE invoice_lines SET exact_amount = exact_amount + 0.000000000001 WHERE kind = 'usage'",
             "invoiced usage = records inside the invoices' positions"

@@ -2,8 +2,8 @@ import Accounts
 import Identity
 import Invoicing
 import Monetary
-import Postgres
 import PlanLanguage
+import Postgres
 import Pricing
 import Storage
 import TestSupport

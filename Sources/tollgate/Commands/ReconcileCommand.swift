@@ -47,7 +47,10 @@ struct ReconcileCommand: AsyncParsableCommand {
         output.print(
             columns: ["", "check", "left", "right", "difference"],
             rows: report.checks.map {
-                [!$0.isCompared ? "SKIPPED" : $0.isEqual ? "ok" : "DIFFERS", $0.name, $0.leftText, $0.rightText, $0.differenceText]
+                [
+                    !$0.isCompared ? "SKIPPED" : $0.isEqual ? "ok" : "DIFFERS", $0.name, $0.leftText, $0.rightText,
+                    $0.differenceText,
+                ]
             })
         if !output.json { details(report) }
         if !report.isEqual { throw ExitCode.failure }
