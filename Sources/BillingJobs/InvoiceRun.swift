@@ -138,6 +138,7 @@ public struct InvoiceRun: Sendable {
         if !options.isDryRun {
             // Not before the month closes: where a later one begins is for the zone data of that time to say.
             try PeriodStorage.keep(options.month, of: account, in: tx)
+            try SuspenseStorage.moveRequestsCountedByUTC(of: account, in: accountMonth.period, in: tx)
             _ = try LedgerPoster.post(account, now: options.now, in: tx)
         }
         let draft = try makeDraft(accountMonth, in: tx)

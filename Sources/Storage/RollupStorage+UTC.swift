@@ -32,6 +32,31 @@ extension RollupStorage {
         }
     }
 
+    /// Whether requests are counted under an instant of the span at which no month of the account was kept to begin.
+    /// Months are looked up one by one, whatever number of rows each has.
+    static func countsStrayRequests(of account: AccountID, in span: BillingPeriod, in tx: Transaction) throws -> Bool {
+        try tx.query(
+            """
+            WITH RECURSIVE starts(period_start) AS (
+                SELECT min(period_start) FROM request_rollups
+                WHERE account_id = \(account) AND period_start >= \(span.start)
+                UNION ALL
+                SELECT (
+                    SELECT min(r.period_start) FROM request_rollups r
+                    WHERE r.account_id = \(account) AND r.period_start > s.period_start
+                )
+                FROM starts s WHERE s.period_start < \(span.end)
+            )
+            SELECT EXISTS (
+                SELECT 1 FROM starts s WHERE s.period_start < \(span.end) AND NOT EXISTS (
+                    SELECT 1 FROM billing_periods b
+                    WHERE b.account_id = \(account) AND b.period_start = s.period_start
+                )
+            )
+            """
+        ).onlyValue()
+    }
+
     /// The hours of UTC under which requests of the account are counted, and that are not its own, in order.
     private static func hoursByUTC(of account: Account, in tx: Transaction) throws -> [Timestamp] {
         let utc = try BillingCalendar(zoneName: "UTC")

@@ -135,6 +135,19 @@ public enum SuspenseStorage {
         try RollupStorage.moveRequestsCountedByUTC(of: account, in: tx)
     }
 
+    /// The same where no usage of the period waited, because all its requests failed. The caller holds the account, and
+    /// the period's month is kept.
+    public static func moveRequestsCountedByUTC(of account: Account, in period: BillingPeriod, in tx: Transaction)
+        throws
+    {
+        // UTC's month begins at most a day before or after the account's own.
+        let day: Int64 = 86_400_000
+        let span = BillingPeriod(
+            start: period.start.advanced(byMilliseconds: -day), end: period.end.advanced(byMilliseconds: day))
+        guard try RollupStorage.countsStrayRequests(of: account.id, in: span, in: tx) else { return }
+        try RollupStorage.moveRequestsCountedByUTC(of: account, in: tx)
+    }
+
     /// Why an attempt was in suspense, and the version by which it was rated when it left; nil where it was not.
     public struct Standing: Hashable, Sendable {
         public let reason: String

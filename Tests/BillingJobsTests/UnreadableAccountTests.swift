@@ -86,6 +86,32 @@ import Testing
         try await expectSoundBooks(world)
     }
 
+    @Test(arguments: ["Asia/Kolkata", "America/Los_Angeles", "Pacific/Kiritimati", "UTC"])
+    func `requests that all failed meanwhile are counted by the account's own hours once its month is run`(
+        zone: String
+    ) async throws {
+        let world = try await BillingWorld.make()
+        let customer = try await world.customer(1, plan: "beta", zone: zone)
+        try await world.ingest(
+            [world.request(customer, at: "2026-11-15T10:20:00Z", input: 1_000_000)], heartbeat: "2026-11-15T11:00:00Z")
+        var failed: [IngestRequest] = []
+        for text in ["2026-11-01T10:40:00Z", "2026-11-15T10:10:00Z", "2026-11-15T10:40:00Z"] {
+            var request = try await unreadable(world, customer, at: text, input: 0)
+            request.request.outcome = .providerError
+            request.attempts = []
+            failed.append(request)
+        }
+        try await world.ingest(failed, heartbeat: "2026-12-02T00:00:10Z")
+        let dry = try await ReconciliationTests.reconcile(world)
+        #expect(
+            dry.checks.contains { !$0.isEqual && $0.name == "records = request rollups" } == (zone != "UTC"))
+        let preview = try await world.run("2026-11", now: "2026-12-02T09:00:00Z", isDryRun: true).run()
+        #expect(preview.finalized.isEmpty)
+        let report = try await world.run("2026-11", now: "2026-12-02T09:00:00Z").run()
+        #expect(report.finalized.count == 1, "\(report.word(customer.id))")
+        try await expectSoundBooks(world)
+    }
+
     @Test(arguments: ["Asia/Kolkata", "America/Los_Angeles", "Australia/Lord_Howe"])
     func `what is waived is counted by the account's own hours, too`(zone: String) async throws {
         let (world, customer) = try await world(zone)
