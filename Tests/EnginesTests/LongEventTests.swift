@@ -66,4 +66,65 @@ import Testing
         #expect(facts.uncountedEvents == 1)
         #expect(facts.usage == nil)
     }
+
+    private static let item =
+        #"{"id":"ig_1","type":"image_generation_call","status":"completed","result":"\#(picture)"}"#
+    private static let usage = #""usage":{"input_tokens":9,"output_tokens":4,"total_tokens":13}"#
+
+    private func read(_ events: [String], isCut: Bool = false) throws -> ([StreamEvent], [AttemptRecord], AnswerFacts) {
+        let fixture = AnswerFixture(kind: .openAI, surface: .responses, isStream: true)
+        let meter = AnswerMeter(
+            request: try fixture.inferenceRequest(), backend: fixture.backend, status: 200,
+            headers: AnswerFixture.Headers(fields: ["content-type": NativeFixture.eventStream]))
+        var generator = SeededGenerator(seed: 6)
+        var meanings: [StreamEvent] = []
+        for event in events {
+            for piece in Fixture.pieces(of: Array("data: \(event)\n\n".utf8), using: &generator) {
+                piece.withUnsafeBytes { meter.read(longEventPiece: $0) }
+            }
+            meanings.append(meter.finishLongEvent())
+        }
+        meter.finish()
+        return (meanings, try fixture.attempts(meter.facts, isCut: isCut), meter.facts)
+    }
+
+    @Test func `a response's end keeps its usage and is the end, however long a picture makes it`() throws {
+        let done = #"{"type":"response.output_item.done","output_index":0,"item":\#(Self.item)}"#
+        let tools = #""tool_usage":{"image_gen":{"output_tokens":272}}"#
+        let end =
+            #"{"type":"response.completed","response":{"id":"r","status":"completed","output":[\#(Self.item)],"#
+            + #"\#(Self.usage),\#(tools)}}"#
+        for events in [[done, end], [end]] {
+            let (meanings, attempts, facts) = try read(events)
+            #expect(meanings.last == .terminator && facts.isTerminated)
+            #expect(facts.finishReason == "completed" && facts.finishedChoices == 1)
+            #expect(attempts[0].buckets == TokenBuckets(inputUncached: 9, outputVisible: 4))
+            #expect(attempts[0].units.images == 1 && attempts[0].usageSource == .engine)
+            #expect(attempts[1].buckets == TokenBuckets(outputImage: 272))
+        }
+    }
+
+    @Test func `a picture that was whole before the stream was left is one`() throws {
+        let partial = #"{"type":"response.image_generation_call.partial_image","partial_image_b64":"\#(Self.picture)"}"#
+        let done = #"{"type":"response.output_item.done","output_index":0,"item":\#(Self.item)}"#
+        #expect(try read([partial], isCut: true).1[0].units.images == 1)
+        let (_, attempts, _) = try read([partial, done], isCut: true)
+        #expect(attempts[0].units.images == 1 && attempts[0].buckets.outputImage > 0)
+    }
+
+    @Test func `a response that failed says so in a long event as well`() throws {
+        let end =
+            #"{"type":"response.failed","response":{"id":"r","status":"failed","error":{"code":"server_error"},"#
+            + #""output":[\#(Self.item)]}}"#
+        let (meanings, _, facts) = try read([end])
+        #expect(meanings == [.terminator] && facts.endsInFailure && facts.hasError)
+        #expect(EngineRefusal(kind: .openAI, insideAnswer: facts).meaning == .unavailable)
+    }
+
+    @Test func `long pictures end a stream of pictures`() throws {
+        let event = #"data: {"type":"image_generation.completed","b64_json":"\#(Self.picture)"}"# + "\n\n"
+        var generator = SeededGenerator(seed: 7)
+        let (facts, meaning) = Self.read(event, .imageGenerations, using: &generator)
+        #expect(meaning == .terminator && facts.isTerminated && facts.items == 1)
+    }
 }

@@ -44,7 +44,7 @@ import Testing
             ),
             (#"[{"name":"get_weather","input_schema":{"type":"object"}}]"#, RequestedFeatures()),
             (#"[{"\u0074ype":"web\u005fsearch"}]"#, .webSearch), (#"[]"#, RequestedFeatures()),
-            (#"[7,"web_search",null]"#, RequestedFeatures()),
+            (#"[null]"#, RequestedFeatures()),
         ] as [(String, RequestedFeatures)])
     func `tools that engines sell by the call are seen by their type`(tools: String, expected: RequestedFeatures) throws
     {
@@ -62,7 +62,7 @@ import Testing
             (#""search_parameters":{"mode":"off"}"#, RequestedFeatures()),
             (#""search_parameters":{"mode":"off","mode":"on"}"#, .webSearch),
             (#""plugins":[{"id":"web"}]"#, .webSearch),
-            (#""plugins":[{"id":"file-parser"}]"#, RequestedFeatures()),
+            (#""plugins":[{"id":"response-healing"}]"#, RequestedFeatures()),
             (#""modalities":["text","audio"]"#, .outputSound),
             (#""modalities":["image"]"#, .outputPictures), (#""modalities":["text"]"#, RequestedFeatures()),
         ] as [(String, RequestedFeatures)])
@@ -80,7 +80,7 @@ import Testing
                 #""tools":[{"googleSearchRetrieval":{"dynamicRetrievalConfig":{}}},{"functionDeclarations":[]}]"#,
                 .webSearch
             ),
-            (#""tools":[{"codeExecution":{}},{"urlContext":{}}]"#, RequestedFeatures()),
+            (#""tools":[{"codeExecution":{}},{"urlContext":{}}]"#, [.codeInterpreter, .otherTool]),
             (#""tools":[{"google_search":null}]"#, RequestedFeatures()),
             (#""generationConfig":{"responseModalities":["TEXT","IMAGE"]}"#, .outputPictures),
             (#""generation_config":{"response_modalities":["AUDIO"]}"#, .outputSound),

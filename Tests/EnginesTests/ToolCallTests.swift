@@ -61,6 +61,18 @@ import Testing
         #expect(NativeFixture.attempts(streamed, .geminiGenerate)[0].units.searches == 2)
     }
 
+    @Test func `searches that a compound system runs in a stream are counted once each`() throws {
+        func chunk(_ tools: String) -> String {
+            #"data: {"choices":[{"index":0,"delta":{"executed_tools":[\#(tools)]}}]}"# + "\n\n"
+        }
+        let text =
+            chunk(#"{"index":0,"type":"search","arguments":"a"}"#)
+            + chunk(#"{"type":"search","index":0,"output":"b"},{"index":1,"type":"python"}"#)
+            + chunk(#"{"index":2,"type":"browser_search"}"#) + chunk("") + "data: [DONE]\n\n"
+        let fixture = AnswerFixture(kind: .groq, isStream: true)
+        #expect(try fixture.attempts(try fixture.read(text).facts)[0].units.searches == 2)
+    }
+
     @Test func `a compound system's searches are counted, its other tools are not`() throws {
         let fixture = AnswerFixture(kind: .groq)
         let text =

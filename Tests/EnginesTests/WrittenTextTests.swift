@@ -69,13 +69,18 @@ import Testing
 
     @Test func `sound, signatures and probabilities are no text`() throws {
         let data = String(repeating: "QUJD", count: 1000)
-        for event in [
-            #"{"type":"response.output_audio.delta","delta":"\#(data)"}"#,
-            #"{"choices":[{"index":0,"delta":{"audio":{"data":"\#(data)"}}}]}"#,
-            #"{"choices":[{"index":0,"delta":{"content":"a"},"logprobs":{"content":[{"token":"\#(data)"}]}}]}"#,
+        for (event, text, sound) in [
+            (#"{"type":"response.output_audio.delta","delta":"\#(data)"}"#, 0, 3),
+            (#"{"choices":[{"index":0,"delta":{"audio":{"data":"\#(data)"}}}]}"#, 0, 3),
+            (#"{"choices":[{"index":0,"delta":{"content":"a"},"logprobs":{"content":[{"token":"\#(data)"}]}}]}"#, 1, 0),
         ] {
             let record = try record(.chatCompletions, isCut: true, "data: \(event)\n\n")
-            #expect(record.buckets.outputTotal == 1, "\(event.prefix(60))")
+            #expect(
+                record.buckets
+                    == TokenBuckets(
+                        inputUncached: record.buckets.inputUncached, outputVisible: Int64(text),
+                        outputAudio: Int64(sound)),
+                "\(event.prefix(60))")
         }
     }
 

@@ -232,6 +232,53 @@ import Testing
         #expect(entry.attempts[0].buckets.inputTotal == 9000 && entry.attempts[0].usageSource == .engine)
         await gateway.stop()
     }
+
+    private static let call =
+        #"{"id":"ci_1","type":"code_interpreter_call","container_id": "cntr_68","code":"x","outputs":null}"#
+    private static let items =
+        "[\(call),"
+        + #"{"type":"message","content":[{"type":"output_text","text":"say \"container_id\":\"cntr_68\"","#
+        + #""annotations":"#
+        + #"[{"type":"container_file_citation","container_id":"cntr_68","file_id":"cfile_7"},"#
+        + #"{"type":"file_citation","file_id":"file-9","index":3}]}]}]"#
+
+    @Test(arguments: [false, true]) func `containers and files that a response names are sealed`(
+        isStream: Bool
+    ) async throws {
+        let response = Self.response().replacing(#""output":[{"#, with: #""output":\#(Self.items),"x":[{"#)
+        let service = try Service { _ in
+            guard isStream else { return Answers.plain(body: response) }
+            let done = #"data: {"type":"response.output_item.done","item":\#(Self.call)}"#
+            return Answers.stream([
+                done + "\n\n", "data: {\"type\":\"response.completed\",\"response\":\(response)}\n\n",
+            ])
+        }
+        let gateway = try await gateway(service)
+        let answer = try create(isStream ? #","stream":true"# : "", gateway)
+        for id in [#""cntr_68""#, #""cfile_7""#, #""file-9""#] { #expect(!answer.text.contains(id), "\(id)") }
+        // What the model says is its own.
+        #expect(answer.text.contains(#"\"cntr_68\""#))
+        let sealed = try #require(answer.text.firstRange(of: "cntr_68-tg")).lowerBound
+        let container = String(answer.text[sealed...].prefix { $0 != "\"" })
+        let call = #"{"type":"code_interpreter_call","id":"ci_1","code":"x","container_id":"\#(container)"}"#
+        for member in [
+            #","tools":[{"type":"code_interpreter","container":"\#(container)"}]"#,
+            #","include":[],"input":[\#(call)]"#,
+        ] {
+            let body =
+                member.contains("input") ? #"{"model":"small"\#(member)}"# : #"{"model":"small","input":"a"\#(member)}"#
+            let mine = try gateway.ask(TestGateway.request(body, path: "/v1/responses"))
+            #expect(mine.status == 200, "\(mine.text)")
+            #expect(service.last.contains(#""cntr_68""#))
+            let count = service.count
+            let others = try gateway.ask(
+                TestGateway.request(body, path: "/v1/responses", key: TestGateway.otherKey))
+            let guessed = try gateway.ask(
+                TestGateway.request(body.replacing(container, with: "cntr_68"), path: "/v1/responses"))
+            #expect(others.status == 403 && guessed.status == 403 && service.count == count)
+        }
+        await gateway.stop()
+    }
 }
 
 @Suite struct AnswerSealTests {

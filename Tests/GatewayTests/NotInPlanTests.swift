@@ -81,6 +81,9 @@ import Testing
         (#","tools":[{"type":"web_search"}]"#, "web search"), (#","web_search_options":{}"#, "web search"),
         (#","tools":[{"type":"code_interpreter","container":{"type":"auto"}}]"#, "code interpreter"),
         (#","tools":[{"type":"file_search","vector_store_ids":[]}]"#, "file search"),
+        (#","tools":[{"type":"shell"}]"#, "the tool 'shell'"), (#","plugins":["PDF"]"#, "the tool 'PDF'"),
+        (#","tools":[{"type":"function","function":{"name":"f"}},{"type":"new_tool_2027"}]"#, "'new_tool_2027'"),
+        (#","enable_search":true"#, "web search"),
     ])
     func `a tool without a price is refused`(extra: String, name: String) async throws {
         try await withGateway { (gateway: TestGateway) throws in

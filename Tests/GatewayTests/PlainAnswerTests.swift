@@ -57,4 +57,39 @@ import Testing
         #expect(order == order.sorted())
         await gateway.stop()
     }
+
+    private static func failed(_ text: String) -> String {
+        #"{"id":"r","output":[{"type":"message","content":[{"type":"output_text","text":"\#(text)"}]}],"#
+            + #""usage":{"input_tokens":9,"output_tokens":4,"total_tokens":13},"status":"failed","#
+            + #""error":{"code":"server_error","message":"gpu 3 is gone"}}"#
+    }
+
+    @Test(arguments: ["", "half"])
+    func `a plain response that failed is the engine's failure and costs nothing`(text: String) async throws {
+        let engine = try ScriptedEngine { socket, _ in socket.send(Answers.plain(body: Self.failed(text))) }
+        let gateway = try await TestGateway(engine: engine, kind: .openAI)
+        let body = #"{"model":"small","input":"hello"}"#
+        let answer = try gateway.ask(TestGateway.request(body, path: "/v1/responses"))
+        #expect(answer.status == 502 && !answer.text.contains("gpu"))
+        let entry = try gateway.record()
+        #expect(entry.request.outcome == .providerError)
+        #expect(entry.attempts[0].termination == .upstreamError)
+        #expect(entry.attempts[0].usageSource == .nothing)
+        await gateway.stop()
+    }
+
+    @Test func `a long plain response that failed costs what of it went out, and is no success`() async throws {
+        let body = Self.failed(String(repeating: "word ", count: 300_000))
+        let engine = try ScriptedEngine { socket, _ in socket.send(Answers.plain(body: body)) }
+        let gateway = try await TestGateway(engine: engine, kind: .openAI)
+        let answer = try gateway.ask(
+            TestGateway.request(#"{"model":"small","input":"hello"}"#, path: "/v1/responses"))
+        #expect(answer.status == 200)
+        let entry = try gateway.record()
+        #expect(entry.request.outcome == .providerError)
+        let attempt = entry.attempts[0]
+        #expect(attempt.termination == .upstreamError && attempt.isDelivered)
+        #expect(attempt.buckets.inputTotal == 9 && attempt.buckets.outputTotal > 0)
+        await gateway.stop()
+    }
 }

@@ -44,9 +44,10 @@ extension AnswerFacts {
             promptCount: request.promptCount, isCut: isCut, measures: request.measures,
             own: inferences.isEmpty ? own : OwnCounts())
         if kind == .fallback, let model { primary.priceKey = priceKey(model) ?? model }
-        guard !inferences.isEmpty else { return [primary] }
+        let inner = inferences + toolInferences
+        guard !inner.isEmpty else { return [primary] }
         return [primary]
-            + inferences.prefix(AnswerFacts.inferencesMax).enumerated().map { offset, inner in
+            + inner.prefix(AnswerFacts.inferencesMax).enumerated().map { offset, inner in
                 var attempt = primary
                 attempt.id = newID()
                 attempt.number = primary.number + Int32(offset) + 1
@@ -72,6 +73,11 @@ extension AnswerFacts {
                 attempt.take(inner.usage.buckets(quirks: quirks))
                 return attempt
             }
+    }
+
+    /// What tools used beside the answer's own usage, at the prices of the answer's model.
+    private var toolInferences: [InnerInference] {
+        toolUsage.map { InnerInference(kind: .component, model: nil, usage: $0) }
     }
 
     /// Buckets, source, completeness and contradiction as a record of a delivered answer carries them.

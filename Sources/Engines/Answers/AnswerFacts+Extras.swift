@@ -79,6 +79,35 @@ extension AnswerFacts {
         if !parts.isEmpty { components = Array(parts.prefix(AnswerFacts.inferencesMax)) }
     }
 
+    /// Takes what tools inside a response used beside its `usage`: `tool_usage`, an object for each of them. A later
+    /// one says all that an earlier one did.
+    mutating func takeToolUsage(_ value: UnsafeRawBufferPointer) {
+        var found: [EngineUsage] = []
+        AnswerFacts.members(of: value) { name, kind, range in
+            guard kind == .object else { return }
+            let object = value.part(range)
+            let tool = name.value(in: value)
+            if tool.hasSuffix("search"), tool != "file_search" { takeRequests(of: object) }
+            guard found.count < AnswerFacts.inferencesMax, var usage = EngineUsage(object: object) else { return }
+            if usage.promptTokens == nil, usage.completionTokens == nil { usage.completionTokens = usage.totalTokens }
+            guard usage.promptTokens ?? 0 > 0 || usage.completionTokens ?? 0 > 0 else { return }
+            if tool.hasPrefix("image"), usage.outputParts == ModalityTokens() {
+                usage.outputParts.image = usage.completionTokens
+            }
+            found.append(usage)
+        }
+        if !found.isEmpty { toolUsage = found }
+    }
+
+    private mutating func takeRequests(of tool: UnsafeRawBufferPointer) {
+        AnswerFacts.members(of: tool) { key, _, range in
+            guard key.equals("num_requests", in: tool) || key.equals("requests", in: tool),
+                let count = AnswerFacts.integer(tool.part(range))
+            else { return }
+            units.searches = max(units.searches, min(max(0, count), TokenBuckets.bucketMax))
+        }
+    }
+
     /// Takes a usage object that stands by itself. One without any count (`keepsNothing` false) is taken too.
     mutating func takeUsage(_ value: UnsafeRawBufferPointer, keepsNothing: Bool = false) {
         guard value.first == UInt8(ascii: "{") else { return }

@@ -40,6 +40,7 @@ extension AnswerFacts {
     private var saidUnits: UsageUnits {
         var units = self.units
         if let inside = usage?.units, !inside.isEmpty { units.raise(to: inside) }
+        units.images = max(units.images, written.media.pictures)
         return units
     }
 

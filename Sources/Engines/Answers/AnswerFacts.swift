@@ -20,14 +20,23 @@ public struct AnswerFacts: Hashable, Sendable {
     public internal(set) var contentEvents: Int64 = 0
     /// Those among them that came after the engine's last count of its output.
     public internal(set) var uncountedEvents: Int64 = 0 {
-        didSet { if uncountedEvents == 0 { estimateAtCount = contentEstimate } }
+        didSet {
+            guard uncountedEvents == 0 else { return }
+            estimateAtCount = contentEstimate
+            besideAtCount = written.beside
+        }
     }
-    /// Tokens that the events with content come to, one by one.
+    /// Tokens that the events with text come to, one by one.
     private var eventTokens: Int64 = 0
+    /// Events that hold nothing but pictures, sound or reasoning that is encrypted.
+    private var textlessEvents: Int64 = 0
     /// Bytes of text in the events with content.
     private(set) var contentBytes: Int64 = 0
     /// What the content came to when the engine counted last.
     private var estimateAtCount: Int64 = 0
+    private var besideAtCount = TokensBesideText()
+    /// What the answer holds beside text. Its text is counted in `contentBytes` (events) or `textBytes`.
+    private(set) var written = WrittenContent()
     /// Bytes of text that the model wrote: of a plain answer, or in the items that a stream repeats whole.
     public internal(set) var textBytes: Int64 = 0
     /// Elements of the array that the answer is about: pictures made, documents ranked.
@@ -40,6 +49,11 @@ public struct AnswerFacts: Hashable, Sendable {
     var sideUsage: EngineUsage?
     /// Tokens of output by llama.cpp's `timings`, which are of one choice.
     var timedTokens: Int64?
+    /// How many sequences as long as the one that came were made for it, where the engine does not say how long the
+    /// others were (`best_of`).
+    var sequences: Int64 = 1
+    /// What tools inside the answer used, beside its own usage.
+    var toolUsage: [EngineUsage] = []
     /// How the backend's usage is read.
     var quirks: UsageQuirks = []
     /// What the answer's own inference was: `fallback` when another model than the one asked for served.
@@ -56,7 +70,8 @@ public struct AnswerFacts: Hashable, Sendable {
     public internal(set) var hasError = false
     /// What that error said.
     public internal(set) var error: EngineErrorText?
-    /// Whether the stream's last word is that the answer failed (`response.failed`): clients read it.
+    /// Whether the answer's last word is that it failed: a stream's (`response.failed`), which clients read, or the
+    /// status of a plain answer, whatever of it had been made.
     public internal(set) var endsInFailure = false
     /// Whether the stream's terminator came.
     public internal(set) var isTerminated = false
@@ -78,20 +93,50 @@ public struct AnswerFacts: Hashable, Sendable {
     /// A few long words are no sign of events with several tokens.
     private static let bytesOfLongWords: Int64 = 64
 
-    /// Notes an event with content, or a choice of one, with so many bytes of text.
-    mutating func noteContent(bytes: Int64) {
+    /// Notes an event with content, or a choice of one.
+    mutating func noteContent(_ content: WrittenContent) {
+        written.add(content)
         contentEvents += 1
+        let bytes = content.textBytes
         contentBytes += bytes
-        eventTokens += bytes > AnswerFacts.bytesOfOneToken ? UsageEstimate.tokens(inTextBytes: bytes) : 1
+        if bytes == 0, !content.isEmpty {
+            textlessEvents += 1
+        } else {
+            eventTokens += bytes > AnswerFacts.bytesOfOneToken ? UsageEstimate.tokens(inTextBytes: bytes) : 1
+        }
     }
 
-    /// Tokens that a stream's content comes to: its events, unless these hold several tokens each.
+    /// The same of text alone.
+    mutating func noteContent(bytes: Int64) { noteContent(WrittenContent(textBytes: bytes)) }
+
+    /// Notes what came without a word: reasoning that is encrypted.
+    mutating func noteSilent(_ content: WrittenContent) { written.add(content) }
+
+    /// Takes what a plain answer holds so far.
+    mutating func takeWritten(_ content: WrittenContent) {
+        textBytes = content.textBytes
+        written = content
+        // What the engine counts of a plain answer is all of it.
+        besideAtCount = content.beside
+    }
+
+    /// Takes what a whole answer repeats at its end of what came before, and more where some of it did not come.
+    mutating func takeRepeated(_ content: WrittenContent) {
+        textBytes = max(textBytes, content.textBytes)
+        written.raiseRest(to: content)
+    }
+
+    /// Tokens that a stream's text comes to: its events, unless these hold several tokens each.
     var contentEstimate: Int64 {
-        let events = max(eventTokens, contentEvents)
+        let events = max(eventTokens, contentEvents - textlessEvents)
         let bytesOfSingleTokens = contentEvents * AnswerFacts.bytesOfTokensOnAverage + AnswerFacts.bytesOfLongWords
         guard contentBytes > bytesOfSingleTokens else { return events }
         return max(events, UsageEstimate.tokens(inTextBytes: contentBytes))
     }
+
+    /// Tokens beside the text, and those of them that came after the engine's last count of its output.
+    var beside: TokensBesideText { written.beside }
+    var uncountedBeside: TokensBesideText { written.beside - besideAtCount }
 
     /// Tokens of the content that came after the engine's last count of its output.
     var uncountedEstimate: Int64 {
@@ -101,7 +146,9 @@ public struct AnswerFacts: Hashable, Sendable {
     /// The engine's count stands for that many tokens of the content that came in so many events since what came before
     /// was estimated at `start`: not for all of it, however much it is.
     mutating func takeCount(of tokens: Int64, events: Int64, since start: Int64) {
+        let beside = besideAtCount
         uncountedEvents = max(0, events - tokens)
+        besideAtCount = beside
         estimateAtCount = min(contentEstimate, start + tokens)
     }
 
@@ -113,7 +160,9 @@ public struct AnswerFacts: Hashable, Sendable {
     }
 
     /// Whether an error came and nothing that the model made: whatever the engine says that it used, nothing is owed.
-    var isNothingButError: Bool { hasError && textBytes == 0 && items == 0 && contentEvents == 0 }
+    var isNothingButError: Bool {
+        hasError && textBytes == 0 && written.media.isEmpty && items == 0 && contentEvents == 0
+    }
 }
 
 /// One inference inside an answer that is priced by itself: a compaction, an advisor, a model of a compound system.

@@ -124,8 +124,11 @@ public final class AnswerMeter {
         return native == nil ? stream.facts.hasError : nativeFacts.hasError
     }
 
-    /// Whether a plain answer is an error object and nothing else, although its status says that all is well.
-    public var isErrorInPlaceOfAnswer: Bool { framing == .plain && hasError && plain.facts.isNothingButError }
+    /// Whether a plain answer is an error object and nothing else, or says that it failed whatever of it was made,
+    /// although its status is that of a success.
+    public var isErrorInPlaceOfAnswer: Bool {
+        framing == .plain && hasError && (plain.facts.isNothingButError || plain.facts.endsInFailure)
+    }
 
     /// Reads the next piece of a plain answer.
     public func read(piece: UnsafeRawBufferPointer) {

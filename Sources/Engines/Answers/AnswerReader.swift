@@ -23,6 +23,9 @@ protocol AnswerReader: Sendable {
     /// Which part of a plain answer is its usage object.
     var usagePart: Int? { get }
 
+    /// Which part is the usage object inside the answer that a stream's last event repeats.
+    var innerUsagePart: Int? { get }
+
     /// Of the event read last: just inside the closing brace of its usage object, counted from `event.bytes`.
     var usageEnd: Int? { get }
 
@@ -37,6 +40,7 @@ extension AnswerReader {
     mutating func begin(status: Int, headers: any HeaderLookup, facts: inout AnswerFacts) {}
     mutating func finish(facts: inout AnswerFacts) {}
     var usagePart: Int? { nil }
+    var innerUsagePart: Int? { nil }
     var usageEnd: Int? { nil }
     var modelPart: Int? { nil }
     var modelRange: Range<Int>? { nil }
@@ -60,13 +64,22 @@ struct StreamedEvent {
 /// What is wanted of a plain JSON answer, which is read as it comes and otherwise forgotten. Arrays are looked through:
 /// `choices.message.content` is the content of every choice.
 final class DocumentShape: Sendable {
+    /// What the model wrote in a string, or in each string of an array.
+    enum Content: Sendable {
+        case text, reasoning
+        /// Reasoning that only the engine can read, in Base64.
+        case encrypted
+        /// A picture or sound, in Base64 or by its address.
+        case media(MediaKind)
+    }
+
     struct Part: Sendable {
         enum Wish: Sendable {
             /// The whole value, up to so many bytes, is shown to `take`.
             case value(bytesMax: Int)
-            /// The bytes of the string, or of each string in the array, count as text that the model wrote.
-            case text
-            /// The same, and of an object all its JSON.
+            /// The string counts in `facts.written`.
+            case content(Content)
+            /// The same as text, and of an object all its JSON.
             case written
             /// The elements of the array are counted in `facts.items`.
             case items
@@ -79,7 +92,12 @@ final class DocumentShape: Sendable {
         static func value(_ path: StaticString, bytesMax: Int = AnswerFacts.nameBytesMax + 2) -> Part {
             Part(path: path, wish: .value(bytesMax: bytesMax))
         }
-        static func text(_ path: StaticString) -> Part { Part(path: path, wish: .text) }
+        static func text(_ path: StaticString) -> Part { Part(path: path, wish: .content(.text)) }
+        static func reasoning(_ path: StaticString) -> Part { Part(path: path, wish: .content(.reasoning)) }
+        static func encrypted(_ path: StaticString) -> Part { Part(path: path, wish: .content(.encrypted)) }
+        static func media(_ path: StaticString, _ kind: MediaKind) -> Part {
+            Part(path: path, wish: .content(.media(kind)))
+        }
         static func written(_ path: StaticString) -> Part { Part(path: path, wish: .written) }
         static func items(_ path: StaticString) -> Part { Part(path: path, wish: .items) }
     }

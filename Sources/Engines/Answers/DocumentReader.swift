@@ -2,8 +2,13 @@
 ///
 /// It trusts the engine to send JSON: it follows strings and brackets, and what it keeps is read strictly by others.
 struct DocumentReader: Sendable {
-    /// Bytes of text that the model wrote, as the shape says what is text.
-    private(set) var textBytes: Int64 = 0
+    /// What the model wrote of what has come, as the shape says where it stands.
+    var written: WrittenContent {
+        var written = finishedContent
+        if isCounting { finishString(into: &written) }
+        return written
+    }
+    private var finishedContent = WrittenContent()
     /// Whether an object or a list has begun: without one it is no document.
     private(set) var hasBegun = false
     /// Bytes that were read.
@@ -29,7 +34,11 @@ struct DocumentReader: Sendable {
     private var nextNode = 0
     private var isKeyNext = false
     private var isKey = false
-    private var isCountingText = false
+    /// Whether the string at hand is something that the model wrote: what, its bytes so far, and the first of them.
+    private var isCounting = false
+    private var countedWish = DocumentShape.Content.text
+    private var countedBytes: Int64 = 0
+    private var countedHead: [UInt8] = []
     private var isLost = false
     /// Inside an object whose JSON the model wrote: its depth, and where it began.
     private var writtenDepth: Int?
@@ -102,7 +111,7 @@ struct DocumentReader: Sendable {
     private mutating func readString(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
         let end = bytes.firstIndexOfStringDelimiter(from: start)
         keep(bytes, start..<end)
-        if isCountingText { textBytes += Int64(end - start) }
+        if isCounting { count(bytes[start..<end]) }
         guard end < bytes.count else { return end }
         switch bytes[end] {
         case UInt8(ascii: "\""):
@@ -111,7 +120,7 @@ struct DocumentReader: Sendable {
         case UInt8(ascii: "\\"):
             place = .escape
             keep(bytes, end..<end + 1)
-            if isCountingText { textBytes += 1 }
+            if isCounting { countedBytes += 1 }
         default: break
         }
         return end + 1
@@ -125,7 +134,12 @@ struct DocumentReader: Sendable {
             if nodes.last != DocumentReader.nothing { beginCapture(shape.tree.nameBytesMax * 6, part: nil, at: index) }
         } else {
             beginValue(at: index)
-            isCountingText = !isCapturing && writtenDepth == nil && isWanted(.text)
+            if !isCapturing, writtenDepth == nil, let content = wantedContent {
+                isCounting = true
+                countedWish = content
+                countedBytes = 0
+                countedHead.removeAll(keepingCapacity: true)
+            }
             keep(UInt8(ascii: "\""))
         }
     }
@@ -147,9 +161,30 @@ struct DocumentReader: Sendable {
     }
 
     private mutating func endString(at index: Int) {
-        isCountingText = false
+        if isCounting {
+            finishString(into: &finishedContent)
+            isCounting = false
+        }
         keep(UInt8(ascii: "\""))
         if isCapturing || capturePart != nil, depth == captureDepth { endCapture(at: index + 1) }
+    }
+
+    private mutating func count(_ part: Slice<UnsafeRawBufferPointer>) {
+        countedBytes += Int64(part.count)
+        if countedHead.count < DeliveredMedia.headBytesMax {
+            countedHead += part.prefix(DeliveredMedia.headBytesMax - countedHead.count)
+        }
+    }
+
+    private func finishString(into written: inout WrittenContent) {
+        switch countedWish {
+        case .text: written.textBytes += countedBytes
+        case .reasoning:
+            written.textBytes += countedBytes
+            written.reasoningBytes += countedBytes
+        case .encrypted: written.takeHidden(base64Bytes: countedBytes)
+        case .media(let kind): written.media.take(kind, head: countedHead, textBytes: countedBytes)
+        }
     }
 
     private mutating func readScalar(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
@@ -226,7 +261,7 @@ struct DocumentReader: Sendable {
         depth -= 1
         objects >>= 1
         if depth == writtenDepth {
-            textBytes += Int64(consumed + index + 1 - writtenStart)
+            finishedContent.textBytes += Int64(consumed + index + 1 - writtenStart)
             writtenDepth = nil
         }
         nodes.removeLast()
@@ -245,13 +280,26 @@ struct DocumentReader: Sendable {
         beginCapture(bytesMax, part: part, at: index)
     }
 
-    private enum Kind { case text, object, items }
+    private enum Kind { case object, items }
+
+    private var wantedPart: DocumentShape.Part? {
+        guard nextNode != DocumentReader.nothing, let part = shape.tree.nodes[nextNode].part else { return nil }
+        return shape.parts[part]
+    }
 
     private func isWanted(_ kind: Kind) -> Bool {
-        guard nextNode != DocumentReader.nothing, let part = shape.tree.nodes[nextNode].part else { return false }
-        switch (shape.parts[part].wish, kind) {
-        case (.text, .text), (.written, .text), (.written, .object), (.items, .items): return true
-        default: return false
+        switch (wantedPart?.wish, kind) {
+        case (.written, .object), (.items, .items): true
+        default: false
+        }
+    }
+
+    /// What a string that begins here is of what the model wrote; nil for anything else.
+    private var wantedContent: DocumentShape.Content? {
+        switch wantedPart?.wish {
+        case .content(let content): content
+        case .written: .text
+        case .value, .items, nil: nil
         }
     }
 

@@ -21,14 +21,17 @@ struct LongEvent: Sendable {
         }
         while let part = document.nextPart(in: bytes) {
             document.withPart { reader.take(part: part, value: $0, facts: &facts) }
-            if part == reader.usagePart { hasUsage = true }
+            if part == reader.usagePart || part == reader.innerUsagePart { hasUsage = true }
         }
         facts.unreadCount += document.takeTooLongCount()
     }
 
+    /// What the model wrote in it.
+    var written: WrittenContent { document.written }
+
     /// The event is over: nothing but what the model made is as long as this.
     func finish(facts: inout AnswerFacts) {
-        facts.noteContent(bytes: document.textBytes)
+        facts.noteContent(document.written)
         facts.uncountedEvents = hasUsage ? 0 : facts.uncountedEvents + 1
     }
 }

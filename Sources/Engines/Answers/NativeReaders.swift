@@ -24,8 +24,8 @@ enum NativeReaders {
         case .geminiEmbed: GeminiEmbedReader(instanceCount: request.instanceCount)
         case .bedrockConverse: BedrockConverseReader()
         case .bedrockInvoke: BedrockInvokeReader()
-        case .sageMakerInvocations: SageMakerReader(choiceCount: request.choiceCount)
-        case .tgiGenerate: TGIReader(choiceCount: request.choiceCount)
+        case .sageMakerInvocations: SageMakerReader(choiceCount: request.choiceCount, bestOf: request.bestOf)
+        case .tgiGenerate: TGIReader(choiceCount: request.choiceCount, bestOf: request.bestOf)
         case .tritonGenerate: TritonReader()
         case .replicatePredictions: ReplicateReader()
         case .chatCompletions, .completions, .embeddings, .responses, .imageGenerations, .audioTranscriptions,

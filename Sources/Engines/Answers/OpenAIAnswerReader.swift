@@ -5,7 +5,10 @@ struct OpenAIAnswerReader: AnswerReader {
     private enum Part: Int, CaseIterable {
         case usage, id, model, serviceTier, error, errorType, choiceError, object, finishReason, status
         case incompleteReason, metrics, timeInfo, timings, groq, breakdown, searchUnits, billedInput, billedOutput
-        case duration, choiceUsage, itemType, itemAction, executedTool
+        case duration, choiceUsage, itemType, itemAction, executedTool, toolUsage
+        // Of events of a stream that are too long to be kept.
+        case eventType, longItemType, longItemAction, repeatedItemType, repeatedItemAction, responseUsage, responseID
+        case responseModel, responseStatus, responseReason, responseTier, responseError, responseToolUsage
 
         var wish: DocumentShape.Part {
             switch self {
@@ -33,6 +36,20 @@ struct OpenAIAnswerReader: AnswerReader {
             case .itemType: .value("output.type")
             case .itemAction: .value("output.action.type")
             case .executedTool: .value("choices.message.executed_tools.type")
+            case .toolUsage: .value("tool_usage", bytesMax: DocumentShape.usageBytesMax)
+            case .eventType: .value("type")
+            case .longItemType: .value("item.type")
+            case .longItemAction: .value("item.action.type")
+            case .repeatedItemType: .value("response.output.type")
+            case .repeatedItemAction: .value("response.output.action.type")
+            case .responseUsage: .value("response.usage", bytesMax: DocumentShape.usageBytesMax)
+            case .responseID: .value("response.id")
+            case .responseModel: .value("response.model")
+            case .responseStatus: .value("response.status")
+            case .responseReason: .value("response.incomplete_details.reason")
+            case .responseTier: .value("response.service_tier")
+            case .responseError: .value("response.error", bytesMax: 4096)
+            case .responseToolUsage: .value("response.tool_usage", bytesMax: DocumentShape.usageBytesMax)
             }
         }
     }
@@ -40,22 +57,43 @@ struct OpenAIAnswerReader: AnswerReader {
     private static let documentShape = DocumentShape(
         Part.allCases.map(\.wish) + [
             .items("data"), .text("text"), .text("choices.text"), .text("choices.message.content"),
-            .text("choices.message.content.text"), .text("choices.message.reasoning_content"),
-            .text("choices.message.reasoning"), .text("choices.message.refusal"),
+            .text("choices.message.content.text"), .reasoning("choices.message.reasoning_content"),
+            .reasoning("choices.message.reasoning"), .text("choices.message.refusal"),
             .text("choices.message.tool_calls.function.arguments"), .text("choices.message.function_call.arguments"),
-            .text("output.content.text"), .text("output.content.refusal"), .text("output.summary.text"),
+            .text("output.content.text"), .text("output.content.refusal"), .reasoning("output.summary.text"),
             .written("output.arguments"), .written("output.input"), .text("output.code"),
-            .written("choices.message.tool_calls.custom.input"), .text("choices.message.reasoning_details.text"),
-            .text("choices.message.reasoning_details.summary"), .text("choices.message.audio.transcript"),
+            .written("choices.message.tool_calls.custom.input"), .reasoning("choices.message.reasoning_details.text"),
+            .reasoning("choices.message.reasoning_details.summary"), .text("choices.message.audio.transcript"),
+            .encrypted("choices.message.reasoning_details.data"), .encrypted("output.encrypted_content"),
+            .media("choices.message.images.image_url.url", .picture), .media("choices.message.images.url", .picture),
+            .media("choices.message.images.b64_json", .picture), .media("choices.message.images", .picture),
+            .media("choices.message.content.image_url.url", .picture),
+            .media("choices.message.content.image_url", .picture), .media("choices.message.audio.data", .sound),
+            .media("output.content.image_url", .picture), .media("output.result", .picture),
             // Of events too long to be kept.
             .text("choices.delta.content"), .text("choices.delta.content.text"),
-            .text("choices.delta.reasoning_content"), .text("choices.delta.reasoning"),
+            .reasoning("choices.delta.reasoning_content"), .reasoning("choices.delta.reasoning"),
+            .media("choices.delta.images.image_url.url", .picture), .media("choices.delta.images.url", .picture),
+            .media("choices.delta.images.b64_json", .picture), .media("choices.delta.images", .picture),
+            .media("choices.delta.content.image_url.url", .picture),
+            .media("choices.delta.content.image_url", .picture), .media("choices.delta.audio.data", .sound),
+            .text("choices.delta.audio.transcript"), .encrypted("choices.delta.reasoning_details.data"),
+            .reasoning("choices.delta.reasoning_details.text"),
+            .media("item.result", .picture), .encrypted("item.encrypted_content"),
+            .media("response.output.result", .picture), .encrypted("response.output.encrypted_content"),
             .text("choices.delta.refusal"), .written("choices.delta.tool_calls.function.arguments"),
             .text("delta"), .text("item.content.text"), .text("item.summary.text"), .written("item.arguments"),
             .written("item.input"), .text("response.output.content.text"), .text("response.output.summary.text"),
             .written("response.output.arguments"), .written("response.output.input"),
         ])
 
+    /// Of an event that is too long to be kept: what it is, and what the items in it are.
+    private(set) var eventType: StreamChunk.Typed?
+    private(set) var isItemDone = false
+    private(set) var isPartialPicture = false
+    private(set) var itemUnits = UsageUnits()
+    private var failedChoices: Int64 = 0
+    private var hasFailed = false
     private var hasUsage = false
     private var choiceUsage: ChoiceUsage?
     private var choices: Int64 = 0
@@ -63,6 +101,7 @@ struct OpenAIAnswerReader: AnswerReader {
 
     var shape: DocumentShape { OpenAIAnswerReader.documentShape }
     var usagePart: Int? { Part.usage.rawValue }
+    var innerUsagePart: Int? { Part.responseUsage.rawValue }
     var modelPart: Int? { Part.model.rawValue }
 
     mutating func take(part: Int, value: UnsafeRawBufferPointer, facts: inout AnswerFacts) {
@@ -76,10 +115,12 @@ struct OpenAIAnswerReader: AnswerReader {
             }
             hasUsage = hasUsage || value.first == UInt8(ascii: "{")
             facts.takeUsage(value)
-        case .id: facts.id = AnswerFacts.name(value) ?? facts.id
-        case .model: facts.model = AnswerFacts.name(value) ?? facts.model
-        case .serviceTier: facts.serviceTier = AnswerFacts.name(value) ?? facts.serviceTier
-        case .error, .choiceError:
+        case .responseUsage: facts.takeUsage(value)
+        case .toolUsage, .responseToolUsage: facts.takeToolUsage(value)
+        case .id, .responseID: facts.id = AnswerFacts.name(value) ?? facts.id
+        case .model, .responseModel: facts.model = AnswerFacts.name(value) ?? facts.model
+        case .serviceTier, .responseTier: facts.serviceTier = AnswerFacts.name(value) ?? facts.serviceTier
+        case .error, .choiceError, .responseError:
             let type = facts.error?.type
             facts.takeError(value)
             if let type { facts.error?.type = type }
@@ -91,14 +132,21 @@ struct OpenAIAnswerReader: AnswerReader {
             guard let reason = AnswerFacts.name(value) else { return }
             facts.finishReason = reason
             facts.finishedChoices += 1
-            if reason == "error" { facts.hasError = true }
+            if reason == "error" {
+                facts.hasError = true
+                failedChoices += 1
+            }
             facts.choicesSeen = facts.finishedChoices
+        case .responseStatus:
+            guard let status = AnswerFacts.name(value), status != "queued", status != "in_progress" else { return }
+            facts.finishReason = facts.finishReason ?? status
         case .status:
             // Of responses; other answers have no status.
             guard let status = AnswerFacts.name(value) else { return }
             facts.finishReason = facts.finishReason ?? status
             if status == "failed" || status == "cancelled" { facts.hasError = true }
-        case .incompleteReason: facts.finishReason = AnswerFacts.name(value) ?? facts.finishReason
+            hasFailed = status == "failed"
+        case .incompleteReason, .responseReason: facts.finishReason = AnswerFacts.name(value) ?? facts.finishReason
         case .metrics, .timeInfo, .timings: facts.takeTimings(value)
         case .groq: facts.takeGroq(value)
         case .breakdown: facts.takeBreakdown(value)
@@ -106,21 +154,37 @@ struct OpenAIAnswerReader: AnswerReader {
         case .billedInput, .billedOutput: takeBilled(part, value, &facts)
         case .duration: takeDuration(value, &facts)
         case .choiceUsage: takeChoiceUsage(value, &facts)
-        case .itemType, .itemAction, .executedTool: takeTool(part, value, &facts)
+        case .itemType, .itemAction, .executedTool: Self.takeTool(part, value, &facts.units)
+        case .longItemType, .repeatedItemType: Self.takeTool(.itemType, value, &itemUnits)
+        case .longItemAction, .repeatedItemAction: Self.takeTool(.itemAction, value, &itemUnits)
+        case .eventType: takeEventType(value)
         }
     }
 
-    private func takeTool(_ part: Part, _ value: UnsafeRawBufferPointer, _ facts: inout AnswerFacts) {
+    private mutating func takeEventType(_ value: UnsafeRawBufferPointer) {
+        guard value.count > 2, value.first == UInt8(ascii: "\"") else { return }
+        let name = JSONText(range: 1..<value.count - 1, isEscaped: false)
+        eventType = StreamChunk.type(named: name, in: value)
+        isItemDone = name.equals("response.output_item.done", in: value)
+        isPartialPicture = name.equals("response.image_generation_call.partial_image", in: value)
+    }
+
+    /// A plain answer failed where it says so, or where none of its choices ended well.
+    mutating func finish(facts: inout AnswerFacts) {
+        facts.endsInFailure = hasFailed || failedChoices > 0 && failedChoices == facts.finishedChoices
+    }
+
+    private static func takeTool(_ part: Part, _ value: UnsafeRawBufferPointer, _ units: inout UsageUnits) {
         guard value.count > 2 else { return }
         let name = JSONText(range: 1..<value.count - 1, isEscaped: false)
         switch part {
         case .itemType:
-            facts.units.searches += ToolCalls.searches(itemType: name, in: value)
-            if ToolCalls.isPicture(itemType: name, in: value) { facts.units.images += 1 }
+            units.searches += ToolCalls.searches(itemType: name, in: value)
+            if ToolCalls.isPicture(itemType: name, in: value) { units.images += 1 }
         case .itemAction:
-            if ToolCalls.isFree(action: name, in: value) { facts.units.searches = max(0, facts.units.searches - 1) }
+            if ToolCalls.isFree(action: name, in: value) { units.searches = max(0, units.searches - 1) }
         default:
-            if let tool = AnswerFacts.name(value), ToolCalls.isSearch(executed: tool) { facts.units.searches += 1 }
+            if let tool = AnswerFacts.name(value), ToolCalls.isSearch(executed: tool) { units.searches += 1 }
         }
     }
 

@@ -40,7 +40,7 @@ public struct PlainAnswerMeter: Sendable {
             }
             if part == reader.usagePart, facts.usage != nil { usageEnd = document.partRange.upperBound - 1 }
         }
-        facts.textBytes = document.textBytes
+        facts.takeWritten(document.written)
         facts.items = document.items
         facts.unreadCount += document.takeTooLongCount()
     }

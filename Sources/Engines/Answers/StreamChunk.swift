@@ -1,19 +1,5 @@
 /// One event's JSON object of an OpenAI-family stream, read in place.
 struct StreamChunk {
-    /// What an event that names its `type` is.
-    enum Typed {
-        case delta
-        case error
-        /// `response.completed` and `response.incomplete`: the only ones with usage, and the last.
-        case responseEnd
-        case responseFailed
-        /// `transcript.text.done` and `speech.audio.done`.
-        case mediaEnd
-        /// `image_generation.completed` and `image_edit.completed`.
-        case pictureEnd
-        case other
-    }
-
     let bytes: UnsafeRawBufferPointer
     private(set) var id: JSONText?
     private(set) var model: JSONText?
@@ -28,11 +14,15 @@ struct StreamChunk {
     private(set) var usageMember = 0..<0
     /// Choices in which the model wrote something, or the event itself.
     private(set) var contentCount: Int64 = 0
-    /// Bytes of text that it wrote there.
-    private(set) var contentBytes: Int64 = 0
+    /// What it wrote there.
+    private(set) var written = WrittenContent()
     var hasContent: Bool { contentCount > 0 }
-    /// Bytes of text in an item of a response that is whole, or in all of them.
-    private(set) var itemBytes: Int64 = 0
+    /// What stands in an item of a response that is whole, or in all of them.
+    private(set) var itemContent = WrittenContent()
+    /// Bytes of a text, or of a part of an item, that the event repeats as a whole.
+    private(set) var closedBytes: Int64 = 0
+    /// The item of the response that the event is of.
+    private(set) var item: Int64 = 0
     /// Pictures among the items.
     private(set) var pictures: Int64 = 0
     /// Whether it shows a picture that is not whole yet.
@@ -49,14 +39,23 @@ struct StreamChunk {
     private(set) var typed: Typed?
     /// Searches among the items of the response that has ended, or the item that this event is of.
     private(set) var searches: Int64 = 0
+    /// One bit for each search among the tools that a compound system ran, by its place; it is named again when it is
+    /// done.
+    private(set) var executedSearches: UInt64 = 0
     private(set) var isItemDone = false
+    /// Whether it repeats a whole part of an item, whose texts were repeated already.
+    private(set) var isPartDone = false
     /// Members that only some systems send, and only at the end.
     private(set) var hasExtras = false
     private var metrics: Range<Int>?
     private var groq: Range<Int>?
     private var breakdown: Range<Int>?
+    private var toolUsage: Range<Int>?
     private var status: JSONText?
+    /// Bytes of the event's delta, as they stand there and as text.
+    private var typedDelta: (written: Int64, text: Int64) = (0, 0)
     private var isSound = false
+    private var isTextDone = false
     /// Whether the chunk is itself an error object (`"object":"error"`), as older engines send it.
     private var isErrorObject = false
 
@@ -73,6 +72,15 @@ struct StreamChunk {
         try readMembers(&scanner, isOutermost: true)
         try scanner.end()
         if typed == .responseEnd || typed == .responseFailed { finishReason = finishReason ?? status }
+        if typedDelta.written > 0 {
+            contentCount = 1
+            if isSound {
+                written.media.take(.sound, head: [], textBytes: typedDelta.written)
+            } else {
+                written.textBytes += typedDelta.text
+            }
+        }
+        if !isTextDone { closedBytes = 0 }
         if isErrorObject, error == nil { error = 0..<bytes.count }
     }
 
@@ -89,6 +97,7 @@ struct StreamChunk {
                 isUsageFirst = false
             }
             switch try scanner.kind() {
+            case .number where isOutermost && key.equals("output_index", in: bytes): item = try scanner.number() ?? 0
             case .number, .bool, .null: try scanner.skip()
             case .array:
                 if isOutermost, key.equals("choices", in: bytes) {
@@ -102,7 +111,7 @@ struct StreamChunk {
                 } else {
                     try scanner.skip()
                 }
-            case .string: try readString(key, &scanner)
+            case .string: try readString(key, &scanner, isOutermost: isOutermost)
             case .object:
                 if key.equals("usage", in: bytes) {
                     usageRange = try scanner.skip()
@@ -117,7 +126,9 @@ struct StreamChunk {
         }
     }
 
-    private mutating func readString(_ key: JSONText, _ scanner: inout JSONScanner) throws(JSONScanError) {
+    private mutating func readString(
+        _ key: JSONText, _ scanner: inout JSONScanner, isOutermost: Bool
+    ) throws(JSONScanError) {
         let text = try scanner.string()
         switch key.range.count {
         case 2 where key.equals("id", in: bytes): id = text
@@ -125,27 +136,30 @@ struct StreamChunk {
             typed = StreamChunk.type(named: text, in: bytes)
             isSound = typed == .delta && StreamChunk.soundTypes.contains { text.equals($0, in: bytes) }
             isItemDone = typed == .other && text.equals("response.output_item.done", in: bytes)
+            isTextDone =
+                typed == .mediaEnd
+                || typed == .other && !isItemDone && bytes.hasBytes(".done", at: text.range.upperBound - 5)
+            isPartDone = isTextDone && bytes.hasBytes("_part.done", at: text.range.upperBound - 10)
             isPartialPicture =
                 typed == .other && text.equals("response.image_generation_call.partial_image", in: bytes)
         case 5 where key.equals("model", in: bytes): model = text
         // What typed events carry: text, sound, a picture.
-        case 5 where key.equals("delta", in: bytes): takeTypedDelta(text)
+        case 5 where key.equals("delta", in: bytes):
+            typedDelta = (Int64(text.range.count), Int64(text.valueByteCount(in: bytes)))
         case 5 where key.equals("audio", in: bytes): if !text.range.isEmpty { contentCount = 1 }
         case 5 where key.equals("error", in: bytes): takeError(text)
         case 6 where key.equals("status", in: bytes): status = text
         case 6 where key.equals("object", in: bytes): isErrorObject = text.equals("error", in: bytes)
         case 8 where key.equals("b64_json", in: bytes): contentCount = 1
         case 12 where key.equals("service_tier", in: bytes): serviceTier = text
-        default: break
+        default:
+            guard isOutermost, StreamChunk.closed.place(of: key, in: bytes) != nil else { return }
+            closedBytes += Int64(text.valueByteCount(in: bytes))
         }
     }
 
-    /// Text, or sound in Base64, which has no bytes that count.
-    private mutating func takeTypedDelta(_ text: JSONText) {
-        guard !text.range.isEmpty else { return }
-        contentCount = 1
-        if !isSound { contentBytes += Int64(text.valueByteCount(in: bytes)) }
-    }
+    /// The texts that an event repeats whole when no more of them come.
+    private static let closed = NameIndex(["text", "arguments", "refusal", "input", "code", "transcript"])
 
     /// An error that is a text; an empty one is none.
     private mutating func takeError(_ text: JSONText) {
@@ -158,6 +172,10 @@ struct StreamChunk {
         if isOutermost, key.equals("response", in: bytes) { return try readMembers(&scanner, isOutermost: false) }
         if !isOutermost, key.equals("incomplete_details", in: bytes) { return try readIncomplete(&scanner) }
         if isOutermost, key.equals("item", in: bytes) { return try readItem(&scanner) }
+        if isOutermost, key.equals("part", in: bytes) {
+            closedBytes += try WrittenText.content(&scanner, bytes).textBytes
+            return
+        }
         let range = try scanner.skip()
         if key.equals("error", in: bytes) {
             error = range
@@ -166,6 +184,9 @@ struct StreamChunk {
             hasExtras = true
         } else if key.equals("usage_breakdown", in: bytes) {
             breakdown = range
+            hasExtras = true
+        } else if key.equals("tool_usage", in: bytes) {
+            toolUsage = range
             hasExtras = true
         } else if key.equals("metrics", in: bytes) || key.equals("time_info", in: bytes)
             || key.equals("timings", in: bytes)
@@ -177,8 +198,14 @@ struct StreamChunk {
 
     /// An item of a response's output: a message, a call, a tool that the engine ran.
     private mutating func readItem(_ scanner: inout JSONScanner) throws(JSONScanError) {
-        var text = scanner
-        itemBytes += try WrittenText.bytes(&text, bytes)
+        var ahead = scanner
+        try ahead.eachMember { key, kind, scanner throws(JSONScanError) in
+            guard kind == .string || kind == .array || kind == .object,
+                StreamChunk.foreign.place(of: key, in: bytes) == nil
+            else { return false }
+            try WrittenText.addMember(key, kind, &scanner, bytes, to: &itemContent)
+            return true
+        }
         var found: Int64 = 0
         var isFree = false
         try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
@@ -200,6 +227,9 @@ struct StreamChunk {
         if !isFree { searches += found }
     }
 
+    /// What tools gave back is none of the model's words.
+    private static let foreign = NameIndex(["output", "outputs", "results", "tools"])
+
     private mutating func readIncomplete(_ scanner: inout JSONScanner) throws(JSONScanError) {
         try scanner.beginObject()
         while let key = try scanner.nextKey() {
@@ -210,26 +240,6 @@ struct StreamChunk {
             }
         }
     }
-
-    /// Nil for a type that no such event has: the chunk is read as any other.
-    private static func type(named text: JSONText, in bytes: UnsafeRawBufferPointer) -> Typed? {
-        let range = text.range
-        if bytes.equals("error", in: range) { return .error }
-        guard prefixes.contains(where: { bytes.hasBytes($0, at: range.lowerBound) }) else { return nil }
-        if range.count > 6, bytes.hasBytes(".delta", at: range.upperBound - 6) { return .delta }
-        return ends.first { bytes.equals($0.name, in: range) }?.type ?? .other
-    }
-
-    private static let soundTypes: [StaticString] = [
-        "response.audio.delta", "response.output_audio.delta", "speech.audio.delta",
-    ]
-    private static let prefixes: [StaticString] = ["response.", "transcript.", "speech.", "image_"]
-    private static let ends: [(name: StaticString, type: Typed)] = [
-        ("response.completed", .responseEnd), ("response.incomplete", .responseEnd),
-        ("response.failed", .responseFailed), ("response.cancelled", .responseFailed),
-        ("transcript.text.done", .mediaEnd), ("speech.audio.done", .mediaEnd),
-        ("image_generation.completed", .pictureEnd), ("image_edit.completed", .pictureEnd),
-    ]
 
     // MARK: Choices
 
@@ -261,7 +271,9 @@ struct StreamChunk {
                     try readChoiceError(kind, &scanner)
                 } else if kind == .string, key.equals("text", in: bytes) {
                     let text = try scanner.string()
-                    if !text.range.isEmpty { noteContent(Int64(text.valueByteCount(in: bytes))) }
+                    if !text.range.isEmpty {
+                        noteContent(WrittenContent(textBytes: Int64(text.valueByteCount(in: bytes))))
+                    }
                 } else if kind == .object, key.equals("delta", in: bytes) {
                     try readDelta(&scanner)
                 } else {
@@ -289,31 +301,69 @@ struct StreamChunk {
     /// alone, or empty text, is none.
     private mutating func readDelta(_ scanner: inout JSONScanner) throws(JSONScanError) {
         var hasFound = false
-        var written: Int64 = 0
+        var written = WrittenContent()
+        // The same reasoning may stand under several names, for the sake of older clients.
+        var reasoning: Int64 = 0
         try scanner.beginObject()
         while let key = try scanner.nextKey() {
             let kind = try scanner.kind()
             switch kind {
             case .string:
                 let text = try scanner.string()
-                guard !text.range.isEmpty, OpenAIDialect.isContent(key, in: bytes) else { continue }
+                guard !text.range.isEmpty, let place = OpenAIDialect.content(key, in: bytes) else { continue }
                 hasFound = true
-                written += Int64(text.valueByteCount(in: bytes))
+                let count = Int64(text.valueByteCount(in: bytes))
+                switch place {
+                case .reasoning: reasoning = max(reasoning, count)
+                case .media(let kind):
+                    written.media.take(kind, head: bytes[text.range].prefix(8), textBytes: Int64(text.range.count))
+                case .words, .elsewhere: written.textBytes += count
+                }
+            case .array where key.equals("executed_tools", in: bytes): try readExecutedTools(&scanner)
             case .array, .object:
                 let value = try scanner.skip()
                 // Two bytes are the delimiters of something empty.
-                guard value.count > 2, OpenAIDialect.isContent(key, in: bytes) else { continue }
+                guard value.count > 2, let place = OpenAIDialect.content(key, in: bytes) else { continue }
                 hasFound = true
-                written += WrittenText.bytes(in: bytes.part(value))
+                var content = WrittenText.content(of: bytes.part(value), place)
+                if case .reasoning = place {
+                    reasoning = max(reasoning, content.textBytes)
+                    content.textBytes = 0
+                    content.reasoningBytes = 0
+                }
+                written.add(content)
             case .number, .bool, .null: try scanner.skip()
             }
         }
-        if hasFound { noteContent(written) }
+        guard hasFound else { return }
+        written.textBytes += reasoning
+        written.reasoningBytes += reasoning
+        noteContent(written)
     }
 
-    private mutating func noteContent(_ written: Int64) {
+    private mutating func readExecutedTools(_ scanner: inout JSONScanner) throws(JSONScanError) {
+        try scanner.eachElement { kind, scanner throws(JSONScanError) in
+            guard kind == .object else { return false }
+            var place: Int64 = 0
+            var isSearch = false
+            try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+                if kind == .number, key.equals("index", in: bytes) {
+                    place = try scanner.number() ?? 0
+                } else if kind == .string, key.equals("type", in: bytes) {
+                    isSearch = try scanner.name(kind, in: bytes).map { ToolCalls.isSearch(executed: $0) } ?? false
+                } else {
+                    return false
+                }
+                return true
+            }
+            if isSearch { executedSearches |= 1 << UInt64(min(max(0, place), 63)) }
+            return true
+        }
+    }
+
+    private mutating func noteContent(_ content: WrittenContent) {
         contentCount += 1
-        contentBytes += written
+        written.add(content)
     }
 
     // MARK: Extras
@@ -323,5 +373,6 @@ struct StreamChunk {
         if let metrics { facts.takeTimings(bytes.part(metrics)) }
         if let groq { facts.takeGroq(bytes.part(groq)) }
         if let breakdown { facts.takeBreakdown(bytes.part(breakdown)) }
+        if let toolUsage { facts.takeToolUsage(bytes.part(toolUsage)) }
     }
 }

@@ -28,7 +28,9 @@ public struct StreamMeter: Sendable {
     private(set) var modelRange: Range<Int>?
 
     /// The event that is passing, when it is too long to be kept.
-    private var long: LongEvent?
+    private var long: (event: LongEvent, reader: OpenAIAnswerReader)?
+    private var texts = ItemTexts()
+    private var executedSearches: UInt64 = 0
 
     private let choiceCount: Int64
     private let cutsUsage: Bool
@@ -50,20 +52,35 @@ public struct StreamMeter: Sendable {
 
     /// Reads the next piece of an event that is too long to be kept.
     mutating func read(longEventPiece bytes: UnsafeRawBufferPointer) {
-        var reader = OpenAIAnswerReader()
-        var event = long ?? LongEvent(shape: reader.shape)
+        var (event, reader) = long ?? (LongEvent(shape: OpenAIAnswerReader().shape), OpenAIAnswerReader())
         event.read(bytes, with: &reader, facts: &facts)
-        long = event
+        long = (event, reader)
     }
 
     /// The event that was too long to be kept is over.
     mutating func finishLongEvent() -> StreamEvent {
-        long?.finish(facts: &facts)
-        long = nil
         cutRange = nil
         usageEnd = nil
         modelRange = nil
-        return .content
+        guard let (event, reader) = long else { return .other }
+        long = nil
+        switch reader.eventType {
+        case .responseEnd?, .responseFailed?:
+            // It repeats what came before.
+            facts.units.searches = max(facts.units.searches, reader.itemUnits.searches)
+            facts.units.images = max(facts.units.images, reader.itemUnits.images)
+            facts.takeRepeated(event.written)
+            if event.hasUsage { facts.uncountedEvents = 0 }
+        case .other? where reader.isItemDone:
+            takeItem(event.written, searches: reader.itemUnits.searches, pictures: reader.itemUnits.images)
+            return .content
+        case .other?:
+            if reader.isPartialPicture { facts.isPictureBegun = true }
+            return .other
+        default: event.finish(facts: &facts)
+        }
+        let meaning = reader.eventType.map { take($0, facts.error) } ?? .content
+        return meaning == .other ? .content : meaning
     }
 
     /// Reads one event: all its lines, with or without the empty line at its end.
@@ -122,27 +139,34 @@ public struct StreamMeter: Sendable {
         if chunk.hasContent {
             // One chunk may have something of several choices.
             for _ in 1..<chunk.contentCount { facts.noteContent(bytes: 0) }
-            facts.noteContent(bytes: chunk.contentBytes)
+            facts.noteContent(chunk.written)
             facts.uncountedEvents += chunk.contentCount
+            if chunk.typed == .delta { texts.noteDelta(chunk.written.textBytes, item: chunk.item) }
         }
+        let isLate = takeLateText(chunk)
         if choiceCount > 1, facts.usage?.completionTokens != nil {
             facts.uncountedEvents = choices.uncountedEvents
         } else if hasOutputCount || facts.sideUsage?.completionTokens != sideCount {
             facts.uncountedEvents = 0
         }
+        if chunk.executedSearches != 0 {
+            executedSearches |= chunk.executedSearches
+            facts.units.searches = max(facts.units.searches, Int64(executedSearches.nonzeroBitCount))
+        }
         if chunk.isPartialPicture { facts.isPictureBegun = true }
         // The items of a response that ended are all that came one by one before.
         if chunk.isItemDone {
-            facts.units.searches += chunk.searches
-            facts.units.images += chunk.pictures
-            if chunk.pictures > 0 { facts.isPictureBegun = false }
-            facts.textBytes += chunk.itemBytes
+            takeItem(chunk.itemContent, searches: chunk.searches, pictures: chunk.pictures)
         } else if chunk.typed == .responseEnd {
             facts.units.searches = max(facts.units.searches, chunk.searches)
             facts.units.images = max(facts.units.images, chunk.pictures)
-            facts.textBytes = max(facts.textBytes, chunk.itemBytes)
+            facts.takeRepeated(chunk.itemContent)
         }
-        if let kind = chunk.typed { return take(kind, chunk) }
+        if let kind = chunk.typed {
+            let error = chunk.error.map { EngineErrorText(error: chunk.bytes.part($0), in: chunk.bytes) }
+            let meaning = take(kind, kind == .error ? EngineErrorText(document: chunk.bytes) : error)
+            return isLate && meaning == .other || kind == .delta && chunk.hasContent ? .content : meaning
+        }
         if let error = chunk.error { return fail(EngineErrorText(error: chunk.bytes.part(error), in: chunk.bytes)) }
         // The reason, or what stands beside the answer, says so without an error object.
         if chunk.hasFailedChoice || chunk.hasExtras && facts.hasError { return fail(nil) }
@@ -187,15 +211,40 @@ public struct StreamMeter: Sendable {
         return hasOutputCount
     }
 
+    /// An item of a response is whole.
+    private mutating func takeItem(_ content: WrittenContent, searches: Int64, pictures: Int64) {
+        facts.units.searches += searches
+        facts.units.images += pictures
+        if pictures > 0 { facts.isPictureBegun = false }
+        facts.textBytes += content.textBytes
+        var rest = content
+        rest.textBytes = 0
+        rest.reasoningBytes = 0
+        facts.noteSilent(rest)
+    }
+
+    /// Counts text that only the event which closes it has. Returns whether there is any.
+    private mutating func takeLateText(_ chunk: StreamChunk) -> Bool {
+        let bytes: Int64
+        switch chunk.typed {
+        case .other? where chunk.isItemDone:
+            bytes = texts.late(chunk.itemContent.textBytes, item: chunk.item, isRepeated: true)
+        case .other?, .mediaEnd?: bytes = texts.late(chunk.closedBytes, item: chunk.item, isRepeated: chunk.isPartDone)
+        default: return false
+        }
+        guard bytes > 0 else { return false }
+        facts.noteContent(bytes: bytes)
+        facts.uncountedEvents += 1
+        return true
+    }
+
     /// Events that name their type: responses, transcriptions, speech and pictures.
-    private mutating func take(_ kind: StreamChunk.Typed, _ chunk: StreamChunk) -> StreamEvent {
+    private mutating func take(_ kind: StreamChunk.Typed, _ error: EngineErrorText?) -> StreamEvent {
         switch kind {
-        case .delta: return chunk.hasContent ? .content : .other
-        case .error: return fail(EngineErrorText(document: chunk.bytes))
+        case .delta, .other: return .other
+        case .error: return fail(error)
         case .responseEnd, .responseFailed:
-            if let error = chunk.error {
-                facts.error = EngineErrorText(error: chunk.bytes.part(error), in: chunk.bytes)
-            }
+            facts.error = error ?? facts.error
             if kind == .responseFailed {
                 facts.hasError = true
                 facts.endsInFailure = true
@@ -210,9 +259,40 @@ public struct StreamMeter: Sendable {
             facts.finishReason = facts.finishReason ?? "stop"
             facts.finishedChoices += 1
             guard facts.finishedChoices >= choiceCount else { return .content }
-        case .other: return .other
         }
         facts.isTerminated = true
         return .terminator
+    }
+}
+
+/// The texts of a response's items: what of them came piece by piece, and what their closing events repeat.
+private struct ItemTexts: Sendable {
+    /// By item: bytes that were counted, and bytes of texts that are closed.
+    private var counted: [Int64] = []
+    private var closed: [Int64] = []
+    /// Items beyond are taken for the last.
+    private static let itemsMax: Int64 = 256
+
+    private mutating func place(_ item: Int64) -> Int {
+        let place = Int(min(max(0, item), ItemTexts.itemsMax - 1))
+        while counted.count <= place {
+            counted.append(0)
+            closed.append(0)
+        }
+        return place
+    }
+
+    mutating func noteDelta(_ bytes: Int64, item: Int64) { counted[place(item)] += bytes }
+
+    /// How many bytes of a text that is closed were not counted yet. `isRepeated`: an event before it should have
+    /// closed the same.
+    mutating func late(_ bytes: Int64, item: Int64, isRepeated: Bool) -> Int64 {
+        guard bytes > 0 else { return 0 }
+        let place = place(item)
+        if isRepeated, counted[place] > 0 || closed[place] > 0 { return 0 }
+        closed[place] += bytes
+        let late = max(0, closed[place] - counted[place])
+        counted[place] += late
+        return late
     }
 }

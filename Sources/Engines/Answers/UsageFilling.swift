@@ -30,17 +30,23 @@ struct UsageFilling {
     }
 
     private func estimate(_ attempt: inout AttemptRecord) {
-        let isCounted = own.isInputWhole && (hasNoOutput || own.output != nil)
+        let beside = hasNoOutput ? TokensBesideText() : facts.beside
+        let sequences = facts.sequences
+        let isOutputCounted = own.output != nil && beside.total == 0 && sequences == 1
+        let isCounted = own.isInputWhole && (hasNoOutput || isOutputCounted)
         attempt.usageSource = isCounted ? .counted : .estimated
         attempt.usageComplete = isCounted && !isCut
+        if sequences > 1 { attempt.notes.insert(.outputUnderreported) }
         attempt.buckets = TokenBuckets(
-            inputUncached: own.input ?? estimatedInput, outputVisible: own.output?.visible ?? estimatedOutput,
-            outputReasoning: own.output?.reasoning ?? 0)
+            inputUncached: own.input ?? estimatedInput,
+            outputVisible: (own.output?.visible ?? estimatedText) * sequences, outputAudio: beside.sound,
+            outputImage: beside.image, outputReasoning: (own.output?.reasoning ?? 0) * sequences + beside.reasoning)
     }
 
     private var estimatedInput: Int64 { UsageEstimate.tokens(inTextBytes: promptTextBytes) }
 
-    private var estimatedOutput: Int64 {
+    /// Tokens of the text that came.
+    private var estimatedText: Int64 {
         max(facts.contentEstimate, UsageEstimate.tokens(inTextBytes: facts.textBytes))
     }
 
@@ -64,26 +70,30 @@ struct UsageFilling {
             usage.totalTokens = nil
             if source != .estimated { source = isCounted ? .counted : .estimated }
         }
-        if facts.uncountedEstimate > 0, let counted = usage.completionTokens, !hasNoOutput {
+        let beside = facts.uncountedBeside
+        if facts.uncountedEstimate > 0 || beside.total > 0, let counted = usage.completionTokens, !hasNoOutput {
             // What came after the engine's last word on its output.
-            if !isCut { notes.insert(.usageImplausible) }
+            if !isCut, facts.uncountedEstimate > 0 || beside.image + beside.sound > 0 {
+                notes.insert(.usageImplausible)
+            }
             if let output = own.output, output.total >= counted {
                 usage.takeOutput(output)
-                note(isCounted: true)
+                note(isCounted: beside.total == 0)
             } else {
                 usage.completionTokens = counted + facts.uncountedEstimate
                 note(isCounted: false)
             }
+            usage.add(beside)
         }
         if forgetImplausible(&usage) { notes.insert(.usageImplausible) }
         if forgetOneChoice(&usage) { notes.insert(.outputUnderreported) }
         usage.completeByTotal(hasOutput: !hasNoOutput)
         if usage.promptTokens == nil, usage.completionTokens == nil, let total = usage.totalTokens, !hasNoOutput {
             // A total alone is shared between both.
-            let output = min(total, own.output?.total ?? estimatedOutput)
+            let output = min(total, (own.output?.total ?? estimatedText) + facts.beside.total)
             usage.completionTokens = output
             usage.promptTokens = total - output
-            note(isCounted: own.output != nil)
+            note(isCounted: own.output != nil && facts.beside.total == 0)
         }
         if usage.promptTokens == nil {
             let input = own.input ?? estimatedInput
@@ -97,9 +107,16 @@ struct UsageFilling {
             if let output = own.output {
                 usage.takeOutput(output)
             } else {
-                usage.completionTokens = max(estimatedOutput, usage.reasoningTokens ?? 0, outputOfOneChoice)
+                usage.completionTokens = max(estimatedText, usage.reasoningTokens ?? 0, outputOfOneChoice)
             }
-            note(isCounted: own.output != nil)
+            // What the engine says of its reasoning has the hidden part in it.
+            usage.add(facts.beside.without(reasoning: usage.reasoningTokens ?? 0))
+            note(isCounted: own.output != nil && facts.beside.total == 0)
+        }
+        if facts.sequences > 1, let best = usage.completionTokens {
+            usage.completionTokens = min(best, TokenBuckets.bucketMax / facts.sequences) * facts.sequences
+            note(isCounted: false)
+            notes.insert(.outputUnderreported)
         }
         if let output = own.output, UsageFilling.isUnderreported(usage.outputSaid, delivered: output.total) {
             usage.takeOutput(output)
@@ -136,7 +153,8 @@ struct UsageFilling {
             usage.promptTokens = nil
             isFound = true
         }
-        let hasContent = facts.contentEvents > 0 || facts.textBytes > 0 || own.output?.total ?? 0 > 0
+        let hasContent =
+            facts.contentEvents > 0 || facts.textBytes > 0 || !facts.written.isEmpty || own.output?.total ?? 0 > 0
         if !hasNoOutput, hasContent, usage.completionTokens == 0, usage.reasoningTokens ?? 0 == 0 {
             usage.completionTokens = nil
             isFound = true
@@ -216,6 +234,16 @@ extension EngineUsage {
         } else if completionTokens == nil, hasOutput, let known = promptTokens {
             completionTokens = rest(known)
         }
+    }
+
+    /// Adds what is estimated beside the text.
+    fileprivate mutating func add(_ beside: TokensBesideText) {
+        guard beside.total > 0 else { return }
+        if beside.image > 0 { outputParts.image = (outputParts.image ?? 0) + beside.image }
+        if beside.sound > 0 { outputParts.audio = (outputParts.audio ?? 0) + beside.sound }
+        if beside.reasoning > 0 { reasoningTokens = (reasoningTokens ?? 0) + beside.reasoning }
+        let reasoning = rule == .reasoningApart ? 0 : beside.reasoning
+        completionTokens = (completionTokens ?? 0) + beside.image + beside.sound + reasoning
     }
 
     /// Takes a count of the text in place of the engine's, with as much reasoning as the engine says.

@@ -11,6 +11,8 @@ public struct BatchInput: Sendable {
     public let lineCount: Int
     /// What any of the lines asks for beside text.
     public let features: RequestedFeatures
+    /// A tool that any of them asks for and that is in no list of allowed ones.
+    public let otherTool: String?
     /// Where the lines name the model, with its quotes.
     private let modelRanges: [Range<Int>]
 
@@ -37,6 +39,7 @@ public struct BatchInput: Sendable {
         var ranges: [Range<Int>] = []
         var seen: Set<SHA256Digest> = []
         var features: RequestedFeatures = []
+        var otherTool: String?
         var number = 0
         var start = 0
         while start < file.count {
@@ -74,6 +77,7 @@ public struct BatchInput: Sendable {
                     first = (line.model, line.surface)
                 }
                 features.formUnion(line.features)
+                otherTool = otherTool ?? line.otherTool
                 ranges.append(start + line.modelRange.lowerBound..<start + line.modelRange.upperBound)
             } catch {
                 throw RequestError(
@@ -88,6 +92,7 @@ public struct BatchInput: Sendable {
         (model, surface) = first
         lineCount = ranges.count
         self.features = features
+        self.otherTool = otherTool
         modelRanges = ranges
     }
 
@@ -118,6 +123,7 @@ struct BatchInputLine {
     private(set) var model = ""
     private(set) var surface = Surface.chatCompletions
     private(set) var features: RequestedFeatures = []
+    private(set) var otherTool: String?
     /// Where its name stands in the line, with its quotes.
     private(set) var modelRange = 0..<0
     private(set) var size: BatchLineSize?
@@ -227,6 +233,7 @@ struct BatchInputLine {
         }
         model = request.model
         features = request.features
+        otherTool = request.otherTool
         size = BatchLineSize(request)
         modelRange = range.lowerBound + request.modelRange.lowerBound..<range.lowerBound + request.modelRange.upperBound
     }

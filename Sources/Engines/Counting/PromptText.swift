@@ -77,7 +77,7 @@ private struct PromptWalk {
         _ key: JSONText, _ scanner: inout JSONScanner, _ take: (PromptText.Piece) -> Void
     ) throws(JSONScanError) {
         let kind = try scanner.kind()
-        if kind != .number, InputReader.textFields.contains(where: { key.equals($0, in: body) }) {
+        if kind != .number, InputReader.isText(key, in: body) {
             return try read(&scanner, take)
         }
         let isOther =

@@ -67,15 +67,16 @@ public enum OpenAIDialect {
         }
     }
 
-    /// The fields of a delta or message that hold what the model wrote.
-    static func isContent(_ key: JSONText, in bytes: UnsafeRawBufferPointer) -> Bool {
-        contentFields.contains { key.equals($0, in: bytes) }
+    /// What a field of a delta or message holds of what the model made; nil where it is nothing.
+    static func content(_ key: JSONText, in bytes: UnsafeRawBufferPointer) -> WrittenText.Place? {
+        contentFields.meaning(of: key, in: bytes)
     }
 
-    private static let contentFields: [StaticString] = [
-        "content", "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call", "audio", "text",
-        "reasoning_details", "images",
-    ]
+    private static let contentFields = NamedMeanings([
+        ["content", "refusal", "tool_calls", "function_call", "text"]: WrittenText.Place.words,
+        ["reasoning_content", "reasoning", "reasoning_details"]: .reasoning,
+        ["audio"]: .media(.sound), ["images"]: .media(.picture),
+    ])
 }
 
 /// A system that speaks OpenAI's dialect: what differs is which APIs it has, under which path, and what it is asked.

@@ -11,6 +11,8 @@ struct AnthropicEvent {
     private(set) var stopReason: String?
     private(set) var usage: AnthropicUsage?
     private(set) var hasContent = false
+    /// Whether it has thinking that only the engine can read.
+    private(set) var hasSignature = false
     /// Whether a block with the results of a search begins.
     private(set) var isSearchResult = false
     /// The model that a `fallback` block names as its successor.
@@ -85,6 +87,8 @@ struct AnthropicEvent {
                 || key.equals("partial_json", in: bytes) || key.equals("content", in: bytes)
             {
                 if try scanner.isSomething(kind) { hasContent = true }
+            } else if key.equals("signature", in: bytes) {
+                if try scanner.isSomething(kind) { hasSignature = true }
             } else {
                 return false
             }

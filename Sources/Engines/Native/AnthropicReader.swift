@@ -31,9 +31,11 @@ struct AnthropicReader: AnswerReader {
         .value("id"), .value("model"), .value("stop_reason"),
         .value("usage", bytesMax: DocumentShape.usageBytesMax), .value("content.from.model"),
         .value("error", bytesMax: 8192),
-        .text("content.text"), .text("content.thinking"), .written("content.input"),
+        .text("content.text"), .reasoning("content.thinking"), .written("content.input"),
+        .encrypted("content.data"), .encrypted("content.signature"),
         // Of events too long to be kept.
-        .text("delta.text"), .text("delta.thinking"), .text("delta.partial_json"),
+        .text("delta.text"), .reasoning("delta.thinking"), .text("delta.partial_json"),
+        .encrypted("delta.signature"), .encrypted("content_block.data"),
     ])
 
     var shape: DocumentShape { AnthropicReader.partShape }
@@ -114,8 +116,11 @@ struct AnthropicReader: AnswerReader {
                 publish(&facts)
             }
         }
-        guard message.hasContent else { return .other }
-        facts.noteContent(bytes: WrittenText.bytes(in: event.data))
+        guard message.hasContent else {
+            if message.hasSignature { facts.noteSilent(WrittenText.content(of: event.data)) }
+            return .other
+        }
+        facts.noteContent(WrittenText.content(of: event.data))
         eventsSinceStart += 1
         // The start's count of output is a placeholder: it stands for the first events, not for tokens before them.
         if delta == nil {
@@ -144,8 +149,9 @@ struct AnthropicReader: AnswerReader {
     /// replaced, and is nobody's.
     private mutating func splice(_ facts: inout AnswerFacts) {
         if var usage = facts.usage, eventsSinceStart > 0 {
-            if delta == nil, facts.uncountedEstimate > 0 {
-                usage.completionTokens = usage.sum("output_tokens", usage.completionTokens, facts.uncountedEstimate)
+            let uncounted = facts.uncountedEstimate + facts.uncountedBeside.total
+            if delta == nil, uncounted > 0 {
+                usage.completionTokens = usage.sum("output_tokens", usage.completionTokens, uncounted)
             }
             if cutShort.count + facts.inferences.count < AnswerFacts.inferencesMax {
                 var inference = InnerInference(kind: facts.kind, model: facts.model, usage: usage)

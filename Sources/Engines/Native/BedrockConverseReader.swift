@@ -12,7 +12,11 @@ struct BedrockConverseReader: AnswerReader {
         .value("serviceTier.type"),
         .text("output.message.content.text"), .written("output.message.content.toolUse.input"),
         .text("output.message.content.citationsContent.content.text"),
-        .text("output.message.content.reasoningContent.reasoningText.text"),
+        .reasoning("output.message.content.reasoningContent.reasoningText.text"),
+        .encrypted("output.message.content.reasoningContent.reasoningText.signature"),
+        .encrypted("output.message.content.reasoningContent.redactedContent"),
+        .media("output.message.content.image.source.bytes", .picture),
+        .media("output.message.content.audio.source.bytes", .sound),
     ])
 
     var shape: DocumentShape { BedrockConverseReader.partShape }
@@ -68,8 +72,13 @@ enum BedrockConverseEvents {
         let all = 0..<name.count
         if name.equals("contentBlockDelta", in: all) || name.equals("contentBlockStart", in: all) {
             var text = scanner
-            guard try hasContent(&scanner, bytes) else { return .other }
-            facts.noteContent(bytes: try WrittenText.bytes(&text, bytes))
+            let hasContent = try hasContent(&scanner, bytes)
+            let content = try WrittenText.content(&text, bytes)
+            guard hasContent else {
+                facts.noteSilent(content)
+                return .other
+            }
+            facts.noteContent(content)
             facts.uncountedEvents += 1
             return .content
         }

@@ -24,7 +24,8 @@ struct BedrockInvokeReader: AnswerReader {
             .value("generations.finish_reason"), .value("inputTextTokenCount"), .value("results.tokenCount"),
             .value("prompt_token_count"), .value("generation_token_count"),
             .value("amazon-bedrock-guardrailAction"),
-            .text("content.text"), .text("content.thinking"), .written("content.input"), .items("images"),
+            .text("content.text"), .reasoning("content.thinking"), .written("content.input"), .items("images"),
+            .encrypted("content.data"), .encrypted("content.signature"),
             .items("artifacts"), .written("output.message.content.toolUse.input"), .text("output.message.content.text"),
             .text("results.outputText"), .text("generation"), .text("outputs.text"), .text("generations.text"),
         ])

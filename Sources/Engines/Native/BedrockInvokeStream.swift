@@ -95,7 +95,7 @@ struct BedrockInvokeStream: Sendable {
         }
         if let usage = counts.usage { facts.usage = usage }
         guard look.hasContent else { return look.meaning }
-        facts.noteContent(bytes: WrittenText.bytes(in: bytes))
+        facts.noteContent(WrittenText.content(of: bytes))
         facts.uncountedEvents = counts.output == nil ? facts.uncountedEvents + 1 : 0
         return .content
     }

@@ -11,6 +11,10 @@ struct GeminiReader: AnswerReader {
     private var said: EngineUsage?
     private var isBlocked = false
     private var hasCounts = false
+    /// Whether the event read last had reasoning in it that only the engine can read.
+    private var hasSignature = false
+    /// The picture or sound in an interaction's event, and where its data stand.
+    private var deltaMedia: (kind: MediaKind, data: Range<Int>)?
     private var queries = GroundingQueries()
     private let choiceCount: Int64
 
@@ -26,6 +30,11 @@ struct GeminiReader: AnswerReader {
         .value("candidates.groundingMetadata.webSearchQueries", bytesMax: ToolCalls.queriesBytesMax),
         .text("candidates.content.parts.text"), .written("candidates.content.parts.functionCall.args"),
         .text("candidates.content.parts.executableCode.code"), .text("steps.content.text"), .text("outputs.text"),
+        .media("candidates.content.parts.inlineData.data", .unknown),
+        .media("candidates.content.parts.inline_data.data", .unknown),
+        .encrypted("candidates.content.parts.thoughtSignature"),
+        .encrypted("candidates.content.parts.thought_signature"), .encrypted("steps.signature"),
+        .encrypted("outputs.signature"), .media("steps.content.data", .unknown), .media("outputs.data", .unknown),
     ])
 
     /// A reader of the answer to a request for so many candidates.
@@ -66,6 +75,8 @@ struct GeminiReader: AnswerReader {
     mutating func read(_ event: StreamedEvent, facts: inout AnswerFacts) -> StreamEvent {
         usageEnd = nil
         hasCounts = false
+        hasSignature = false
+        deltaMedia = nil
         let bytes = event.data
         if event.isDone {
             facts.isTerminated = true
@@ -107,10 +118,23 @@ struct GeminiReader: AnswerReader {
             facts.error = text
         }
         if facts.hasError { return .error }
-        guard hasContent else { return .other }
-        facts.noteContent(bytes: WrittenText.bytes(in: bytes))
+        guard hasContent else {
+            if hasSignature { facts.noteSilent(WrittenText.content(of: bytes)) }
+            if hasCounts { facts.uncountedEvents = 0 }
+            return .other
+        }
+        facts.noteContent(content(of: bytes))
         facts.uncountedEvents = hasCounts ? 0 : facts.uncountedEvents + 1
         return .content
+    }
+
+    /// What the model wrote in an event.
+    private func content(of bytes: UnsafeRawBufferPointer) -> WrittenContent {
+        guard let (kind, data) = deltaMedia else { return WrittenText.content(of: bytes) }
+        var content = WrittenContent()
+        let head = bytes[data].prefix(DeliveredMedia.headBytesMax)
+        content.media.take(kind, head: head, textBytes: Int64(data.count))
+        return content
     }
 
     private mutating func readCandidates(
@@ -126,7 +150,7 @@ struct GeminiReader: AnswerReader {
                 } else if kind == .object, key.equals("content", in: bytes) {
                     try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
                         guard kind == .array, key.equals("parts", in: bytes) else { return false }
-                        if try GeminiReader.hasContent(&scanner, bytes) { found = true }
+                        if try readParts(&scanner, bytes) { found = true }
                         return true
                     }
                 } else if kind == .object, key.equals("groundingMetadata", in: bytes) {
@@ -147,13 +171,16 @@ struct GeminiReader: AnswerReader {
     }
 
     /// Whether the model wrote something in these parts: all but signatures, and the mark that something is a thought.
-    private static func hasContent(
+    private mutating func readParts(
         _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer
     ) throws(JSONScanError) -> Bool {
         var found = false
         try scanner.eachElement { kind, scanner throws(JSONScanError) in
             try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
-                guard !key.equals("thoughtSignature", in: bytes) else { return false }
+                guard !key.equals("thoughtSignature", in: bytes), !key.equals("thought_signature", in: bytes) else {
+                    hasSignature = true
+                    return false
+                }
                 if try scanner.isSomething(kind) { found = true }
                 return true
             }
@@ -187,11 +214,27 @@ struct GeminiReader: AnswerReader {
     ) throws(JSONScanError) -> Bool {
         if kind == .object, key.equals("delta", in: bytes) {
             var found = false
+            var media: MediaKind?
+            var data: Range<Int>?
             try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
-                guard !key.equals("type", in: bytes), !key.equals("signature", in: bytes) else { return false }
+                if kind == .string, key.equals("type", in: bytes) {
+                    media = GeminiReader.media[try scanner.name(kind, in: bytes) ?? ""]
+                    return true
+                }
+                if kind == .string, key.equals("data", in: bytes) {
+                    let text = try scanner.string()
+                    data = text.range
+                    found = found || !text.range.isEmpty
+                    return true
+                }
+                guard !key.equals("signature", in: bytes) else {
+                    hasSignature = true
+                    return false
+                }
                 if try scanner.isSomething(kind) { found = true }
                 return true
             }
+            if let media, let data { deltaMedia = (media, data) }
             if found { hasContent = true }
             return true
         }
@@ -214,6 +257,9 @@ struct GeminiReader: AnswerReader {
         }
         return true
     }
+
+    /// The types of an interaction's parts that are no text.
+    private static let media: [String: MediaKind] = ["image": .picture, "audio": .sound, "video": .video]
 
     // MARK: Facts
 

@@ -17,8 +17,8 @@ struct SageMakerReader: AnswerReader {
     private static let partShape = DocumentShape(openAIParts + TGICounts.parts)
 
     /// A reader of the answer to a request for so many choices.
-    init(choiceCount: Int64) {
-        counts = TGICounts(choiceCount: choiceCount)
+    init(choiceCount: Int64, bestOf: Int64 = 1) {
+        counts = TGICounts(choiceCount: choiceCount, bestOf: bestOf)
         container = SageMakerContainer(choiceCount: choiceCount)
     }
 
@@ -51,6 +51,8 @@ struct SageMakerReader: AnswerReader {
     }
 
     mutating func finish(facts: inout AnswerFacts) {
+        if facts.contentEvents == 0 { openAI.finish(facts: &facts) }
+        counts.finish(&facts)
         guard !frames.isBroken else { return }
         parts.finish { inner, form in _ = container.read(inner, form, facts: &facts) }
         facts.unreadCount += parts.takeUnreadCount()

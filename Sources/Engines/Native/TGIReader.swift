@@ -9,8 +9,8 @@ struct TGIReader: AnswerReader {
 
     private static let partShape = DocumentShape(TGICounts.parts + [.items("details.prefill")])
 
-    /// A reader of the answer to a request for the best of so many sequences.
-    init(choiceCount: Int64) { counts = TGICounts(choiceCount: choiceCount) }
+    /// A reader of the answer to a request for the best of so many sequences (`bestOf`).
+    init(choiceCount: Int64, bestOf: Int64 = 1) { counts = TGICounts(choiceCount: choiceCount, bestOf: bestOf) }
 
     var shape: DocumentShape { TGIReader.partShape }
 
@@ -32,6 +32,7 @@ struct TGIReader: AnswerReader {
     }
 
     mutating func finish(facts: inout AnswerFacts) {
+        counts.finish(&facts)
         // With `decoder_input_details` each token of the prompt is listed.
         if counts.input == nil, facts.items > 0 {
             counts.input = facts.items
@@ -57,11 +58,27 @@ struct TGICounts: Sendable {
     private var generated: Int64?
     /// Of the sequences that `best_of` made and did not choose.
     private var otherGenerated: Int64?
+    /// How many of those say how long they are.
+    private var othersCounted: Int64 = 0
     private var usage = EngineUsage()
     /// The one answer is all that comes of the sequences asked for.
     private let choiceCount: Int64
+    private let bestOf: Int64
+    private var hasFailed = false
 
-    init(choiceCount: Int64) { self.choiceCount = choiceCount }
+    init(choiceCount: Int64, bestOf: Int64 = 1) {
+        self.choiceCount = choiceCount
+        self.bestOf = bestOf
+    }
+
+    /// A plain answer is over. Sequences that nobody speaks of were made all the same, each about as long as the best.
+    func finish(_ facts: inout AnswerFacts) {
+        guard facts.contentEvents == 0 else { return }
+        if hasFailed { facts.endsInFailure = true }
+        // Details that name some of the others name all of them. A container that speaks another dialect shows choices.
+        let isSilent = othersCounted == 0 && facts.choicesSeen == 0 && facts.textBytes > 0
+        if bestOf > 1, isSilent, !facts.hasError { facts.sequences = bestOf }
+    }
 
     private enum Part: Int { case generated, otherGenerated, input, finishReason, error, errorType }
     /// What plain answers are asked for.
@@ -98,17 +115,21 @@ struct TGICounts: Sendable {
         }
         if isAnother {
             otherGenerated = usage.sum("generated_tokens", otherGenerated, count)
+            othersCounted += 1
         } else {
             generated = count
         }
     }
 
-    private func take(finishReason: String?, _ facts: inout AnswerFacts) {
+    private mutating func take(finishReason: String?, _ facts: inout AnswerFacts) {
         guard let finishReason else { return }
         facts.finishReason = finishReason
         facts.finishedChoices = choiceCount
         // Large Model Inference says so where its text should have ended.
-        if finishReason == "error" { facts.hasError = true }
+        if finishReason == "error" {
+            facts.hasError = true
+            hasFailed = true
+        }
     }
 
     /// Makes the counts the answer's usage, once there are any.
@@ -159,7 +180,7 @@ struct TGICounts: Sendable {
         }
         if isFailedToken { hasToken = false }
         if hasToken {
-            facts.noteContent(bytes: WrittenText.bytes(in: bytes))
+            facts.noteContent(WrittenText.content(of: bytes))
             facts.uncountedEvents += 1
         }
         if facts.hasError {

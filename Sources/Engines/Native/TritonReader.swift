@@ -72,7 +72,7 @@ struct TritonReader: AnswerReader {
             if facts.hasError { return .error }
         }
         guard hasContent else { return .other }
-        facts.noteContent(bytes: WrittenText.bytes(in: event.data))
+        facts.noteContent(WrittenText.content(of: event.data))
         facts.uncountedEvents = count == nil ? facts.uncountedEvents + 1 : 0
         return .content
     }

@@ -1,8 +1,9 @@
 /// Takes out of an engine's own words what names the backend, its account or its key, before a client reads them.
 ///
 /// Bytes are looked at word by word: what stands between spaces, quotes and brackets. A word that names something of
-/// the operator's becomes `[redacted]`, the backend's name of the model becomes the client's. JSON's escapes in a word
-/// (`\u0061`, `\/`) are read as what they stand for, also where they are escaped again.
+/// the operator's becomes `[redacted]`, the backend's name of the model becomes the client's. JSON's escapes and
+/// percent-encoding are read as what they stand for (`DecodedText`), runs of Base64 too, and a secret is found where it
+/// was broken into lines.
 public struct ErrorRedaction: Sendable {
     private let kind: EngineKind
     private let host: [UInt8]
@@ -22,53 +23,83 @@ public struct ErrorRedaction: Sendable {
         self.model = model.utf8.contains(where: Self.isDelimiter) ? [] : Array(model.utf8)
     }
 
-    /// The words that may pass; nil where all may.
+    /// `body` as a client may see it; nil where nothing had to be changed.
     public func redacted(_ body: UnsafeRawBufferPointer) -> [UInt8]? {
-        guard let text = UnescapedText(body) else { return redactedPlain(body) }
-        return text.bytes.withUnsafeBytes { bytes in
-            redacted(bytes) { place in
-                text.origins[place]
-            } kept: { range in
-                Array(body[range])
+        let text = DecodedText(body)
+        var changes: [(range: Range<Int>, replacement: [UInt8])] = []
+        func add(_ range: Range<Int>, of text: DecodedText, _ replacement: [UInt8]) {
+            changes.append((text.origin(of: range.lowerBound)..<text.origin(of: range.upperBound), replacement))
+        }
+        text.bytes.withUnsafeBytes { bytes in
+            Self.eachWord(of: bytes) { word in
+                if let replacement = replacement(for: bytes.part(word)) { add(word, of: text, replacement) }
             }
         }
-    }
-
-    private func redactedPlain(_ body: UnsafeRawBufferPointer) -> [UInt8]? {
-        var output: [UInt8] = []
-        var kept = 0
-        var index = 0
-        while index < body.count {
-            while index < body.count, Self.isDelimiter(body[index]) { index += 1 }
-            let start = index
-            while index < body.count, !Self.isDelimiter(body[index]) { index += 1 }
-            guard index > start, let replacement = replacement(for: body.part(start..<index)) else { continue }
-            output.append(contentsOf: body[kept..<start])
-            output.append(contentsOf: replacement)
-            kept = index
+        let joined = text.joined
+        for range in Base64Words.hidden(in: joined.bytes, { hides($0) }) { add(range, of: joined, Self.hidden) }
+        if joined.bytes.count < text.bytes.count {
+            for range in broken(in: joined.bytes) { add(range, of: joined, Self.hidden) }
         }
-        guard kept > 0 else { return nil }
-        output.append(contentsOf: body[kept...])
-        return output
-    }
-
-    /// The same of a body whose escapes were read: `origin` says where a byte stood, `kept` what stood there.
-    private func redacted(
-        _ bytes: UnsafeRawBufferPointer, origin: (Int) -> Int, kept: (Range<Int>) -> [UInt8]
-    ) -> [UInt8]? {
+        guard !changes.isEmpty else { return nil }
+        changes.sort { $0.range.lowerBound < $1.range.lowerBound }
         var output: [UInt8] = []
         var done = 0
+        for change in changes {
+            // What lies in the last one is hidden already.
+            guard change.range.upperBound > done else { continue }
+            if change.range.lowerBound >= done {
+                output += body[done..<change.range.lowerBound]
+                output += change.replacement
+            }
+            done = change.range.upperBound
+        }
+        return output + body[done...]
+    }
+
+    private static func eachWord(of bytes: UnsafeRawBufferPointer, _ body: (Range<Int>) -> Void) {
         var index = 0
         while index < bytes.count {
-            while index < bytes.count, Self.isDelimiter(bytes[index]) { index += 1 }
+            while index < bytes.count, isDelimiter(bytes[index]) { index += 1 }
             let start = index
-            while index < bytes.count, !Self.isDelimiter(bytes[index]) { index += 1 }
-            guard index > start, let replacement = replacement(for: bytes.part(start..<index)) else { continue }
-            output += kept(done..<origin(start)) + replacement
-            done = origin(index)
+            while index < bytes.count, !isDelimiter(bytes[index]) { index += 1 }
+            if index > start { body(start..<index) }
         }
-        guard done > 0 else { return nil }
-        return output + kept(done..<origin(bytes.count))
+    }
+
+    /// Whether what a run of Base64 stands for has a word in it that nobody may see. Asterisks and dots, by which
+    /// providers leave out a part of a key, are chance there.
+    private func hides(_ decoded: [UInt8], depth: Int = 1) -> Bool {
+        let text = DecodedText(decoded)
+        let found = text.bytes.withUnsafeBytes { bytes in
+            var found = false
+            Self.eachWord(of: bytes) { word in
+                let part = bytes.part(word)
+                if !found, part.isVisibleASCII, isHidden(part, isEncoded: true) { found = true }
+            }
+            return found
+        }
+        if found || depth >= Self.base64DepthMax { return found }
+        return !Base64Words.hidden(in: text.bytes, { hides($0, depth: depth + 1) }).isEmpty
+    }
+
+    /// Base64 inside Base64 is read no deeper.
+    private static let base64DepthMax = 2
+
+    /// Where secrets and the host stand that line ends had broken.
+    private func broken(in bytes: [UInt8]) -> [Range<Int>] {
+        var wanted = secrets
+        if host.contains(UInt8(ascii: ".")) { wanted.append(host) }
+        return bytes.withUnsafeBytes { text in
+            wanted.flatMap { part in
+                var found: [Range<Int>] = []
+                var start = 0
+                while let place = self.place(of: part, in: text, from: start) {
+                    found.append(place..<place + part.count)
+                    start = place + part.count
+                }
+                return found
+            }
+        }
     }
 
     private static let hidden = Array("[redacted]".utf8)
@@ -90,9 +121,9 @@ public struct ErrorRedaction: Sendable {
 
     private static let sentenceEnds = Array(".:!?".utf8)
 
-    private func isHidden(_ word: UnsafeRawBufferPointer) -> Bool {
+    private func isHidden(_ word: UnsafeRawBufferPointer, isEncoded: Bool = false) -> Bool {
         guard word.count >= 4 else { return false }
-        if secrets.contains(where: { isEcho(of: $0, word) }) { return true }
+        if secrets.contains(where: { isEncoded ? contains(word, $0) : isEcho(of: $0, word) }) { return true }
         if namesHost(word) { return true }
         if Self.beginnings.contains(where: { word.starts(with: $0) && word.count > $0.count + 3 }) { return true }
         if Self.parts.contains(where: { contains(word, $0) }) { return true }
@@ -121,13 +152,17 @@ public struct ErrorRedaction: Sendable {
     }
 
     private func contains(_ word: UnsafeRawBufferPointer, _ part: [UInt8]) -> Bool {
-        guard word.count >= part.count else { return false }
-        for start in 0...word.count - part.count {
+        place(of: part, in: word, from: 0) != nil
+    }
+
+    private func place(of part: [UInt8], in text: UnsafeRawBufferPointer, from start: Int) -> Int? {
+        guard !part.isEmpty, text.count - start >= part.count else { return nil }
+        for place in start...text.count - part.count {
             var length = 0
-            while length < part.count, word[start + length].lowercased == part[length].lowercased { length += 1 }
-            if length == part.count { return true }
+            while length < part.count, text[place + length].lowercased == part[length].lowercased { length += 1 }
+            if length == part.count { return place }
         }
-        return false
+        return nil
     }
 
     /// Keys and accounts, by how they begin.

@@ -221,6 +221,11 @@ enum RefusalRules {
                 "invalidrequesterror", "validationexception", "validation", "validationerror", "badrequesterror",
                 "badrequest", "invalidargument", "contentfilter", "contentpolicyviolation",
                 "unprocessableentityerror", "invalidprompt", "moderation", "unsupportedparameter",
+                // Of a response's pictures.
+                "invalidimage", "invalidimageformat", "invalidimageurl", "invalidimagemode", "invalidbase64image",
+                "imagetoolarge", "imagetoosmall", "imageparseerror", "imagecontentpolicyviolation",
+                "imagefiletoolarge", "imagefilenotfound", "unsupportedimagemediatype", "emptyimagefile",
+                "failedtodownloadimage",
             ])
     ]
 }

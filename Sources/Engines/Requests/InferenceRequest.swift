@@ -14,6 +14,8 @@ public struct InferenceRequest: Sendable {
     var lengths = AnswerLengths()
     /// How many choices the answer has at most: the largest of `n`, `best_of` and their like, for each prompt.
     public internal(set) var choiceCount: Int64 = 1
+    /// Of how many sequences TGI shows the best.
+    var bestOf: Int64 = 1
     /// How many prompts the body holds; more than one only where a list of them is allowed.
     var promptCount: Int64 = 1
     /// The tier as the client wrote it; nil when it named none.
@@ -30,6 +32,8 @@ public struct InferenceRequest: Sendable {
     var bodyMeasures = RequestMeasures()
     /// What is asked for beside text.
     public internal(set) var features: RequestedFeatures = []
+    /// A tool or plugin among them that is in no list of allowed ones (`.otherTool`).
+    public internal(set) var otherTool: String?
     /// `response_format` of transcriptions and pictures: `text`, `srt` and `vtt` have no room for usage.
     public internal(set) var responseFormat: String?
 

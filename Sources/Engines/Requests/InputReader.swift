@@ -4,34 +4,60 @@ struct InputReader {
     var measure = InputMeasure()
     /// What is asked for beside text.
     var features: RequestedFeatures = []
+    /// The first tool or plugin that is in no list of allowed ones.
+    var otherTool: String?
+    /// Whose tools they are.
+    let form: AllowedTools.Form
 
     /// Where a value stands.
-    private enum Place {
+    enum Place {
         /// Among what a prompt is made of: messages and their parts. Media may stand here.
         case content
         /// In a value that is text whatever it says: tools, calls, schemas.
         case data
-        /// Among tools: text as well, and some of them are sold by the call.
+    }
+
+    init(_ body: UnsafeRawBufferPointer, _ form: AllowedTools.Form) {
+        self.body = body
+        self.form = form
+    }
+
+    /// What a member of a message, a part or a document holds.
+    private enum Member {
+        /// Text of the prompt, at whatever depth.
+        case text
+        /// Something other than text.
+        case media(MediaKind)
+        /// What a call was given, or gave back, in whatever form.
+        case data
+        case type
+        /// In a response's input, tools that are handed in later.
         case tools
     }
 
-    init(_ body: UnsafeRawBufferPointer) { self.body = body }
-
     /// The members of messages, parts and documents under which text stands, at whatever depth.
-    static let textFields: [StaticString] = ["content", "text", "parts", "output", "toolResult", "summary"]
-
-    /// The members of parts in which something other than text stands, and what it is.
-    static let mediaNames = NameTable(media.map(\.0))
-    private static let media: [(StaticString, MediaKind)] = [
-        ("image_url", .picture), ("image", .picture), ("images", .picture), ("input_image", .picture),
-        ("image_embeds", .picture),
-
-        ("input_audio", .sound), ("audio", .sound), ("audio_url", .sound), ("video", .video), ("video_url", .video),
-        ("file", .file), ("file_data", .file), ("fileData", .file), ("file_url", .file), ("document", .file),
-        ("source", .unknown), ("inlineData", .unknown), ("inline_data", .unknown),
+    private static let textFields: [StaticString] = ["content", "text", "parts", "output", "toolResult", "summary"]
+    private static let media: [(name: StaticString, meaning: Member)] = [
+        ("image_url", .media(.picture)), ("image", .media(.picture)), ("images", .media(.picture)),
+        ("input_image", .media(.picture)), ("image_embeds", .media(.picture)),
+        ("input_audio", .media(.sound)), ("audio", .media(.sound)), ("audio_url", .media(.sound)),
+        ("video", .media(.video)), ("video_url", .media(.video)),
+        ("file", .media(.file)), ("file_data", .media(.file)), ("fileData", .media(.file)),
+        ("file_url", .media(.file)), ("document", .media(.file)),
+        ("source", .media(.unknown)), ("inlineData", .media(.unknown)), ("inline_data", .media(.unknown)),
     ]
-    /// The members of parts that hold what a call was given, or gave back, in whatever form.
-    private static let dataNames = NameTable(["input", "args", "arguments", "response", "json", "tool_calls"])
+    private static let data: [StaticString] = ["input", "args", "arguments", "response", "json", "tool_calls"]
+
+    private static let members = NamedMeanings(
+        textFields.map { ($0, Member.text) } + media + data.map { ($0, .data) } + [("type", .type), ("tools", .tools)])
+
+    /// Whether text stands under this name.
+    static func isText(_ key: JSONText, in body: UnsafeRawBufferPointer) -> Bool {
+        if case .text? = members.meaning(of: key, in: body) { true } else { false }
+    }
+
+    /// The members of parts in which something other than text stands.
+    static let mediaNames = NameTable(media.map(\.name))
 
     // MARK: Prompts
 
@@ -72,13 +98,6 @@ struct InputReader {
         }
     }
 
-    /// Tools, each an object; whatever else stands here is only counted.
-    mutating func readTools(_ key: JSONText, _ scanner: inout JSONScanner) throws(JSONScanError) {
-        guard try scanner.kind() == .array else { return try readOther(key, &scanner) }
-        takeName(key)
-        try read(&scanner, .tools)
-    }
-
     /// A member that holds a picture, sound or a file, or several.
     mutating func readMedia(_ kind: MediaKind, _ scanner: inout JSONScanner) throws(JSONScanError) {
         switch try scanner.kind() {
@@ -101,10 +120,10 @@ struct InputReader {
     }
 
     /// A key with its quotes and colon.
-    private mutating func takeName(_ key: JSONText) { takeText(Int64(key.valueByteCount(in: body)) + 3) }
+    mutating func takeName(_ key: JSONText) { takeText(Int64(key.valueByteCount(in: body)) + 3) }
 
     /// A value, delimiters and all. `isPrompt` says that what stands under a name such as `content` is the prompt's.
-    private mutating func read(
+    mutating func read(
         _ scanner: inout JSONScanner, _ place: Place, isPrompt: Bool = false, isText: Bool = false
     ) throws(JSONScanError) {
         switch try scanner.kind() {
@@ -142,35 +161,21 @@ struct InputReader {
     private mutating func readMember(
         _ key: JSONText, _ scanner: inout JSONScanner, _ place: Place, isPrompt: Bool
     ) throws(JSONScanError) {
-        switch place {
-        case .content: break
-        case .data: return try read(&scanner, .data)
-        case .tools: return try readToolMember(key, &scanner)
+        if place == .data { return try read(&scanner, .data) }
+        switch InputReader.members.meaning(of: key, in: body) {
+        case .type? where try scanner.kind() == .string:
+            features.formUnion(RequestedFeatures(partType: try readWord(&scanner), in: body))
+        case .text? where isPrompt: try read(&scanner, .content, isPrompt: true, isText: true)
+        case .media(let kind)?: try readMedia(kind, &scanner)
+        case .data?: try read(&scanner, .data)
+        case .tools? where form == .responses:
+            if try scanner.kind() == .array { try readToolList(&scanner) } else { try read(&scanner, .content) }
+        case .type?, .text?, .tools?, nil: try read(&scanner, .content)
         }
-        if key.equals("type", in: body), try scanner.kind() == .string {
-            return features.formUnion(RequestedFeatures(partType: try readWord(&scanner), in: body))
-        }
-        let isText = isPrompt && InputReader.textFields.contains { key.equals($0, in: body) }
-        if isText { return try read(&scanner, .content, isPrompt: true, isText: true) }
-        if case .name(let index) = InputReader.mediaNames.match(key, in: body) {
-            return try readMedia(InputReader.media[index].1, &scanner)
-        }
-        if case .name = InputReader.dataNames.match(key, in: body) { return try read(&scanner, .data) }
-        try read(&scanner, .content)
-    }
-
-    /// OpenAI's, Anthropic's and xAI's tools are told by their type, Gemini's by their members.
-    private mutating func readToolMember(_ key: JSONText, _ scanner: inout JSONScanner) throws(JSONScanError) {
-        let kind = try scanner.kind()
-        if kind == .string, key.equals("type", in: body) {
-            return features.formUnion(RequestedFeatures(toolType: try readWord(&scanner), in: body))
-        }
-        if kind != .null { features.formUnion(RequestedFeatures(toolMember: key, in: body)) }
-        try read(&scanner, .data)
     }
 
     /// A string that is text like any other, and means something beside that.
-    private mutating func readWord(_ scanner: inout JSONScanner) throws(JSONScanError) -> JSONText {
+    mutating func readWord(_ scanner: inout JSONScanner) throws(JSONScanError) -> JSONText {
         let word = try scanner.string()
         takeText(Int64(word.valueByteCount(in: body)) + 2)
         return word
@@ -178,8 +183,13 @@ struct InputReader {
 
     // MARK: Media
 
-    private static let payloadNames = NameTable(["data", "url", "bytes", "file_data", "b64_json", "uri", "fileUri"])
-    private static let typeNames = NameTable(["media_type", "mime_type", "mimeType", "mediaType", "format"])
+    /// What a member of an object that holds a picture, sound or a file says of it.
+    private enum MediaMember { case payload, format, type, fileID, source }
+    private static let mediaMembers = NamedMeanings([
+        ["data", "url", "bytes", "file_data", "b64_json", "uri", "fileUri"]: MediaMember.payload,
+        ["media_type", "mime_type", "mimeType", "mediaType", "format"]: .format,
+        ["type"]: .type, ["file_id"]: .fileID, ["source"]: .source,
+    ])
 
     private mutating func readMediaObject(_ kind: MediaKind, _ scanner: inout JSONScanner) throws(JSONScanError) {
         features.formUnion(RequestedFeatures(input: kind))
@@ -192,31 +202,31 @@ struct InputReader {
         while let key = try scanner.nextKey() {
             takeName(key)
             let valueKind = try scanner.kind()
-            if valueKind == .string, payload == nil, case .name = InputReader.payloadNames.match(key, in: body) {
-                payload = try scanner.string()
-            } else if valueKind == .string, case .name = InputReader.typeNames.match(key, in: body) {
+            switch InputReader.mediaMembers.meaning(of: key, in: body) {
+            case .payload? where valueKind == .string && payload == nil: payload = try scanner.string()
+            case .format? where valueKind == .string:
                 let text = try scanner.string()
                 takeText(Int64(text.range.count))
                 guard text.range.count <= 100 else { continue }
                 let value = text.value(in: body)
                 type = value
                 features.formUnion(RequestedFeatures(input: MediaKind(type: value, otherwise: kind)))
-            } else if valueKind == .string, key.equals("type", in: body) {
+            case .type? where valueKind == .string:
                 let text = try scanner.string()
                 takeText(Int64(text.range.count))
                 isText = isText || body.equals("text", in: text.range)
-            } else if valueKind == .string, key.equals("file_id", in: body) {
+            case .fileID? where valueKind == .string:
                 takeText(Int64(try scanner.string().range.count))
                 measure.take(MediaKind.elsewhere)
-            } else if valueKind == .object, key.equals("source", in: body) {
+            case .source? where valueKind == .object:
                 let before = measure
                 try readMediaObject(kind, &scanner)
                 inner.likely += measure.mediaTokens - before.mediaTokens
                 inner.most += measure.mediaTokensMax - before.mediaTokensMax
                 inner.bytes += measure.mediaBytes - before.mediaBytes
-            } else {
-                if case .name(let index) = InputReader.mediaNames.match(key, in: body), valueKind != .null {
-                    features.formUnion(RequestedFeatures(input: InputReader.media[index].1))
+            default:
+                if valueKind != .null, case .media(let kind)? = InputReader.members.meaning(of: key, in: body) {
+                    features.formUnion(RequestedFeatures(input: kind))
                 }
                 try read(&scanner, .content, isPrompt: true, isText: key.equals("text", in: body))
             }

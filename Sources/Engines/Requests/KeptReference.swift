@@ -5,8 +5,8 @@ internal import Metering
 public struct KeptReference: Hashable, Sendable {
     /// What is named.
     public enum Kind: String, Hashable, Sendable {
-        case file, response, interaction
-        /// What the gateway gives nobody an id of: conversations, containers, cached prompts, vector stores.
+        case file, response, interaction, container
+        /// What the gateway gives nobody an id of: conversations, cached prompts, vector stores.
         case other
     }
 
@@ -227,11 +227,12 @@ struct KeptReferenceReader {
         case "previous_response_id": .id(.response)
         case "previous_interaction_id", "previousinteractionid": .id(.interaction)
         case "file_id", "file_ids": .id(.file)
-        case "vector_store_id", "vector_store_ids", "conversation", "container", "cached_content", "cachedcontent",
+        // Of the code interpreter: of the tool, and of a call that is handed in again.
+        case "container", "container_id": .id(.container)
+        case "vector_store_id", "vector_store_ids", "conversation", "cached_content", "cachedcontent",
             "filesearchstorenames", "file_search_store_names", "ragcorpus", "rag_corpus", "ragcorpora", "rag_corpora",
             "datastore":
             .id(.other)
-        case "container_id" where parent == "environment": .id(.other)
         case "skill_id": .id(.other)
         case "fileuri", "file_uri", "uri": .address
         case "parameters", "schema", "json_schema", "jsonschema", "input_schema", "inputschema", "function",

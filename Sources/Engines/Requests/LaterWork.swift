@@ -65,6 +65,7 @@ extension AnswerFacts {
     /// What a later document of the same work leaves out is taken from an earlier one: an engine that drops the output
     /// of what was cancelled had made it all the same.
     public mutating func keep(seen: AnswerFacts) {
+        takeRepeated(seen.written)
         textBytes = max(textBytes, seen.textBytes)
         items = max(items, seen.items)
         units.raise(to: seen.units)
@@ -77,5 +78,7 @@ extension AnswerFacts {
     public var hasFailedLater: Bool { hasError && finishReason == "failed" && usage == nil && units.isEmpty }
 
     /// Whether it has come to anything that is owed, as far as it was seen.
-    public var hasBegunLater: Bool { usage != nil || textBytes > 0 || items > 0 || contentEvents > 0 || !units.isEmpty }
+    public var hasBegunLater: Bool {
+        usage != nil || textBytes > 0 || !written.isEmpty || items > 0 || contentEvents > 0 || !units.isEmpty
+    }
 }

@@ -34,8 +34,8 @@ extension RequestField {
         RequestField("prompt_cache_key", .setting), RequestField("include", .setting),
         RequestField("modalities", .modalities), RequestField("provider", .setting), RequestField("voice", .setting),
         RequestField("encoding_format", .setting), RequestField("tools", .tools),
-        RequestField("web_search_options", .search), RequestField("search_parameters", .search),
-        RequestField("plugins", .search),
+        RequestField("web_search_options", .search(.presence)), RequestField("search_parameters", .search(.mode)),
+        RequestField("plugins", .search(.plugins)), RequestField("enable_search", .search(.flag)),
         RequestField("safetySettings", .setting), RequestField("safety_settings", .setting),
         RequestField("image", .media(.picture)), RequestField("images", .media(.picture)),
         RequestField("mask", .media(.picture)), RequestField("multi_modal_data", .media(.unknown)),
@@ -101,7 +101,8 @@ extension RequestField {
     static let rerank = table(
         [
             RequestField("model", .model), RequestField("query", .text), RequestField("documents", .documents),
-            RequestField("user", .user),
+            // text-embeddings-inference's word for them, and NIM's.
+            RequestField("texts", .documents), RequestField("passages", .documents), RequestField("user", .user),
         ], isText: false)
 
     /// Gemini and Vertex, in both spellings of Protocol Buffers' JSON, and Google's interactions.
@@ -164,7 +165,7 @@ extension RequestField {
 
     private static let generateParameters = table([
         RequestField("max_new_tokens", .outputTokensMax(.native)), RequestField("details", .usageOption),
-        RequestField("best_of", .choices), RequestField("decoder_input_details", .setting),
+        RequestField("best_of", .bestOf), RequestField("decoder_input_details", .setting),
     ])
 
     static let generate = table([

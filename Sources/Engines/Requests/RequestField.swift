@@ -10,6 +10,8 @@ struct RequestField: Sendable {
         case outputTokensMin
         /// How many answers are made.
         case choices
+        /// The same where only the best of them is shown (TGI).
+        case bestOf
         /// An object whose `type` is the tier (Bedrock).
         case serviceTierObject
         /// Text of the prompt: messages, which must be an array.
@@ -45,8 +47,8 @@ struct RequestField: Sendable {
         case tools
         /// The kinds of output asked for.
         case modalities
-        /// Its presence turns a search on.
-        case search
+        /// Turns on a search that is sold by the call.
+        case search(SearchSwitch)
     }
 
     let name: StaticString

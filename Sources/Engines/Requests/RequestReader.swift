@@ -14,7 +14,7 @@ struct RequestReader {
                 RequestError(
                     message: "The body is not valid UTF-8. Send JSON encoded as UTF-8.", code: "invalid_json"))
         }
-        var reader = RequestReader(body: body)
+        var reader = RequestReader(body: body, surface: request.surface)
         do {
             try reader.read(into: &request)
         } catch let error as JSONScanError {
@@ -26,10 +26,10 @@ struct RequestReader {
         }
     }
 
-    private init(body: UnsafeRawBufferPointer) {
+    private init(body: UnsafeRawBufferPointer, surface: Surface) {
         self.body = body
         scanner = JSONScanner(body)
-        input = InputReader(body)
+        input = InputReader(body, AllowedTools.Form(surface))
     }
 
     private mutating func read(into request: inout InferenceRequest) throws {
@@ -43,6 +43,7 @@ struct RequestReader {
         request.body = .json(insideStart: start, isEmpty: !hasMembers)
         try scanner.end()
         request.features = input.features
+        request.otherTool = input.otherTool
         request.choiceCount = min(request.choiceCount * promptCount, RequestReader.choicesMax)
         request.promptCount = promptCount
         request.input = input.measure
@@ -99,12 +100,13 @@ struct RequestReader {
         case .streamOptions: try readStreamOptions(kind, into: &request)
         case .outputTokensMax(let known): request.lengths.take(try integer(name, kind), as: known)
         case .outputTokensMin: request.lengths.takeLeast(try integer(name, kind))
-        case .choices:
+        case .choices, .bestOf:
             let count = try integer(name, kind)
             guard (1...RequestReader.choicesEachMax).contains(count) else {
                 throw ReadingError.wrongType(name.description, "an integer from 1 to \(RequestReader.choicesEachMax)")
             }
             request.choiceCount = max(request.choiceCount, count)
+            if case .bestOf = field.role { request.bestOf = count }
         case .serviceTier: request.serviceTier = try text(name, kind).value(in: body)
         case .serviceTierObject: try readTierObject(kind, into: &request)
         case .user: request.tags.append(Tag(name: "user", value: try text(name, kind).value(in: body)))
@@ -151,7 +153,9 @@ struct RequestReader {
             request.usageOptions.areParametersEmpty = !hasAny
         case .tools: try readTools(name, kind, key)
         case .modalities: input.features.formUnion(try RequestedFeatures.readModalities(&scanner, in: body))
-        case .search: try readSearch(key)
+        case .search(let role):
+            try input.readSwitch(role, key, scanner)
+            try input.readOther(key, &scanner)
         case .usageOption:
             let range = try scanner.skip()
             request.usageOptions.flags[name.description] = InferenceRequest.Flag(
@@ -228,7 +232,7 @@ struct RequestReader {
             var inside = InferenceRequest(surface: request.surface)
             inside.lengths = request.lengths
             inside.choiceCount = request.choiceCount
-            var reader = RequestReader(body: UnsafeRawBufferPointer(bytes))
+            var reader = RequestReader(body: UnsafeRawBufferPointer(bytes), surface: request.surface)
             do {
                 guard try reader.scanner.kind() == .object else {
                     throw ReadingError.wrongType(name.description, "an object of JSON in a string")
@@ -236,6 +240,8 @@ struct RequestReader {
                 try reader.scanner.beginObject()
                 try reader.readMembers(table, of: name.description, into: &inside)
                 try reader.scanner.end()
+                input.features.formUnion(reader.input.features)
+                input.otherTool = input.otherTool ?? reader.input.otherTool
             } catch let error as ReadingError {
                 throw error
             } catch {
@@ -308,13 +314,6 @@ struct RequestReader {
     }
 
     private static let tierNames = NameTable(["type"])
-
-    /// Read twice: for what it turns on, and as the text that it is.
-    private mutating func readSearch(_ key: JSONText) throws {
-        var ahead = scanner
-        input.features.formUnion(try RequestedFeatures.readSearch(&ahead, in: body))
-        try input.readOther(key, &scanner)
-    }
 
     /// Text values become tags; anything else is the engine's business.
     private mutating func readMetadata(

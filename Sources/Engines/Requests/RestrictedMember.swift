@@ -73,6 +73,9 @@ public struct RestrictedMember: Hashable, Sendable {
         add(
             ["api_base", "base_url", "api_key", "custom_llm_provider", "mock_response"], of: [.openAICompatible],
             "sends the request elsewhere")
+        add(
+            ["connectors", "mcp_servers"], of: anthropics.union([.openAICompatible]),
+            "has tools run of which nobody knows what they cost", but: .off)
         add(["compound_custom"], of: [.groq, .openAICompatible], "serves the request by other models")
         add(
             ["adapter_id", "adapter_source", "api_token", "merged_adapters"], in: ["", "parameters"],

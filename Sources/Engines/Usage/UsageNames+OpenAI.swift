@@ -58,6 +58,7 @@ extension UsageNames {
                 ("citation_tokens", .count(.toolPrompt)), ("num_search_queries", .count(.searchesBeside)),
                 ("num_sources_used", .count(.searches)), ("server_tool_use", .object(.toolCalls)),
                 ("server_side_tool_usage_details", .object(.toolCalls)),
+                ("plugins", .object(.plugins)),
                 ("queue_time", .decimal(.queueSeconds)), ("prompt_time", .decimal(.prefillSeconds)),
                 ("completion_time", .decimal(.decodeSeconds)), ("total_time", .decimal(.totalSeconds)),
                 ("total_latency", .decimal(.totalSeconds)), ("time_to_first_token", .decimal(.firstTokenSeconds)),
@@ -69,6 +70,8 @@ extension UsageNames {
                 ("web_search_requests", .count(.searches)), ("web_search_calls", .count(.searches)),
                 ("x_search_calls", .count(.searches)),
             ],
+            // Alibaba's.
+            .plugins: [("search", .object(.searchPlugin))], .searchPlugin: [("count", .count(.searches))],
             .costDetails: [("upstream_inference_cost", .decimal(.upstreamCost))],
         ])
 }

@@ -18,7 +18,7 @@ enum UsageCount: Int, CaseIterable {
 
 /// Where in a usage object a member stands.
 enum UsagePlace: Int, CaseIterable {
-    case root, inputDetails, cachedDetails, outputDetails, toolCalls, costDetails
+    case root, inputDetails, cachedDetails, outputDetails, toolCalls, costDetails, plugins, searchPlugin
 }
 
 /// What a member of a usage object is.
@@ -60,7 +60,7 @@ struct UsageNames: Sendable {
     }
 
     let rule: EngineUsage.Rule
-    private let places: [[Named]]
+    private let places: [NamedMeanings<Named>]
 
     init(_ rule: EngineUsage.Rule, _ tables: KeyValuePairs<UsagePlace, [Entry]>) {
         self.rule = rule
@@ -72,10 +72,10 @@ struct UsageNames: Sendable {
                 rank += 1
             }
         }
-        self.places = places
+        self.places = places.map { NamedMeanings($0.map { ($0.name, $0) }) }
     }
 
     func named(_ key: JSONText, at place: UsagePlace, in bytes: UnsafeRawBufferPointer) -> Named? {
-        places[place.rawValue].first { key.equals($0.name, in: bytes) }
+        places[place.rawValue].meaning(of: key, in: bytes)
     }
 }

@@ -58,7 +58,8 @@ struct FileUpload: Sendable {
             throw .badRequest(error)
         }
         let (model, route) = try admission.batchRoute(of: input.model, surface: input.surface, grant: grant)
-        try admission.checkSoldInBatches(input.surface, features: input.features, model: model, grant: grant)
+        try admission.checkSoldInBatches(
+            input.surface, features: input.features, otherTool: input.otherTool, model: model, grant: grant)
         self.route = route
         tag = FileTag(byteCount: file.value.count, surface: input.surface, model: input.model)
         self.contentType = "multipart/form-data; boundary=" + boundary
@@ -149,7 +150,7 @@ extension APIError {
             case .file: ("No such File object: \(shown)", "id")
             case .batch: ("No batch found with id '\(shown)'.", "batch_id")
             case .response: ("Response with id '\(shown)' not found.", "response_id")
-            case .prediction, .interaction: ("'\(shown)' was not found.", "id")
+            case .prediction, .interaction, .container: ("'\(shown)' was not found.", "id")
             }
         return APIError(
             status: 404, type: "invalid_request_error", code: "not_found", message: message, parameter: parameter)

@@ -11,7 +11,7 @@ import Metering
 struct ObjectSeal {
     /// What an id is of.
     enum Kind: String {
-        case file, batch, response, prediction, interaction
+        case file, batch, response, prediction, interaction, container
     }
 
     /// An object as its backend knows it.

@@ -55,6 +55,7 @@ extension ObjectSeal.Kind {
         case .file: self = .file
         case .response: self = .response
         case .interaction: self = .interaction
+        case .container: self = .container
         case .other: return nil
         }
     }

@@ -34,19 +34,20 @@ extension Admission {
             throw .modelNotSold(request.model, model, tier: tier == ServiceTier.standard ? nil : tier)
         }
         try checkSold(request.surface, isStream: request.isStream, sold, of: model)
-        try checkSold(request.features, sold, of: model)
+        try checkSold(request.features, sold, of: model, otherTool: request.otherTool)
     }
 
     /// Refuses a batch of what the plan does not sell in batches. `features`: what any of its lines asks for.
     func checkSoldInBatches(
-        _ surface: Surface, features: RequestedFeatures = [], model: CatalogueModel, grant: KeyGrant
+        _ surface: Surface, features: RequestedFeatures = [], otherTool: String? = nil, model: CatalogueModel,
+        grant: KeyGrant
     ) throws(APIError) {
         guard let version = try sellingVersion(for: grant) else { return }
         guard let sold = version.sold(priceKey: model.priceKey, tier: version.batchTier) else {
             throw .modelNotSold(model.publicName, model, tier: ServiceTier.batch)
         }
         try checkSold(surface, isStream: false, sold, of: model)
-        try checkSold(features, sold, of: model)
+        try checkSold(features, sold, of: model, otherTool: otherTool)
     }
 
     /// Whether the plan sells the model in any tier.
@@ -68,12 +69,13 @@ extension Admission {
     }
 
     private func checkSold(
-        _ features: RequestedFeatures, _ sold: MeterSet, of model: CatalogueModel
+        _ features: RequestedFeatures, _ sold: MeterSet, of model: CatalogueModel, otherTool: String?
     ) throws(APIError) {
         if features.isEmpty { return }
         for (feature, name, parameter) in RequestedFeatures.all where features.contains(feature) {
             guard sold.isDisjoint(with: feature.meters) else { continue }
-            throw .notSold(name, by: model, parameter: parameter)
+            let tool = feature == .otherTool ? otherTool.map { "the tool '\($0)'" } : nil
+            throw .notSold(tool ?? name, by: model, parameter: parameter)
         }
     }
 }

@@ -33,8 +33,8 @@ extension Exchange {
         return own
     }
 
-    /// What stands in for what the engine left out of the answer that ended, and what it is to be asked. `base` is the
-    /// attempt before its usage.
+    /// The gateway's own counts of an answer that has ended, for what the engine left out. Also prepares the questions
+    /// that the engine is asked about the rest. `base` is the attempt before its usage is filled in.
     func ownCounts(
         _ counting: AnswerCounting, _ facts: AnswerFacts, _ ending: ExchangeStateMachine.Ending, base: AttemptRecord
     ) -> OwnCounts {

@@ -230,7 +230,11 @@ final class Exchange {
         if client != nil { entry.request.marks.lastToken = mark }
     }
 
-    var isErrorInPlaceOfAnswer: Bool { running.plain?.meter.isErrorInPlaceOfAnswer ?? false }
+    /// Whether the engine said in the place of an answer that it failed. Of one that has begun to go out, it came to
+    /// what went out.
+    var isErrorInPlaceOfAnswer: Bool {
+        running.plain.map { $0.meter.isErrorInPlaceOfAnswer && !$0.isFlowing } ?? false
+    }
 
     private var isStreamFinished: Bool {
         guard let stream = running.stream else { return false }
@@ -273,7 +277,8 @@ final class Exchange {
         flushOutput()
         let passes = refusal?.isClients == true && redactHeldError()
         if passes, isErrorInPlaceOfAnswer { running.shownStatus = APIError.rejected(machine.upstreamStatus).status }
-        perform(machine.upstreamEnded(refusal: refusal, passes: passes))
+        let isFailed = running.plain.map { $0.isFlowing && $0.meter.isErrorInPlaceOfAnswer } ?? false
+        perform(machine.upstreamEnded(refusal: refusal, passes: passes, isFailedAnswer: isFailed))
         if machine.state == .delivering { finishDelivery() }
     }
 

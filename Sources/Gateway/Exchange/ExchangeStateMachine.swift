@@ -216,8 +216,11 @@ struct ExchangeStateMachine {
     mutating func upstreamClosed() { current.hasUpstreamEnded = true }
 
     /// The engine's response ended properly. `refusal`: in place of an answer it held an error, whatever its status.
-    /// `passes`: the error's own words may be shown to a client whose mistake it is.
-    mutating func upstreamEnded(refusal: EngineRefusal? = nil, passes: Bool = true) -> Ending? {
+    /// `passes`: the error's own words may be shown to a client whose mistake it is. `isFailedAnswer`: a plain answer
+    /// that the client has seen most of says that it failed.
+    mutating func upstreamEnded(
+        refusal: EngineRefusal? = nil, passes: Bool = true, isFailedAnswer: Bool = false
+    ) -> Ending? {
         current.hasUpstreamEnded = true
         switch state {
         case .relaying(.plain):
@@ -225,6 +228,7 @@ struct ExchangeStateMachine {
             if !(200..<300).contains(upstreamStatus) {
                 return end(endingOfRefusal(EngineRefusal(meaning: .unavailable), passes: false))
             }
+            if isFailedAnswer { return end(endingOfFailedAnswer) }
             return end(endingOfWholeAnswer)
         case .relaying(.stream):
             if isStreamFinished || sawStreamError { return end(endingOfWholeAnswer) }

@@ -146,31 +146,57 @@ final class AnswerSeal {
         return nil
     }
 
-    /// The next value of a member that names an earlier answer, whichever it is.
+    /// The next member that names something that is kept, whatever it is: an earlier answer, a container, a file. Its
+    /// range reaches from its name to its value.
     private func nextMember(
         in bytes: UnsafeRawBufferPointer, from start: Int
     ) -> (range: Range<Int>, bytes: [UInt8])? {
         guard let kind, kind != .prediction else { return nil }
-        let name = kind == .response ? Self.previousResponse : Self.previousInteraction
         var start = start
-        while let found = AnswerSeal.find(name, in: bytes, from: start) {
-            start = found + name.count
+        while let found = AnswerSeal.find(Self.memberEnd, in: bytes, from: start) {
+            start = found + Self.memberEnd.count
+            guard let member = Self.members.first(where: { $0.owner == kind && $0.ends(at: found, in: bytes) }) else {
+                continue
+            }
+            let name = found - member.name.count
             var index = start
             while index < bytes.count, bytes[index] == 0x20 || bytes[index] == UInt8(ascii: ":") { index += 1 }
-            guard found == 0 || bytes[found - 1] != UInt8(ascii: "\\"), index < bytes.count,
+            guard name == 0 || bytes[name - 1] != UInt8(ascii: "\\"), index < bytes.count,
                 bytes[index] == UInt8(ascii: "\""),
                 let close = bytes[(index + 1)...].prefix(Self.tailBytes / 2).firstIndex(of: UInt8(ascii: "\""))
             else { continue }
             let id = String(decoding: bytes[index + 1..<close], as: UTF8.self)
             guard !learned.contains(id), !id.isEmpty, !id.contains("\\") else { continue }
             let place = ObjectSeal.Place(backend: backend, id: id)
-            return (index + 1..<close, Array(seal.sealed(place, kind, for: project).utf8))
+            return (name..<close, Array(bytes[name...index]) + seal.sealed(place, member.kind, for: project).utf8)
         }
         return nil
     }
 
-    private static let previousResponse = Array(#""previous_response_id""#.utf8)
-    private static let previousInteraction = Array(#""previous_interaction_id""#.utf8)
+    /// A member of an answer whose value is an id of something that is kept.
+    private struct Member {
+        /// Without its end, which all have in common.
+        let name: [UInt8]
+        let kind: ObjectSeal.Kind
+        /// Of which answers.
+        let owner: ObjectSeal.Kind
+
+        init(_ name: StaticString, _ kind: ObjectSeal.Kind, of owner: ObjectSeal.Kind) {
+            self.name = Array("\"\(name)".utf8)
+            self.kind = kind
+            self.owner = owner
+        }
+
+        func ends(at end: Int, in bytes: UnsafeRawBufferPointer) -> Bool {
+            end >= name.count && bytes[end - name.count..<end].elementsEqual(name)
+        }
+    }
+
+    private static let memberEnd = Array(#"_id""#.utf8)
+    private static let members = [
+        Member("previous_response", .response, of: .response), Member("container", .container, of: .response),
+        Member("file", .file, of: .response), Member("previous_interaction", .interaction, of: .interaction),
+    ]
 
     private static func isWord(_ byte: UInt8) -> Bool {
         switch byte {

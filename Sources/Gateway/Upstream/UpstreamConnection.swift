@@ -106,8 +106,8 @@ final class UpstreamConnection: ChannelInboundHandler {
             hasAnswered = true
             keepsAlive = head.keepsAlive
             let packing = packing(of: head)
-            // What cannot be read cannot be metered, and was not asked for: as good as no answer. An error says enough
-            // by its status.
+            // What cannot be read cannot be metered, and was not asked for: it counts as no answer. An error
+            // says enough by its status.
             guard packing != .unknown || !(200..<300).contains(head.status) else {
                 lost(.broken)
                 context?.close(promise: nil)

@@ -1,0 +1,153 @@
+/// Tools among the input: text as anything else there, and some of them are sold by the call.
+extension InputReader {
+    /// A member `tools`; whatever else than a list stands there is only counted.
+    mutating func readTools(_ key: JSONText, _ scanner: inout JSONScanner) throws(JSONScanError) {
+        guard try scanner.kind() == .array else { return try readOther(key, &scanner) }
+        takeName(key)
+        try readToolList(&scanner)
+    }
+
+    mutating func readToolList(_ scanner: inout JSONScanner) throws(JSONScanError) {
+        takeText(2)
+        var isFirst = true
+        try scanner.beginArray()
+        while try scanner.nextElement() {
+            if !isFirst { takeText(1) }
+            isFirst = false
+            var tool = RequestedTool(form)
+            switch try scanner.kind() {
+            case .object: try readTool(&tool, &scanner)
+            case .string: tool.take(type: try readWord(&scanner), in: body)
+            case .null: takeText(Int64(try scanner.skip().count))
+            case .array, .number, .bool:
+                try read(&scanner, .data)
+                tool.takeUnreadable("tools")
+            }
+            tool.finish(in: body)
+            note(tool)
+        }
+    }
+
+    private mutating func readTool(_ tool: inout RequestedTool, _ scanner: inout JSONScanner) throws(JSONScanError) {
+        takeText(2)
+        var isFirst = true
+        try scanner.beginObject()
+        while let key = try scanner.nextKey() {
+            if !isFirst { takeText(1) }
+            isFirst = false
+            takeName(key)
+            let kind = try scanner.kind()
+            switch kind {
+            case .null: try read(&scanner, .data)
+            case _ where key.equals("type", in: body):
+                guard kind == .string else {
+                    tool.takeUnreadable("type")
+                    try read(&scanner, .data)
+                    continue
+                }
+                tool.take(type: try readWord(&scanner), in: body)
+            // A namespace of Responses.
+            case .array where key.equals("tools", in: body): try readToolList(&scanner)
+            default:
+                tool.take(member: key, in: body)
+                try read(&scanner, .data)
+            }
+        }
+    }
+
+    private mutating func note(_ tool: RequestedTool) {
+        features.formUnion(tool.features)
+        otherTool = otherTool ?? tool.refused
+    }
+
+    // MARK: Switches
+
+    /// A member that turns on what is sold by the call. Read for what it means, and left to be read as the text it is.
+    mutating func readSwitch(
+        _ role: SearchSwitch, _ key: JSONText, _ scanner: JSONScanner
+    ) throws(JSONScanError) {
+        var ahead = scanner
+        let kind = try ahead.kind()
+        switch (role, kind) {
+        case (_, .null): return
+        case (.plugins, .array):
+            try ahead.beginArray()
+            while try ahead.nextElement() { try readPlugin(&ahead) }
+        case (.plugins, _): refuse("plugins")
+        case (_, .bool):
+            if try ahead.bool() { features.insert(.webSearch) }
+        case (.mode, .object): if try !isSwitchedOff(&ahead) { features.insert(.webSearch) }
+        // Whatever some reader may take for true.
+        case (.mode, _), (.presence, _), (.flag, _): features.insert(.webSearch)
+        }
+    }
+
+    private mutating func refuse(_ name: String) {
+        features.insert(.otherTool)
+        otherTool = otherTool ?? name
+    }
+
+    /// A plugin: its name, or an object with its `id`.
+    private mutating func readPlugin(_ scanner: inout JSONScanner) throws(JSONScanError) {
+        switch try scanner.kind() {
+        case .string: take(plugin: try scanner.string())
+        case .object:
+            var ids: [JSONText] = []
+            // Given twice, engines may read either: off is what all say.
+            var isOff: Bool?
+            try scanner.beginObject()
+            while let key = try scanner.nextKey() {
+                let kind = try scanner.kind()
+                if kind == .string, key.equals("id", in: body) {
+                    ids.append(try scanner.string())
+                } else if kind == .bool, key.equals("enabled", in: body) {
+                    isOff = try !scanner.bool() && isOff ?? true
+                } else {
+                    try scanner.skip()
+                }
+            }
+            if ids.isEmpty { refuse("plugins") }
+            if isOff != true { for id in ids { take(plugin: id) } }
+        case .null: try scanner.null()
+        case .array, .number, .bool:
+            try scanner.skip()
+            refuse("plugins")
+        }
+    }
+
+    private mutating func take(plugin text: JSONText) {
+        let name = RequestedTool.shown(text, in: body)
+        switch AllowedTools.meaning(ofPlugin: name) {
+        case .sold(let asked)?: features.formUnion(asked)
+        case .free?, .group?: break
+        case nil: refuse(name)
+        }
+    }
+
+    private func isSwitchedOff(_ scanner: inout JSONScanner) throws(JSONScanError) -> Bool {
+        // Given twice, engines may read either: off is what all say.
+        var isOff: Bool?
+        try scanner.beginObject()
+        while let key = try scanner.nextKey() {
+            guard try scanner.kind() == .string, key.equals("mode", in: body) else {
+                try scanner.skip()
+                continue
+            }
+            let says = try scanner.string().equals("off", in: body)
+            isOff = says && isOff ?? true
+        }
+        return isOff ?? false
+    }
+}
+
+/// How a member turns on a search that is sold by the call.
+enum SearchSwitch: Sendable {
+    /// By being there (`web_search_options`).
+    case presence
+    /// Unless its `mode` is `off` (xAI's `search_parameters`).
+    case mode
+    /// By being true (Alibaba's `enable_search`).
+    case flag
+    /// A list of what to turn on (OpenRouter's `plugins`).
+    case plugins
+}
