@@ -36,12 +36,18 @@ struct BatchLineRecord {
         meter.read(piece: UnsafeRawBufferPointer(rebasing: line[read.body]))
         meter.finish()
         let facts = meter.facts
-        let isAnswer = (200..<300).contains(read.status)
-        guard isAnswer || facts.usage != nil else { return nil }
+        let isFailure = meter.isErrorInPlaceOfAnswer
+        let isAnswer = (200..<300).contains(read.status) && !isFailure
+        // A failure costs what of an answer came with it, and nothing where none did.
+        guard isAnswer || facts.usage != nil, !isFailure || facts.textBytes > 0 || facts.items > 0 else { return nil }
         var entry = record(of: "line", read.customID)
         entry.request.httpStatus = Int32(read.status)
         if !isAnswer {
-            entry.request.outcome = (400..<500).contains(read.status) ? .clientError : .providerError
+            let isClients =
+                isFailure
+                ? EngineRefusal(kind: backend.kind, insideAnswer: facts).isClients
+                : (400..<500).contains(read.status)
+            entry.request.outcome = isClients ? .clientError : .providerError
             entry.request.reason = "batch_line_failed"
         }
         var base = entry.attempts[0]

@@ -240,6 +240,32 @@ import UsageJournal
         await gateway.stop()
     }
 
+    @Test(arguments: [
+        #"{"error":{"message":"out of memory","code":500},"usage":USAGE}"#,
+        #"{"status":"failed","error":{"code":"server_error"},"output":[],"usage":USAGE}"#,
+        #"{"choices":[{"finish_reason":"error","message":{"content":""}}],"usage":USAGE}"#,
+    ])
+    func `a line that failed costs what of an answer came with it`(body: String) async throws {
+        let usage = #"{"prompt_tokens":11,"completion_tokens":3,"total_tokens":14}"#
+        func line(_ id: String, _ body: String) -> String {
+            #"{"id":"r","custom_id":"\#(id)","response":{"status_code":200,"body":"#
+                + body.replacing("USAGE", with: usage) + "}}"
+        }
+        let service = try BatchService()
+        let gateway = try await gateway(service)
+        let (_, batch) = try create(gateway)
+        let half = #"{"choices":[{"finish_reason":"error","message":{"content":"half"}}],"usage":USAGE}"#
+        service.end(output: [line("a", body), line("b", half)])
+        #expect(try object(try gateway.ask(get("/v1/batches/\(batch)"))).text("status") == "completed")
+        // The line that came to something, and the batch itself.
+        let entries = try gateway.records(2)
+        #expect(entries.count == 2)
+        #expect(entries[0].request.outcome == .providerError && entries[0].request.reason == "batch_line_failed")
+        #expect(entries[0].attempts[0].buckets.inputTotal == 11 && entries[0].attempts[0].buckets.outputTotal == 3)
+        #expect(entries[1].attempts.isEmpty)
+        await gateway.stop()
+    }
+
     @Test func `nobody need ask: a gateway sees its batches to their end`() async throws {
         let service = try BatchService()
         let gateway = try await gateway(service, pollMilliseconds: 50)
