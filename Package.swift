@@ -119,7 +119,8 @@ let package = Package(
         .target(
             name: "BillingJobs",
             dependencies: [
-                "Accounts", "Identity", "Invoicing", "Ledger", "Metering", "Monetary", "Pricing", "ServiceLevels",
+                "Accounts", "Billing", "Identity", "Invoicing", "Ledger", "Metering", "Monetary", "Pricing",
+                "ServiceLevels",
                 "Storage", "UsageJournal",
             ],
             swiftSettings: settings),
@@ -175,7 +176,7 @@ let package = Package(
         .testTarget(
             name: "AdminAPITests",
             dependencies: [
-                "AdminAPI", "Accounts", "Engines", "Identity", "Invoicing", "Limits", "Metering", "Monetary",
+                "AdminAPI", "Accounts", "Billing", "Engines", "Identity", "Invoicing", "Limits", "Metering", "Monetary",
                 "PlanLanguage", "Postgres", "Pricing", "ServiceLevels", "Storage", "Telemetry", "TestSupport",
             ],
             swiftSettings: settings),
@@ -189,7 +190,7 @@ let package = Package(
         .testTarget(
             name: "BillingJobsTests",
             dependencies: [
-                "BillingJobs", "Accounts", "Identity", "Invoicing", "Ledger", "Metering", "Monetary",
+                "BillingJobs", "Accounts", "Billing", "Identity", "Invoicing", "Ledger", "Metering", "Monetary",
                 "NaiveArithmetic", "PlanLanguage", "Postgres", "Pricing", "ServiceLevels", "Storage", "TestSupport",
                 "UsageJournal",
             ],
@@ -197,7 +198,8 @@ let package = Package(
         .testTarget(
             name: "GoldenTests",
             dependencies: [
-                "Accounts", "BillingJobs", "ControlPlane", "Documents", "Identity", "Invoicing", "Ledger", "Metering",
+                "Accounts", "Billing", "BillingJobs", "ControlPlane", "Documents", "Identity", "Invoicing", "Ledger",
+                "Metering",
                 "Monetary", "PlanLanguage", "Pricing", "Storage", "TestSupport", "UsageJournal",
                 .product(name: "Logging", package: "swift-log"),
             ],

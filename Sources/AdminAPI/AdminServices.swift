@@ -1,5 +1,5 @@
 public import Accounts
-import Billing
+public import Billing
 public import Engines
 public import Identity
 public import Invoicing
@@ -8,7 +8,8 @@ public import Storage
 
 /// What the API needs from the program around it: everything that this target may not do itself.
 public struct AdminServices: Sendable {
-    public var database: Database
+    /// The use cases: all that the API knows of the database.
+    var billing: BillingService
     /// Real time.
     public var now: @Sendable () -> Timestamp
     public var documents: AdminDocuments
@@ -28,7 +29,7 @@ public struct AdminServices: Sendable {
         secretKeyring: @escaping @Sendable () throws -> SecretKeyring? = { nil },
         metrics: @escaping @Sendable () -> String = { "" }
     ) {
-        self.database = database
+        billing = BillingService(database, now: now)
         self.now = now
         self.documents = documents
         self.jobs = jobs
@@ -37,8 +38,12 @@ public struct AdminServices: Sendable {
         self.metrics = metrics
     }
 
-    /// The use cases.
-    var billing: BillingService { BillingService(database, now: now) }
+    /// Looks at things for whoever calls.
+    func look<Result: Sendable>(
+        for call: Call, _ body: @Sendable (ReadSession) throws -> Result
+    ) async throws -> Result {
+        try await billing.read(by: call.requiredCaller, body)
+    }
 
     /// What `readCatalogue` made of a document.
     public struct Catalogue: Sendable {
@@ -83,19 +88,19 @@ public struct InvoiceToRender: Sendable {
 /// The jobs that callers may start. Each may throw `JobRefusal`, which becomes a 409 with its text.
 public protocol AdminJobs: Sendable {
     /// Makes the invoices of a month, or says what it would make.
-    func runInvoices(_ request: InvoiceRunRequest) async throws -> InvoiceRunAnswer
+    func runInvoices(_ request: InvoiceRunRequest, by actor: Actor) async throws -> InvoiceRunAnswer
     /// Finalizes one draft; nothing happens where it is final already.
-    func finalizeInvoice(_ id: InvoiceID) async throws
+    func finalizeInvoice(_ id: InvoiceID, by actor: Actor) async throws
     /// Marks a final invoice as paid.
-    func payInvoice(_ id: InvoiceID) async throws
+    func payInvoice(_ id: InvoiceID, by actor: Actor) async throws
     /// Makes a final invoice void.
-    func voidInvoice(_ id: InvoiceID) async throws
+    func voidInvoice(_ id: InvoiceID, by actor: Actor) async throws
     /// What an account's invoice of a month would say now, and what is missing from it. Changes nothing.
-    func previewInvoice(of account: AccountID, month: CivilMonth) async throws -> InvoicePreview
+    func previewInvoice(of account: AccountID, month: CivilMonth, by actor: Actor) async throws -> InvoicePreview
     /// Rates or waives what waits in suspense.
-    func resolveSuspense(_ order: SuspenseOrder) async throws -> SuspenseReport
+    func resolveSuspense(_ order: SuspenseOrder, by actor: Actor) async throws -> SuspenseReport
     /// Pays out the credits that an account that left is owed, and books it.
-    func payOutCredits(to account: AccountID, reason: String, actor: String) async throws -> CreditPayoutReport
+    func payOutCredits(to account: AccountID, reason: String, by actor: Actor) async throws -> CreditPayoutReport
     /// Where an account's promises stand in a month: judged now, or as the month was closed.
     func serviceLevels(of account: AccountID, month: CivilMonth) async throws -> ServiceLevelStanding
 }

@@ -1,4 +1,5 @@
 import Accounts
+public import Billing
 public import Identity
 import Invoicing
 public import Ledger
@@ -8,44 +9,63 @@ public import Storage
 /// Credits that no invoice will carry any more, because their customer left.
 public struct CreditActions: Sendable {
     private let database: Database
+    private let actor: Actor
 
-    /// Actions on this database.
-    public init(database: Database) {
+    /// Actions on this database, by whoever asks for them.
+    public init(database: Database, by actor: Actor) {
         self.database = database
+        self.actor = actor
     }
 
     /// Pays out all credits that an account is owed, and books it. Only to an account that left: the next invoice of
     /// any other carries them. `now` is real time. Doing it twice pays once.
     public func payOut(
-        to id: AccountID, reason: String, actor: String, now: Timestamp
+        to id: AccountID, reason: String, now: Timestamp
     ) async throws -> CreditPayoutReport {
         try SuspenseStorage.requireReason(reason, parameter: "reason")
-        return try await database.write { tx in
-            try AccountStorage.hold(id, in: tx)
-            let account = try AccountStorage.require(id, in: tx)
-            let instant = account.billingTime(at: now)
-            let subscriptions = try Paging.all { try SubscriptionStorage.list(account: id, $0, in: tx) }
-            if let running = subscriptions.first(where: { $0.endsAt.map { $0 > instant } ?? true }) {
-                throw StorageError.conflict(
-                    "subscription \(running.id) goes on: the account's next invoice carries its credits")
+        return try await BillingService(database, now: { now }).change(by: actor) { session in
+            try session.change(.creditsPaidOut, reason: reason) { tx in
+                let report = try payOut(to: id, reason: reason, now: now, in: tx)
+                guard report.credits > 0 else { return .nothing(report) }
+                return .made(
+                    report,
+                    .account(
+                        id, id,
+                        after: [
+                            "account": "\(id)", "amount": "\(report.amount)", "currency": "\(report.amount.currency)",
+                            "credits": .number(Int64(report.credits)), "reason": .text(reason),
+                        ]))
             }
-            try Self.requireInvoiced(id, in: tx)
-            var sum = Money.zero(account.currency)
-            var count = 0
-            for granted in try Paging.all({ try ServiceLevelStorage.owed(account: id, $0, in: tx) }) {
-                let left = try granted.remaining()
-                let payout = CreditPayout(
-                    accountID: id, resultID: granted.result.id, exact: left.exact, amount: left.amount)
-                let stored = try ServiceLevelStorage.storePayout(
-                    payout, reason: reason, actor: actor, paidAt: instant, in: tx)
-                guard stored else { continue }
-                try LedgerStorage.insert(
-                    try payout.posting(on: account.calendar.day(of: instant), at: instant), in: tx)
-                sum = try sum.adding(left.amount)
-                count += 1
-            }
-            return CreditPayoutReport(amount: sum, credits: count)
         }
+    }
+
+    private func payOut(
+        to id: AccountID, reason: String, now: Timestamp, in tx: DatabaseTransaction
+    ) throws -> CreditPayoutReport {
+        try AccountStorage.hold(id, in: tx)
+        let account = try AccountStorage.require(id, in: tx)
+        let instant = account.billingTime(at: now)
+        let subscriptions = try Paging.all { try SubscriptionStorage.list(account: id, $0, in: tx) }
+        if let running = subscriptions.first(where: { $0.endsAt.map { $0 > instant } ?? true }) {
+            throw StorageError.conflict(
+                "subscription \(running.id) goes on: the account's next invoice carries its credits")
+        }
+        try Self.requireInvoiced(id, in: tx)
+        var sum = Money.zero(account.currency)
+        var count = 0
+        for granted in try Paging.all({ try ServiceLevelStorage.owed(account: id, $0, in: tx) }) {
+            let left = try granted.remaining()
+            let payout = CreditPayout(
+                accountID: id, resultID: granted.result.id, exact: left.exact, amount: left.amount)
+            let stored = try ServiceLevelStorage.storePayout(
+                payout, reason: reason, actor: "\(actor.principal)", paidAt: instant, in: tx)
+            guard stored else { continue }
+            try LedgerStorage.insert(
+                try payout.posting(on: account.calendar.day(of: instant), at: instant), in: tx)
+            sum = try sum.adding(left.amount)
+            count += 1
+        }
+        return CreditPayoutReport(amount: sum, credits: count)
     }
 
     /// A draft may carry credits; it has to become final, or go, before they are paid out.

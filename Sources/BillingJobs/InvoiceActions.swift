@@ -1,4 +1,5 @@
 public import Accounts
+public import Billing
 public import Identity
 public import Invoicing
 import Ledger
@@ -7,10 +8,12 @@ public import Storage
 /// What is done to single invoices by hand.
 public struct InvoiceActions: Sendable {
     private let database: Database
+    private let actor: Actor
 
-    /// Actions on this database.
-    public init(database: Database) {
+    /// Actions on this database, by whoever asks for them.
+    public init(database: Database, by actor: Actor) {
         self.database = database
+        self.actor = actor
     }
 
     /// What an action did.
@@ -23,7 +26,8 @@ public struct InvoiceActions: Sendable {
     /// What an account's invoice of a month would say now, also before the month is over, and what waits in suspense
     /// and is not in it. Stores nothing. The stored document where the invoice is final.
     public func preview(account id: AccountID, month: CivilMonth) async throws -> InvoicePreview {
-        try await database.read { tx in
+        try actor.require(.read(.invoices))
+        return try await database.read { tx in
             let account = try AccountStorage.require(id, in: tx)
             let accountMonth = try AccountMonth(account, month: month, in: tx)
             return InvoicePreview(
@@ -42,13 +46,15 @@ public struct InvoiceActions: Sendable {
 
     /// Makes one draft final. `now` is real time.
     public func finalize(_ id: InvoiceID, now: Timestamp) async throws -> Outcome {
+        try actor.require(ChangeKind.invoiceFinalized.permission)
         let before = try await database.read { try InvoiceStorage.require(id, in: $0) }
         guard try before.state.applying(.finalize) != nil else { return Outcome(invoice: before, changed: false) }
         let month = try await database.read { tx in
             let account = try AccountStorage.require(before.accountID, in: tx)
             return account.calendar.month(containing: before.period.start)
         }
-        let run = InvoiceRun(database: database, options: InvoiceRun.Options(month: month, now: now))
+        let run = InvoiceRun(
+            database: database, by: actor, options: InvoiceRun.Options(month: month, now: now))
         let result = try await run.finalizeDrafts([id])[before.accountID]
         if case .parked(let reason)? = result { throw StorageError.conflict(reason) }
         if case .failed(let reason)? = result { throw StorageError.conflict(reason) }
@@ -62,7 +68,7 @@ public struct InvoiceActions: Sendable {
 
     /// Says that an invoice was paid in full. `now` is real time.
     public func markPaid(_ id: InvoiceID, now: Timestamp) async throws -> Outcome {
-        try await apply(.pay, to: id, now: now) { postings, day, instant throws(InvoicingError) in
+        try await apply(.pay, as: .invoicePaid, to: id, now: now) { postings, day, instant throws(InvoicingError) in
             try postings.paid(on: day, at: instant)
         }
     }
@@ -70,35 +76,48 @@ public struct InvoiceActions: Sendable {
     /// Declares a final invoice not to be owed. Its number stays, its credits are owed again, and its month can be run
     /// again. Only the account's last invoice: a later one may hold adjustments of this one's month.
     public func void(_ id: InvoiceID, now: Timestamp) async throws -> Outcome {
-        try await apply(.void, to: id, now: now) { postings, day, instant throws(InvoicingError) in
+        try await apply(.void, as: .invoiceVoided, to: id, now: now) { postings, day, instant throws(InvoicingError) in
             try postings.voided(on: day, at: instant)
         }
     }
 
     private func apply(
-        _ action: InvoiceAction, to id: InvoiceID, now: Timestamp,
+        _ action: InvoiceAction, as kind: ChangeKind, to id: InvoiceID, now: Timestamp,
         posting:
             @escaping @Sendable (InvoicePostings, CivilDate, Timestamp) throws(InvoicingError)
             -> LedgerTransaction?
     ) async throws -> Outcome {
-        try await database.write { tx in
-            try AccountStorage.hold(try InvoiceStorage.require(id, in: tx).accountID, in: tx)
-            let invoice = try InvoiceStorage.locked(id, in: tx)
-            guard let state = try invoice.state.applying(action) else {
-                return Outcome(invoice: invoice, changed: false)
+        try await BillingService(database, now: { now }).change(by: actor) { session in
+            try session.change(kind) { tx in
+                try apply(action, to: id, now: now, posting: posting, in: tx)
             }
-            let account = try AccountStorage.require(invoice.accountID, in: tx)
-            if action == .void { try requireLast(invoice, in: tx) }
-            let instant = account.billingTime(at: now)
-            let postings = InvoicePostings(
-                accountID: account.id, invoiceID: id, number: invoice.number ?? "",
-                amounts: try InvoiceStorage.amounts(of: invoice, in: tx))
-            if let transaction = try posting(postings, account.calendar.day(of: instant), instant) {
-                guard try LedgerStorage.insert(transaction, in: tx) else { throw BooksError.bookedBefore(invoice: id) }
-            }
-            try InvoiceStorage.setState(state, of: invoice, at: instant, in: tx)
-            return Outcome(invoice: try InvoiceStorage.require(id, in: tx), changed: true)
         }
+    }
+
+    private func apply(
+        _ action: InvoiceAction, to id: InvoiceID, now: Timestamp,
+        posting: (InvoicePostings, CivilDate, Timestamp) throws(InvoicingError) -> LedgerTransaction?,
+        in tx: DatabaseTransaction
+    ) throws -> Change<Outcome> {
+        try AccountStorage.hold(try InvoiceStorage.require(id, in: tx).accountID, in: tx)
+        let invoice = try InvoiceStorage.locked(id, in: tx)
+        guard let state = try invoice.state.applying(action) else {
+            return .nothing(Outcome(invoice: invoice, changed: false))
+        }
+        let account = try AccountStorage.require(invoice.accountID, in: tx)
+        if action == .void { try requireLast(invoice, in: tx) }
+        let instant = account.billingTime(at: now)
+        let postings = InvoicePostings(
+            accountID: account.id, invoiceID: id, number: invoice.number ?? "",
+            amounts: try InvoiceStorage.amounts(of: invoice, in: tx))
+        if let transaction = try posting(postings, account.calendar.day(of: instant), instant) {
+            guard try LedgerStorage.insert(transaction, in: tx) else { throw BooksError.bookedBefore(invoice: id) }
+        }
+        try InvoiceStorage.setState(state, of: invoice, at: instant, in: tx)
+        let after = try InvoiceStorage.require(id, in: tx)
+        return .made(
+            Outcome(invoice: after, changed: true),
+            .account(account.id, id, before: invoice.facts, after: after.facts))
     }
 
     private func requireLast(_ invoice: StoredInvoice, in tx: DatabaseTransaction) throws {

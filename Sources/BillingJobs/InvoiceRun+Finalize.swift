@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 public import Identity
 import Invoicing
 import Ledger
@@ -65,21 +66,28 @@ extension InvoiceRun {
     }
 
     private func finalize(_ group: [QueueEntry]) async throws -> [AccountID: InvoiceRunReport.AccountResult] {
-        try await database.write { tx in
-            // Whoever numbers holds the series until the commit: a second run waits here, then finds nothing to do.
-            for series in Set(group.map { InvoiceNumber.series(on: $0.issuedOn) }).sorted() {
-                try InvoiceStorage.lockSeries(series, in: tx)
+        try await service.change(by: actor) { session in
+            let terms = try session.look(.read(.invoices)) { tx in
+                // Whoever numbers holds the series until the commit: a second run waits here, then finds nothing to do.
+                for series in Set(group.map { InvoiceNumber.series(on: $0.issuedOn) }).sorted() {
+                    try InvoiceStorage.lockSeries(series, in: tx)
+                }
+                return try SellerStorage.require(in: tx).paymentTermsDays
             }
-            let terms = try SellerStorage.require(in: tx).paymentTermsDays
             var results: [AccountID: InvoiceRunReport.AccountResult] = [:]
             for entry in group {
-                try AccountStorage.hold(entry.accountID, in: tx)
-                // Whoever made the invoice before it void took the draft, which was computed from it, too.
-                guard try InvoiceStorage.find(entry.invoiceID, in: tx) != nil else {
-                    results[entry.accountID] = .failed(reason: Self.draftIsGone)
-                    continue
+                results[entry.accountID] = try session.change(.invoiceFinalized) { tx in
+                    try AccountStorage.hold(entry.accountID, in: tx)
+                    // Whoever made the invoice before it void took the draft, which was computed from it, too.
+                    guard let draft = try InvoiceStorage.find(entry.invoiceID, in: tx) else {
+                        return .nothing(.failed(reason: Self.draftIsGone))
+                    }
+                    let result = try finalize(entry, paymentTermsDays: terms, in: tx)
+                    guard case .finalized = result else { return .nothing(result) }
+                    let final = try InvoiceStorage.require(entry.invoiceID, in: tx)
+                    return .made(
+                        result, .account(entry.accountID, draft.id, before: draft.facts, after: final.facts))
                 }
-                results[entry.accountID] = try finalize(entry, paymentTermsDays: terms, in: tx)
             }
             return results
         }

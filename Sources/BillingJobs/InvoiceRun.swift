@@ -1,4 +1,5 @@
 public import Accounts
+public import Billing
 public import Identity
 import Invoicing
 import Ledger
@@ -33,12 +34,19 @@ public struct InvoiceRun: Sendable {
     }
 
     let database: Database
+    let actor: Actor
     let options: Options
 
-    /// A run with these options.
-    public init(database: Database, options: Options) {
+    /// A run with these options, by whoever started it.
+    public init(database: Database, by actor: Actor, options: Options) {
         self.database = database
+        self.actor = actor
         self.options = options
+    }
+
+    var service: BillingService {
+        let now = options.now
+        return BillingService(database, now: { now })
     }
 
     /// Prepares all drafts and makes them final. `progress` hears how many of how many accounts are done.
@@ -58,6 +66,7 @@ public struct InvoiceRun: Sendable {
     public func prepareDrafts(
         progress: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
     ) async throws -> InvoiceRunReport {
+        try actor.require(options.isDryRun ? .read(.invoices) : .write(.invoices))
         let context = try await readContext()
         var report = InvoiceRunReport(month: options.month, isDryRun: options.isDryRun)
         report.retiredJournals = context.retired
@@ -109,13 +118,29 @@ public struct InvoiceRun: Sendable {
         if error is CancellationError || DatabaseFailure(error) == .unavailable { throw error }
         let reason = "invoice \(options.month): \(error)"
         let isBooks = DatabaseFailure(error) == nil && !options.isDryRun
-        let name = try await database.write { tx in
-            guard let name = try AccountStorage.name(of: id, in: tx) else { return "" }
-            if isBooks { try AccountStorage.park(id, reason: reason, in: tx) }
-            return name
-        }
+        let name = try await isBooks ? putOnHold(id, because: reason) : database.read { try Self.name(of: id, in: $0) }
         return InvoiceRunReport.AccountOutcome(
             accountID: id, name: name, result: isBooks ? .parked(reason: reason) : .failed(reason: reason))
+    }
+
+    private static func name(of id: AccountID, in tx: DatabaseTransaction) throws -> String {
+        try AccountStorage.name(of: id, in: tx) ?? ""
+    }
+
+    /// Keeps an account out of runs until someone looked; returns its name.
+    private func putOnHold(_ id: AccountID, because reason: String) async throws -> String {
+        try await service.change(by: actor) { session in
+            try session.change(.accountPutOnHold) { tx in
+                let before = try AccountStorage.parkedReason(of: id, in: tx)
+                guard let name = try AccountStorage.name(of: id, in: tx) else { return .nothing("") }
+                try AccountStorage.park(id, reason: reason, in: tx)
+                return .made(
+                    name,
+                    .account(
+                        id, id, before: ["id": "\(id)", "parked_reason": .optional(before)],
+                        after: ["id": "\(id)", "parked_reason": .text(reason)]))
+            }
+        }
     }
 
     // MARK: one account

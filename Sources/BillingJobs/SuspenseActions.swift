@@ -1,4 +1,5 @@
 import Accounts
+public import Billing
 public import Identity
 import Metering
 import Monetary
@@ -8,17 +9,20 @@ public import Storage
 /// Takes usage out of suspense: rates it by what sells it now, or waives it; many records at once, account by account.
 public struct SuspenseActions: Sendable {
     private let database: Database
+    private let actor: Actor
 
     /// Records that one transaction resolves.
     static let recordsPerTransactionMax = 500
 
-    /// Actions on this database.
-    public init(database: Database) {
+    /// Actions on this database, by whoever asks for them.
+    public init(database: Database, by actor: Actor) {
         self.database = database
+        self.actor = actor
     }
 
     /// Does what is ordered. `now` is real time. What has no price even now stays, and the report says why.
     public func resolve(_ order: SuspenseOrder, now: Timestamp) async throws -> SuspenseReport {
+        try actor.require(order.isDryRun ? .read(.suspense) : .write(.suspense))
         try SuspenseStorage.requireReason(order.reason, parameter: "reason")
         var report = SuspenseReport()
         for account in try await database.read({ try SuspenseStorage.accounts(order.filter, in: $0) }) {
@@ -38,6 +42,8 @@ public struct SuspenseActions: Sendable {
 
     private struct Step: Sendable {
         var report = SuspenseReport()
+        /// What left suspense.
+        var attempts: [AttemptID] = []
         /// Where the next page begins; nil after the last.
         var next: UUIDv7?
     }
@@ -56,13 +62,34 @@ public struct SuspenseActions: Sendable {
                 try SuspenseStorage.moveRequestsCountedByUTC(of: account, because: found.items, in: tx)
             }
             switch order.outcome {
-            case .waived: step.report = try waive(found.items, account, order, now: now, in: tx)
-            case .rated: step.report = try rate(found.items, account, order, now: now, in: tx)
+            case .waived:
+                step.report = try waive(found.items, account, order, now: now, in: tx)
+                step.attempts = found.items.map(\.attemptID)
+            case .rated:
+                (step.report, step.attempts) = try rate(found.items, account, order, now: now, in: tx)
             }
             if step.report.resolved > 0 { step.report.accounts = [id] }
             return step
         }
-        return order.isDryRun ? try await database.read(work) : try await database.write(work)
+        if order.isDryRun { return try await database.read(work) }
+        let kind: ChangeKind = order.outcome == .rated ? .suspenseRated : .suspenseWaived
+        return try await BillingService(database, now: { now }).change(by: actor) { session in
+            try session.change(kind, reason: order.reason) { tx in
+                let step = try work(tx)
+                guard let account = filter.account, step.report.resolved > 0 else { return .nothing(step) }
+                return .made(step, .account(account, account, after: Self.facts(of: step, account, order)))
+            }
+        }
+    }
+
+    /// What left suspense in one transaction.
+    private static func facts(of step: Step, _ account: AccountID, _ order: SuspenseOrder) -> Facts {
+        let amounts = step.report.amounts.values.sorted { $0.currency.code < $1.currency.code }
+        return [
+            "account": "\(account)", "resolved": .number(Int64(step.report.resolved)),
+            "amounts": .texts(amounts.map { "\($0) \($0.currency)" }), "attempts": .texts(step.attempts),
+            "reason": .text(order.reason),
+        ]
     }
 
     private func waive(
@@ -82,7 +109,7 @@ public struct SuspenseActions: Sendable {
     private func rate(
         _ usage: [SuspendedUsage], _ account: Account, _ order: SuspenseOrder, now: Timestamp,
         in tx: DatabaseTransaction
-    ) throws -> SuspenseReport {
+    ) throws -> (SuspenseReport, [AttemptID]) {
         var report = SuspenseReport()
         var histories: [SubscriptionID: PlanHistory] = [:]
         var rated: [(request: IngestRequest, attempt: IngestAttempt)] = []
@@ -114,7 +141,7 @@ public struct SuspenseActions: Sendable {
         if !order.isDryRun {
             try SuspenseStorage.storeRated(rated, reason: order.reason, actor: order.actor, now: now, in: tx)
         }
-        return report
+        return (report, rated.map(\.attempt.record.id))
     }
 
     /// The plan that the request's subscription is to; empty where there is no such subscription.

@@ -68,6 +68,13 @@ public enum AccountStorage {
         guard count == 1 else { throw StorageError.notFound("account \(id)") }
     }
 
+    /// Why the batch passes an account over, also where the rest of it cannot be read; nil where it does not.
+    public static func parkedReason(of id: AccountID, in tx: Transaction) throws -> String? {
+        try tx.query("SELECT parked_reason FROM accounts WHERE account_id = \(id)").first.flatMap {
+            try $0.decode("parked_reason", as: String?.self)
+        }
+    }
+
     /// Holds the account until the transaction ends: whoever else changes its invoices waits. A transaction that began
     /// to read before the other one ended is told so and, at one moment (`Database.writeAtOneMoment`), runs again; a
     /// mere lock would let it go on with what it had read.

@@ -1,5 +1,5 @@
 public import Accounts
-public import Identity
+import Identity
 public import Postgres
 
 /// The audit trail: entries in chains, one an account and one for the seller.

@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 import Engines
 import Identity
 import Invoicing
@@ -33,7 +34,7 @@ final class RecordingJobs: AdminJobs {
         if let refusal = calls.withLock({ $0.refusal }) { throw JobRefusal(refusal) }
     }
 
-    func runInvoices(_ request: InvoiceRunRequest) async throws -> InvoiceRunAnswer {
+    func runInvoices(_ request: InvoiceRunRequest, by actor: Actor) async throws -> InvoiceRunAnswer {
         calls.withLock { $0.runs.append(request) }
         while calls.withLock({ $0.isHeld }) { try await Task.sleep(for: .milliseconds(10)) }
         try refuse()
@@ -43,26 +44,26 @@ final class RecordingJobs: AdminJobs {
             })
     }
 
-    func finalizeInvoice(_ id: InvoiceID) async throws {
+    func finalizeInvoice(_ id: InvoiceID, by actor: Actor) async throws {
         try refuse()
         calls.withLock { $0.finalized.append(id) }
     }
 
-    func payInvoice(_ id: InvoiceID) async throws {
+    func payInvoice(_ id: InvoiceID, by actor: Actor) async throws {
         try refuse()
         calls.withLock { $0.paid.append(id) }
     }
 
-    func voidInvoice(_ id: InvoiceID) async throws {
+    func voidInvoice(_ id: InvoiceID, by actor: Actor) async throws {
         try refuse()
         calls.withLock { $0.voided.append(id) }
     }
 
-    func previewInvoice(of account: AccountID, month: CivilMonth) async throws -> InvoicePreview {
+    func previewInvoice(of account: AccountID, month: CivilMonth, by actor: Actor) async throws -> InvoicePreview {
         calls.withLock { $0.preview }
     }
 
-    func resolveSuspense(_ order: SuspenseOrder) async throws -> SuspenseReport {
+    func resolveSuspense(_ order: SuspenseOrder, by actor: Actor) async throws -> SuspenseReport {
         try refuse()
         var (report, database) = calls.withLock {
             $0.suspense.append(order)
@@ -79,7 +80,7 @@ final class RecordingJobs: AdminJobs {
         return report
     }
 
-    func payOutCredits(to account: AccountID, reason: String, actor: String) async throws -> CreditPayoutReport {
+    func payOutCredits(to account: AccountID, reason: String, by actor: Actor) async throws -> CreditPayoutReport {
         try refuse()
         return CreditPayoutReport(amount: Money(picounits: 1_500_000_000_000, currency: .usd), credits: 2)
     }

@@ -81,6 +81,12 @@ import Testing
         expectNone(sources.flatMap(UseCaseRules.violations))
     }
 
+    @Test func `REST API and command line go through the use cases`() throws {
+        let page = try Repository.text("docs/architecture.md")
+        let exceptions = try MarkdownTable(after: "below-the-use-cases", in: page, columns: 2).rows.map { $0[0] }
+        expectNone(UseCaseRules.below(sources, exceptions: Set(exceptions)))
+    }
+
     @Test func `no type is named as its module`() {
         expectNone(sources.flatMap(SourceRules.moduleNamedType))
     }

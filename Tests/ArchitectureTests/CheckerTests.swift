@@ -215,4 +215,18 @@ import Testing
         #expect(found("extension WriteSession {\n    public func a() { change(.b) { c($0) } }\n}") == 0)
         #expect(found("extension WriteSession {\n    private func a() -> Int { 3 }\n}") == 0)
     }
+
+    @Test func `what goes below the use cases is found, and so is an exception that nothing needs`() {
+        func found(_ text: String, in target: String = "AdminAPI", except: Set<String> = []) -> Int {
+            UseCaseRules.below([source(text, in: target)], exceptions: except).count
+        }
+        #expect(found("let a = try PlanStorage.history(of: b, in: tx)") == 1)
+        #expect(found("func a(_ tx: DatabaseTransaction) { services.database.read { b($0) } }") == 2)
+        #expect(found("let a = await database.writeAtOneMoment { b($0) }", in: "tollgate") == 1)
+        #expect(found("let a: SecretStorage.Entry") == 0)
+        #expect(found("let a = try PlanStorage.history(of: b, in: tx)", in: "BillingJobs") == 0)
+        let path = "Sources/AdminAPI/Example.swift"
+        #expect(found("let a = try PlanStorage.history(of: b, in: tx)", except: [path]) == 0)
+        #expect(found("let a = 1", except: [path]) == 1)
+    }
 }

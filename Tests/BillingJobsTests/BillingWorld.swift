@@ -195,7 +195,7 @@ actor BillingWorld {
         var options = InvoiceRun.Options(month: civil, now: Self.instant(now), accounts: accounts)
         options.isDryRun = isDryRun
         options.graceMilliseconds = graceMilliseconds
-        return InvoiceRun(database: database, options: options)
+        return InvoiceRun(database: database, by: .clerk, options: options)
     }
 
     nonisolated func document(_ id: InvoiceID) async throws -> InvoiceDocument {

@@ -14,7 +14,7 @@ import Testing
 /// Credits that round to nothing, and credits of customers that leave.
 @Suite(.database, .timeLimit(.minutes(3))) struct CreditSettlementTests {
     /// November of a customer without a fee: 20 priority requests of so many tokens, 5 of them failed.
-    private func november(_ world: BillingWorld, tokens: Int64) async throws -> Customer {
+    func november(_ world: BillingWorld, tokens: Int64) async throws -> Customer {
         try await world.publish(
             BillingWorld.alpha.replacing("plan: alpha", with: "plan: free")
                 .replacing("base_fee:\n  amount: \"30.00\"\n", with: ""))
@@ -46,7 +46,7 @@ import Testing
         #expect(try await world.ledgerImbalance() == "0.00 0")
     }
 
-    private func end(_ world: BillingWorld, _ customer: Customer, at text: String) async throws {
+    func end(_ world: BillingWorld, _ customer: Customer, at text: String) async throws {
         try await world.database.write { tx in
             _ = try SubscriptionStorage.end(
                 customer.subscription.id, at: BillingWorld.instant(text), now: BillingWorld.instant(text), in: tx)
@@ -81,22 +81,22 @@ import Testing
     func `a customer that left is paid what it is owed, once`(tokens: Int64, paid: String) async throws {
         let world = try await BillingWorld.make()
         let customer = try await november(world, tokens: tokens)
-        let actions = CreditActions(database: world.database)
+        let actions = CreditActions(database: world.database, by: .clerk)
         let now = BillingWorld.instant("2026-12-10T09:00:00Z")
         await #expect {
-            try await actions.payOut(to: customer.id, reason: "left", actor: "a test", now: now)
+            try await actions.payOut(to: customer.id, reason: "left", now: now)
         } throws: {
             "\($0)".contains("goes on: the account's next invoice carries its credits")
         }
         try await end(world, customer, at: "2026-12-05T00:00:00Z")
-        let payout = try await actions.payOut(to: customer.id, reason: "left", actor: "a test", now: now)
+        let payout = try await actions.payOut(to: customer.id, reason: "left", now: now)
         #expect(payout.amount.description == paid && payout.credits == 1)
         let after = try await balances(world, customer)
         #expect(after[.serviceLevelCreditsOwed]?.isZero == true)
         #expect(try await owed(world).isEmpty)
         #expect(after[.cash]?.description == (paid == "0.00" ? "0.00" : "-\(paid)"))
         try await expectSoundBooks(world)
-        let again = try await actions.payOut(to: customer.id, reason: "left", actor: "a test", now: now)
+        let again = try await actions.payOut(to: customer.id, reason: "left", now: now)
         #expect(again.amount.isZero && again.credits == 0)
         // It comes back: nothing is left to take from its next invoice.
         try await world.ingest(
@@ -106,7 +106,7 @@ import Testing
         #expect(try await world.document(invoice).lines.map(\.kind) == ["usage"])
         try await expectSoundBooks(world)
         // An invoice that has nothing to do with what was paid can be void; that of the credit's own month cannot.
-        let invoices = InvoiceActions(database: world.database)
+        let invoices = InvoiceActions(database: world.database, by: .clerk)
         let later = BillingWorld.instant("2027-01-04T09:00:00Z")
         #expect(try await invoices.void(invoice, now: later).changed)
         try await expectSoundBooks(world)
@@ -129,20 +129,20 @@ import Testing
             [world.request(customer, at: "2026-12-03T10:00:00Z", input: 2_000_000)], heartbeat: "2027-01-01T00:00:10Z")
         try await end(world, customer, at: "2026-12-31T00:00:00Z")
         let now = BillingWorld.instant("2027-01-03T09:00:00Z")
-        let actions = CreditActions(database: world.database)
+        let actions = CreditActions(database: world.database, by: .clerk)
         let run = try world.run("2026-12", now: "2027-01-02T09:00:00Z")
         let drafts = try await run.prepareDrafts().draftIDs
         await #expect {
-            try await actions.payOut(to: customer.id, reason: "left", actor: "a test", now: now)
+            try await actions.payOut(to: customer.id, reason: "left", now: now)
         } throws: {
             "\($0)".contains("is a draft and may carry credits")
         }
         _ = try await run.finalizeDrafts(drafts)
         // 2.00 of 7.50 are on December's invoice.
-        let payout = try await actions.payOut(to: customer.id, reason: "left", actor: "a test", now: now)
+        let payout = try await actions.payOut(to: customer.id, reason: "left", now: now)
         #expect(payout.amount.description == "5.50")
         await #expect {
-            try await InvoiceActions(database: world.database).void(drafts[0], now: now)
+            try await InvoiceActions(database: world.database, by: .clerk).void(drafts[0], now: now)
         } throws: {
             "\($0)".contains("was paid out")
         }
@@ -155,8 +155,8 @@ import Testing
         let customer = try await november(world, tokens: 1_000_000)
         try await end(world, customer, at: "2026-12-05T00:00:00Z")
         await #expect(throws: StorageError.self) {
-            try await CreditActions(database: world.database).payOut(
-                to: customer.id, reason: reason, actor: "a test", now: BillingWorld.instant("2026-12-10T09:00:00Z"))
+            try await CreditActions(database: world.database, by: .clerk).payOut(
+                to: customer.id, reason: reason, now: BillingWorld.instant("2026-12-10T09:00:00Z"))
         }
     }
 }

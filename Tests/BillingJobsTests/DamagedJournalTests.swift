@@ -109,7 +109,7 @@ import Testing
         #expect(drafts.count == 2)
         try await damage(world, at: 4096)
         await #expect {
-            try await InvoiceActions(database: world.database).finalize(
+            try await InvoiceActions(database: world.database, by: .clerk).finalize(
                 drafts[0], now: BillingWorld.instant(Self.now))
         } throws: {
             "\($0)".contains("cannot be read at 1:4096")

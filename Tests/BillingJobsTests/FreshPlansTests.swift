@@ -70,7 +70,7 @@ import Testing
             #expect(report.word(alpha.id).contains("is to plan alpha, of which there is no version"))
         case "preview":
             await #expect(throws: BooksError.self) {
-                try await InvoiceActions(database: world.database).preview(account: alpha.id, month: month)
+                try await InvoiceActions(database: world.database, by: .clerk).preview(account: alpha.id, month: month)
             }
         default:
             await #expect(throws: BooksError.self) {

@@ -19,13 +19,14 @@ import Testing
             ], heartbeat: "2027-01-06T00:00:10Z")
         let now = BillingWorld.instant("2027-01-07T09:00:00Z")
         let run = try await world.run("2026-12", now: "2027-01-07T09:00:00Z", accounts: [beta.id]).run()
-        _ = try await InvoiceActions(database: world.database).void(try #require(run.finalized.first?.id), now: now)
+        _ = try await InvoiceActions(database: world.database, by: .clerk).void(
+            try #require(run.finalized.first?.id), now: now)
         _ = try await world.run("2026-12", now: "2027-01-07T09:00:00Z", accounts: [beta.id]).prepareDrafts()
         let waiting = try await world.database.read { try SuspenseStorage.list(in: $0).items }
         var filter = SuspenseFilter()
         filter.attempts = [try #require(waiting.first?.attemptID)]
         let order = SuspenseOrder(.waived, filter, reason: "agreed", actor: "a test")
-        _ = try await SuspenseActions(database: world.database).resolve(order, now: now)
+        _ = try await SuspenseActions(database: world.database, by: .clerk).resolve(order, now: now)
         return world
     }
 

@@ -45,7 +45,7 @@ import Testing
     private func perform(_ act: Act, _ play: Play, on customer: Customer) async throws {
         let world = play.world
         let month = play.month?.description ?? ""
-        let actions = InvoiceActions(database: world.database)
+        let actions = InvoiceActions(database: world.database, by: .clerk)
         let invoices = try await world.database.read { try InvoiceStorage.all(of: customer.id, in: $0) }
         switch act {
         case .run, .runAgain:
@@ -89,7 +89,7 @@ import Testing
             let order = SuspenseOrder(
                 act == .rate ? .rated : .waived, SuspenseFilter(account: customer.id), reason: "agreed", actor: "a test"
             )
-            _ = try await SuspenseActions(database: world.database).resolve(order, now: play.now)
+            _ = try await SuspenseActions(database: world.database, by: .clerk).resolve(order, now: play.now)
         case .post: _ = try await LedgerPoster(database: world.database).postAll(now: play.now)
         case .late:
             try await world.ingest(

@@ -23,7 +23,7 @@ import Testing
 
     @Test func `a payment turns the receivable into cash, once`() async throws {
         let (world, beta, invoice) = try await finalized()
-        let actions = InvoiceActions(database: world.database)
+        let actions = InvoiceActions(database: world.database, by: .clerk)
         let paid = try await actions.markPaid(invoice.id, now: now)
         #expect(paid.changed)
         #expect(paid.invoice.state == .paid)
@@ -36,7 +36,7 @@ import Testing
 
     @Test func `a void invoice keeps its number and its month can be invoiced again`() async throws {
         let (world, beta, invoice) = try await finalized()
-        let actions = InvoiceActions(database: world.database)
+        let actions = InvoiceActions(database: world.database, by: .clerk)
         let void = try await actions.void(invoice.id, now: now)
         #expect(void.invoice.number == "INV-2026-000001")
         let undone = try await world.database.read { try LedgerStorage.balances(of: beta.account, in: $0) }
@@ -55,7 +55,7 @@ import Testing
             [world.request(beta, at: "2026-11-04T10:00:00Z", input: 5_000_000)], heartbeat: "2027-01-01T00:00:10Z")
         let report = try await world.run("2026-12", now: "2027-01-02T09:00:00Z").run()
         #expect(report.word(beta.id) == "finalized INV-2027-000001 0.75")
-        let actions = InvoiceActions(database: world.database)
+        let actions = InvoiceActions(database: world.database, by: .clerk)
         await #expect {
             try await actions.void(first.id, now: now)
         } throws: {
@@ -68,7 +68,7 @@ import Testing
         try await world.ingest(
             [world.request(beta, at: "2026-12-04T10:00:00Z", input: 1_000_000)], heartbeat: "2026-12-05T00:00:00Z")
         let before = try await world.fingerprint()
-        let actions = InvoiceActions(database: world.database)
+        let actions = InvoiceActions(database: world.database, by: .clerk)
         let december = try await actions.preview(account: beta.id, month: try #require(CivilMonth("2026-12")))
         #expect(december.document?.totals.total == "0.15")
         #expect(december.document?.number == nil)
@@ -86,7 +86,7 @@ import Testing
             [world.request(beta, at: "2026-11-03T10:00:00Z", input: 1_000_000)], heartbeat: "2026-12-01T00:00:10Z")
         let report = try await world.run("2026-11", now: "2026-12-02T09:00:00Z").prepareDrafts()
         let draft = try #require(report.draftIDs.first)
-        let actions = InvoiceActions(database: world.database)
+        let actions = InvoiceActions(database: world.database, by: .clerk)
         let done = try await actions.finalize(draft, now: now)
         #expect(done.changed)
         #expect(done.invoice.number == "INV-2026-000001")

@@ -66,7 +66,7 @@ struct Gate {
         let gate = try await Gate(world, "LOCK TABLE ledger_transactions IN EXCLUSIVE MODE")
         async let finalizing = run.finalizeDrafts(drafts)
         try await gate.waitsFor(1)
-        async let voiding = InvoiceActions(database: world.database).void(first, now: now)
+        async let voiding = InvoiceActions(database: world.database, by: .clerk).void(first, now: now)
         try await gate.waitsFor(2)
         try await gate.open()
         guard case .finalized(let december)? = try await finalizing[alpha.id] else {
@@ -89,7 +89,7 @@ struct Gate {
         let gate = try await Gate(world, "LOCK TABLE service_level_results IN EXCLUSIVE MODE")
         async let running = run.run()
         try await gate.waitsFor(1)
-        async let voiding = InvoiceActions(database: world.database).void(first, now: now)
+        async let voiding = InvoiceActions(database: world.database, by: .clerk).void(first, now: now)
         // Void must wait, or be done before the run has read anything: give it the time to do the wrong thing.
         try await Task.sleep(for: .milliseconds(300))
         try await gate.open()

@@ -29,7 +29,7 @@ import Testing
         try await world.ingest(requests, heartbeat: "2026-12-01T00:00:10Z")
         let first = try await world.run("2026-11", now: "2026-12-02T09:00:00Z").run()
         let paid = try #require(first.finalized.first)
-        _ = try await InvoiceActions(database: world.database).markPaid(
+        _ = try await InvoiceActions(database: world.database, by: .clerk).markPaid(
             paid.id, now: BillingWorld.instant("2026-12-10T09:00:00Z"))
         try await world.ingest(
             [

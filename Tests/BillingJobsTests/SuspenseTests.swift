@@ -84,7 +84,7 @@ extension BillingWorld {
 
     @Test func `usage that a later version sells is rated by it, many records at once, and billed`() async throws {
         let (world, one, two) = try await world()
-        let report = try await SuspenseActions(database: world.database).resolve(order(.rated), now: now)
+        let report = try await SuspenseActions(database: world.database, by: .clerk).resolve(order(.rated), now: now)
         #expect(report.resolved == 3)
         #expect(report.accounts == [one.id, two.id])
         // 2 500 001 tokens at 4 USD a million.
@@ -97,7 +97,7 @@ extension BillingWorld {
         let run = try await world.run("2026-11", now: "2026-12-02T09:00:00Z").run()
         #expect(run.word(two.id) == "finalized INV-2026-000001 4.00")
         #expect(run.word(one.id).hasPrefix("not closed: 2 usage records wait in suspense"))
-        let waived = try await SuspenseActions(database: world.database).resolve(
+        let waived = try await SuspenseActions(database: world.database, by: .clerk).resolve(
             order(.waived, SuspenseFilter(account: one.id)), now: now)
         #expect(waived.resolved == 2 && waived.amounts.isEmpty)
         let after = try await world.run("2026-11", now: "2026-12-02T09:00:00Z").run()
@@ -110,7 +110,7 @@ extension BillingWorld {
         var filter = SuspenseFilter(account: one.id)
         filter.priceKey = "new"
         filter.reason = "no_price"
-        _ = try await SuspenseActions(database: world.database).resolve(
+        _ = try await SuspenseActions(database: world.database, by: .clerk).resolve(
             order(.rated, filter, reason: "sold since the 20th"), now: now)
         let all = try await world.database.read { [filter] in
             try SuspenseStorage.list(filter, unresolvedOnly: false, in: $0).items
@@ -156,7 +156,8 @@ extension BillingWorld {
         }
         let picked = all.filter(expected).map(\.attemptID)
         #expect(!picked.isEmpty && picked.count < all.count)
-        let report = try await SuspenseActions(database: world.database).resolve(order(.waived, filter), now: now)
+        let report = try await SuspenseActions(database: world.database, by: .clerk).resolve(
+            order(.waived, filter), now: now)
         #expect(report.resolved == picked.count)
         let left = try await world.database.read { try SuspenseStorage.list(in: $0).items.map(\.attemptID) }
         #expect(left == all.map(\.attemptID).filter { !picked.contains($0) })
@@ -168,7 +169,7 @@ extension BillingWorld {
             .onlyValue(as: String.self)
         var dry = order(.rated)
         dry.isDryRun = true
-        let actions = SuspenseActions(database: world.database)
+        let actions = SuspenseActions(database: world.database, by: .clerk)
         let said = try await actions.resolve(dry, now: now)
         let after = try await world.pool.query("SELECT string_agg(s::text, '' ORDER BY s::text) FROM suspense s")
             .onlyValue(as: String.self)
@@ -179,7 +180,7 @@ extension BillingWorld {
 
     @Test func `a price reaches back for suspended usage alone`() async throws {
         let (world, _, _) = try await world()
-        _ = try await SuspenseActions(database: world.database).resolve(order(.rated), now: now)
+        _ = try await SuspenseActions(database: world.database, by: .clerk).resolve(order(.rated), now: now)
         // Someone moves a record that had its price all along to the later version, and says that it was in suspense.
         try await world.pool.execute(
             """
@@ -200,7 +201,7 @@ extension BillingWorld {
 
     @Test func `late usage that was rated out of suspense is an adjustment on the next invoice`() async throws {
         let (world, one, _) = try await world()
-        let actions = SuspenseActions(database: world.database)
+        let actions = SuspenseActions(database: world.database, by: .clerk)
         _ = try await actions.resolve(order(.rated), now: now)
         _ = try await actions.resolve(order(.waived), now: now)
         _ = try await world.run("2026-11", now: "2026-12-02T09:00:00Z").run()
@@ -217,7 +218,7 @@ extension BillingWorld {
 
     @Test func `a preview says what is missing from it`() async throws {
         let (world, one, two) = try await world()
-        let actions = InvoiceActions(database: world.database)
+        let actions = InvoiceActions(database: world.database, by: .clerk)
         let month = try #require(CivilMonth("2026-11"))
         let preview = try await actions.preview(account: one.id, month: month)
         #expect(preview.suspended == ["no_price": 3, "contradictory_usage": 1])
@@ -229,7 +230,7 @@ extension BillingWorld {
         #expect(json.contains(#""suspended":{"by_reason":{"contradictory_usage":1,"no_price":3},"records":4}"#))
         let nothing = try await actions.preview(account: two.id, month: month)
         #expect(nothing.document == nil && nothing.suspendedCount == 1)
-        _ = try await SuspenseActions(database: world.database).resolve(order(.waived), now: now)
+        _ = try await SuspenseActions(database: world.database, by: .clerk).resolve(order(.waived), now: now)
         let free = try await actions.preview(account: one.id, month: month)
         #expect(free.warning == nil)
         #expect(try free.canonicalJSON() == free.document?.canonicalJSON())
@@ -239,7 +240,8 @@ extension BillingWorld {
     func `nothing leaves suspense without a reason`(reason: String) async throws {
         let (world, _, _) = try await world()
         await #expect(throws: StorageError.self) {
-            try await SuspenseActions(database: world.database).resolve(order(.waived, reason: reason), now: now)
+            try await SuspenseActions(database: world.database, by: .clerk).resolve(
+                order(.waived, reason: reason), now: now)
         }
     }
 
@@ -247,7 +249,7 @@ extension BillingWorld {
         let (world, one, _) = try await world()
         let gate = try await Gate(
             world, "UPDATE accounts SET parked_reason = parked_reason WHERE account_id = '\(one.id.uuid.hexadecimal)'")
-        let actions = SuspenseActions(database: world.database)
+        let actions = SuspenseActions(database: world.database, by: .clerk)
         async let first = actions.resolve(order(.rated, SuspenseFilter(account: one.id)), now: now)
         async let second = actions.resolve(order(.waived, SuspenseFilter(account: one.id)), now: now)
         try await gate.waitsFor(2)

@@ -67,7 +67,7 @@ import Testing
         zone: String
     ) async throws {
         let (world, customer) = try await world(zone)
-        let report = try await SuspenseActions(database: world.database).resolve(
+        let report = try await SuspenseActions(database: world.database, by: .clerk).resolve(
             SuspenseOrder(.rated, SuspenseFilter(account: customer.id), reason: "mended", actor: "a test"), now: now)
         #expect(report.resolved == Self.accepted.count && report.unpriced.isEmpty)
         var expected: [CivilMonth: Int64] = [:]
@@ -121,9 +121,9 @@ import Testing
         #expect(dry.checks.contains { !$0.isEqual && $0.name == "records = request rollups" })
         var order = SuspenseOrder(.waived, SuspenseFilter(account: customer.id), reason: "free", actor: "a test")
         order.isDryRun = true
-        _ = try await SuspenseActions(database: world.database).resolve(order, now: now)
+        _ = try await SuspenseActions(database: world.database, by: .clerk).resolve(order, now: now)
         order.isDryRun = false
-        let report = try await SuspenseActions(database: world.database).resolve(order, now: now)
+        let report = try await SuspenseActions(database: world.database, by: .clerk).resolve(order, now: now)
         #expect(report.resolved == Self.accepted.count)
         try await expectSoundBooks(world)
     }
@@ -138,7 +138,7 @@ import Testing
         try await world.ingest([request], heartbeat: "2026-12-01T00:00:10Z")
         try await world.pool.execute(
             "UPDATE plan_versions SET sha256 = 'x' || sha256 WHERE plan = 'beta' AND version = 1")
-        let report = try await SuspenseActions(database: world.database).resolve(
+        let report = try await SuspenseActions(database: world.database, by: .clerk).resolve(
             SuspenseOrder(.rated, SuspenseFilter(account: customer.id), reason: "agreed", actor: "a test"), now: now)
         #expect(report.resolved == 1)
         try await world.pool.execute("UPDATE plan_versions SET sha256 = substr(sha256, 2) WHERE sha256 LIKE 'x%'")

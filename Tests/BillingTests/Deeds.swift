@@ -16,6 +16,12 @@ struct Deeds {
     /// Called after each, with the chain that it left its trace in.
     let each: (ChangeKind, AuditChain) async throws -> Void
 
+    /// What jobs and invoice actions change; BillingJobsTests do each of them.
+    static let kindsOfJobs: Set<ChangeKind> = [
+        .accountPutOnHold, .suspenseRated, .suspenseWaived, .creditsPaidOut, .invoiceFinalized, .invoicePaid,
+        .invoiceVoided,
+    ]
+
     static func seller(_ name: String) -> Seller {
         Seller(name: name, address: [], taxID: "", email: "", paymentTermsDays: 14, paymentInstructions: "")
     }

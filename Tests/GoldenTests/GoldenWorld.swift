@@ -197,7 +197,7 @@ actor GoldenWorld {
         let month = try month(step.subject(0), step)
         var options = InvoiceRun.Options(month: month, now: try instant(step.required("at"), step))
         options.accounts = try step["only"].map { [try account($0, step)] }
-        let outcome = try await InvoiceRun(database: database, options: options).run()
+        let outcome = try await InvoiceRun(database: database, by: .clerk, options: options).run()
         report.append("run \(month)")
         for line in outcome.accounts.sorted(by: { name(of: $0.accountID) < name(of: $1.accountID) }) {
             report.append("  \(name(of: line.accountID)): \(Self.words(line.result))")
@@ -222,7 +222,7 @@ actor GoldenWorld {
     private func preview(_ step: GoldenStep) async throws {
         try step.allow([])
         let (name, month) = (try step.subject(0), try month(step.subject(1), step))
-        let preview = try await InvoiceActions(database: database).preview(
+        let preview = try await InvoiceActions(database: database, by: .clerk).preview(
             account: try account(name, step), month: month)
         report.append("preview \(name) \(month): \(preview.document?.totals.total ?? "nothing")")
     }
@@ -232,7 +232,7 @@ actor GoldenWorld {
         let (number, now) = (try step.subject(0), try instant(step.required("at"), step))
         let invoice = try await database.read { try InvoiceStorage.find(number: number, in: $0) }
         guard let invoice else { throw GoldenError(line: step.line, "there is no invoice \(number)") }
-        let actions = InvoiceActions(database: database)
+        let actions = InvoiceActions(database: database, by: .clerk)
         do {
             if step.verb == "pay" {
                 _ = try await actions.markPaid(invoice.id, now: now)

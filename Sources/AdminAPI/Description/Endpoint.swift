@@ -24,8 +24,6 @@ struct Endpoint: Sendable {
         case look(@Sendable (Call, ReadSession) throws -> Answer)
         /// Use cases that change something.
         case change(@Sendable (Call, WriteSession) throws -> Answer)
-        case read(@Sendable (Call, DatabaseTransaction) throws -> Answer)
-        case write(@Sendable (Call, DatabaseTransaction) throws -> Answer)
         /// Longer than a transaction should be, or with transactions of its own.
         case job(@Sendable (Call) async throws -> Answer)
     }

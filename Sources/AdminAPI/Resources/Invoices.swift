@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 import HTTPTypes
 import Identity
 import Invoicing
@@ -51,19 +52,18 @@ enum InvoiceEndpoints {
             .query("period", .formatted(.month, "Only of this month, of each account in its zone.")),
         ] + Parameter.page,
         successes: [.json(200, "A page, in the order of their ids.", shape.pageSchema)], problems: [404],
-        work: .read { call, tx in
+        work: .look { call, session in
             var filter = InvoiceFilter(
                 account: call.queryID("account"), state: call.queryChoice("state"), number: call.queryText("number"))
             filter.month = call.queryText("period").flatMap { CivilMonth($0) }
-            if let account = filter.account { _ = try AccountStorage.require(account, in: tx) }
-            let page = try InvoiceStorage.list(filter, try call.page(InvoiceID.self), in: tx)
+            let page = try session.invoices(filter, try call.page(InvoiceID.self))
             return .page(page, as: shape) { "\($0.id)" }
         })
 
     private static let get = Endpoint(
         .get, "/v1/invoices/{invoice}", "getInvoice", tag: "Invoices", "Show an invoice", access: .role(.viewer),
         parameters: [one], successes: [.json(200, "The invoice.", shape.schema)],
-        work: .read { call, tx in .ok(shape.json(try InvoiceStorage.require(try call.id("invoice"), in: tx))) })
+        work: .look { call, session in .ok(shape.json(try session.invoice(try call.id("invoice")))) })
 
     private static let document = Endpoint(
         .get, "/v1/invoices/{invoice}/document", "getInvoiceDocument", tag: "Invoices",
@@ -71,8 +71,8 @@ enum InvoiceEndpoints {
         description: "The stored bytes: keys sorted, money as strings. Equal invoices are equal bytes.",
         access: .role(.viewer), parameters: [one],
         successes: [.json(200, "The document.", InvoiceDocumentSchema.schema)],
-        work: .read { call, tx in
-            let invoice = try InvoiceStorage.require(try call.id("invoice"), in: tx)
+        work: .look { call, session in
+            let invoice = try session.invoice(try call.id("invoice"))
             return Answer(status: 200, body: .jsonText(invoice.documentJSON))
         })
 
@@ -86,8 +86,9 @@ enum InvoiceEndpoints {
             successes: [.other(mediaType, "The page.")],
             work: .job { call in
                 let id: InvoiceID = try call.id("invoice")
-                let toRender = try await services.database.read { tx -> InvoiceToRender in
-                    try InvoiceEndpoints.toRender(try InvoiceStorage.require(id, in: tx), in: tx)
+                let toRender = try await services.look(for: call) { session in
+                    let invoice = try session.invoice(id)
+                    return try InvoiceEndpoints.toRender(invoice, try session.account(invoice.accountID))
                 }
                 // Outside the transaction: drawing takes longer than reading.
                 return Answer(
@@ -100,8 +101,7 @@ enum InvoiceEndpoints {
             })
     }
 
-    private static func toRender(_ invoice: StoredInvoice, in tx: DatabaseTransaction) throws -> InvoiceToRender {
-        let account = try AccountStorage.require(invoice.accountID, in: tx)
+    private static func toRender(_ invoice: StoredInvoice, _ account: Account) throws -> InvoiceToRender {
         let since = invoice.voidedAt ?? invoice.paidAt
         return InvoiceToRender(
             document: try invoice.document(), state: invoice.state,
@@ -121,13 +121,13 @@ enum InvoiceEndpoints {
             successes: [.json(200, "The invoice.", shape.schema)],
             work: .job { call in
                 let id: InvoiceID = try call.id("invoice")
-                _ = try await services.database.read { try InvoiceStorage.require(id, in: $0) }
+                _ = try await services.look(for: call) { try $0.invoice(id) }
                 switch action {
-                case .finalize: try await services.jobs.finalizeInvoice(id)
-                case .pay: try await services.jobs.payInvoice(id)
-                case .void: try await services.jobs.voidInvoice(id)
+                case .finalize: try await services.jobs.finalizeInvoice(id, by: call.requiredCaller)
+                case .pay: try await services.jobs.payInvoice(id, by: call.requiredCaller)
+                case .void: try await services.jobs.voidInvoice(id, by: call.requiredCaller)
                 }
-                return .ok(shape.json(try await services.database.read { try InvoiceStorage.require(id, in: $0) }))
+                return .ok(shape.json(try await services.look(for: call) { try $0.invoice(id) }))
             })
     }
 }
@@ -168,7 +168,8 @@ enum InvoiceRunEndpoints {
                 guard let account: AccountID = call.queryID("account"),
                     let month = call.queryText("period").flatMap({ CivilMonth($0) })
                 else { throw Problem.invalid("period", "is missing") }
-                let preview = try await services.jobs.previewInvoice(of: account, month: month)
+                let preview = try await services.jobs.previewInvoice(
+                    of: account, month: month, by: call.requiredCaller)
                 guard preview.document != nil else {
                     let waiting = preview.warning.map { "; " + $0 } ?? ""
                     throw Problem.notFound("invoice to preview: nothing is to be billed for \(month)\(waiting)")
@@ -206,12 +207,12 @@ enum InvoiceRunEndpoints {
                 let accounts = call.body["accounts"]?.elements?.compactMap { $0.text.flatMap { AccountID($0) } }
                 let isDryRun = call.body["dry_run"]?.truth ?? false
                 if let accounts {
-                    try await services.database.read { tx in
-                        for account in accounts { _ = try AccountStorage.require(account, in: tx) }
+                    try await services.look(for: call) { session in
+                        for account in accounts { _ = try session.account(account) }
                     }
                 }
                 let report = try await services.jobs.runInvoices(
-                    InvoiceRunRequest(period: period, accounts: accounts, isDryRun: isDryRun))
+                    InvoiceRunRequest(period: period, accounts: accounts, isDryRun: isDryRun), by: call.requiredCaller)
                 return .ok([
                     "period": .string("\(period)"), "dry_run": .boolean(isDryRun),
                     "data": .array(report.items.map(item.json)),

@@ -1,5 +1,5 @@
 import Accounts
-import Storage
+import Billing
 
 /// What machines ask.
 enum OperationEndpoints {
@@ -18,8 +18,8 @@ enum OperationEndpoints {
         Endpoint(
             .get, "/readyz", "getReadiness", tag: "Operations", "Whether the database answers", access: .everyone,
             successes: [.json(200, "It does.", status)], problems: [503],
-            work: .read { _, tx in
-                _ = try ChangeStorage.latest(in: tx)
+            work: .job { _ in
+                try await services.billing.requireDatabase()
                 return .ok(["status": "ok"])
             })
     }

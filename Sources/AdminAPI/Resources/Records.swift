@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 import Identity
 import Metering
 import Monetary
@@ -136,23 +137,22 @@ enum RecordEndpoints {
             .query("to", .instant("Billing time, no longer inside.")), .tags,
         ] + Parameter.page,
         successes: [.json(200, "A page.", shape.pageSchema)],
-        work: .read { call, tx in
-            let filter = try filter(call, in: tx)
+        work: .look { call, session in
             if let id: RequestID = call.queryID("request_id") {
-                let found = try RecordStorage.find(id, in: tx).map { [$0] } ?? []
+                let found = try session.usageRecord(id).map { [$0] } ?? []
                 return .page(found.map(shape.json), hasMore: false, next: nil)
             }
-            let page = try RecordStorage.list(filter, try call.page(RequestID.self), in: tx)
+            let page = try session.usageRecords(filter(call), try call.page(RequestID.self))
             return .page(page, as: shape) { "\($0.request.id)" }
         })
 
-    private static func filter(_ call: Call, in tx: DatabaseTransaction) throws -> RecordFilter {
+    private static func filter(_ call: Call) -> RecordFilter {
         var filter = RecordFilter()
         filter.account = call.queryID("account")
         filter.tenant = call.queryID("tenant")
         filter.project = call.queryID("project")
         filter.key = call.queryID("key")
-        filter.model = try call.queryText("model").map { try CatalogueStorage.ownName(of: $0, in: tx) ?? $0 }
+        filter.model = call.queryText("model")
         filter.outcome = call.queryChoice("outcome")
         filter.from = call.queryInstant("from")
         filter.to = call.queryInstant("to")

@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 import Identity
 import Ledger
 import Monetary
@@ -34,9 +35,9 @@ enum ServiceLevelCreditEndpoints {
         "List credits that are owed", access: .role(.viewer),
         parameters: [.query("account", .id(AccountID.self, "Only of this account."))] + Parameter.page,
         successes: [.json(200, "A page, by result.", shape.pageSchema)],
-        work: .read { call, tx in
-            let page = try ServiceLevelStorage.owed(
-                account: call.queryID("account"), try call.page(ServiceLevelResultID.self), in: tx)
+        work: .look { call, session in
+            let page = try session.owedCredits(
+                of: call.queryID("account"), try call.page(ServiceLevelResultID.self))
             return .page(page, as: shape) { "\($0.result.id)" }
         })
 
@@ -60,7 +61,8 @@ enum ServiceLevelCreditEndpoints {
             ],
             work: .job { call in
                 let payout = try await services.jobs.payOutCredits(
-                    to: try call.id("account"), reason: try call.body.required("reason"), actor: call.actor)
+                    to: try call.id("account"), reason: try call.body.required("reason"),
+                    by: call.requiredCaller)
                 return .ok([
                     "amount": .string("\(payout.amount)"), "currency": .string(payout.amount.currency.code),
                     "credits": .integer(Int128(payout.credits)),

@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 import Identity
 import Monetary
 import ServiceLevels
@@ -96,7 +97,7 @@ enum ServiceLevelEndpoints {
     private static func one(
         _ id: AccountID, _ month: CivilMonth?, _ call: Call, _ services: AdminServices
     ) async throws -> Answer {
-        let account = try await services.database.read { try AccountStorage.require(id, in: $0) }
+        let account = try await services.look(for: call) { try $0.account(id) }
         let current = CivilMonth(of: account.calendar.day(of: account.billingTime(at: call.now)))
         let standing = try await services.jobs.serviceLevels(of: id, month: month ?? current)
         return .ok([
@@ -108,7 +109,7 @@ enum ServiceLevelEndpoints {
 
     private static func page(_ month: CivilMonth, _ call: Call, _ services: AdminServices) async throws -> Answer {
         let request = try call.page(AccountID.self)
-        let accounts = try await services.database.read { try AccountStorage.list(request, in: $0) }
+        let accounts = try await services.look(for: call) { try $0.accounts(request) }
         var results: [JSONValue] = []
         var isFinal = true
         for account in accounts.items {

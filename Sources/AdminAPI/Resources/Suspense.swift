@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 import Identity
 import Monetary
 import Storage
@@ -46,15 +47,15 @@ enum SuspenseEndpoints {
             .query("resolved", .boolean("true: resolved ones too.")),
         ] + Parameter.page,
         successes: [.json(200, "A page, by attempt.", shape.pageSchema)],
-        work: .read { call, tx in
+        work: .look { call, session in
             var filter = SuspenseFilter(account: call.queryID("account"))
             filter.reason = call.queryText("reason")
             filter.model = call.queryText("model")
             filter.priceKey = call.queryText("price_key")
             filter.from = call.queryInstant("from")
             filter.to = call.queryInstant("to")
-            let page = try SuspenseStorage.list(
-                filter, unresolvedOnly: call.query["resolved"]?.truth != true, try call.page(AttemptID.self), in: tx)
+            let page = try session.suspendedUsage(
+                filter, unresolvedOnly: call.query["resolved"]?.truth != true, try call.page(AttemptID.self))
             return .page(page, as: shape) { "\($0.attemptID)" }
         })
 
@@ -76,10 +77,8 @@ enum SuspenseEndpoints {
                 filter.attempts = [attempt]
                 let order = SuspenseOrder(
                     .waived, filter, reason: try call.body.required("resolution"), actor: call.actor)
-                let resolved = try await services.jobs.resolveSuspense(order).resolved
-                let usage = try await services.database.read {
-                    try SuspenseStorage.require(attempt, of: account, in: $0)
-                }
+                let resolved = try await services.jobs.resolveSuspense(order, by: call.requiredCaller).resolved
+                let usage = try await services.look(for: call) { try $0.suspendedUsage(attempt, of: account) }
                 guard resolved == 1 else { throw StorageError.conflict("attempt \(attempt) is resolved already") }
                 return .ok(shape.json(usage))
             })
@@ -123,7 +122,7 @@ enum SuspenseEndpoints {
             successes: [.json(200, "What was done.", report)],
             work: .job { call in
                 let order = try order(outcome, call)
-                let report = try await services.jobs.resolveSuspense(order)
+                let report = try await services.jobs.resolveSuspense(order, by: call.requiredCaller)
                 let amounts = report.amounts.sorted { $0.key.code < $1.key.code }
                 return .ok([
                     "resolved": .integer(Int128(report.resolved)), "accounts": .integer(Int128(report.accounts.count)),

@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 import Engines
 import Identity
 import Metering
@@ -76,10 +77,8 @@ enum UsageEndpoints {
                                 countMax: ServiceFault.countMax)),
                     ], named: "Usage"))
         ],
-        work: .read { call, tx in
-            var query = try query(call)
-            query.model = try query.model.map { try CatalogueStorage.ownName(of: $0, in: tx) ?? $0 }
-            let sums = try UsageStorage.sums(query, in: tx)
+        work: .look { call, session in
+            let sums = try session.usageSums(try query(call))
             return .ok([
                 "period": .optional(call.queryText("period")),
                 "from": .optional(call.queryInstant("from").map { "\($0)" }),

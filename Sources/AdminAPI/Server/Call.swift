@@ -21,6 +21,14 @@ struct Call: Sendable {
     /// Who calls; nil where everyone may.
     var caller: Actor? { key.map { .adminKey($0, from: origin) } }
 
+    /// Who calls, where only somebody may.
+    var requiredCaller: Actor {
+        get throws(Problem) {
+            guard let caller else { throw Problem(401, .unauthenticated, "this needs an admin key") }
+            return caller
+        }
+    }
+
     /// Who calls, as it stands beside what they change.
     var actor: String { caller.map { "\($0.principal)" } ?? "" }
 }

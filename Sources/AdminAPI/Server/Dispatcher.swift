@@ -60,8 +60,6 @@ struct Dispatcher: Sendable {
             return try await services.billing.change(by: try Dispatcher.caller(call), reason: head.auditReason) {
                 try work(call, $0)
             }
-        case .read(let work): return try await services.database.read { try work(call, $0) }
-        case .write(let work): return try await services.database.write { try work(call, $0) }
         case .job(let work): return try await work(call)
         }
     }
@@ -110,20 +108,6 @@ private struct Once: Sendable {
         case .change(let work):
             return try await services.billing.change(by: caller, reason: head.auditReason) {
                 try once(repeated, $0) { try work(call, $0) }
-            }
-        case .read(let work), .write(let work):
-            return try await services.database.write { tx in
-                if let kept = try kept(
-                    IdempotencyStorage.begin(
-                        adminKey: key.id, key: idempotencyKey, methodAndPath: head.methodAndPath, requestDigest: digest,
-                        now: call.now, in: tx))
-                {
-                    return kept
-                }
-                let answer = try work(call, tx)
-                try IdempotencyStorage.finish(
-                    adminKey: key.id, key: idempotencyKey, status: answer.status, body: answer.storedText, in: tx)
-                return answer
             }
         case .job(let work):
             if let kept = try await services.billing.change(by: caller, { try kept($0.begin(repeated)) }) {

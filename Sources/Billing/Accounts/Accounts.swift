@@ -8,6 +8,10 @@ extension ReadSession {
         try look(.read(.accounts)) { try AccountStorage.list(page, in: $0) }
     }
 
+    public func accountIDs() throws -> [AccountID] {
+        try look(.read(.accounts)) { try AccountStorage.ids(in: $0) }
+    }
+
     public func account(_ id: AccountID) throws -> Account {
         try look(.read(.accounts)) { try AccountStorage.require(id, in: $0) }
     }

@@ -1,8 +1,8 @@
 import Engines
 
 /// What is known of a thing, as audit entries and events say it. Never a secret, and nothing that one could be made of.
-struct Facts: Hashable, Sendable {
-    indirect enum Value: Hashable, Sendable {
+public struct Facts: Hashable, Sendable {
+    public indirect enum Value: Hashable, Sendable {
         case null
         case text(String)
         case number(Int64)
@@ -45,20 +45,20 @@ struct Facts: Hashable, Sendable {
 }
 
 extension Facts: ExpressibleByDictionaryLiteral {
-    init(dictionaryLiteral elements: (String, Value)...) {
+    public init(dictionaryLiteral elements: (String, Value)...) {
         members = elements.map { Member(name: $0.0, value: $0.1) }
     }
 }
 
 extension Facts.Value: ExpressibleByStringInterpolation, ExpressibleByIntegerLiteral {
-    init(stringLiteral value: String) { self = .text(value) }
-    init(integerLiteral value: Int64) { self = .number(value) }
+    public init(stringLiteral value: String) { self = .text(value) }
+    public init(integerLiteral value: Int64) { self = .number(value) }
 
-    static func optional(_ value: (some CustomStringConvertible)?) -> Self {
+    public static func optional(_ value: (some CustomStringConvertible)?) -> Self {
         value.map { .text($0.description) } ?? .null
     }
 
-    static func texts(_ values: [some CustomStringConvertible]) -> Self {
+    public static func texts(_ values: [some CustomStringConvertible]) -> Self {
         .list(values.map { .text($0.description) })
     }
 

@@ -31,7 +31,7 @@ public struct Actor: Hashable, Sendable {
         Actor(Principal(.job, id: name, origin: host), permissions)
     }
 
-    func require(_ permission: Permission) throws(PermissionDenied) {
+    public func require(_ permission: Permission) throws(PermissionDenied) {
         guard permissions.contains(permission) else {
             throw PermissionDenied(permission: permission, principal: principal, role: role)
         }

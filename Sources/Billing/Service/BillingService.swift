@@ -40,6 +40,17 @@ public struct BillingService: Sendable {
         }
     }
 
+    /// Throws where the database does not answer.
+    public func requireDatabase() async throws {
+        _ = try await database.read { try ChangeStorage.latest(in: $0) }
+    }
+
+    /// Forgets answers that were kept for repeated calls and that nobody will ask for any more.
+    public func forgetExpiredCalls() async throws {
+        let now = now()
+        try await database.write { _ = try IdempotencyStorage.removeExpired(now: now, in: $0) }
+    }
+
     /// The admin key of a secret, if it was not revoked: how an actor is known.
     public func adminKey(of secret: Secret) async throws -> AdminKey? {
         try await database.read { try AdminKeyStorage.find(secretDigest: secret.digest, in: $0) }

@@ -5,6 +5,7 @@ public enum ChangeKind: String, CaseIterable, Sendable {
     case accountCreated = "account.created"
     case accountUpdated = "account.updated"
     case accountClockAdvanced = "account.clock_advanced"
+    case accountPutOnHold = "account.put_on_hold"
     case accountResumed = "account.resumed"
     case tenantCreated = "tenant.created"
     case tenantUpdated = "tenant.updated"
@@ -27,12 +28,18 @@ public enum ChangeKind: String, CaseIterable, Sendable {
     case limitDeleted = "limit.deleted"
     case journalDamageReleased = "journal.damage_released"
     case journalRetired = "journal.retired"
+    case suspenseRated = "suspense.rated"
+    case suspenseWaived = "suspense.waived"
+    case creditsPaidOut = "credits.paid_out"
+    case invoiceFinalized = "invoice.finalized"
+    case invoicePaid = "invoice.paid"
+    case invoiceVoided = "invoice.voided"
 
     /// What an actor needs to make it.
     public var permission: Permission {
         switch self {
         case .accountCreated, .accountUpdated, .accountClockAdvanced: .write(.accounts)
-        case .accountResumed: .write(.invoices)
+        case .accountPutOnHold, .accountResumed, .invoiceFinalized, .invoicePaid, .invoiceVoided: .write(.invoices)
         case .tenantCreated, .tenantUpdated, .projectCreated: .write(.tenants)
         case .apiKeyCreated, .apiKeyRotated, .apiKeyRevoked: .write(.apiKeys)
         case .adminKeyCreated, .adminKeyRevoked: .write(.adminKeys)
@@ -43,6 +50,8 @@ public enum ChangeKind: String, CaseIterable, Sendable {
         case .secretSet, .secretDeleted, .secretsReencrypted: .write(.secrets)
         case .limitCreated, .limitUpdated, .limitDeleted: .write(.limits)
         case .journalDamageReleased, .journalRetired: .write(.journals)
+        case .suspenseRated, .suspenseWaived: .write(.suspense)
+        case .creditsPaidOut: .write(.credits)
         }
     }
 }

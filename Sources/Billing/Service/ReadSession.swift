@@ -1,5 +1,5 @@
 public import Identity
-internal import Storage
+public import Storage
 
 /// A transaction of one actor, who may look at what its permissions say.
 public class ReadSession {
@@ -15,7 +15,9 @@ public class ReadSession {
     }
 
     /// The one way of a use case to what it shows.
-    func look<Result>(_ permission: Permission, _ body: (DatabaseTransaction) throws -> Result) throws -> Result {
+    public func look<Result>(
+        _ permission: Permission, _ body: (DatabaseTransaction) throws -> Result
+    ) throws -> Result {
         assert(permission.verb == .read)
         try actor.require(permission)
         return try body(transaction)

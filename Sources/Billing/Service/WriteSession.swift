@@ -26,7 +26,7 @@ public final class WriteSession: ReadSession {
     }
 
     /// The one way of a use case to what it changes. What leaves everything as it was leaves no trace.
-    func change<Value>(
+    public func change<Value>(
         _ kind: ChangeKind, reason: String? = nil, _ body: (DatabaseTransaction) throws -> Change<Value>
     ) throws -> Value {
         try actor.require(kind.permission)
@@ -69,14 +69,14 @@ public final class WriteSession: ReadSession {
 }
 
 /// What a use case did.
-enum Change<Value> {
+public enum Change<Value> {
     case made(Value, Trace)
     /// Everything was so already.
     case nothing(Value)
 }
 
 /// What a change leaves behind.
-struct Trace {
+public struct Trace {
     let chain: AuditChain
     /// An id or a name.
     let subject: String
@@ -85,20 +85,22 @@ struct Trace {
     /// Nil where it is gone.
     let after: Facts?
 
-    init(_ chain: AuditChain, _ subject: some CustomStringConvertible, before: Facts? = nil, after: Facts? = nil) {
+    private init(
+        _ chain: AuditChain, _ subject: some CustomStringConvertible, before: Facts? = nil, after: Facts? = nil
+    ) {
         self.chain = chain
         self.subject = subject.description
         self.before = before
         self.after = after
     }
 
-    static func account(
+    public static func account(
         _ id: AccountID, _ subject: some CustomStringConvertible, before: Facts? = nil, after: Facts? = nil
     ) -> Trace {
         Trace(.account(id), subject, before: before, after: after)
     }
 
-    static func seller(
+    public static func seller(
         _ subject: some CustomStringConvertible, before: Facts? = nil, after: Facts? = nil
     ) -> Trace {
         Trace(.seller, subject, before: before, after: after)

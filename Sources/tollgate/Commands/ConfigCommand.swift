@@ -1,4 +1,5 @@
 import ArgumentParser
+import Billing
 import ControlPlane
 import Engines
 import Storage
@@ -48,9 +49,7 @@ struct ConfigCommand: AsyncParsableCommand {
             if let catalogue { return try readCatalogue(catalogue).backends }
             guard loaded.text("database.url") != nil else { return [] }
             do {
-                return try await options.withDatabase { database in
-                    try await database.read { try CatalogueStorage.backends(in: $0) }
-                }
+                return try await options.look { try $0.backends() }
             } catch {
                 say("the catalogue's tokenizers were not looked at, as the database did not answer: \(error)")
                 return []

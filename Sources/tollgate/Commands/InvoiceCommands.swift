@@ -1,5 +1,6 @@
 import Accounts
 import ArgumentParser
+import Billing
 import BillingJobs
 import Foundation
 import Identity
@@ -27,13 +28,10 @@ struct InvoicesCommand: AsyncParsableCommand {
     /// An invoice by id or number.
     static func find(_ text: String, options: ConfigurationOptions) async throws -> (StoredInvoice, Account) {
         let id = InvoiceID(text)
-        return try await options.withDatabase { database in
-            try await database.read { tx in
-                let invoice =
-                    try id.map { try InvoiceStorage.find($0, in: tx) } ?? InvoiceStorage.find(number: text, in: tx)
-                guard let invoice else { throw StorageError.notFound("invoice '\(text)' (by id or by number)") }
-                return (invoice, try AccountStorage.require(invoice.accountID, in: tx))
-            }
+        return try await options.look { session in
+            let invoice = try id.map { try session.invoice($0) } ?? session.invoice(number: text)
+            guard let invoice else { throw StorageError.notFound("invoice '\(text)' (by id or by number)") }
+            return (invoice, try session.account(invoice.accountID))
         }
     }
 
@@ -51,9 +49,7 @@ struct InvoicesCommand: AsyncParsableCommand {
             let request = try page.request(IDKinds.Invoice.self)
             var filter = InvoiceFilter(account: try account.map { try readID($0) })
             filter.month = try period.map { try InvoicesCommand.month($0) }
-            let invoices = try await options.withDatabase { [filter] database in
-                try await database.read { try InvoiceStorage.list(filter, request, in: $0) }
-            }
+            let invoices = try await options.look { [filter] in try $0.invoices(filter, request) }
             output.print(
                 columns: ["invoice", "number", "account", "from", "to", "state", "total", "currency"],
                 rows: invoices.items.map {
@@ -72,7 +68,7 @@ struct InvoicesCommand: AsyncParsableCommand {
         _ action: @Sendable (InvoiceActions, InvoiceID) async throws -> InvoiceActions.Outcome
     ) async throws {
         let id = try await find(invoice, options: options).0.id
-        let outcome = try await options.withDatabase { try await action(InvoiceActions(database: $0), id) }
+        let outcome = try await options.withDatabase { try await action(InvoiceActions(database: $0, by: .here), id) }
         print("\(outcome.invoice.number ?? "\(id)") is \(outcome.changed ? "" : "already ")\(state)")
     }
 
@@ -88,7 +84,7 @@ struct InvoicesCommand: AsyncParsableCommand {
         func run() async throws {
             let (id, month) = (try readID(account, as: AccountID.self), try InvoicesCommand.month(period))
             let preview = try await options.withDatabase { database in
-                try await InvoiceActions(database: database).preview(account: id, month: month)
+                try await InvoiceActions(database: database, by: .here).preview(account: id, month: month)
             }
             if let document = preview.document {
                 print(output.json ? try preview.canonicalJSON() : InvoiceText(document: document).text)

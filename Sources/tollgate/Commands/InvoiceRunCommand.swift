@@ -1,4 +1,5 @@
 import ArgumentParser
+import Billing
 import BillingJobs
 import Foundation
 import Identity
@@ -49,7 +50,7 @@ struct InvoiceRunCommand: AsyncParsableCommand {
     ) async throws -> InvoiceRunReport {
         let isWatched = isatty(STDERR_FILENO) == 1
         let deadline = ContinuousClock.now + waiting
-        var report = try await InvoiceRun(database: database, options: settings).run { done, total in
+        var report = try await InvoiceRun(database: database, by: .here, options: settings).run { done, total in
             if isWatched { say("\(done) of \(total) accounts") }
         }
         var settings = settings
@@ -58,7 +59,7 @@ struct InvoiceRunCommand: AsyncParsableCommand {
             try await Task.sleep(for: .seconds(1))
             settings.now = now()
             settings.accounts = report.waitingForGateways
-            report.update(with: try await InvoiceRun(database: database, options: settings).run())
+            report.update(with: try await InvoiceRun(database: database, by: .here, options: settings).run())
         }
         return report
     }

@@ -1,5 +1,6 @@
 import Accounts
 import ArgumentParser
+import Billing
 import BillingJobs
 import Foundation
 import Identity
@@ -26,8 +27,8 @@ struct ServiceLevelsCommand: AsyncParsableCommand {
         func run() async throws {
             let month = try InvoicesCommand.month(period)
             let only: AccountID? = try account.map { try readID($0) }
+            let accounts = try await options.look { try only.map { [$0] } ?? $0.accountIDs() }
             let reports = try await options.withDatabase { database in
-                let accounts = try await database.read { try only.map { [$0] } ?? AccountStorage.ids(in: $0) }
                 var reports: [ServiceLevelReport] = []
                 for id in accounts {
                     reports.append(
@@ -76,9 +77,7 @@ struct ServiceLevelsCommand: AsyncParsableCommand {
         func run() async throws {
             let request = try page.request(IDKinds.ServiceLevelResult.self)
             let only: AccountID? = try account.map { try readID($0) }
-            let owed = try await options.withDatabase { database in
-                try await database.read { try ServiceLevelStorage.owed(account: only, request, in: $0) }
-            }
+            let owed = try await options.look { try $0.owedCredits(of: only, request) }
             output.print(
                 columns: ["credit", "account", "from", "tier", "objective", "granted", "owed", "currency"],
                 rows: try owed.items.map { granted in
@@ -106,8 +105,8 @@ struct ServiceLevelsCommand: AsyncParsableCommand {
         func run() async throws {
             let (id, reason) = (try readID(account, as: AccountID.self), reason)
             let payout = try await options.withDatabase { database in
-                try await CreditActions(database: database).payOut(
-                    to: id, reason: reason, actor: "shell: \(NSUserName())", now: now())
+                try await CreditActions(database: database, by: .here).payOut(
+                    to: id, reason: reason, now: now())
             }
             output.print(fields: [
                 ("account", "\(id)"), ("paid out", "\(payout.amount)"), ("currency", payout.amount.currency.code),

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Billing
 import BillingJobs
 import Foundation
 import Identity
@@ -58,7 +59,7 @@ struct SuspenseCommand: AsyncParsableCommand {
             guard all || !filter.isEverything else {
                 throw ValidationError("say which (--account, --code, --model …), or --all")
             }
-            var order = SuspenseOrder(outcome, filter, reason: reason, actor: "shell: \(NSUserName())")
+            var order = SuspenseOrder(outcome, filter, reason: reason, actor: "\(Actor.here.principal)")
             order.isDryRun = dryRun
             return order
         }
@@ -76,10 +77,8 @@ struct SuspenseCommand: AsyncParsableCommand {
         func run() async throws {
             let (filter, resolved) = (try filter.filter(), resolved)
             let request = try page.request(IDKinds.Attempt.self)
-            let found = try await options.withDatabase { database in
-                try await database.read {
-                    try SuspenseStorage.list(filter, unresolvedOnly: !resolved, request, in: $0)
-                }
+            let found = try await options.look {
+                try $0.suspendedUsage(filter, unresolvedOnly: !resolved, request)
             }
             output.print(
                 columns: ["attempt", "account", "accepted at", "model", "price key", "code", "detail"]
@@ -133,7 +132,7 @@ struct SuspenseCommand: AsyncParsableCommand {
         _ order: SuspenseOrder, _ options: ConfigurationOptions, _ output: OutputOptions
     ) async throws -> SuspenseReport {
         let report = try await options.withDatabase { database in
-            try await SuspenseActions(database: database).resolve(order, now: now())
+            try await SuspenseActions(database: database, by: .here).resolve(order, now: now())
         }
         let amounts = report.amounts.sorted { $0.key.code < $1.key.code }.map { "\($0.value) \($0.key.code)" }
         let left = report.unpriced.values.reduce(0, +)

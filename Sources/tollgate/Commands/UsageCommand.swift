@@ -1,4 +1,5 @@
 import ArgumentParser
+import Billing
 import Engines
 import Identity
 import Metering
@@ -27,9 +28,7 @@ struct UsageCommand: AsyncParsableCommand {
 
         func run() async throws {
             let query = try query()
-            let sums = try await options.withDatabase { database in
-                try await database.read { try UsageStorage.sums(query, in: $0) }
-            }
+            let sums = try await options.look { try $0.usageSums(query) }
             for fault in sums.leftOut {
                 say("account \(fault.name) cannot be read and its usage is missing: \(fault.reason)")
             }
@@ -86,9 +85,7 @@ struct UsageCommand: AsyncParsableCommand {
 
         func run() async throws {
             let id: RequestID = try readID(request)
-            let found = try await options.withDatabase { database in
-                try await database.read { try RecordStorage.find(id, in: $0) }
-            }
+            let found = try await options.look { try $0.usageRecord(id) }
             guard let found else { throw StorageError.notFound("record of \(id) (yet: ingest may be behind)") }
             let record = found.request
             var fields: [(String, String)] = [

@@ -1,5 +1,6 @@
 import Accounts
 import AdminAPI
+import Billing
 import BillingJobs
 import Identity
 import Invoicing
@@ -12,36 +13,36 @@ struct AdminJobsAdapter: AdminJobs {
     let database: Database
     let graceMilliseconds: Int64
 
-    func runInvoices(_ request: InvoiceRunRequest) async throws -> InvoiceRunAnswer {
+    func runInvoices(_ request: InvoiceRunRequest, by actor: Actor) async throws -> InvoiceRunAnswer {
         var options = InvoiceRun.Options(month: request.period, now: now(), accounts: request.accounts)
         options.isDryRun = request.isDryRun
         options.graceMilliseconds = graceMilliseconds
-        let report = try await InvoiceRun(database: database, options: options).run()
+        let report = try await InvoiceRun(database: database, by: actor, options: options).run()
         return InvoiceRunAnswer(items: report.accounts.map(item))
     }
 
-    func finalizeInvoice(_ id: InvoiceID) async throws {
-        try await refusing { _ = try await InvoiceActions(database: database).finalize(id, now: now()) }
+    func finalizeInvoice(_ id: InvoiceID, by actor: Actor) async throws {
+        try await refusing { _ = try await InvoiceActions(database: database, by: actor).finalize(id, now: now()) }
     }
 
-    func payInvoice(_ id: InvoiceID) async throws {
-        try await refusing { _ = try await InvoiceActions(database: database).markPaid(id, now: now()) }
+    func payInvoice(_ id: InvoiceID, by actor: Actor) async throws {
+        try await refusing { _ = try await InvoiceActions(database: database, by: actor).markPaid(id, now: now()) }
     }
 
-    func voidInvoice(_ id: InvoiceID) async throws {
-        try await refusing { _ = try await InvoiceActions(database: database).void(id, now: now()) }
+    func voidInvoice(_ id: InvoiceID, by actor: Actor) async throws {
+        try await refusing { _ = try await InvoiceActions(database: database, by: actor).void(id, now: now()) }
     }
 
-    func previewInvoice(of account: AccountID, month: CivilMonth) async throws -> InvoicePreview {
-        try await InvoiceActions(database: database).preview(account: account, month: month)
+    func previewInvoice(of account: AccountID, month: CivilMonth, by actor: Actor) async throws -> InvoicePreview {
+        try await InvoiceActions(database: database, by: actor).preview(account: account, month: month)
     }
 
-    func resolveSuspense(_ order: SuspenseOrder) async throws -> SuspenseReport {
-        try await SuspenseActions(database: database).resolve(order, now: now())
+    func resolveSuspense(_ order: SuspenseOrder, by actor: Actor) async throws -> SuspenseReport {
+        try await SuspenseActions(database: database, by: actor).resolve(order, now: now())
     }
 
-    func payOutCredits(to account: AccountID, reason: String, actor: String) async throws -> CreditPayoutReport {
-        try await CreditActions(database: database).payOut(to: account, reason: reason, actor: actor, now: now())
+    func payOutCredits(to account: AccountID, reason: String, by actor: Actor) async throws -> CreditPayoutReport {
+        try await CreditActions(database: database, by: actor).payOut(to: account, reason: reason, now: now())
     }
 
     func serviceLevels(of account: AccountID, month: CivilMonth) async throws -> ServiceLevelStanding {

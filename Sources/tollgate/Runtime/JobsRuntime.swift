@@ -1,3 +1,4 @@
+import Billing
 import BillingJobs
 import Logging
 import Storage
@@ -19,7 +20,7 @@ struct JobsRuntime {
                         "the ledger of an account was not posted",
                         metadata: ["account": "\(failure.account)", "reason": "\(failure.reason)"])
                 }
-                try await database.write { _ = try IdempotencyStorage.removeExpired(now: now(), in: $0) }
+                try await BillingService(database, now: now).forgetExpiredCalls()
                 wasAway = false
             } catch {
                 if !wasAway { logger.warning("the jobs' pass was cut short", metadata: ["error": "\(error)"]) }
