@@ -21,12 +21,15 @@ struct ServiceLevelEvaluation: Sendable {
     ) throws {
         let account = accountMonth.account
         let period = accountMonth.period
-        var judges = accountMonth.subscriptions.compactMap { SubscriptionJudge($0, in: period) }
+        var judges = Self.judged(accountMonth.subscriptions, in: period, rule: rule).compactMap {
+            PromiseJudge($0, in: period)
+        }
         if judges.isEmpty {
             results = []
             return
         }
-        let places = Dictionary(uniqueKeysWithValues: judges.enumerated().map { ($1.subscriptionID, $0) })
+        var places: [SubscriptionID: Int] = [:]
+        for (place, judge) in judges.enumerated() { for id in judge.subscriptionIDs { places[id] = place } }
         try ServiceLevelStorage.forEachRequest(of: account.id, in: period, rule: rule, in: tx) { request in
             guard let place = places[request.subscriptionID] else { return }
             judges[place].add(request)
@@ -35,6 +38,26 @@ struct ServiceLevelEvaluation: Sendable {
         results = try judges.flatMap { judge in
             try judge.results(account: account, charges: charges, period: period, rule: rule, evaluatedAt: evaluatedAt)
         }
+    }
+
+    /// The subscriptions that touch the month, those together that are judged as one, the earliest first.
+    private static func judged(
+        _ all: [SubscriptionTerms], in period: BillingPeriod, rule: PromiseScope.Rule
+    ) -> [[SubscriptionTerms]] {
+        let touching = all.filter { terms in
+            let subscription = terms.subscription
+            return subscription.startsAt < period.end && subscription.endsAt.map { $0 > period.start } ?? true
+        }
+        guard rule == .subscriptionsJoined else { return touching.map { [$0] } }
+        var groups: [[SubscriptionTerms]] = []
+        for terms in touching.sorted(by: { $0.subscription.startsAt < $1.subscription.startsAt }) {
+            let place = groups.firstIndex { group in
+                group[0].subscription.tenantID == terms.subscription.tenantID
+                    && group[0].subscription.plan == terms.subscription.plan
+            }
+            if let place { groups[place].append(terms) } else { groups.append([terms]) }
+        }
+        return groups
     }
 
     /// Stores the results and books their credits, both by difference.
@@ -55,23 +78,23 @@ struct ServiceLevelEvaluation: Sendable {
     }
 }
 
-/// Counts one subscription's requests against its promises.
-private struct SubscriptionJudge {
-    let subscriptionID: SubscriptionID
+/// Counts the requests of subscriptions that are judged as one against their promises. The result is the first one's.
+private struct PromiseJudge {
+    let subscriptionIDs: [SubscriptionID]
+    private var subscriptionID: SubscriptionID { subscriptionIDs[0] }
     private let version: PlanVersion
     private var tallies: [PromiseTally]
 
-    /// Nil where the subscription does not touch the month or its plan promises nothing.
-    init?(_ terms: SubscriptionTerms, in period: BillingPeriod) {
-        let subscription = terms.subscription
-        guard subscription.startsAt < period.end, subscription.endsAt.map({ $0 > period.start }) ?? true,
-            let version = terms.history.version(at: max(period.start, subscription.startsAt))
+    /// Nil where the plan promises nothing.
+    init?(_ joined: [SubscriptionTerms], in period: BillingPeriod) {
+        guard let first = joined.first,
+            let version = first.history.version(at: max(period.start, first.subscription.startsAt))
         else { return nil }
         let promises = version.document.promises.sorted { $0.key < $1.key }.flatMap { tier, promises in
             promises.map { TierPromise($0, tier: tier) }
         }
         guard !promises.isEmpty else { return nil }
-        subscriptionID = subscription.id
+        subscriptionIDs = joined.map(\.id)
         self.version = version
         tallies = promises.map(PromiseTally.init)
     }
@@ -86,9 +109,11 @@ private struct SubscriptionJudge {
     ) throws -> [StoredPromiseResult] {
         let byTier = Dictionary(grouping: tallies, by: \.promise.tier)
         return try byTier.sorted { $0.key < $1.key }.flatMap { tier, tallies in
-            let base = charges.first { $0.subscriptionID == subscriptionID && $0.tier == tier }?.amount
+            let base = try Money.sum(
+                charges.filter { subscriptionIDs.contains($0.subscriptionID) && $0.tier == tier }.map(\.amount),
+                currency: account.currency)
             let credit = try TierCredit(
-                results: tallies.map(PromiseResult.init), charges: base ?? .zero(account.currency),
+                results: tallies.map(PromiseResult.init), charges: base,
                 rounding: version.rounding)
             return try credit.results.enumerated().map { index, result in
                 try stored(

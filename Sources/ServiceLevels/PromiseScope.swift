@@ -6,9 +6,12 @@ public struct PromiseScope: Hashable, Sendable {
         case tierServed = 1
         /// Requests and their charges by the tier asked for; batches are in neither.
         case tierAskedFor = 2
+        /// The same, and a tenant's subscriptions to one plan are judged as one: who leaves and comes back within a
+        /// month is promised what everybody else is.
+        case subscriptionsJoined = 3
 
         /// What months are judged by now.
-        public static let current = Rule.tierAskedFor
+        public static let current = Rule.subscriptionsJoined
     }
 
     /// Whose promises count.
@@ -20,7 +23,7 @@ public struct PromiseScope: Hashable, Sendable {
     /// By canonical names. Who asks for no tier in particular (`base`) is promised what the tier promises that they got
     /// and pay for.
     public init(asked: String, served: String, base: String, rule: Rule = .current) {
-        let gotAnother = rule == .tierAskedFor && asked != base && asked != served
+        let gotAnother = rule != .tierServed && asked != base && asked != served
         tier = gotAnother ? asked : served
         servedInstead = gotAnother ? served : nil
     }

@@ -57,6 +57,35 @@ import Testing
         }
     }
 
+    /// Found by an auditor: half a month each had too few requests to be judged, and the credit was lost.
+    @Test func `a tenant that leaves and comes back within the month is judged as if it had never left`() async throws {
+        let world = try await BillingWorld.make()
+        let alpha = try await world.customer(1, plan: "alpha", from: "2026-11-01T00:00:00Z")
+        let back = Subscription(
+            id: BillingWorld.id(71), accountID: alpha.account.id, tenantID: alpha.subscription.tenantID, plan: "alpha",
+            startsAt: BillingWorld.instant("2026-11-15T00:00:00Z"), createdAt: alpha.subscription.createdAt)
+        try await world.database.write { tx in
+            try SubscriptionStorage.end(
+                alpha.subscription.id, at: back.startsAt, now: BillingWorld.instant("2026-11-10T00:00:00Z"), in: tx)
+            try SubscriptionStorage.insert(back, in: tx)
+        }
+        var requests: [IngestRequest] = []
+        for number in 0..<100 {
+            let isEarly = number % 2 == 0
+            var request = try await world.request(
+                alpha, at: "2026-11-\(isEarly ? "03" : "20")T10:00:\(10 + number % 50).\(100 + number)Z",
+                input: 1_000_000, tier: "priority", outcome: number < 12 ? .providerError : .success)
+            if !isEarly { request.request.subscriptionID = back.id }
+            requests.append(request)
+        }
+        try await world.ingest(requests, heartbeat: "2026-12-01T00:00:10Z")
+        let found = try await results(world, alpha)
+        let availability = try #require(found.first { $0.objective == .availability })
+        #expect(availability.attainment == Attainment(good: 88, counted: 100))
+        #expect(availability.status == .broken && availability.subscriptionID == alpha.subscription.id)
+        #expect(found.count { $0.objective == .availability } == 1)
+    }
+
     @Test func `an answer that was not streamed misses no promise about streams`() async throws {
         let world = try await BillingWorld.make()
         let alpha = try await november(world, downgraded: 30, streamed: false)
