@@ -26,7 +26,6 @@ import Testing
         (.responses, #"{"type":"function","name":"web_search","strict":true,"parameters":{}}"#),
         (.responses, #"{"type":"custom","name":"f","format":{"type":"grammar"}}"#),
         (.responses, #"{"type":"apply_patch"}"#), (.responses, #"{"type":"computer_use_preview","display_width":9}"#),
-        (.responses, #"{"type":"mcp","server_label":"a","server_url":"https://x"}"#),
         (.responses, #"{"type":"namespace","name":"n","tools":[{"type":"function","name":"f"}]}"#),
         (.messages, #"{"name":"f","input_schema":{"type":"object"},"cache_control":{"type":"ephemeral"}}"#),
         (.messages, #"{"type":"computer_20251124","name":"computer","display_width_px":9}"#),
@@ -38,14 +37,18 @@ import Testing
         (.geminiGenerate, #"{"computerUse":{"environment":"ENVIRONMENT_BROWSER"}}"#),
         (.bedrockInvoke, #"{"name":"f","parameter_definitions":{"a":{"type":"str"}}}"#),
         (.messages, #"{"name":"f","input_schema":{},"new_option":{"a":1}}"#), (.chatCompletions, "null"),
-        (.geminiGenerate, #"{"googleSearch":null}"#),
+        (.geminiGenerate, #"{"googleSearch":null}"#), (.geminiGenerate, #"{"urlContext":{}}"#),
+        (.geminiGenerate, #"{"code_execution":{}}"#), (.responses, #"{"type":"local_shell"}"#),
     ]) func `tools that the client runs pass`(surface: Surface, tool: String) throws {
         let request = try read(#""tools":[\#(tool)]"#, surface)
         #expect(request.features.isEmpty && request.otherTool == nil, "\(request.otherTool ?? "")")
     }
 
     @Test(arguments: [
-        (Surface.responses, #"{"type":"shell"}"#, "shell"), (.responses, #"{"type":"local_shell"}"#, "local_shell"),
+        (Surface.responses, #"{"type":"shell"}"#, "shell"),
+        (.responses, #"{"type":"mcp","server_label":"code_interpreter"}"#, "mcp without server_url"),
+        (.chatCompletions, #"{"type":"function","Type":"shell","function":{"name":"f"}}"#, "Type"),
+        (.responses, #"{"type":"function","name":"f","\u0054ype":"web_search"}"#, "Type"),
         (.responses, #"{"type":"brand_new"}"#, "brand_new"), (.responses, #"{"type":"Web_Search"}"#, "Web_Search"),
         (.responses, #"{"type":"mcp","connector_id":"connector_dropbox"}"#, "connector_id"),
         (.responses, #"{"type":"function","type":"shell"}"#, "shell"), (.responses, #""shell""#, "shell"),
@@ -62,7 +65,6 @@ import Testing
         (.messages, #"{"type":"mcp_toolset","mcp_server_name":"x"}"#, "mcp_toolset"),
         (.messages, #"{"type":"computer_evil","name":"x"}"#, "computer_evil"),
         (.messages, #"{"type":"bash_20250124x"}"#, "bash_20250124x"),
-        (.geminiGenerate, #"{"urlContext":{}}"#, "urlContext"),
         (.geminiGenerate, #"{"google_maps":{}}"#, "google_maps"),
         (.geminiGenerate, #"{"somethingNew":{}}"#, "somethingNew"),
         (.geminiGenerate, #"{"type":"mcp_server","url":"https://x"}"#, "mcp_server"),
@@ -88,7 +90,7 @@ import Testing
         (.messages, #"{"type":"code_execution_20260120","name":"c"}"#, .codeInterpreter),
         (.geminiGenerate, #"{"fileSearch":{"fileSearchStoreNames":[]}}"#, .fileSearch),
         (.geminiGenerate, #"{"retrieval":{"vertexRagStore":{}}}"#, .fileSearch),
-        (.geminiGenerate, #"{"code_execution":{}}"#, .codeInterpreter),
+        (.responses, #"{"type":"mcp","server_label":"x","server_url":"https://x.example"}"#, .remoteTool),
         (.geminiGenerate, #"{"type":"google_search"}"#, .webSearch),
         (.geminiGenerate, #"{"functionDeclarations":[],"googleSearch":{}}"#, .webSearch),
     ]) func `tools that plans may sell are told apart`(surface: Surface, tool: String, expected: RequestedFeatures)

@@ -104,4 +104,18 @@ import Testing
                 == #"data: {"type":"response.failed","response":{"id":"r","error":{},"usage":null}}"#)
         #expect(replaced(#"data: {"response":{"error":null}}"#, inResponse: true) == nil)
     }
+
+    @Test(
+        arguments: [
+            (
+                #"{"error":{"message":"no JSON","failed_generation":"a long \"text\" of it"}}"#,
+                #"{"error":{"message":"no JSON","failed_generation":""}}"#
+            ),
+            (#"{"failed_generation" : "x\\","code":1}"#, #"{"failed_generation" : "","code":1}"#),
+            (#"{"failed_generation":null}"#, #"{"failed_generation":null}"#),
+            (#"{"failed_generation":"cut"#, #"{"failed_generation":""#),
+        ])
+    func `what a failure hands over of the model's text does not pass`(text: String, expected: String) {
+        #expect(redact(text, kind: .groq) == expected)
+    }
 }

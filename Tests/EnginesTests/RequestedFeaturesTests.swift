@@ -80,7 +80,7 @@ import Testing
                 #""tools":[{"googleSearchRetrieval":{"dynamicRetrievalConfig":{}}},{"functionDeclarations":[]}]"#,
                 .webSearch
             ),
-            (#""tools":[{"codeExecution":{}},{"urlContext":{}}]"#, [.codeInterpreter, .otherTool]),
+            (#""tools":[{"codeExecution":{}},{"urlContext":{}}]"#, RequestedFeatures()),
             (#""tools":[{"google_search":null}]"#, RequestedFeatures()),
             (#""generationConfig":{"responseModalities":["TEXT","IMAGE"]}"#, .outputPictures),
             (#""generation_config":{"response_modalities":["AUDIO"]}"#, .outputSound),

@@ -38,7 +38,9 @@ struct RestrictedMemberTests {
         (#""custom_logit_processor":"80049526""#, .openAICompatible, "custom_logit_processor"),
         (#""api_base":"http://10.0.0.1""#, .openAICompatible, "api_base"),
         (#""lora":[{"id":0,"scale":1}]"#, .llamaCpp, "lora"), (#""id_slot":3"#, .llamaCpp, "id_slot"),
-        (#""adapter_id":"other""#, .tgi, "adapter_id"),
+        (#""adapter_id":"other""#, .tgi, "adapter_id"), (#""request_id":"resp_1""#, .vllm, "request_id"),
+        (#""rid":"x""#, .openAICompatible, "rid"), (#""data_sources":[{}]"#, .azure, "data_sources"),
+        (#""dataSources":[{}]"#, .azure, "dataSources"),
     ]) func `a member that routes or touches others is refused where it is known`(
         member: String, kind: EngineKind, path: String
     ) throws {

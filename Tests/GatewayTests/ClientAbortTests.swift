@@ -179,4 +179,24 @@ import Testing
         #expect(last.request.outcome == .clientAbort && last.attempts[0].termination == .complete)
         await gateway.stop()
     }
+
+    @Test(arguments: [#","web_search_options":{}"#, #","include_reasoning":false"#])
+    func `a left stream whose end alone tells its cost is read to its usage`(members: String) async throws {
+        let usage = #""usage":{"prompt_tokens":30000,"completion_tokens":12,"total_tokens":30012}"#
+        let events = Answers.streamEvents(usage: "data: {\"choices\":[],\(usage)}\n\n")
+        let engine = try ScriptedEngine { socket, _ in
+            socket.send(Answers.streamHead + events[..<3].map(Answers.chunk).joined())
+            pause(milliseconds: 300)
+            socket.send(events[3...].map(Answers.chunk).joined() + "0\r\n\r\n")
+        }
+        let gateway = try await TestGateway(engine: engine)
+        let socket = try gateway.connect()
+        socket.send(TestGateway.request(TestGateway.chat(#","stream":true"# + members)))
+        _ = socket.readHead()
+        _ = socket.readChunk()
+        socket.close()
+        let attempt = try gateway.record().attempts[0]
+        #expect(attempt.buckets.inputTotal == 30_000 && attempt.buckets.outputTotal == 12)
+        await gateway.stop()
+    }
 }

@@ -23,6 +23,10 @@ extension AnswerFacts {
         if !reading.units.isEmpty { reading.source = .engine }
         // Beside tokens, characters are information.
         reading.units.characters = max(reading.units.characters, request.characters)
+        if request.searchesAlways, reading.units.searches == 0 {
+            reading.units.searches = 1
+            reading.source = reading.source ?? .counted
+        }
         guard !hasTokens else { return reading }
         switch operation {
         case .imageGeneration: readPictures(request, isCut: isCut, into: &reading)

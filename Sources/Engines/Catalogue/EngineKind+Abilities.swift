@@ -13,6 +13,14 @@ extension EngineKind {
         }
     }
 
+    /// Whether its models that reason show nothing of it, or a summary.
+    public var hidesReasoning: Bool {
+        switch self {
+        case .openAI, .azure, .xai, .openRouter, .anthropic, .vertex: true
+        default: false
+        }
+    }
+
     /// Whether it tells how many tokens a prompt has without running it: vLLM's `/tokenize`, TGI's `/chat_tokenize`,
     /// llama.cpp's `/apply-template` and `/tokenize`.
     public var answersCountQuestions: Bool { self == .vllm || self == .tgi || self == .llamaCpp }

@@ -40,6 +40,7 @@ public struct ErrorRedaction: Sendable {
         if joined.bytes.count < text.bytes.count {
             for range in broken(in: joined.bytes) { add(range, of: joined, Self.hidden) }
         }
+        for range in Self.generated(in: body) { changes.append((range, [])) }
         guard !changes.isEmpty else { return nil }
         changes.sort { $0.range.lowerBound < $1.range.lowerBound }
         var output: [UInt8] = []
@@ -55,6 +56,35 @@ public struct ErrorRedaction: Sendable {
         }
         return output + body[done...]
     }
+
+    /// Where a failure hands over what the model wrote all the same (Groq's `failed_generation`), which nobody counts:
+    /// the insides of its strings.
+    private static func generated(in body: UnsafeRawBufferPointer) -> [Range<Int>] {
+        var found: [Range<Int>] = []
+        var start = 0
+        while start + generatedName.count <= body.count {
+            guard body.hasBytes("\"failed_generation\"", at: start) else {
+                start += 1
+                continue
+            }
+            start += generatedName.count
+            var index = start
+            while index < body.count, isSpace(body[index]) || body[index] == UInt8(ascii: ":") { index += 1 }
+            guard index < body.count, body[index] == UInt8(ascii: "\"") else { continue }
+            let first = index + 1
+            index = first
+            while index < body.count, body[index] != UInt8(ascii: "\"") {
+                index += body[index] == UInt8(ascii: "\\") ? 2 : 1
+            }
+            start = min(index, body.count)
+            if start > first { found.append(first..<start) }
+        }
+        return found
+    }
+
+    private static let generatedName = "\"failed_generation\"".utf8
+
+    private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
 
     private static func eachWord(of bytes: UnsafeRawBufferPointer, _ body: (Range<Int>) -> Void) {
         var index = 0

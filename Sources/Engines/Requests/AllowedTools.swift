@@ -48,6 +48,8 @@ enum AllowedTools {
         members.meaning(of: key, in: body)
     }
 
+    /// No way to write `type` is longer, however it is escaped.
+    static let typeBytesMax = 6 * 4
     /// Longer names are none of the list's, whatever escapes they are written with.
     private static let nameBytesMax = 6 * 64
 
@@ -63,8 +65,9 @@ enum AllowedTools {
 
     private static func free(_ form: Form) -> Set<String> {
         switch form {
-        case .responses: ["computer_use_preview", "computer", "apply_patch", "tool_search", "mcp"]
-        case .gemini: ["computer_use"]
+        case .responses: ["computer_use_preview", "computer", "apply_patch", "local_shell", "tool_search", "mcp"]
+        // What these read and write is in the tokens.
+        case .gemini: ["computer_use", "code_execution", "url_context"]
         case .chat, .messages, .converse, .invoke: []
         }
     }
@@ -92,6 +95,8 @@ enum AllowedTools {
             "inputSchema", "output_schema", "title", "annotations", "cache_control", "defer_loading",
             "allowed_callers", "input_examples", "eager_input_streaming", "functionDeclarations",
             "function_declarations", "computerUse", "computer_use", "toolSpec", "cachePoint",
+            // Google's, whose use is in the tokens.
+            "codeExecution", "code_execution", "urlContext", "url_context",
         ]: Meaning.free,
         [
             "google_search", "googleSearch", "google_search_retrieval", "googleSearchRetrieval",
@@ -100,8 +105,7 @@ enum AllowedTools {
             "systemTool",
         ]: .sold(.webSearch),
         ["fileSearch", "file_search", "retrieval"]: .sold(.fileSearch),
-        ["codeExecution", "code_execution"]: .sold(.codeInterpreter),
-        ["urlContext", "url_context", "googleMaps", "google_maps", "connector_id"]: .sold(.otherTool),
+        ["googleMaps", "google_maps", "connector_id"]: .sold(.otherTool),
     ])
 
     /// What a plugin of OpenRouter's means; nil where it is not in the list. Its names are matched in any case.
@@ -120,6 +124,9 @@ struct RequestedTool {
     /// The name by which it is refused.
     private(set) var refused: String?
     private var hasType = false
+    /// A server of the client's own, to which the engine must be told the way: without one it may mean its own tools.
+    private var lacksAddress = false
+    private var hasAddress = false
     /// Whether it has what only a function has: then other members are options of it.
     private var isFunction = false
     private let form: AllowedTools.Form
@@ -133,11 +140,20 @@ struct RequestedTool {
 
     mutating func take(type: JSONText, in body: UnsafeRawBufferPointer) {
         hasType = true
+        if type.equals("mcp", in: body) {
+            lacksAddress = true
+            features.insert(.remoteTool)
+        }
         take(AllowedTools.meaning(ofType: type, in: body, form), type, body)
     }
 
     /// A member other than the type, whose value is not null.
     mutating func take(member key: JSONText, in body: UnsafeRawBufferPointer) {
+        if key.equals("server_url", in: body) { hasAddress = true }
+        // To a reader that folds cases it is the type.
+        if key.range.count <= AllowedTools.typeBytesMax, key.value(in: body).lowercased() == "type" {
+            take(nil, key, body)
+        }
         guard let meaning = AllowedTools.meaning(ofMember: key, in: body) else {
             stranger = stranger ?? key
             return
@@ -156,6 +172,10 @@ struct RequestedTool {
 
     /// All of it was read.
     mutating func finish(in body: UnsafeRawBufferPointer) {
+        if lacksAddress, !hasAddress {
+            features.insert(.otherTool)
+            refused = refused ?? "mcp without server_url"
+        }
         if !hasType, !isFunction, let stranger { take(nil, stranger, body) }
     }
 

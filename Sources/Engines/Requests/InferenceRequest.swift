@@ -44,6 +44,12 @@ public struct InferenceRequest: Sendable {
     public internal(set) var isBackground = false
     /// What the body names of what engines keep.
     public internal(set) var references: [KeptReference] = []
+    /// What it says of the model's reasoning.
+    public internal(set) var reasoning = ReasoningWish.unsaid
+    /// Whether the engine runs tools for it, whose results the model reads out of sight.
+    public var runsTools: Bool {
+        !features.isDisjoint(with: [.webSearch, .fileSearch, .codeInterpreter, .otherTool, .remoteTool])
+    }
     /// Whether the model reads what is not in the body: earlier responses, files, caches.
     public var readsKeptText: Bool { !references.isEmpty }
     /// The engine's own ids in their places.

@@ -68,6 +68,7 @@ struct RequestReader {
         var hasAny = false
         while let key = try scanner.nextKey() {
             hasAny = true
+            if parent.isEmpty, let wish = try ReasoningWish(key, scanner, body) { request.reasoning = wish }
             request.restrictedMembers.formUnion(try RestrictedMember.asked(key, in: parent, scanner, body))
             switch table.names.match(key, in: body) {
             case .none: try input.readOther(key, &scanner)
@@ -154,7 +155,13 @@ struct RequestReader {
         case .tools: try readTools(name, kind, key)
         case .modalities: input.features.formUnion(try RequestedFeatures.readModalities(&scanner, in: body))
         case .search(let role):
+            let before = input.features
             try input.readSwitch(role, key, scanner)
+            // OpenAI's search models and OpenRouter's plugin search before the model says anything.
+            let isAlways = role == .presence || role == .plugins
+            if isAlways, input.features.contains(.webSearch), !before.contains(.webSearch) {
+                request.bodyMeasures.searchesAlways = true
+            }
             try input.readOther(key, &scanner)
         case .usageOption:
             let range = try scanner.skip()

@@ -19,6 +19,9 @@ public struct RequestedFeatures: OptionSet, Hashable, Sendable {
     /// Tools and plugins of which nobody knows what they cost.
     public static let otherTool = RequestedFeatures(rawValue: 1 << 8)
 
+    /// Tools of the client's own that the engine calls: they cost the tokens that the model reads of them.
+    public static let remoteTool = RequestedFeatures(rawValue: 1 << 9)
+
     /// Each of them alone, with its name in messages and the field that asks for it.
     public static let all: [(feature: RequestedFeatures, name: String, parameter: String)] = [
         (.inputPictures, "pictures as input", "messages"), (.inputSound, "sound as input", "messages"),

@@ -87,6 +87,15 @@ public struct RestrictedMember: Hashable, Sendable {
             ["lora_name", "lora_request", "priority"], in: ["parameters"], of: [.triton],
             "serves the request by another adapter, or before others", but: .off)
         add(["priority"], of: ownEngines, "has the request served before others", but: .off)
+        // Engines keep what they made under it: two requests of one name are one to them.
+        add(["request_id", "rid"], of: ownEngines, "names the request as another one may be named")
+        add(
+            ["data_sources", "dataSources"], of: [.azure, .openAICompatible],
+            "reads what the operator keeps at the provider")
+        // How long that plays nobody knows before it is heard.
+        add(
+            ["url", "audio_url"], of: [.groq, .openAI, .azure, .together, .openAICompatible],
+            "has sound fetched whose length nobody can measure")
         add(
             ["kv_transfer_params", "bootstrap_host", "bootstrap_port", "bootstrap_room", "disaggregated_params"],
             of: ownEngines, "reads what other machines keep of prompts")

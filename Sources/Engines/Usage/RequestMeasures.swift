@@ -7,6 +7,8 @@ public struct RequestMeasures: Hashable, Sendable {
     public var characters: Int64 = 0
     /// Documents to be ranked.
     public var documents: Int64 = 0
+    /// Whether it asks for a search whatever the model thinks of it.
+    public var searchesAlways = false
     /// How long the sound handed in plays; nil where there is none, or its format is not known.
     public var sound: SoundLength?
     /// The longest sound that so many bytes could hold.

@@ -24,12 +24,20 @@ extension Exchange {
     }
 
     /// Whether only usage that has not come yet tells what the answer cost: the request names what the engine keeps (an
-    /// earlier response, a file, a cache), which is read by the model and not in sight here, or the model reasons out
-    /// of sight.
+    /// earlier response, a file, a cache), which the model reads and is not in sight here; the engine runs tools for
+    /// it; or the model reasons out of sight.
     private var isCostHidden: Bool {
         let usage = running.facts?.usage
-        if admitted.request.readsKeptText, usage?.promptTokens == nil { return true }
-        return usage?.reasoningTokens == nil && running.ticket?.hidesOutput == true
+        let request = admitted.request
+        if request.readsKeptText, usage?.promptTokens == nil { return true }
+        // What tools found is in the last usage alone, whatever came before.
+        if request.runsTools { return true }
+        guard usage?.reasoningTokens == nil else { return false }
+        switch request.reasoning {
+        case .hidden: return true
+        case .asked where running.route.backend.kind.hidesReasoning: return true
+        case .asked, .unsaid: return running.ticket?.hidesOutput == true
+        }
     }
 
     func clientWritabilityChanged(_ isWritable: Bool) { running.connection?.setReading(isWritable) }
