@@ -1,4 +1,5 @@
 public import Engines
+public import Metering
 
 /// What is known of one backend: whether requests may go there, how many are there, how often they failed, what it says
 /// of itself.
@@ -92,6 +93,14 @@ public struct RouteHealth: Sendable {
     public var takesUsageOptions = false
     /// Until when the model is known for counting much more output than it shows.
     public var hidesOutputUntil: Int64 = 0
+
+    /// What the model was seen to do.
+    public var operations: Set<Operation> = []
+
+    /// Whether it is known for other things than this one.
+    public func neverServed(_ operation: Operation) -> Bool {
+        !operations.isEmpty && !operations.contains(operation)
+    }
 
     /// Observations before a percentile says anything.
     public static let observationsMin: Int64 = 5

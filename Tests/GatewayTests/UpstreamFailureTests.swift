@@ -314,4 +314,29 @@ import Testing
         #expect(try gateway.record().attempts[0].termination == .limitReached)
         await gateway.stop()
     }
+
+    /// Found by a reader from outside: embeddings asked of a chat model earned credits and opened its breaker.
+    @Test(arguments: [
+        ("403 Forbidden", #"{"error":{"message":"You are not allowed to generate embeddings from this model"}}"#),
+        ("404 Not Found", #"{"error":{"message":"This is not a text model","code":"model_not_found"}}"#),
+        ("405 Method Not Allowed", "{}"),
+    ]) func `what a model does not do is its client's choice once it is known what it does`(
+        status: String, body: String
+    ) async throws {
+        let engine = try ScriptedEngine { socket, request in
+            let isChat = request.startLine.contains("chat/completions")
+            socket.send(isChat ? Answers.plain() : Answers.plain(status: status, body: body))
+        }
+        let gateway = try await TestGateway(engine: engine)
+        let wrong = TestGateway.request(#"{"model":"small","input":"x"}"#, path: "/v1/embeddings")
+        _ = try gateway.ask(wrong)
+        #expect(try gateway.record().request.outcome == .providerError, "nobody knows what the model does")
+        #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 200)
+        for _ in 0..<10 { #expect(try gateway.ask(wrong).status == Int(status.prefix(3))) }
+        let records = try gateway.records(12)
+        #expect(records[2...].allSatisfy { $0.request.outcome == .clientError })
+        #expect(gateway.metricsText.contains(#"tollgate_backend_up{backend="scripted"} 1"#))
+        #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 200)
+        await gateway.stop()
+    }
 }

@@ -154,20 +154,25 @@ struct RequestReader {
             request.usageOptions.areParametersEmpty = !hasAny
         case .tools: try readTools(name, kind, key)
         case .modalities: input.features.formUnion(try RequestedFeatures.readModalities(&scanner, in: body))
-        case .search(let role):
-            let before = input.features
-            try input.readSwitch(role, key, scanner)
-            // OpenAI's search models and OpenRouter's plugin search before the model says anything.
-            let isAlways = role == .presence || role == .plugins
-            if isAlways, input.features.contains(.webSearch), !before.contains(.webSearch) {
-                request.bodyMeasures.searchesAlways = true
-            }
-            try input.readOther(key, &scanner)
+        case .search(let role): try readSearch(role, key, into: &request)
         case .usageOption:
             let range = try scanner.skip()
             request.usageOptions.flags[name.description] = InferenceRequest.Flag(
                 range: range, isTrue: body.equals("true", in: range))
         }
+    }
+
+    private mutating func readSearch(
+        _ role: SearchSwitch, _ key: JSONText, into request: inout InferenceRequest
+    ) throws {
+        let before = input.features
+        try input.readSwitch(role, key, scanner)
+        // OpenAI's search models and OpenRouter's plugin search before the model says anything.
+        let isAlways = role == .presence || role == .plugins
+        if isAlways, input.features.contains(.webSearch), !before.contains(.webSearch) {
+            request.bodyMeasures.searchesAlways = true
+        }
+        try input.readOther(key, &scanner)
     }
 
     /// Some readers take an object for a list of one, so no other value than a list passes.

@@ -13,12 +13,19 @@ extension Exchange {
         if (200..<300).contains(machine.upstreamStatus) {
             return isErrorInPlaceOfAnswer ? EngineRefusal(kind: kind, insideAnswer: plain.facts) : nil
         }
-        return plain.held.withUnsafeReadableBytes { bytes in
+        var refusal = plain.held.withUnsafeReadableBytes { bytes in
             EngineRefusal(
                 kind: kind, status: machine.upstreamStatus, headers: AnswerHeaders(headers: head.headers),
                 body: UnsafeRawBufferPointer(rebasing: bytes.prefix(EngineRefusal.bodyBytesMax)),
                 isInference: admitted.request.native?.isInference != false, now: loop.shared.clock.realTime)
         }
+        // An engine that has no such way for this model says the same as one that has not the model, or not for us.
+        // What the client chose must take no backend from others and earn no credit.
+        let isMissing = [.notFound, .notSupported, .unauthorised].contains(refusal.meaning)
+        if isMissing, machine.upstreamStatus != 401, running.ticket?.neverServed(entry.request.operation) == true {
+            refusal.meaning = .notServed
+        }
+        return refusal
     }
 
     /// Whether an answer of this status may be a refusal of members of ours, so that the body is needed again.

@@ -60,6 +60,7 @@ extension Exchange {
             }
             observation.tookUsageOptions =
                 running.asksForUsage && running.stream?.facts.usage != nil && entry.request.surface.hasUsageOptions
+            observation.operation = entry.request.operation
             observation.hidesOutput =
                 ended.usageSource == .engine
                 && running.stream?.facts.hidesOutput(reported: ended.buckets.outputTotal) == true

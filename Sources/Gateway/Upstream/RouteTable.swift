@@ -1,4 +1,5 @@
 import Engines
+import Metering
 import Routing
 import Synchronization
 import Telemetry
@@ -44,6 +45,8 @@ final class RouteTable: Sendable {
 
         /// Whether the model lately counted much more output than it showed.
         var hidesOutput: Bool { cell.hidesOutput(route.upstreamName, now: ProcessTime.milliseconds) }
+        /// Whether the model is known for other things than this one.
+        func neverServed(_ operation: Operation) -> Bool { cell.neverServed(operation, by: route.upstreamName) }
         /// Whether the engine takes members that ask for usage, as far as is known.
         var takesUsageOptions: Bool { cell.takesUsageOptions(route.upstreamName) }
     }
@@ -57,6 +60,8 @@ final class RouteTable: Sendable {
         var tookUsageOptions = false
         /// Whether it counted much more output than it showed.
         var hidesOutput = false
+        /// What was asked for, and answered.
+        var operation: Operation?
     }
 
     private let cells = Mutex<[String: BackendCell]>([:])
@@ -257,6 +262,7 @@ final class BackendCell: Sendable {
                     outputTokens: observation.outputTokens, outputMicroseconds: observation.outputMicroseconds,
                     at: now)
                 if observation.tookUsageOptions { state.routes[name]?.takesUsageOptions = true }
+                if let operation = observation.operation { state.routes[name]?.operations.insert(operation) }
                 if observation.hidesOutput { state.routes[name]?.hidesOutputUntil = now + Self.hiddenMilliseconds }
             }
             if isMissing { state.routes[name, default: RouteHealth()].block(at: now) }
@@ -265,6 +271,10 @@ final class BackendCell: Sendable {
 
     func hidesOutput(_ model: String, now: Int64) -> Bool {
         state.withLock { $0.routes[model].map { now < $0.hidesOutputUntil } ?? false }
+    }
+
+    func neverServed(_ operation: Operation, by model: String) -> Bool {
+        state.withLock { $0.routes[model]?.neverServed(operation) ?? false }
     }
 
     func takesUsageOptions(_ model: String) -> Bool {
