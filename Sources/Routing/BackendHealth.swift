@@ -94,13 +94,15 @@ public struct RouteHealth: Sendable {
     /// Until when the model is known for counting much more output than it shows.
     public var hidesOutputUntil: Int64 = 0
 
-    /// What the model was seen to do.
-    public var operations: Set<Operation> = []
+    /// The forms of requests that the model was seen to answer.
+    private var surfaces: Set<Surface> = []
 
-    /// Whether it is known for other things than this one.
-    public func neverServed(_ operation: Operation) -> Bool {
-        !operations.isEmpty && !operations.contains(operation)
+    public mutating func served(_ surface: Surface) {
+        if !surfaces.contains(surface) { surfaces.insert(surface) }
     }
+
+    /// Whether it is known for other forms than this one.
+    public func neverServed(_ surface: Surface) -> Bool { !surfaces.isEmpty && !surfaces.contains(surface) }
 
     /// Observations before a percentile says anything.
     public static let observationsMin: Int64 = 5

@@ -22,6 +22,12 @@ import Testing
             (#""include_reasoning":true"#, .asked), (#""thinking":{"type":"enabled","budget_tokens":1024}"#, .asked),
             (#""thinking":{"type":"adaptive","display":"omitted"}"#, .hidden),
             (#""metadata":{"include_reasoning":false}"#, .unsaid),
+            (#""include_reasoning":false,"reasoning_effort":"low""#, .hidden),
+            (#""reasoning_effort":"low","include_reasoning":false"#, .hidden),
+            (#""reasoning":{"exclude":true,"display":"summarized"}"#, .hidden),
+            (#""thinking":{"type":"disabled"}"#, .unsaid), (#""reasoning":{"effort":"none"}"#, .unsaid),
+            (#""reasoning":{"enabled":false}"#, .unsaid), (#""reasoning":{}"#, .unsaid),
+            (#""reasoning_format":null"#, .unsaid), (#""reasoning_effort":"minimal""#, .unsaid),
         ] as [(String, ReasoningWish)])
     func `whether reasoning is hidden is read from whatever says so`(members: String, wish: ReasoningWish) throws {
         #expect(try read(members).reasoning == wish)
@@ -42,6 +48,8 @@ import Testing
     @Test(
         arguments: [
             (#""web_search_options":{}"#, 0, 1), (#""web_search_options":{"search_context_size":"low"}"#, 3, 3),
+            (#""enable_search":true,"plugins":[{"id":"web"}]"#, 0, 1),
+            (#""tools":[{"type":"openrouter:web_search"}],"plugins":["web"]"#, 0, 1),
             (#""plugins":[{"id":"web"}]"#, 0, 1), (#""plugins":[{"id":"response-healing"}]"#, 0, 0),
             (#""web_search_options":null"#, 0, 0), (#""search_parameters":{"mode":"auto"}"#, 0, 0),
             (#""tools":[{"type":"web_search"}]"#, 0, 0),
@@ -50,9 +58,13 @@ import Testing
         members: String, said: Int64, expected: Int64
     ) throws {
         var facts = AnswerFacts()
+        facts.searchesWhenAsked = EngineKind.openAI.searchesWhenAsked
         facts.units.searches = said
         let measures = try read(members).measures
         let reading = facts.readUnits(of: .chat, request: measures, hasTokens: true, isCut: false)
         #expect(reading.units.searches == expected)
+        facts.searchesWhenAsked = EngineKind.vllm.searchesWhenAsked
+        let ignored = facts.readUnits(of: .chat, request: measures, hasTokens: true, isCut: false)
+        #expect(ignored.units.searches == said, "an engine that does not know the member searches nothing")
     }
 }

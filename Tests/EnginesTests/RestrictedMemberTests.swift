@@ -38,7 +38,7 @@ struct RestrictedMemberTests {
         (#""custom_logit_processor":"80049526""#, .openAICompatible, "custom_logit_processor"),
         (#""api_base":"http://10.0.0.1""#, .openAICompatible, "api_base"),
         (#""lora":[{"id":0,"scale":1}]"#, .llamaCpp, "lora"), (#""id_slot":3"#, .llamaCpp, "id_slot"),
-        (#""adapter_id":"other""#, .tgi, "adapter_id"), (#""request_id":"resp_1""#, .vllm, "request_id"),
+        (#""adapter_id":"other""#, .tgi, "adapter_id"),
         (#""rid":"x""#, .openAICompatible, "rid"), (#""data_sources":[{}]"#, .azure, "data_sources"),
         (#""dataSources":[{}]"#, .azure, "dataSources"),
     ]) func `a member that routes or touches others is refused where it is known`(
@@ -48,6 +48,13 @@ struct RestrictedMemberTests {
         #expect(request.restricted(on: [kind])?.path == path)
         // Systems that do not know it may have it.
         #expect(request.restricted(on: [.deepSeek]) == nil)
+    }
+
+    @Test func `an id that the engine keeps its answer under is refused where answers are kept`() throws {
+        let kept = try read(#""model":"m","input":"hi","request_id":"resp_1""#, as: .responses)
+        #expect(kept.restricted(on: [.vllm])?.path == "request_id" && kept.restricted(on: [.openAI]) == nil)
+        let chat = try read(Self.chat + #""request_id":"mine""#, as: .chatCompletions)
+        #expect(chat.restricted(on: EngineKind.allCases) == nil)
     }
 
     @Test(arguments: [

@@ -316,27 +316,34 @@ import Testing
     }
 
     /// Found by a reader from outside: embeddings asked of a chat model earned credits and opened its breaker.
-    @Test(arguments: [
-        ("403 Forbidden", #"{"error":{"message":"You are not allowed to generate embeddings from this model"}}"#),
-        ("404 Not Found", #"{"error":{"message":"This is not a text model","code":"model_not_found"}}"#),
-        ("405 Method Not Allowed", "{}"),
-    ]) func `what a model does not do is its client's choice once it is known what it does`(
-        status: String, body: String
+    @Test(
+        arguments: [
+            ("403 Forbidden", #"{"error":{"message":"You are not allowed to generate embeddings from this model"}}"#),
+            ("404 Not Found", #"{"error":{"message":"This is not a text model","code":"model_not_found"}}"#),
+            ("405 Method Not Allowed", "{}"),
+        ], ["/v1/embeddings", "/v1/responses", "/v1/images/generations"])
+    func `a form of requests that a model never answered is its client's choice once others were`(
+        failure: (status: String, body: String), path: String
     ) async throws {
         let engine = try ScriptedEngine { socket, request in
             let isChat = request.startLine.contains("chat/completions")
-            socket.send(isChat ? Answers.plain() : Answers.plain(status: status, body: body))
+            socket.send(isChat ? Answers.plain() : Answers.plain(status: failure.status, body: failure.body))
         }
         let gateway = try await TestGateway(engine: engine)
-        let wrong = TestGateway.request(#"{"model":"small","input":"x"}"#, path: "/v1/embeddings")
+        let wrong = TestGateway.request(#"{"model":"small","input":"x","prompt":"x"}"#, path: path)
         _ = try gateway.ask(wrong)
         #expect(try gateway.record().request.outcome == .providerError, "nobody knows what the model does")
         #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 200)
-        for _ in 0..<10 { #expect(try gateway.ask(wrong).status == Int(status.prefix(3))) }
+        for _ in 0..<10 { #expect(try gateway.ask(wrong).status == Int(failure.status.prefix(3))) }
         let records = try gateway.records(12)
         #expect(records[2...].allSatisfy { $0.request.outcome == .clientError })
         #expect(gateway.metricsText.contains(#"tollgate_backend_up{backend="scripted"} 1"#))
-        #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 200)
+        // What it was seen to answer and answers no more is the provider's fault.
+        engine.setScript { socket, _ in
+            socket.send(Answers.plain(status: failure.status, body: failure.body))
+        }
+        _ = try gateway.ask(TestGateway.request(TestGateway.chat()))
+        #expect(try gateway.records(13).last?.request.outcome == .providerError)
         await gateway.stop()
     }
 }

@@ -23,7 +23,7 @@ extension AnswerFacts {
         if !reading.units.isEmpty { reading.source = .engine }
         // Beside tokens, characters are information.
         reading.units.characters = max(reading.units.characters, request.characters)
-        if request.searchesAlways, reading.units.searches == 0 {
+        if searchesWhenAsked, request.searchesAlways, reading.units.searches == 0 {
             reading.units.searches = 1
             reading.source = reading.source ?? .counted
         }

@@ -56,6 +56,8 @@ public struct AnswerFacts: Hashable, Sendable {
     var toolUsage: [EngineUsage] = []
     /// How the backend's usage is read.
     var quirks: UsageQuirks = []
+    /// Whether the backend makes every search that a request asks for at its beginning, and may count none.
+    var searchesWhenAsked = false
     /// What the answer's own inference was: `fallback` when another model than the one asked for served.
     public internal(set) var kind = InferenceKind.primary
     /// Inferences inside the answer that `usage` does not include.

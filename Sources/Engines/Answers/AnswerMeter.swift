@@ -35,6 +35,7 @@ public final class AnswerMeter {
     }
 
     private let quirks: UsageQuirks
+    private let searchesWhenAsked: Bool
 
     /// Where the name of the model stands, with its quotes; nil when there is none, or the dialect keeps the engine's.
     /// Counted as `usageEnd` is.
@@ -66,6 +67,7 @@ public final class AnswerMeter {
         let type = headers.first("content-type")?.lowercased() ?? ""
         let isSuccess = (200..<300).contains(status)
         quirks = backend.usageQuirks
+        searchesWhenAsked = backend.kind.searchesWhenAsked
         stream = StreamMeter(
             choiceCount: request.choiceCount, promptCount: request.promptCount, addsChoices: backend.kind == .llamaCpp,
             cutsUsage: request.isStream && backend.addsRunningUsage(to: request))
@@ -94,6 +96,7 @@ public final class AnswerMeter {
     public var facts: AnswerFacts {
         var facts = framing == .plain ? plain.facts : native == nil ? stream.facts : nativeFacts
         facts.quirks = quirks
+        facts.searchesWhenAsked = searchesWhenAsked
         return facts
     }
 

@@ -209,6 +209,8 @@ struct DocumentReader: Sendable {
 
     // MARK: Structure
 
+    private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+
     private mutating func readByte(_ byte: UInt8, at index: Int) {
         switch byte {
         case UInt8(ascii: "\""): beginString(at: index)
@@ -222,10 +224,7 @@ struct DocumentReader: Sendable {
             isKeyNext = false
             keep(byte)
         case 0x20, 0x09, 0x0A, 0x0D: keep(byte)
-        case 0xEF, 0xBB,
-            0xBF where depth == 0 && consumed + index < 3:
-            // A byte-order mark.
-            break
+        case _ where depth == 0 && consumed + index < 3 && DocumentReader.byteOrderMark.contains(byte): break
         default:
             if !isCapturing { beginValue(at: index) }
             keep(byte)

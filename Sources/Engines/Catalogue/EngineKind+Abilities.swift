@@ -16,7 +16,16 @@ extension EngineKind {
     /// Whether its models that reason show nothing of it, or a summary.
     public var hidesReasoning: Bool {
         switch self {
-        case .openAI, .azure, .xai, .openRouter, .anthropic, .vertex: true
+        case .openAI, .azure, .xai, .openRouter, .anthropic, .vertex, .bedrock: true
+        default: false
+        }
+    }
+
+    /// Whether a search that the request itself turns on (`web_search_options`, the plugin `web`) is made for each
+    /// answer.
+    public var searchesWhenAsked: Bool {
+        switch self {
+        case .openAI, .azure, .openRouter, .openAICompatible: true
         default: false
         }
     }

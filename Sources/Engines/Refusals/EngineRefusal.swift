@@ -17,7 +17,7 @@ public struct EngineRefusal: Hashable, Sendable {
         case notFound = "not_found"
         /// The backend does not have this API.
         case notSupported = "not_supported"
-        /// The backend's model does other things than the one asked for, as the gateway knows from its answers.
+        /// The model answers other forms of requests there, and was never seen to answer this one.
         case notServed = "not_served"
         /// The backend has more work than it can do, or its model is not ready.
         case overloaded

@@ -57,7 +57,7 @@ extension EngineRefusal {
     public static let consequences: [Consequence] = [
         Consequence(meaning: .clientMistake, fault: .client, nextTry: .nowhere, breaker: .works, told: nil),
         Consequence(meaning: .contextTooLong, fault: .client, nextTry: .largerContext, breaker: .works, told: nil),
-        Consequence(meaning: .notServed, fault: .client, nextTry: .anywhere, breaker: .works, told: nil),
+        Consequence(meaning: .notServed, fault: .client, nextTry: .anywhere, breaker: .nothing, told: nil),
         Consequence(
             meaning: .unauthorised, fault: .operatorOwn, nextTry: .anywhere, breaker: .fails,
             told: Told(

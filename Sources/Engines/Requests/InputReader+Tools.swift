@@ -63,23 +63,27 @@ extension InputReader {
     // MARK: Switches
 
     /// A member that turns on what is sold by the call. Read for what it means, and left to be read as the text it is.
+    /// Returns whether it turns on searches.
     mutating func readSwitch(
         _ role: SearchSwitch, _ key: JSONText, _ scanner: JSONScanner
-    ) throws(JSONScanError) {
+    ) throws(JSONScanError) -> Bool {
         var ahead = scanner
         let kind = try ahead.kind()
+        var asked: RequestedFeatures = []
         switch (role, kind) {
-        case (_, .null): return
+        case (_, .null): break
         case (.plugins, .array):
             try ahead.beginArray()
-            while try ahead.nextElement() { try readPlugin(&ahead) }
+            while try ahead.nextElement() { asked.formUnion(try readPlugin(&ahead)) }
         case (.plugins, _): refuse("plugins")
         case (_, .bool):
-            if try ahead.bool() { features.insert(.webSearch) }
-        case (.mode, .object): if try !isSwitchedOff(&ahead) { features.insert(.webSearch) }
+            if try ahead.bool() { asked = .webSearch }
+        case (.mode, .object): if try !isSwitchedOff(&ahead) { asked = .webSearch }
         // Whatever some reader may take for true.
-        case (.mode, _), (.presence, _), (.flag, _): features.insert(.webSearch)
+        case (.mode, _), (.presence, _), (.flag, _): asked = .webSearch
         }
+        features.formUnion(asked)
+        return asked.contains(.webSearch)
     }
 
     private mutating func refuse(_ name: String) {
@@ -87,10 +91,11 @@ extension InputReader {
         otherTool = otherTool ?? name
     }
 
-    /// A plugin: its name, or an object with its `id`.
-    private mutating func readPlugin(_ scanner: inout JSONScanner) throws(JSONScanError) {
+    /// A plugin: its name, or an object with its `id`. Returns what it turns on of what plans can sell.
+    private mutating func readPlugin(_ scanner: inout JSONScanner) throws(JSONScanError) -> RequestedFeatures {
+        var asked: RequestedFeatures = []
         switch try scanner.kind() {
-        case .string: take(plugin: try scanner.string())
+        case .string: asked = take(plugin: try scanner.string())
         case .object:
             var ids: [JSONText] = []
             // Given twice, engines may read either: off is what all say.
@@ -107,20 +112,23 @@ extension InputReader {
                 }
             }
             if ids.isEmpty { refuse("plugins") }
-            if isOff != true { for id in ids { take(plugin: id) } }
+            if isOff != true { for id in ids { asked.formUnion(take(plugin: id)) } }
         case .null: try scanner.null()
         case .array, .number, .bool:
             try scanner.skip()
             refuse("plugins")
         }
+        return asked
     }
 
-    private mutating func take(plugin text: JSONText) {
+    private mutating func take(plugin text: JSONText) -> RequestedFeatures {
         let name = RequestedTool.shown(text, in: body)
         switch AllowedTools.meaning(ofPlugin: name) {
-        case .sold(let asked)?: features.formUnion(asked)
-        case .free?, .group?: break
-        case nil: refuse(name)
+        case .sold(let asked)?: return asked
+        case .free?, .group?: return []
+        case nil:
+            refuse(name)
+            return []
         }
     }
 

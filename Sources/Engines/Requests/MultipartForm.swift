@@ -68,6 +68,9 @@ enum MultipartForm {
         return parts
     }
 
+    /// Parts that name the sound by its address (Groq, vLLM).
+    private static let addresses: Set<String> = ["url", "audio_url"]
+
     private static func read(
         _ head: Head, _ value: Range<Int>, of body: UnsafeRawBufferPointer, _ table: RequestTable,
         _ seen: inout Set<String>, into request: inout InferenceRequest
@@ -78,6 +81,13 @@ enum MultipartForm {
             request.input.take(MediaKind.sound.tokens(inBytes: Int64(value.count)))
             request.input.mediaBytes += Int64(value.count)
             return
+        }
+        if addresses.contains(head.name) {
+            throw .refused(
+                RequestError(
+                    message:
+                        "'\(head.name)' makes the engine fetch audio whose length cannot be measured. Send the file "
+                        + "itself.", parameter: head.name, code: "field_not_available"))
         }
         if !head.isFile {
             let text = String(decoding: body[value].prefix(valueBytesMax), as: UTF8.self)

@@ -6,31 +6,32 @@ public enum ReasoningWish: Hashable, Sendable {
     /// It is not to be shown.
     case hidden
 
-    /// By a member at the root of a body, whose value the scanner is in front of. Nil for other members, and where the
-    /// value says nothing or that there is to be none.
+    /// Adds what another member says: hidden stays hidden, whatever comes before or behind it.
+    mutating func take(_ other: ReasoningWish) {
+        if self != .hidden { self = other }
+    }
+
+    /// By a member of a body, or of what a system's own form has for the model, whose value the scanner is in front of.
+    /// Nil for other members, and where the value says nothing or that there is to be no reasoning.
     init?(
         _ key: JSONText, _ scanner: JSONScanner, _ body: UnsafeRawBufferPointer
     ) throws(JSONScanError) {
         guard let first = key.range.first, Self.firstLetters.contains(body[first]) else { return nil }
         var value = scanner
         let kind = try value.kind()
-        func isText(_ words: [StaticString]) throws(JSONScanError) -> Bool {
-            guard kind == .string else { return false }
-            let text = try value.string()
-            return words.contains { text.equals($0, in: body) }
-        }
+        if kind == .null { return nil }
         if key.equals("include_reasoning", in: body) {
             guard kind == .bool else { return nil }
             self = try value.bool() ? .asked : .hidden
         } else if key.equals("reasoning_format", in: body) {
-            self = try isText(["hidden"]) ? .hidden : .asked
+            guard kind == .string else { return nil }
+            self = try value.string().equals("hidden", in: body) ? .hidden : .asked
         } else if key.equals("reasoning_effort", in: body) {
-            if kind == .null { return nil }
-            if try isText(["none", "minimal"]) { return nil }
+            guard kind == .string, try !Self.isOff(value.string(), body) else { return nil }
             self = .asked
         } else if key.equals("reasoning", in: body) || key.equals("thinking", in: body) {
-            guard kind == .object else { return nil }
-            self = try Self.isExcluded(&value, body) ? .hidden : .asked
+            guard kind == .object, let wish = try Self.wish(&value, body) else { return nil }
+            self = wish
         } else {
             return nil
         }
@@ -38,20 +39,33 @@ public enum ReasoningWish: Hashable, Sendable {
 
     private static let firstLetters = Array("rit\\".utf8)
 
-    private static func isExcluded(
+    private static func isOff(_ text: JSONText, _ body: UnsafeRawBufferPointer) -> Bool {
+        ["none", "minimal", "disabled"].contains { (word: StaticString) in text.equals(word, in: body) }
+    }
+
+    private static func wish(
         _ scanner: inout JSONScanner, _ body: UnsafeRawBufferPointer
-    ) throws(JSONScanError) -> Bool {
+    ) throws(JSONScanError) -> ReasoningWish? {
         var isExcluded = false
+        var isOff = false
+        var isEmpty = true
         try scanner.beginObject()
         while let key = try scanner.nextKey() {
-            if key.equals("exclude", in: body), try scanner.kind() == .bool {
-                isExcluded = try scanner.bool()
-            } else if key.equals("display", in: body), try scanner.kind() == .string {
-                isExcluded = try scanner.string().equals("omitted", in: body)
+            isEmpty = false
+            let kind = try scanner.kind()
+            if kind == .bool, key.equals("exclude", in: body) {
+                isExcluded = try scanner.bool() || isExcluded
+            } else if kind == .bool, key.equals("enabled", in: body) {
+                isOff = try !scanner.bool()
+            } else if kind == .string, key.equals("display", in: body) {
+                isExcluded = try scanner.string().equals("omitted", in: body) || isExcluded
+            } else if kind == .string, key.equals("type", in: body) || key.equals("effort", in: body) {
+                isOff = try Self.isOff(scanner.string(), body)
             } else {
                 try scanner.skip()
             }
         }
-        return isExcluded
+        if isExcluded { return .hidden }
+        return isOff || isEmpty ? nil : .asked
     }
 }

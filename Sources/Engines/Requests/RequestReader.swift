@@ -68,7 +68,11 @@ struct RequestReader {
         var hasAny = false
         while let key = try scanner.nextKey() {
             hasAny = true
-            if parent.isEmpty, let wish = try ReasoningWish(key, scanner, body) { request.reasoning = wish }
+            if parent.isEmpty || parent == "additionalModelRequestFields",
+                let wish = try ReasoningWish(key, scanner, body)
+            {
+                request.reasoning.take(wish)
+            }
             request.restrictedMembers.formUnion(try RestrictedMember.asked(key, in: parent, scanner, body))
             switch table.names.match(key, in: body) {
             case .none: try input.readOther(key, &scanner)
@@ -165,13 +169,9 @@ struct RequestReader {
     private mutating func readSearch(
         _ role: SearchSwitch, _ key: JSONText, into request: inout InferenceRequest
     ) throws {
-        let before = input.features
-        try input.readSwitch(role, key, scanner)
+        let searches = try input.readSwitch(role, key, scanner)
         // OpenAI's search models and OpenRouter's plugin search before the model says anything.
-        let isAlways = role == .presence || role == .plugins
-        if isAlways, input.features.contains(.webSearch), !before.contains(.webSearch) {
-            request.bodyMeasures.searchesAlways = true
-        }
+        if searches, role == .presence || role == .plugins { request.bodyMeasures.searchesAlways = true }
         try input.readOther(key, &scanner)
     }
 

@@ -1,3 +1,5 @@
+internal import Metering
+
 /// A member of a body by which a client would choose what the catalogue, the plan or the operator decides: another
 /// model, provider or machine, a place in front of others in the queue, somebody else's adapter or cache, a service
 /// that is sold by the call. The table below is all that is known of them; what it names does not reach an engine.
@@ -19,6 +21,8 @@ public struct RestrictedMember: Hashable, Sendable {
     let parent: String
     /// The systems that know it.
     public let kinds: Set<EngineKind>
+    /// The forms of requests in which they know it; nil for all.
+    let surfaces: Set<Surface>?
     /// What it would do.
     public let effect: String
     let allowed: Allowed
@@ -26,10 +30,13 @@ public struct RestrictedMember: Hashable, Sendable {
     /// As messages name it.
     public var path: String { parent.isEmpty ? name : parent + "." + name }
 
-    private init(name: String, parent: String, kinds: Set<EngineKind>, effect: String, allowed: Allowed) {
+    private init(
+        name: String, parent: String, kinds: Set<EngineKind>, surfaces: Set<Surface>?, effect: String, allowed: Allowed
+    ) {
         self.name = name
         self.parent = parent
         self.kinds = kinds
+        self.surfaces = surfaces
         self.effect = effect
         self.allowed = allowed
     }
@@ -47,12 +54,14 @@ public struct RestrictedMember: Hashable, Sendable {
         var table: [RestrictedMember] = []
         func add(
             _ names: [String], in parents: [String] = [""], of kinds: Set<EngineKind>, _ effect: String,
-            but allowed: Allowed = .nothing
+            but allowed: Allowed = .nothing, on surfaces: Set<Surface>? = nil
         ) {
             for name in names {
                 for parent in parents {
                     table.append(
-                        RestrictedMember(name: name, parent: parent, kinds: kinds, effect: effect, allowed: allowed))
+                        RestrictedMember(
+                            name: name, parent: parent, kinds: kinds, surfaces: surfaces, effect: effect,
+                            allowed: allowed))
                 }
             }
         }
@@ -75,7 +84,7 @@ public struct RestrictedMember: Hashable, Sendable {
             "sends the request elsewhere")
         add(
             ["connectors", "mcp_servers"], of: anthropics.union([.openAICompatible]),
-            "has tools run of which nobody knows what they cost", but: .off)
+            "runs tools whose cost is unknown", but: .off)
         add(["compound_custom"], of: [.groq, .openAICompatible], "serves the request by other models")
         add(
             ["adapter_id", "adapter_source", "api_token", "merged_adapters"], in: ["", "parameters"],
@@ -88,14 +97,13 @@ public struct RestrictedMember: Hashable, Sendable {
             "serves the request by another adapter, or before others", but: .off)
         add(["priority"], of: ownEngines, "has the request served before others", but: .off)
         // Engines keep what they made under it: two requests of one name are one to them.
-        add(["request_id", "rid"], of: ownEngines, "names the request as another one may be named")
+        add(
+            ["request_id"], of: ownEngines, "sets the response's id at the engine, where another's may have it",
+            on: [.responses])
+        add(["rid"], of: ownEngines, "sets the request's id at the engine, where another's may have it")
         add(
             ["data_sources", "dataSources"], of: [.azure, .openAICompatible],
             "reads what the operator keeps at the provider")
-        // How long that plays nobody knows before it is heard.
-        add(
-            ["url", "audio_url"], of: [.groq, .openAI, .azure, .together, .openAICompatible],
-            "has sound fetched whose length nobody can measure")
         add(
             ["kv_transfer_params", "bootstrap_host", "bootstrap_port", "bootstrap_room", "disaggregated_params"],
             of: ownEngines, "reads what other machines keep of prompts")
@@ -250,6 +258,9 @@ extension InferenceRequest {
     /// The first member that one of these systems would take for more than the gateway allows; nil where there is none.
     public func restricted(on kinds: some Sequence<EngineKind>) -> RestrictedMember? {
         restrictedMembers.isEmpty
-            ? nil : restrictedMembers.members.first { member in kinds.contains { member.kinds.contains($0) } }
+            ? nil
+            : restrictedMembers.members.first { member in
+                member.surfaces?.contains(surface) != false && kinds.contains { member.kinds.contains($0) }
+            }
     }
 }

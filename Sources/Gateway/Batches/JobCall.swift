@@ -171,7 +171,7 @@ final class JobCall {
         _ work: @escaping @Sendable () -> Swift.Result<Result, APIError>, then: @escaping (Result) -> Void
     ) {
         let bound = NIOLoopBound((self, then), eventLoop: loop.eventLoop)
-        _ = shared.reading.run(for: grant.tenantID, on: loop.eventLoop, work) { result in
+        _ = shared.reading.run(for: .requests(grant.tenantID), on: loop.eventLoop, work) { result in
             let (call, then) = bound.value
             guard !call.isFinished else { return }
             switch result {

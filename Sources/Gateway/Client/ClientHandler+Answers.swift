@@ -76,7 +76,7 @@ extension ClientHandler {
             return try then(self, form.read(body, fingerprints: fingerprints))
         }
         let waiting = NIOLoopBound((client: self, incoming: incoming, then: then), eventLoop: loop.eventLoop)
-        let reading = shared.reading.run(for: tenant, on: loop.eventLoop) {
+        let reading = shared.reading.run(for: .requests(tenant), on: loop.eventLoop) {
             Result { () throws(APIError) in try form.read(body, fingerprints: fingerprints) }
         } then: { result in
             let (client, incoming, then) = waiting.value

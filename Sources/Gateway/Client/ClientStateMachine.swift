@@ -13,7 +13,7 @@ struct ClientStateMachine {
         case body(Body)
         /// The request is there, and nobody has answered it yet.
         case answering
-        /// The same, and it waits to hear from its limits.
+        /// The same, and it waits until its body was read elsewhere, or for its limits.
         case waiting
         /// The last answer is written; what still comes is thrown away until the client closes.
         case discarding
@@ -208,7 +208,7 @@ struct ClientStateMachine {
     // MARK: Answering
 
     mutating func beganWait() {
-        assert(state == .answering, "who waits for limits is being answered")
+        assert(state == .answering, "who waits is being answered")
         state = .waiting
         check()
     }

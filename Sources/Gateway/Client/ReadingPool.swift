@@ -9,8 +9,15 @@ final class ReadingPool: Sendable {
     /// A longer body is not read on its event loop.
     static let inPlaceBytesMax = 64 * 1024
 
+    /// Whose turn it is.
+    enum Owner: Hashable {
+        case requests(TenantID)
+        /// What is counted behind a tenant's answers does not wait for its requests.
+        case counting(TenantID)
+    }
+
     private struct State {
-        var queue = FairQueue<TenantID, @Sendable () -> Void>()
+        var queue = FairQueue<Owner, @Sendable () -> Void>()
         var running = 0
     }
 
@@ -24,10 +31,10 @@ final class ReadingPool: Sendable {
         self.runningMax = runningMax
     }
 
-    /// Does `work` when it is the tenant's turn, then tells its result on `eventLoop`. Whoever does not want it any
+    /// Does `work` when it is the owner's turn, then tells its result on `eventLoop`. Whoever does not want it any
     /// more cancels it: a work that has not begun is left out then, and nobody is told.
     func run<Value: Sendable>(
-        for tenant: TenantID, on eventLoop: any EventLoop, _ work: @escaping @Sendable () -> Value,
+        for owner: Owner, on eventLoop: any EventLoop, _ work: @escaping @Sendable () -> Value,
         then: @escaping @Sendable (Value) -> Void
     ) -> Reading {
         let reading = Reading()
@@ -36,7 +43,7 @@ final class ReadingPool: Sendable {
             let value = work()
             eventLoop.execute { if !reading.isCancelled { then(value) } }
         }
-        state.withLock { $0.queue.append(job, of: tenant) }
+        state.withLock { $0.queue.append(job, of: owner) }
         startNext()
         return reading
     }

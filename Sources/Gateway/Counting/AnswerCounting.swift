@@ -15,8 +15,10 @@ final class AnswerCounting {
     private let tokenizer: Tokenizer?
     let asks: Bool
     let audits: Bool
-    /// The client's body; empty when it is too long.
+    /// The client's body; empty when it is too long, or memory has no room for it.
     private let body: ByteBuffer
+    /// What the body takes of the gateway's memory.
+    private let charge: BodyCharge
     private var text: GeneratedText
 
     /// The longest body whose prompt is counted: a longer one is estimated.
@@ -25,12 +27,18 @@ final class AnswerCounting {
     static let shortPromptBytesMax = 16 * 1024
 
     /// Nil where nothing can be counted.
-    init?(backend: Backend, request: InferenceRequest, body: ByteBuffer, tokenizers: [String: Tokenizer]) {
+    init?(
+        backend: Backend, request: InferenceRequest, body: ByteBuffer, tokenizers: [String: Tokenizer],
+        memory: MemoryBudget
+    ) {
         tokenizer = backend.settings.tokenizerPath.flatMap { tokenizers[$0] }
         asks = backend.settings.asksForCounts && backend.kind.answersCountQuestions
         guard tokenizer != nil || asks else { return nil }
         audits = tokenizer != nil && backend.settings.auditsUsage
-        self.body = body.readableBytes <= AnswerCounting.bodyBytesMax ? body : ByteBuffer()
+        charge = BodyCharge(memory)
+        let size = body.readableBytes
+        let fits = size <= BodyCharge.freeBytes || size <= AnswerCounting.bodyBytesMax && charge.grow(to: size)
+        self.body = fits ? body : ByteBuffer()
         text = GeneratedText(tokenizer: tokenizer)
     }
 
@@ -46,6 +54,8 @@ final class AnswerCounting {
     /// be counted.
     func promptCounter(of request: InferenceRequest) -> (@Sendable () -> OwnCounts)? {
         guard body.readableBytes > 0 else { return nil }
+        // Without a tokenizer only prompts that are tokens already can be counted, which is soon done.
+        guard tokenizer != nil || request.input.textBytes <= AnswerCounting.shortPromptBytesMax else { return nil }
         let (body, tokenizer, surface) = (body, tokenizer, request.surface)
         return {
             var counts = OwnCounts()

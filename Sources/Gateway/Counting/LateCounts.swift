@@ -28,6 +28,8 @@ final class LateCounts {
         let exchange: Exchange
         let open: any OpenRequest
         let until: NIODeadline
+        /// The prompt is being counted.
+        var reading: ReadingPool.Reading?
     }
 
     /// The most records that wait at once, by event loop; others are closed with estimates.
@@ -86,7 +88,8 @@ final class LateCounts {
             let count = exchange.running.counting?.promptCounter(of: exchange.admitted.request)
         else { return end(number) }
         let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
-        _ = loop.shared.reading.run(for: exchange.entry.request.tenantID, on: loop.eventLoop, count) { counts in
+        let owner = ReadingPool.Owner.counting(exchange.entry.request.tenantID)
+        pending[number]?.reading = loop.shared.reading.run(for: owner, on: loop.eventLoop, count) { counts in
             let lateCounts = bound.value
             lateCounts.pending[number]?.question.own.input = counts.input
             lateCounts.pending[number]?.question.own.isInputWhole = counts.isInputWhole
@@ -97,6 +100,7 @@ final class LateCounts {
     /// Closes the record with what is known.
     private func end(_ number: Int) {
         guard let waiting = pending.removeValue(forKey: number) else { return }
+        waiting.reading?.cancel()
         let exchange = waiting.exchange
         exchange.takeLateCounts(waiting.question)
         loop.metrics.finished(exchange.entry)

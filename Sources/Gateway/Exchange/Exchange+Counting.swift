@@ -12,7 +12,7 @@ extension Exchange {
         else { return }
         running.counting = AnswerCounting(
             backend: backend, request: admitted.request, body: body,
-            tokenizers: loop.shared.snapshots.current.tokenizers)
+            tokenizers: loop.shared.snapshots.current.tokenizers, memory: loop.shared.memory)
     }
 
     /// Takes over the text that came since the last time.

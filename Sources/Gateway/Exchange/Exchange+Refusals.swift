@@ -22,11 +22,15 @@ extension Exchange {
         // An engine that has no such way for this model says the same as one that has not the model, or not for us.
         // What the client chose must take no backend from others and earn no credit.
         let isMissing = [.notFound, .notSupported, .unauthorised].contains(refusal.meaning)
-        if isMissing, machine.upstreamStatus != 401, running.ticket?.neverServed(entry.request.operation) == true {
+        if isMissing, Self.statusesOfMissing.contains(machine.upstreamStatus),
+            running.ticket?.neverServed(entry.request.surface) == true
+        {
             refusal.meaning = .notServed
         }
         return refusal
     }
+
+    private static let statusesOfMissing: Set<Int> = [400, 403, 404, 405, 501]
 
     /// Whether an answer of this status may be a refusal of members of ours, so that the body is needed again.
     func mayAskAgain(_ status: Int) -> Bool {

@@ -60,9 +60,10 @@ extension Exchange {
             }
             observation.tookUsageOptions =
                 running.asksForUsage && running.stream?.facts.usage != nil && entry.request.surface.hasUsageOptions
-            observation.operation = entry.request.operation
+            observation.surface = entry.request.surface
+            // What one request had hidden says nothing of others.
             observation.hidesOutput =
-                ended.usageSource == .engine
+                admitted.request.reasoning == .unsaid && ended.usageSource == .engine
                 && running.stream?.facts.hidesOutput(reported: ended.buckets.outputTotal) == true
             giveBackTicket(observation: observation, at: now)
         case .clientAbort: giveBackTicket(isNeutral: true, at: now)

@@ -236,6 +236,12 @@ final class Exchange {
         running.plain.map { $0.meter.isErrorInPlaceOfAnswer && !$0.isFlowing } ?? false
     }
 
+    /// What a plain answer means that says at its end that it failed, having begun to go out; nil for others.
+    private var failureOfFlowingAnswer: EngineRefusal? {
+        guard let plain = running.plain, plain.isFlowing, plain.meter.isErrorInPlaceOfAnswer else { return nil }
+        return EngineRefusal(kind: running.route.backend.kind, insideAnswer: plain.facts)
+    }
+
     private var isStreamFinished: Bool {
         guard let stream = running.stream else { return false }
         return stream.meter.finishedChoices >= admitted.request.choiceCount
@@ -277,8 +283,9 @@ final class Exchange {
         flushOutput()
         let passes = refusal?.isClients == true && redactHeldError()
         if passes, isErrorInPlaceOfAnswer { running.shownStatus = APIError.rejected(machine.upstreamStatus).status }
-        let isFailed = running.plain.map { $0.isFlowing && $0.meter.isErrorInPlaceOfAnswer } ?? false
-        perform(machine.upstreamEnded(refusal: refusal, passes: passes, isFailedAnswer: isFailed))
+        let failure = failureOfFlowingAnswer
+        if let failure { running.failure = .refused(failure) }
+        perform(machine.upstreamEnded(refusal: refusal, passes: passes, failure: failure))
         if machine.state == .delivering { finishDelivery() }
     }
 

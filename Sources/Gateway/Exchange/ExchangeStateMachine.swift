@@ -91,7 +91,7 @@ struct ExchangeStateMachine {
         /// Whether a kept connection turned out stale and another was taken for the same try.
         var hasReplacedConnection = false
         var sawStreamError = false
-        /// What the first error inside a stream meant.
+        /// What the first error inside an answer meant that had begun to go out.
         var streamRefusal: EngineRefusal?
         var isStreamFinished = false
     }
@@ -216,10 +216,10 @@ struct ExchangeStateMachine {
     mutating func upstreamClosed() { current.hasUpstreamEnded = true }
 
     /// The engine's response ended properly. `refusal`: in place of an answer it held an error, whatever its status.
-    /// `passes`: the error's own words may be shown to a client whose mistake it is. `isFailedAnswer`: a plain answer
-    /// that the client has seen most of says that it failed.
+    /// `passes`: the error's own words may be shown to a client whose mistake it is. `failure`: what it means that a
+    /// plain answer of which the client has seen most says that it failed.
     mutating func upstreamEnded(
-        refusal: EngineRefusal? = nil, passes: Bool = true, isFailedAnswer: Bool = false
+        refusal: EngineRefusal? = nil, passes: Bool = true, failure: EngineRefusal? = nil
     ) -> Ending? {
         current.hasUpstreamEnded = true
         switch state {
@@ -228,7 +228,10 @@ struct ExchangeStateMachine {
             if !(200..<300).contains(upstreamStatus) {
                 return end(endingOfRefusal(EngineRefusal(meaning: .unavailable), passes: false))
             }
-            if isFailedAnswer { return end(endingOfFailedAnswer) }
+            if let failure {
+                current.streamRefusal = failure
+                return end(endingOfFailedAnswer)
+            }
             return end(endingOfWholeAnswer)
         case .relaying(.stream):
             if isStreamFinished || sawStreamError { return end(endingOfWholeAnswer) }

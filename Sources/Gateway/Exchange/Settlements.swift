@@ -220,7 +220,7 @@ final class Settlements {
             if let place { registry.ended(place, isSettled: isDurable) }
             if !isDurable {
                 log.error(
-                    "could not make the record of finished background work durable", ["request_id": "\(requestID)"])
+                    "could not sync the record of finished background work", ["request_id": "\(requestID)"])
             }
         }
     }

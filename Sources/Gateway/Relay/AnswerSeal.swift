@@ -166,7 +166,7 @@ final class AnswerSeal {
                 let close = bytes[(index + 1)...].prefix(Self.tailBytes / 2).firstIndex(of: UInt8(ascii: "\""))
             else { continue }
             let id = String(decoding: bytes[index + 1..<close], as: UTF8.self)
-            guard !learned.contains(id), !id.isEmpty, !id.contains("\\") else { continue }
+            guard !learned.contains(id), !id.isEmpty, !id.contains("\\"), member.takes(id) else { continue }
             let place = ObjectSeal.Place(backend: backend, id: id)
             return (name..<close, Array(bytes[name...index]) + seal.sealed(place, member.kind, for: project).utf8)
         }
@@ -181,11 +181,19 @@ final class AnswerSeal {
         /// Of which answers.
         let owner: ObjectSeal.Kind
 
-        init(_ name: StaticString, _ kind: ObjectSeal.Kind, of owner: ObjectSeal.Kind) {
+        /// How such ids begin, where clients may have members of the same name; empty where they all count.
+        let beginnings: [String]
+
+        init(
+            _ name: StaticString, _ kind: ObjectSeal.Kind, of owner: ObjectSeal.Kind, beginnings: [String] = []
+        ) {
             self.name = Array("\"\(name)".utf8)
             self.kind = kind
             self.owner = owner
+            self.beginnings = beginnings
         }
+
+        func takes(_ id: String) -> Bool { beginnings.isEmpty || beginnings.contains { id.hasPrefix($0) } }
 
         func ends(at end: Int, in bytes: UnsafeRawBufferPointer) -> Bool {
             end >= name.count && bytes[end - name.count..<end].elementsEqual(name)
@@ -194,8 +202,10 @@ final class AnswerSeal {
 
     private static let memberEnd = Array(#"_id""#.utf8)
     private static let members = [
-        Member("previous_response", .response, of: .response), Member("container", .container, of: .response),
-        Member("file", .file, of: .response), Member("previous_interaction", .interaction, of: .interaction),
+        Member("previous_response", .response, of: .response),
+        Member("container", .container, of: .response, beginnings: ["cntr_"]),
+        Member("file", .file, of: .response, beginnings: ["file-", "file_", "cfile_"]),
+        Member("previous_interaction", .interaction, of: .interaction),
     ]
 
     private static func isWord(_ byte: UInt8) -> Bool {

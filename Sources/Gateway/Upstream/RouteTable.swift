@@ -45,8 +45,8 @@ final class RouteTable: Sendable {
 
         /// Whether the model lately counted much more output than it showed.
         var hidesOutput: Bool { cell.hidesOutput(route.upstreamName, now: ProcessTime.milliseconds) }
-        /// Whether the model is known for other things than this one.
-        func neverServed(_ operation: Operation) -> Bool { cell.neverServed(operation, by: route.upstreamName) }
+        /// Whether the model is known to answer requests, and none of this form.
+        func neverServed(_ surface: Surface) -> Bool { cell.neverServed(surface, by: route.upstreamName) }
         /// Whether the engine takes members that ask for usage, as far as is known.
         var takesUsageOptions: Bool { cell.takesUsageOptions(route.upstreamName) }
     }
@@ -60,8 +60,8 @@ final class RouteTable: Sendable {
         var tookUsageOptions = false
         /// Whether it counted much more output than it showed.
         var hidesOutput = false
-        /// What was asked for, and answered.
-        var operation: Operation?
+        /// In which form it was asked, and answered.
+        var surface: Surface?
     }
 
     private let cells = Mutex<[String: BackendCell]>([:])
@@ -262,7 +262,7 @@ final class BackendCell: Sendable {
                     outputTokens: observation.outputTokens, outputMicroseconds: observation.outputMicroseconds,
                     at: now)
                 if observation.tookUsageOptions { state.routes[name]?.takesUsageOptions = true }
-                if let operation = observation.operation { state.routes[name]?.operations.insert(operation) }
+                if let surface = observation.surface { state.routes[name]?.served(surface) }
                 if observation.hidesOutput { state.routes[name]?.hidesOutputUntil = now + Self.hiddenMilliseconds }
             }
             if isMissing { state.routes[name, default: RouteHealth()].block(at: now) }
@@ -273,8 +273,8 @@ final class BackendCell: Sendable {
         state.withLock { $0.routes[model].map { now < $0.hidesOutputUntil } ?? false }
     }
 
-    func neverServed(_ operation: Operation, by model: String) -> Bool {
-        state.withLock { $0.routes[model]?.neverServed(operation) ?? false }
+    func neverServed(_ surface: Surface, by model: String) -> Bool {
+        state.withLock { $0.routes[model]?.neverServed(surface) ?? false }
     }
 
     func takesUsageOptions(_ model: String) -> Bool {
