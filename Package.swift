@@ -251,8 +251,8 @@ let package = Package(
         .testTarget(
             name: "ControlPlaneTests",
             dependencies: [
-                "ControlPlane", "Accounts", "Engines", "Identity", "Limits", "Metering", "Monetary", "NaiveArithmetic",
-                "PlanLanguage", "Postgres", "Pricing", "Storage", "TestSupport", "UsageJournal",
+                "ControlPlane", "Accounts", "BillingJobs", "Engines", "Identity", "Limits", "Metering", "Monetary",
+                "NaiveArithmetic", "PlanLanguage", "Postgres", "Pricing", "Storage", "TestSupport", "UsageJournal",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),

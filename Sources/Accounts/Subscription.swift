@@ -30,6 +30,20 @@ public struct Subscription: Hashable, Sendable, Identifiable {
     /// How long after its end requests are still its own: gateways may not know of the end any sooner.
     public static let endNoticeMilliseconds: Int64 = 60_000
 
+    /// The subscription by which a request is rated that names this one and was accepted at that instant of billing
+    /// time: this one until `endNoticeMilliseconds` after its end, else the one that its tenant had by then. Nil where
+    /// it had none.
+    ///
+    /// - Parameter all: the subscriptions that the tenant has or had with the account; asked for after the end alone.
+    public func rating<Failure: Error>(
+        at accepted: Timestamp, among all: () throws(Failure) -> [Subscription]
+    ) throws(Failure) -> Subscription? {
+        guard let endsAt, accepted >= endsAt.advanced(byMilliseconds: Self.endNoticeMilliseconds) else { return self }
+        return try all().first {
+            $0.accountID == accountID && $0.tenantID == tenantID && $0.isInForce(at: accepted)
+        }
+    }
+
     /// Whether it covers this instant of billing time.
     public func isInForce(at billingTime: Timestamp) -> Bool {
         startsAt <= billingTime && (endsAt.map { billingTime < $0 } ?? true)

@@ -159,6 +159,9 @@ extension Comparison {
         }
         let accountMonth = try AccountMonth(account, month: month, in: tx)
         let stored = try ServiceLevelStorage.results(of: account.id, periodStart: invoice.period.start, in: tx)
+        if Set(stored.map(\.rule)).count > 1 {
+            check.report("\(label(account)) \(month): its results were judged by different rules")
+        }
         let again = try ServiceLevelEvaluation(
             accountMonth, evaluatedAt: invoice.createdAt, rule: stored.first?.rule ?? .current, in: tx
         ).results

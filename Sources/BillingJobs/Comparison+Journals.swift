@@ -70,13 +70,29 @@ extension Comparison {
                 continue
             }
             found.append(stored)
-            let written = Self.facts(entry.request, entry.attempts)
+            let written = Self.facts(try expected(entry.request, storedAs: stored.request, in: tx), entry.attempts)
             let read = Self.facts(stored.request, stored.attempts.map(\.record))
             if written != read {
                 check.report("\(entry.request.id) is stored otherwise than it was written: \(written) became \(read)")
             }
         }
         return found
+    }
+
+    /// The request as it had to be stored: what names a subscription that had ended belongs to the one that its tenant
+    /// had by then.
+    private func expected(
+        _ request: RequestRecord, storedAs stored: RequestRecord, in tx: DatabaseTransaction
+    ) throws -> RequestRecord {
+        guard stored.subscriptionID != request.subscriptionID,
+            let named = try SubscriptionStorage.find(request.subscriptionID, in: tx)
+        else { return request }
+        let rating = try named.rating(at: request.acceptedAt) {
+            try SubscriptionStorage.all(of: named.tenantID, account: named.accountID, in: tx)
+        }
+        var expected = request
+        if let rating { expected.subscriptionID = rating.id }
+        return expected
     }
 
     /// What of a request decides about money and promises.

@@ -131,14 +131,15 @@ public struct InvoiceRun: Sendable {
     private func putOnHold(_ id: AccountID, because reason: String) async throws -> String {
         try await service.change(by: actor) { session in
             try session.change(.accountPutOnHold) { tx in
+                try AccountStorage.hold(id, in: tx)
                 let before = try AccountStorage.parkedReason(of: id, in: tx)
                 guard let name = try AccountStorage.name(of: id, in: tx) else { return .nothing("") }
                 try AccountStorage.park(id, reason: reason, in: tx)
                 return .made(
                     name,
                     .account(
-                        id, id, before: ["id": "\(id)", "parked_reason": .optional(before)],
-                        after: ["id": "\(id)", "parked_reason": .text(reason)]))
+                        id, id, before: ["id": "\(id)", "hold_reason": .optional(before)],
+                        after: ["id": "\(id)", "hold_reason": .text(reason)]))
             }
         }
     }

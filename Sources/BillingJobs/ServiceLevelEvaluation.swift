@@ -60,16 +60,23 @@ struct ServiceLevelEvaluation: Sendable {
         return groups
     }
 
-    /// Stores the results and books their credits, both by difference.
+    /// Stores the results and books their credits, both by difference. What was stored of the month under another rule,
+    /// and is no result any more, goes, and so does its credit.
     func store(for accountMonth: AccountMonth, now: Timestamp, in tx: DatabaseTransaction) throws {
         let account = accountMonth.account
         let lastDay = accountMonth.month.period.lastDay
-        for result in results {
-            try ServiceLevelStorage.store(result, in: tx)
+        let ids = Set(results.map(\.id))
+        let stored = try ServiceLevelStorage.results(of: account.id, periodStart: accountMonth.period.start, in: tx)
+        for stale in stored where !ids.contains(stale.id) { try ServiceLevelStorage.delete(stale, in: tx) }
+        let due =
+            results.map { ($0.id, $0.exactCredit) }
+            + stored.filter { !ids.contains($0.id) }.map { ($0.id, .zero(account.currency)) }
+        for result in results { try ServiceLevelStorage.store(result, in: tx) }
+        for (id, granted) in due {
             let booked = try LedgerStorage.booked(
-                on: .serviceLevelCredits, kind: .serviceLevelCredit, product: "\(result.id)", account: account, in: tx)
+                on: .serviceLevelCredits, kind: .serviceLevelCredit, product: "\(id)", account: account, in: tx)
             let credit = GrantedCredit(
-                accountID: account.id, resultID: result.id, day: lastDay, granted: result.exactCredit,
+                accountID: account.id, resultID: id, day: lastDay, granted: granted,
                 booked: booked.amount, revisions: booked.revisions)
             if let transaction = try credit.posting(bookedAt: account.billingTime(at: now)) {
                 try LedgerStorage.insert(transaction, in: tx)

@@ -23,7 +23,7 @@ public struct SuspenseActions: Sendable {
     /// Does what is ordered. `now` is real time. What has no price even now stays, and the report says why.
     public func resolve(_ order: SuspenseOrder, now: Timestamp) async throws -> SuspenseReport {
         try actor.require(order.isDryRun ? .read(.suspense) : .write(.suspense))
-        try SuspenseStorage.requireReason(order.reason, parameter: "reason")
+        try SuspenseStorage.requireReason(order.reason, parameter: order.reasonParameter)
         var report = SuspenseReport()
         for account in try await database.read({ try SuspenseStorage.accounts(order.filter, in: $0) }) {
             try Task.checkCancellation()
@@ -101,8 +101,8 @@ public struct SuspenseActions: Sendable {
             order.isDryRun
             ? usage.count
             : try SuspenseStorage.waive(
-                account: account.id, attempts: usage.map(\.attemptID), reason: order.reason, actor: order.actor,
-                now: now, in: tx)
+                account: account.id, attempts: usage.map(\.attemptID), reason: order.reason,
+                actor: "\(actor.principal)", now: now, in: tx)
         return report
     }
 
@@ -118,6 +118,10 @@ public struct SuspenseActions: Sendable {
                 let attempt = stored.attempts.first(where: { $0.record.id == suspended.attemptID })
             else {
                 report.stays(because: "the database refused the record: it can only be waived")
+                continue
+            }
+            guard suspended.reason != UnknownTerms.subscriptionEnded.rawValue else {
+                report.stays(because: "its subscription had ended and its tenant had no other: it can only be waived")
                 continue
             }
             let subscriptionID = stored.request.subscriptionID
@@ -139,7 +143,7 @@ public struct SuspenseActions: Sendable {
         }
         report.resolved = rated.count
         if !order.isDryRun {
-            try SuspenseStorage.storeRated(rated, reason: order.reason, actor: order.actor, now: now, in: tx)
+            try SuspenseStorage.storeRated(rated, reason: order.reason, actor: "\(actor.principal)", now: now, in: tx)
         }
         return (report, rated.map(\.attempt.record.id))
     }

@@ -119,7 +119,12 @@ struct EntryRating {
                 .unknownSubscription,
                 detail: "account \(request.accountID) has no subscription \(request.subscriptionID)")
         }
-        guard let subscription = book.subscription(named, inForceAt: request.acceptedAt) else {
+        let rating: Subscription?
+        switch book.subscription(named, ratingAt: request.acceptedAt) {
+        case .success(let subscription): rating = subscription
+        case .failure(let error): throw Unpriced(.subscriptionUnreadable, detail: error.reason)
+        }
+        guard let subscription = rating else {
             throw Unpriced(
                 .subscriptionEnded,
                 detail: "subscription \(named.id) had ended, and tenant \(named.tenantID) had no other at "

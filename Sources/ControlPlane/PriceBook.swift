@@ -11,8 +11,8 @@ struct PriceBook: Sendable {
     /// Nil values: looked for and not there.
     private(set) var accounts: [AccountID: Account?] = [:]
     private(set) var subscriptions: [SubscriptionID: Subscription?] = [:]
-    /// Of the tenants of subscriptions that have an end: all their subscriptions.
-    private(set) var siblings: [TenantID: [Subscription]] = [:]
+    /// All subscriptions of those tenants that have one with an end.
+    private var siblings: [TenantOfAccount: Result<[Subscription], UnreadableRow>] = [:]
     private(set) var histories: [String: PlanHistory] = [:]
     /// Why accounts and subscriptions do not read, by id; what is theirs is held.
     private(set) var unreadable: [String: ServiceFault] = [:]
@@ -24,13 +24,25 @@ struct PriceBook: Sendable {
 
     func subscription(_ id: SubscriptionID) -> Subscription? { subscriptions[id] ?? nil }
 
-    /// The subscription that a request which names `named` is rated by: that one while it is in force and for
-    /// `Subscription.endNoticeMilliseconds` after, as gateways may not know of its end before; else the one that its
-    /// tenant had then. Nil where it had none.
-    func subscription(_ named: Subscription, inForceAt accepted: Timestamp) -> Subscription? {
-        guard let end = named.endsAt, accepted >= end.advanced(byMilliseconds: Subscription.endNoticeMilliseconds)
-        else { return named }
-        return siblings[named.tenantID]?.first { $0.isInForce(at: accepted) }
+    private struct TenantOfAccount: Hashable {
+        let account: AccountID
+        let tenant: TenantID
+
+        init(of subscription: Subscription) {
+            account = subscription.accountID
+            tenant = subscription.tenantID
+        }
+    }
+
+    /// The subscription that a request which names `named` is rated by; nil where its tenant had none.
+    func subscription(
+        _ named: Subscription, ratingAt accepted: Timestamp
+    ) -> Result<Subscription?, UnreadableRow> {
+        Result { () throws(UnreadableRow) in
+            try named.rating(at: accepted) { () throws(UnreadableRow) in
+                try siblings[TenantOfAccount(of: named)]?.get() ?? []
+            }
+        }
     }
 
     func history(of plan: String) -> PlanHistory { histories[plan] ?? PlanHistory() }
@@ -56,14 +68,15 @@ struct PriceBook: Sendable {
             for id in subscriptions {
                 guard let named = book.subscription(id) else { continue }
                 var plans: Set<String> = [named.plan]
-                if named.endsAt != nil, book.siblings[named.tenantID] == nil {
-                    // A gateway that was cut off may name one that had ended; then another of its tenant applies.
-                    let row = try UnreadableRow.reading {
-                        try SubscriptionStorage.all(of: named.tenantID, account: named.accountID, in: tx)
+                // A gateway that was cut off may name one that had ended; then another of its tenant applies.
+                if named.endsAt != nil {
+                    let tenant = TenantOfAccount(of: named)
+                    if book.siblings[tenant] == nil {
+                        book.siblings[tenant] = try UnreadableRow.reading {
+                            try SubscriptionStorage.all(of: named.tenantID, account: named.accountID, in: tx)
+                        }
                     }
-                    let all = book.value(of: row.map(Optional.some), .subscription, "\(id)") ?? []
-                    book.siblings[named.tenantID] = all
-                    plans.formUnion(all.map(\.plan))
+                    if case .success(let all)? = book.siblings[tenant] { plans.formUnion(all.map(\.plan)) }
                 }
                 for plan in plans where book.histories[plan] == nil {
                     book.histories[plan] = try PlanStorage.history(of: plan, in: tx)

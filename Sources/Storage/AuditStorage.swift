@@ -68,11 +68,11 @@ public enum AuditStorage {
             """
         let rows: Rows
         if let chain = filter.chain {
+            let after = try number(of: page.after, in: chain, tx)
             rows = try tx.query(
                 """
                 \(select)
-                WHERE account_id = \(chain.uuid) AND \(filters) AND number > coalesce(
-                    (SELECT number FROM audit_entries WHERE account_id = \(chain.uuid) AND entry_id = \(page.after)), 0)
+                WHERE account_id = \(chain.uuid) AND \(filters) AND number > \(after)
                 ORDER BY number LIMIT \(page.limitAndOne)
                 """)
         } else {
@@ -83,6 +83,17 @@ public enum AuditStorage {
                 """)
         }
         return Page(try rows.map(entry), page)
+    }
+
+    /// The place of the entry that a page comes after; 0 for the first page.
+    private static func number(of entry: UUIDv7?, in chain: AuditChain, _ tx: Transaction) throws -> Int64 {
+        guard let entry else { return 0 }
+        let rows = try tx.query(
+            "SELECT number FROM audit_entries WHERE account_id = \(chain.uuid) AND entry_id = \(entry)")
+        guard let row = rows.first else {
+            throw StorageError.invalid(parameter: "after", message: "no entry of this chain has that id")
+        }
+        return try row.decode("number")
     }
 
     /// The entries of a chain from a number on, by number.

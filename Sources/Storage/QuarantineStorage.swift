@@ -68,17 +68,18 @@ public enum QuarantineStorage {
         ).map(quarantine)
     }
 
-    /// What nobody released and could hold usage of the account: what names it, and what names nobody and was found
-    /// when a subscription of the account had begun. A test clock only moves ahead, so its offset of today holds too
-    /// much rather than too little.
+    /// What nobody released and could hold usage of the account: what names it, and what names nobody where a
+    /// subscription of the account had begun when it was found and had not ended before its journal was there. A test
+    /// clock only moves ahead, so its offset of today holds too much rather than too little.
     public static func holding(_ account: AccountID, in tx: Transaction) throws -> [StoredQuarantine] {
         try tx.query(
             """
             \(select) q
             WHERE released_at IS NULL AND (
                 account_id = \(account) OR account_id IS NULL AND EXISTS (
-                    SELECT 1 FROM subscriptions s JOIN accounts a USING (account_id)
-                    WHERE s.account_id = \(account)
+                    SELECT 1 FROM subscriptions s JOIN accounts a USING (account_id), journals j
+                    WHERE s.account_id = \(account) AND j.journal_id = q.journal_id
+                        AND (s.ends_at IS NULL OR s.ends_at + interval '1 minute' >= j.registered_at)
                         AND s.starts_at <= q.found_at + a.clock_offset_ms * interval '1 millisecond'
                 )
             )

@@ -84,6 +84,11 @@ public enum ServiceLevelStorage {
         return charges
     }
 
+    /// Takes back a result of a month that is not closed.
+    public static func delete(_ result: StoredPromiseResult, in tx: Transaction) throws {
+        try tx.execute("DELETE FROM service_level_results WHERE \(key(result))")
+    }
+
     /// Stores a result in the place of an earlier one of the same promise and month. False where the same was there.
     @discardableResult
     public static func store(_ result: StoredPromiseResult, in tx: Transaction) throws -> Bool {

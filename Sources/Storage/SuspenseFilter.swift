@@ -77,8 +77,8 @@ public struct SuspenseOrder: Hashable, Sendable {
     public var filter: SuspenseFilter
     /// Why; it stays with the usage.
     public var reason: String
-    /// Who, such as the admin key.
-    public var actor: String
+    /// What the caller knows the reason as.
+    public var reasonParameter = "reason"
     /// Computes everything and stores nothing.
     public var isDryRun = false
 
@@ -86,11 +86,10 @@ public struct SuspenseOrder: Hashable, Sendable {
     public static let reasonLengthMax = 1000
 
     /// An order for all that the filter lets through.
-    public init(_ outcome: SuspenseOutcome, _ filter: SuspenseFilter, reason: String, actor: String) {
+    public init(_ outcome: SuspenseOutcome, _ filter: SuspenseFilter, reason: String) {
         self.outcome = outcome
         self.filter = filter
         self.reason = reason
-        self.actor = actor
     }
 }
 

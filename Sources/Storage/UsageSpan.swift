@@ -111,9 +111,9 @@ private struct CutHour {
         error = .invalid(
             parameter: parameter,
             message:
-                "\(instant) is no whole hour in \(account.calendar.zoneName), the zone of account \(account.id), and "
-                + "sums are kept by local hour: the one that it is in begins at \(hourStart). Ask for whole hours, for "
-                + "one account, or for a period")
+                "\(instant) is not on a whole hour in \(account.calendar.zoneName), the zone of account \(account.id). "
+                + "Sums are kept by local hour; this one began at \(hourStart). Ask for whole hours, for one account, "
+                + "or for a period")
     }
 
     /// The first of them for which there are sums.

@@ -18,7 +18,7 @@ enum Main {
                     try command.run()
                 }
             } catch let error as PostgresError where error.isOfMissingSchema {
-                say("Error: the database has not this program's schema: run `tollgate migrate`, then try again")
+                say("Error: the database does not have this program's schema: run `tollgate migrate`, then try again")
                 throw ExitCode.failure
             } catch let error as ValidationError {
                 // Thrown while running: the usage that the parser would add is that of the program as a whole.

@@ -1,6 +1,8 @@
 import Accounts
+import Billing
 import Identity
 import Storage
+import Synchronization
 import TestSupport
 import Testing
 
@@ -79,6 +81,16 @@ struct AuditTests {
                 "POST", "/v1/accounts", ["name": "Example"], headers: ["audit-reason": long])
             #expect(answer.status == 400)
             #expect(answer.wrong == ["reason"])
+        }
+    }
+
+    @Test(arguments: ["void", "pay", "finalize"])
+    func `the reason of a call that runs a job reaches it`(action: String) async throws {
+        try await RunningAPI.run { api in
+            let id = try await UsageFixture.store(in: api.database).storeDraft(in: api.database)
+            _ = try await api.call(
+                "POST", "/v1/invoices/\(id)/\(action)", headers: ["audit-reason": "sent to the wrong address"])
+            #expect(api.jobs.calls.withLock { $0.actor?.reason } == "sent to the wrong address")
         }
     }
 }

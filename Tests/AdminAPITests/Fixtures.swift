@@ -21,6 +21,8 @@ final class RecordingJobs: AdminJobs {
         var refusal: String?
         var preview = InvoicePreview(document: nil, suspended: [:])
         var suspense: [SuspenseOrder] = []
+        /// Whoever called last.
+        var actor: Actor?
         var suspenseReport = SuspenseReport()
         /// Where orders of a few attempts are carried out; nil where none is.
         var waivesIn: Database?
@@ -46,17 +48,26 @@ final class RecordingJobs: AdminJobs {
 
     func finalizeInvoice(_ id: InvoiceID, by actor: Actor) async throws {
         try refuse()
-        calls.withLock { $0.finalized.append(id) }
+        calls.withLock {
+            $0.finalized.append(id)
+            $0.actor = actor
+        }
     }
 
     func payInvoice(_ id: InvoiceID, by actor: Actor) async throws {
         try refuse()
-        calls.withLock { $0.paid.append(id) }
+        calls.withLock {
+            $0.paid.append(id)
+            $0.actor = actor
+        }
     }
 
     func voidInvoice(_ id: InvoiceID, by actor: Actor) async throws {
         try refuse()
-        calls.withLock { $0.voided.append(id) }
+        calls.withLock {
+            $0.voided.append(id)
+            $0.actor = actor
+        }
     }
 
     func previewInvoice(of account: AccountID, month: CivilMonth, by actor: Actor) async throws -> InvoicePreview {
@@ -67,6 +78,7 @@ final class RecordingJobs: AdminJobs {
         try refuse()
         var (report, database) = calls.withLock {
             $0.suspense.append(order)
+            $0.actor = actor
             return ($0.suspenseReport, $0.waivesIn)
         }
         guard let database, let account = order.filter.account, let attempts = order.filter.attempts else {
@@ -74,7 +86,7 @@ final class RecordingJobs: AdminJobs {
         }
         report.resolved = try await database.write { tx in
             try SuspenseStorage.waive(
-                account: account, attempts: attempts, reason: order.reason, actor: order.actor,
+                account: account, attempts: attempts, reason: order.reason, actor: "\(actor.principal)",
                 now: Timestamp(milliseconds: 0), in: tx)
         }
         return report

@@ -49,7 +49,7 @@ struct ResourceTests {
             let back = try await api.call("POST", "/v1/accounts/\(id)/clock", ["to": "2026-10-01T00:00:00Z"])
             #expect(back.status == 409 && back["code"] == "conflict")
             let unparked = try await api.call("POST", "/v1/accounts/\(id)/unpark", as: .billing)
-            #expect(unparked.status == 200 && unparked.json["parked_reason"] == .null)
+            #expect(unparked.status == 200 && unparked.json["hold_reason"] == .null)
         }
     }
 

@@ -46,14 +46,15 @@ struct AuditTests {
         let unsold = try await world.unpriced(one, at: "2026-11-04T10:00:00Z", priceKey: "other")
         try await world.ingest([sold, unsold], heartbeat: "2026-12-01T00:00:10Z")
         for outcome in [SuspenseOutcome.rated, .rated, .waived, .waived] {
-            let order = SuspenseOrder(outcome, SuspenseFilter(), reason: "agreed", actor: "a test")
+            let order = SuspenseOrder(outcome, SuspenseFilter(), reason: "agreed")
             _ = try await SuspenseActions(database: world.database, by: .clerk).resolve(order, now: now)
         }
         for _ in 0..<2 { _ = try await world.run("2026-11", now: "2026-12-02T09:00:00Z").run() }
         let actions = InvoiceActions(database: world.database, by: .clerk)
         let first = try #require(
             try await world.database.read { try InvoiceStorage.all(of: one.id, in: $0) }.first)
-        for _ in 0..<2 { _ = try await actions.void(first.id, now: now) }
+        let voiding = InvoiceActions(database: world.database, by: .clerk.because("sent twice"))
+        for _ in 0..<2 { _ = try await voiding.void(first.id, now: now) }
         let again = try await world.run("2026-11", now: "2026-12-02T09:00:00Z").run()
         let second = try #require(again.finalized.first)
         for _ in 0..<2 { _ = try await actions.markPaid(second.id, now: now) }
@@ -67,6 +68,7 @@ struct AuditTests {
         #expect(entries[1].after?.contains("\"attempts\":[\"\(unsold.attempts[0].record.id)\"]") == true)
         #expect(entries[2].before?.contains("\"state\":\"draft\"") == true)
         #expect(entries[2].after?.contains("\"number\":\"INV-2026-000001\"") == true)
+        #expect(entries[3].reason == "sent twice" && entries[4].reason.isEmpty)
         #expect(entries[5].subject == "\(second.id)")
     }
 
@@ -106,7 +108,7 @@ struct AuditTests {
                 database: world.database, by: nobody, options: InvoiceRun.Options(month: month, now: now)
             ).run()
         }
-        let order = SuspenseOrder(.waived, SuspenseFilter(), reason: "agreed", actor: "a test")
+        let order = SuspenseOrder(.waived, SuspenseFilter(), reason: "agreed")
         await #expect(throws: PermissionDenied.self) {
             try await SuspenseActions(database: world.database, by: nobody).resolve(order, now: now)
         }

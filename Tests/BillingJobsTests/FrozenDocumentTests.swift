@@ -25,7 +25,7 @@ import Testing
         let waiting = try await world.database.read { try SuspenseStorage.list(in: $0).items }
         var filter = SuspenseFilter()
         filter.attempts = [try #require(waiting.first?.attemptID)]
-        let order = SuspenseOrder(.waived, filter, reason: "agreed", actor: "a test")
+        let order = SuspenseOrder(.waived, filter, reason: "agreed")
         _ = try await SuspenseActions(database: world.database, by: .clerk).resolve(order, now: now)
         return world
     }

@@ -87,8 +87,7 @@ import Testing
                 heartbeat: play.nowText)
         case .rate, .waive:
             let order = SuspenseOrder(
-                act == .rate ? .rated : .waived, SuspenseFilter(account: customer.id), reason: "agreed", actor: "a test"
-            )
+                act == .rate ? .rated : .waived, SuspenseFilter(account: customer.id), reason: "agreed")
             _ = try await SuspenseActions(database: world.database, by: .clerk).resolve(order, now: play.now)
         case .post: _ = try await LedgerPoster(database: world.database).postAll(now: play.now)
         case .late:

@@ -1,7 +1,7 @@
 import Accounts
-import BillingJobs
 import Identity
 import Invoicing
+import Ledger
 import Metering
 import Monetary
 import Postgres
@@ -9,6 +9,8 @@ import ServiceLevels
 import Storage
 import TestSupport
 import Testing
+
+@testable import BillingJobs
 
 @Suite(.database, .timeLimit(.minutes(3))) struct PromiseScopeTests {
     /// 100 requests of November, `downgraded` of which asked for `priority` and were served and billed as `standard`.
@@ -84,6 +86,43 @@ import Testing
         #expect(availability.attainment == Attainment(good: 88, counted: 100))
         #expect(availability.status == .broken && availability.subscriptionID == alpha.subscription.id)
         #expect(found.count { $0.objective == .availability } == 1)
+    }
+
+    /// A month may have been judged by the release before, and not be closed yet.
+    @Test func `what another rule had stored of an open month goes, and its credit with it`() async throws {
+        let world = try await BillingWorld.make()
+        let alpha = try await world.customer(1, plan: "alpha", from: "2026-11-01T00:00:00Z")
+        let back = Subscription(
+            id: BillingWorld.id(71), accountID: alpha.account.id, tenantID: alpha.subscription.tenantID, plan: "alpha",
+            startsAt: BillingWorld.instant("2026-11-15T00:00:00Z"), createdAt: alpha.subscription.createdAt)
+        try await world.database.write { tx in
+            try SubscriptionStorage.end(
+                alpha.subscription.id, at: back.startsAt, now: BillingWorld.instant("2026-11-10T00:00:00Z"), in: tx)
+            try SubscriptionStorage.insert(back, in: tx)
+        }
+        var requests: [IngestRequest] = []
+        for number in 0..<200 {
+            let isEarly = number < 100
+            var request = try await world.request(
+                alpha, at: "2026-11-\(isEarly ? "03" : "20")T10:00:\(10 + number % 50).\(100 + number)Z",
+                input: 1_000_000, tier: "priority", outcome: number % 10 == 0 ? .providerError : .success)
+            if !isEarly { request.request.subscriptionID = back.id }
+            requests.append(request)
+        }
+        try await world.ingest(requests, heartbeat: "2026-12-01T00:00:10Z")
+        let now = BillingWorld.instant("2026-12-01T12:00:00Z")
+        try await world.database.write { tx in
+            let month = try AccountMonth(alpha.account, month: #require(CivilMonth("2026-11")), in: tx)
+            let apart = try ServiceLevelEvaluation(month, evaluatedAt: now, rule: .tierAskedFor, in: tx)
+            try apart.store(for: month, now: now, in: tx)
+        }
+        let before = try await world.database.read { try ServiceLevelStorage.results(of: alpha.id, in: $0) }
+        #expect(Set(before.filter { !$0.credit.isZero }.map(\.subscriptionID)) == [alpha.subscription.id, back.id])
+        let found = try await results(world, alpha)
+        #expect(Set(found.map(\.subscriptionID)) == [alpha.subscription.id])
+        let balances = try await world.database.read { try LedgerStorage.balances(of: alpha.account, in: $0) }
+        let credit = try Money.sum(found.map(\.exactCredit), currency: alpha.account.currency)
+        #expect(balances[.serviceLevelCredits] == credit && !credit.isZero)
     }
 
     @Test func `an answer that was not streamed misses no promise about streams`() async throws {

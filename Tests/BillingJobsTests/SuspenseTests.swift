@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 import BillingJobs
 import Identity
 import Invoicing
@@ -55,7 +56,7 @@ extension BillingWorld {
     private func order(
         _ outcome: SuspenseOutcome, _ filter: SuspenseFilter = SuspenseFilter(), reason: String = "agreed"
     ) -> SuspenseOrder {
-        SuspenseOrder(outcome, filter, reason: reason, actor: "a test")
+        SuspenseOrder(outcome, filter, reason: reason)
     }
 
     private func expectSoundBooks(_ world: BillingWorld) async throws {
@@ -118,7 +119,7 @@ extension BillingWorld {
         #expect(all.count == 2)
         for usage in all {
             #expect(usage.outcome == .rated && usage.resolution == "sold since the 20th")
-            #expect(usage.resolvedBy == "a test" && usage.plan == "beta" && usage.planVersion == 2)
+            #expect(usage.resolvedBy == "\(Actor.clerk.principal)" && usage.plan == "beta" && usage.planVersion == 2)
         }
         let left = try await world.database.read { try SuspenseStorage.list(in: $0).items }
         #expect(left.count == 3)

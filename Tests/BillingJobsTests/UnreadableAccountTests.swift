@@ -68,7 +68,7 @@ import Testing
     ) async throws {
         let (world, customer) = try await world(zone)
         let report = try await SuspenseActions(database: world.database, by: .clerk).resolve(
-            SuspenseOrder(.rated, SuspenseFilter(account: customer.id), reason: "mended", actor: "a test"), now: now)
+            SuspenseOrder(.rated, SuspenseFilter(account: customer.id), reason: "mended"), now: now)
         #expect(report.resolved == Self.accepted.count && report.unpriced.isEmpty)
         var expected: [CivilMonth: Int64] = [:]
         for (index, text) in Self.accepted.enumerated() {
@@ -119,7 +119,7 @@ import Testing
         try await world.pool.execute("UPDATE attempt_records SET currency = 'EUR' WHERE rating = 'suspended'")
         let dry = try await ReconciliationTests.reconcile(world)
         #expect(dry.checks.contains { !$0.isEqual && $0.name == "records = request rollups" })
-        var order = SuspenseOrder(.waived, SuspenseFilter(account: customer.id), reason: "free", actor: "a test")
+        var order = SuspenseOrder(.waived, SuspenseFilter(account: customer.id), reason: "free")
         order.isDryRun = true
         _ = try await SuspenseActions(database: world.database, by: .clerk).resolve(order, now: now)
         order.isDryRun = false
@@ -139,7 +139,7 @@ import Testing
         try await world.pool.execute(
             "UPDATE plan_versions SET sha256 = 'x' || sha256 WHERE plan = 'beta' AND version = 1")
         let report = try await SuspenseActions(database: world.database, by: .clerk).resolve(
-            SuspenseOrder(.rated, SuspenseFilter(account: customer.id), reason: "agreed", actor: "a test"), now: now)
+            SuspenseOrder(.rated, SuspenseFilter(account: customer.id), reason: "agreed"), now: now)
         #expect(report.resolved == 1)
         try await world.pool.execute("UPDATE plan_versions SET sha256 = substr(sha256, 2) WHERE sha256 LIKE 'x%'")
         let stored = try await world.database.read {

@@ -36,7 +36,7 @@ struct BillingFixture {
         by actor: Actor = BillingFixture.clerk, reason: String = "",
         _ body: @Sendable (WriteSession) throws -> Result
     ) async throws -> Result {
-        try await service.change(by: actor, reason: reason, body)
+        try await service.change(by: actor.because(reason), body)
     }
 
     func openAccount(_ name: String = "Example") async throws -> Account {

@@ -1,4 +1,5 @@
 import Accounts
+import BillingJobs
 import ControlPlane
 import Identity
 import Metering
@@ -274,6 +275,39 @@ struct EntryRatingTests {
             }
             #expect(stored.attempts[0].rating == .rated)
             #expect(stored.request.subscriptionID == (expected == "first" ? made.subscription.id : second.id))
+        }
+    }
+
+    /// What was stored under another subscription than the journal names is no difference; under any other it is.
+    @Test func `reconcile knows by which subscription late usage had to be rated`() async throws {
+        try await Fixture.run { made in
+            let end = Fixture.now
+            let second = Subscription(
+                id: Fixture.id(50), accountID: made.account.id, tenantID: made.tenant.id, plan: "pay-as-you-go",
+                startsAt: end, createdAt: end)
+            try await made.database.write { tx in
+                try SubscriptionStorage.end(made.subscription.id, at: end, now: end, in: tx)
+                try SubscriptionStorage.insert(second, in: tx)
+            }
+            let entries = [
+                made.entry(1, accepted: end.advanced(byMilliseconds: -1)) { _ in },
+                made.entry(2, accepted: end.advanced(byMilliseconds: 90_000)) { _ in },
+            ]
+            try await made.withJournal { journal in
+                try await made.append(entries, to: journal)
+                try await made.ingestAll(journal)
+            }
+            var options = Reconciliation.Options(now: end)
+            options.journalDirectories = [made.directory + "/journal"]
+            options.postsLedgerFirst = true
+            let honest = try await Reconciliation(database: made.database, options: options).run()
+            #expect(honest.isEqual, "\(honest.checks.flatMap(\.differences))")
+            try await made.pool.withConnection { connection in
+                try await connection.script(
+                    "UPDATE request_records SET subscription_id = '\(second.id.uuid)' WHERE accepted_at < '\(end)'")
+            }
+            let forged = try await Reconciliation(database: made.database, options: options).run()
+            #expect(forged.checks.first { $0.name.hasPrefix("journal") }?.isEqual == false)
         }
     }
 }

@@ -82,7 +82,7 @@ struct UsageQueryTests {
                     await #expect {
                         try await made.database.read { [query] in try UsageStorage.sums(query, in: $0).totals }
                     } throws: {
-                        "\($0)".hasPrefix("to: ") && "\($0)".contains("no whole hour in \(zone)")
+                        "\($0)".hasPrefix("to: ") && "\($0)".contains("is not on a whole hour in \(zone)")
                     }
                 }
             }

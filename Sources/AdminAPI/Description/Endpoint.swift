@@ -86,7 +86,11 @@ struct Endpoint: Sendable {
 
     /// Whether the caller may say why, for the audit trail.
     var takesAuditReason: Bool {
-        if case .change = work { true } else { false }
+        switch work {
+        case .look: false
+        case .change: true
+        case .job: method != .get
+        }
     }
 
     /// The statuses of all problems that it can answer.

@@ -37,7 +37,7 @@ enum AccountEndpoints {
                 .integer(Int128($0.account.clockOffsetMilliseconds))
             },
             .init(
-                "parked_reason",
+                "hold_reason",
                 .text("Why invoice runs pass this account over; null when they do not.", lengths: 0...100_000).nullable
             ) { .optional($0.account.parkedReason) },
             .init("created_at", .instant()) { .string("\($0.account.createdAt)") },

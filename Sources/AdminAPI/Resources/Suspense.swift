@@ -75,8 +75,8 @@ enum SuspenseEndpoints {
                     (try call.body.requiredID("account"), try call.id("attempt"))
                 var filter = SuspenseFilter(account: account)
                 filter.attempts = [attempt]
-                let order = SuspenseOrder(
-                    .waived, filter, reason: try call.body.required("resolution"), actor: call.actor)
+                var order = SuspenseOrder(.waived, filter, reason: try call.body.required("resolution"))
+                order.reasonParameter = "resolution"
                 let resolved = try await services.jobs.resolveSuspense(order, by: call.requiredCaller).resolved
                 let usage = try await services.look(for: call) { try $0.suspendedUsage(attempt, of: account) }
                 guard resolved == 1 else { throw StorageError.conflict("attempt \(attempt) is resolved already") }
@@ -148,7 +148,8 @@ enum SuspenseEndpoints {
         guard !filter.isEverything || body["all"]?.truth == true else {
             throw .invalid("all", "must be true where no filter is given: say which usage is meant")
         }
-        var order = SuspenseOrder(outcome, filter, reason: try body.required("resolution"), actor: call.actor)
+        var order = SuspenseOrder(outcome, filter, reason: try body.required("resolution"))
+        order.reasonParameter = "resolution"
         order.isDryRun = body["dry_run"]?.truth ?? false
         return order
     }

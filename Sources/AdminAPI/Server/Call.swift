@@ -17,9 +17,11 @@ struct Call: Sendable {
 
     /// The network address that the call came from.
     let origin: String
+    /// Why, as its header says.
+    let reason: String
 
     /// Who calls; nil where everyone may.
-    var caller: Actor? { key.map { .adminKey($0, from: origin) } }
+    var caller: Actor? { key.map { .adminKey($0, from: origin).because(reason) } }
 
     /// Who calls, where only somebody may.
     var requiredCaller: Actor {
@@ -28,9 +30,6 @@ struct Call: Sendable {
             return caller
         }
     }
-
-    /// Who calls, as it stands beside what they change.
-    var actor: String { caller.map { "\($0.principal)" } ?? "" }
 }
 
 // MARK: - Parameters

@@ -49,7 +49,8 @@ struct Dispatcher: Sendable {
         try reader.requirePath(head.path)
         let call = Call(
             now: services.now(), key: key, path: head.path, query: try reader.query(head.query),
-            body: try reader.body(body, mediaType: head.mediaType), origin: head.origin)
+            body: try reader.body(body, mediaType: head.mediaType), origin: head.origin,
+            reason: head.endpoint.takesAuditReason ? head.auditReason : "")
         if head.endpoint.takesIdempotencyKey, let key, let text = head.idempotencyKey {
             return try await Once(call: call, head: head, key: key, idempotencyKey: text, body: body).answer(services)
         }
@@ -57,9 +58,7 @@ struct Dispatcher: Sendable {
         case .look(let work):
             return try await services.billing.read(by: try Dispatcher.caller(call)) { try work(call, $0) }
         case .change(let work):
-            return try await services.billing.change(by: try Dispatcher.caller(call), reason: head.auditReason) {
-                try work(call, $0)
-            }
+            return try await services.billing.change(by: try Dispatcher.caller(call)) { try work(call, $0) }
         case .job(let work): return try await work(call)
         }
     }
@@ -106,7 +105,7 @@ private struct Once: Sendable {
         case .look(let work):
             return try await services.billing.change(by: caller) { try once(repeated, $0) { try work(call, $0) } }
         case .change(let work):
-            return try await services.billing.change(by: caller, reason: head.auditReason) {
+            return try await services.billing.change(by: caller) {
                 try once(repeated, $0) { try work(call, $0) }
             }
         case .job(let work):

@@ -9,7 +9,7 @@ extension Account {
                 "legal_name": .text(billing.legalName), "address": .texts(billing.address),
                 "tax_id": .text(billing.taxID), "email": .text(billing.email),
             ]),
-            "clock_offset_ms": .number(clockOffsetMilliseconds), "parked_reason": .optional(parkedReason),
+            "clock_offset_ms": .number(clockOffsetMilliseconds), "hold_reason": .optional(parkedReason),
             "created_at": "\(createdAt)",
         ]
     }

@@ -5,6 +5,8 @@ public import Accounts
 public struct Actor: Hashable, Sendable {
     public let principal: Principal
     public let permissions: Set<Permission>
+    /// Why it acts, in its own words: the reason of every change that has none of its own.
+    public private(set) var reason = ""
     /// Nil for whoever is no admin key.
     private let role: AdminRole?
 
@@ -29,6 +31,13 @@ public struct Actor: Hashable, Sendable {
     /// A job, with what it needs and nothing else.
     public static func job(_ name: String, on host: String, may permissions: Set<Permission>) -> Actor {
         Actor(Principal(.job, id: name, origin: host), permissions)
+    }
+
+    /// The same, saying why.
+    public func because(_ reason: String) -> Actor {
+        var actor = self
+        actor.reason = reason
+        return actor
     }
 
     public func require(_ permission: Permission) throws(PermissionDenied) {

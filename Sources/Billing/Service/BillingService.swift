@@ -22,18 +22,18 @@ public struct BillingService: Sendable {
         return try await database.read { try body(ReadSession($0, actor, now: now)) }
     }
 
-    /// Changes things: all of what the closure does is one transaction, with its audit entries and events. It runs
-    /// again on a deadlock, so it must change nothing else.
+    /// Changes things, for the reason that the actor gives: all of what the closure does is one transaction, with its
+    /// audit entries and events. It runs again on a deadlock, so it must change nothing else.
     public func change<Result: Sendable>(
-        by actor: Actor, reason: String = "", _ body: @Sendable (WriteSession) throws -> Result
+        by actor: Actor, _ body: @Sendable (WriteSession) throws -> Result
     ) async throws -> Result {
-        guard reason.count <= WriteSession.reasonLengthMax else {
+        guard actor.reason.unicodeScalars.count <= WriteSession.reasonLengthMax else {
             throw StorageError.invalid(
                 parameter: "reason", message: "it has at most \(WriteSession.reasonLengthMax) characters")
         }
         let now = now()
         return try await database.write { tx in
-            let session = WriteSession(tx, actor, now: now, reason: reason)
+            let session = WriteSession(tx, actor, now: now)
             let result = try body(session)
             try session.finish()
             return result

@@ -14,16 +14,10 @@ public final class WriteSession: ReadSession {
         let reason: String
     }
 
-    private let reason: String
     private var pending: [Pending] = []
 
     /// The longest reason, in characters.
     public static let reasonLengthMax = 1000
-
-    init(_ transaction: DatabaseTransaction, _ actor: Actor, now: Timestamp, reason: String) {
-        self.reason = reason
-        super.init(transaction, actor, now: now)
-    }
 
     /// The one way of a use case to what it changes. What leaves everything as it was leaves no trace.
     public func change<Value>(
@@ -34,8 +28,8 @@ public final class WriteSession: ReadSession {
         case .nothing(let value): return value
         case .made(let value, let trace):
             assert(trace.before != nil || trace.after != nil, "a change of nothing")
-            if trace.before != trace.after {
-                pending.append(Pending(kind: kind, trace: trace, reason: reason ?? self.reason))
+            if !Facts.areSame(trace.before, trace.after) {
+                pending.append(Pending(kind: kind, trace: trace, reason: reason ?? actor.reason))
             }
             return value
         }

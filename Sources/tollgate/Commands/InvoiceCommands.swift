@@ -64,11 +64,12 @@ struct InvoicesCommand: AsyncParsableCommand {
 
     /// Brings an invoice into a state, and says whether it was there already.
     private static func change(
-        _ invoice: String, to state: String, options: ConfigurationOptions,
+        _ invoice: String, to state: String, options: ConfigurationOptions, _ reason: ReasonOptions,
         _ action: @Sendable (InvoiceActions, InvoiceID) async throws -> InvoiceActions.Outcome
     ) async throws {
         let id = try await find(invoice, options: options).0.id
-        let outcome = try await options.withDatabase { try await action(InvoiceActions(database: $0, by: .here), id) }
+        let actor = Actor.here.because(reason.reason)
+        let outcome = try await options.withDatabase { try await action(InvoiceActions(database: $0, by: actor), id) }
         print("\(outcome.invoice.number ?? "\(id)") is \(outcome.changed ? "" : "already ")\(state)")
     }
 
@@ -99,10 +100,11 @@ struct InvoicesCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Make one draft final.")
 
         @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var reason: ReasonOptions
         @Argument(help: "The invoice, by id or number.") var invoice: String
 
         func run() async throws {
-            try await InvoicesCommand.change(invoice, to: "final", options: options) { actions, id in
+            try await InvoicesCommand.change(invoice, to: "final", options: options, reason) { actions, id in
                 try await actions.finalize(id, now: now())
             }
         }
@@ -147,10 +149,11 @@ struct InvoicesCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Say that an invoice was paid in full.")
 
         @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var reason: ReasonOptions
         @Argument(help: "The invoice, by id or number.") var invoice: String
 
         func run() async throws {
-            try await InvoicesCommand.change(invoice, to: "paid", options: options) { actions, id in
+            try await InvoicesCommand.change(invoice, to: "paid", options: options, reason) { actions, id in
                 try await actions.markPaid(id, now: now())
             }
         }
@@ -162,10 +165,11 @@ struct InvoicesCommand: AsyncParsableCommand {
             abstract: "Declare a final invoice not to be owed; its number stays.")
 
         @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var reason: ReasonOptions
         @Argument(help: "The invoice, by id or number.") var invoice: String
 
         func run() async throws {
-            try await InvoicesCommand.change(invoice, to: "void", options: options) { actions, id in
+            try await InvoicesCommand.change(invoice, to: "void", options: options, reason) { actions, id in
                 try await actions.void(id, now: now())
             }
         }

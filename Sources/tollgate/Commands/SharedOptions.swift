@@ -41,10 +41,8 @@ extension ConfigurationOptions {
     func change<Result: Sendable>(
         _ reason: ReasonOptions? = nil, _ body: @Sendable (WriteSession) throws -> Result
     ) async throws -> Result {
-        let reason = reason?.reason ?? ""
-        return try await withDatabase {
-            try await BillingService($0, now: now).change(by: .here, reason: reason, body)
-        }
+        let actor = Actor.here.because(reason?.reason ?? "")
+        return try await withDatabase { try await BillingService($0, now: now).change(by: actor, body) }
     }
 }
 

@@ -59,7 +59,7 @@ struct SuspenseCommand: AsyncParsableCommand {
             guard all || !filter.isEverything else {
                 throw ValidationError("say which (--account, --code, --model …), or --all")
             }
-            var order = SuspenseOrder(outcome, filter, reason: reason, actor: "\(Actor.here.principal)")
+            var order = SuspenseOrder(outcome, filter, reason: reason)
             order.isDryRun = dryRun
             return order
         }

@@ -47,11 +47,18 @@ struct Setting: Sendable {
     static func isKnown(variable: String) -> Bool {
         guard variable.hasPrefix("TOLLGATE_") else { return true }
         return all.contains { $0.variable == variable } || outside.contains(variable)
-            || variable.hasPrefix("TOLLGATE_BACKEND_")
+            || variable.hasPrefix("TOLLGATE_BACKEND_") || isOfKubernetes(variable)
     }
 
-    /// Variables of the tests: where the program is to be killed, and by whom it was started.
-    private static let outside: Set<String> = ["TOLLGATE_KILL_POINT", "TOLLGATE_TEST_RUN"]
+    /// What Kubernetes tells every container of a service named `tollgate`.
+    private static func isOfKubernetes(_ variable: String) -> Bool {
+        variable == "TOLLGATE_PORT" || variable.hasPrefix("TOLLGATE_PORT_") || variable.hasPrefix("TOLLGATE_SERVICE_")
+    }
+
+    /// Variables of the tests (where the program is to be killed, by whom it was started), and of the example clients.
+    private static let outside: Set<String> = [
+        "TOLLGATE_KILL_POINT", "TOLLGATE_TEST_RUN", "TOLLGATE_GATEWAY_URL", "TOLLGATE_KEY", "TOLLGATE_MODEL",
+    ]
 
     /// Every key there is, in the order that `config check` shows them.
     static let all: [Setting] = [

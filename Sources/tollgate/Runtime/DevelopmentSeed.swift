@@ -73,7 +73,7 @@ struct DevelopmentSeed: Sendable {
         let backend = try engine.backend()
         let models = engine.models(of: backend)
         let backends = [backend].sealed(by: keyring)
-        try await service.change(by: .here, reason: "tollgate dev") {
+        try await service.change(by: Actor.here.because("tollgate dev")) {
             _ = try $0.applyCatalogue(backends: backends, models: models)
         }
         if let keys = try DevelopmentKeys.load(from: keysPath) { return keys }
@@ -88,7 +88,7 @@ struct DevelopmentSeed: Sendable {
             .filter { $0.hasSuffix(".yaml") }.sorted()
         for file in files {
             let version = try PlansCommand.version(inFile: "\(plansDirectory)/\(file)")
-            try await service.change(by: .here, reason: "tollgate dev") {
+            try await service.change(by: Actor.here.because("tollgate dev")) {
                 _ = try $0.publishPlan(version)
             }
         }
@@ -101,7 +101,7 @@ struct DevelopmentSeed: Sendable {
             name: "Tollgate Demo Provider Ltd", address: ["1 Tollgate Road", "12345 Springfield"],
             taxID: "DE 000 000 000", email: "billing@provider.example", paymentTermsDays: 14,
             paymentInstructions: "This is a demonstration: please do not pay.")
-        return try await service.change(by: .here, reason: "tollgate dev") { session in
+        return try await service.change(by: Actor.here.because("tollgate dev")) { session in
             _ = try session.setSeller(seller)
             let account = try session.openAccount(name: "Demo", currency: .usd, calendar: calendar, billing: billing)
             let (tenant, project) = try session.createTenant(name: "Demo", account: account.id)

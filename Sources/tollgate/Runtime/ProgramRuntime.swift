@@ -85,7 +85,7 @@ final class ProgramRuntime: Sendable {
             guard case .pending(let names) = try await Migrator(directory: directory, configuration: postgres).check()
             else { return }
             throw ConfigurationError(complaints: [
-                "the database misses the migrations \(names.joined(separator: ", ")): run `tollgate migrate`"
+                "the database lacks the migrations \(names.joined(separator: ", ")): run `tollgate migrate`"
             ])
         } catch MigrationError.newerSchema {
             return
