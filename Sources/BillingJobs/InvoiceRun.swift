@@ -85,6 +85,8 @@ public struct InvoiceRun: Sendable {
         let accounts: [AccountID]
         let retired: [RegisteredJournal]
         let damaged: [StoredQuarantine]
+        /// Whether accounts are on several nodes.
+        let isDistributed: Bool
     }
 
     func readContext() async throws -> Context {
@@ -95,22 +97,35 @@ public struct InvoiceRun: Sendable {
             return Context(
                 seller: try SellerStorage.require(in: tx), accounts: accounts,
                 retired: try JournalStorage.list(in: tx).filter { $0.retiredAt != nil },
-                damaged: try QuarantineStorage.list(in: tx))
+                damaged: try QuarantineStorage.list(in: tx),
+                isDistributed: try InstallationStorage.isDistributed(in: tx))
         }
     }
 
     private func prepare(_ id: AccountID, _ context: Context) async throws -> InvoiceRunReport.AccountOutcome {
         do {
             if options.isDryRun {
-                return try await database.read { tx in try self.prepare(id, context, in: tx) }
+                return try await database.read { tx in
+                    try self.prepare(id, context, journals: JournalStorage.list(in: tx), in: tx)
+                }
             }
+            let settled = try await settledJournals(for: id, context)
             return try await database.writeAtOneMoment { tx in
                 try AccountStorage.hold(id, in: tx)
-                return try self.prepare(id, context, in: tx)
+                return try self.prepare(id, context, journals: settled ?? JournalStorage.list(in: tx), in: tx)
             }
         } catch {
             return try await failed(id, error)
         }
+    }
+
+    /// Where accounts are on several nodes one transaction does not see journals and account at one moment. Then the
+    /// journals are read first, and what ingest committed up to there is waited for; nil where that is not needed.
+    private func settledJournals(for id: AccountID, _ context: Context) async throws -> [RegisteredJournal]? {
+        guard context.isDistributed else { return nil }
+        let journals = try await database.read { try JournalStorage.list(in: $0) }
+        try await database.write { try PositionStorage.settle(id, journals, in: $0) }
+        return journals
     }
 
     /// One account's failure is its own: it is parked with the reason, unless it was the database that failed.
@@ -147,7 +162,7 @@ public struct InvoiceRun: Sendable {
     // MARK: one account
 
     private func prepare(
-        _ id: AccountID, _ context: Context, in tx: DatabaseTransaction
+        _ id: AccountID, _ context: Context, journals: [RegisteredJournal], in tx: DatabaseTransaction
     ) throws -> InvoiceRunReport.AccountOutcome {
         let account = try AccountStorage.require(id, in: tx)
         func outcome(_ result: InvoiceRunReport.AccountResult) -> InvoiceRunReport.AccountOutcome {
@@ -158,7 +173,7 @@ public struct InvoiceRun: Sendable {
             return outcome(.already(InvoiceSummary(invoice)))
         }
         if let reason = account.parkedReason { return outcome(.parked(reason: reason)) }
-        let obstacles = try obstacles(accountMonth, in: tx)
+        let obstacles = try obstacles(accountMonth, journals, in: tx)
         guard obstacles.isEmpty else { return outcome(.notClosed(obstacles)) }
 
         if !options.isDryRun {
@@ -176,7 +191,7 @@ public struct InvoiceRun: Sendable {
         }
         let document = try InvoiceDocument(draft, seller: context.seller, account: account)
         if options.isDryRun { return outcome(.wouldInvoice(document)) }
-        let positions = try JournalVector.current(in: tx)
+        let positions = try JournalVector.current(of: id, in: tx)
         _ = try InvoiceStorage.storeDraft(
             draft, documentJSON: try document.canonicalJSON(), positions: positions,
             now: account.billingTime(at: options.now), in: tx)
@@ -206,10 +221,12 @@ public struct InvoiceRun: Sendable {
         return holds
     }
 
-    private func obstacles(_ accountMonth: AccountMonth, in tx: DatabaseTransaction) throws -> [ClosingObstacle] {
+    private func obstacles(
+        _ accountMonth: AccountMonth, _ journals: [RegisteredJournal], in tx: DatabaseTransaction
+    ) throws -> [ClosingObstacle] {
         let account = accountMonth.account
         var obstacles = PeriodClosing.obstacles(
-            account: account, period: accountMonth.period, journals: try JournalStorage.list(in: tx),
+            account: account, period: accountMonth.period, journals: journals,
             open: try JournalStorage.open(of: account.id, in: tx), now: options.now,
             graceMilliseconds: options.graceMilliseconds)
         obstacles += try Self.holds(on: account, before: accountMonth.month.end, in: tx)

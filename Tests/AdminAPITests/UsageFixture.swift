@@ -137,7 +137,8 @@ struct UsageFixture {
         let json = try document.canonicalJSON()
         try await database.write { tx in
             _ = try InvoiceStorage.storeDraft(
-                draft, documentJSON: json, positions: try JournalVector.current(in: tx), now: Self.acceptedAt, in: tx)
+                draft, documentJSON: json, positions: try JournalVector.current(of: draft.accountID, in: tx),
+                now: Self.acceptedAt, in: tx)
         }
         return draft.id
     }

@@ -39,6 +39,28 @@ enum SchemaRules {
     }
 }
 
+extension SchemaRules {
+    /// Foreign keys stay within an account's tables, by `account_id`, or within the seller's.
+    static func foreignKeys(_ schema: Schema, sellerWide: Set<String>) -> [Violation] {
+        schema.tables.values.sorted { $0.name < $1.name }.flatMap { table in
+            table.references.compactMap { key in
+                let isSellers = sellerWide.contains(table.name)
+                let message: String
+                if isSellers != sellerWide.contains(key.table) {
+                    message =
+                        "a foreign key leads from \(isSellers ? "the seller's tables" : "an account's tables") "
+                        + "to \(key.table)"
+                } else if !isSellers, key.columns.first != "account_id" {
+                    message = "a foreign key to \(key.table) does not begin with account_id"
+                } else {
+                    return nil
+                }
+                return Violation(path: key.path, line: key.line, message: "\(table.name): \(message)")
+            }
+        }
+    }
+}
+
 /// The tables and their keys after all migrations, as far as the rules need them.
 struct Schema {
     struct Key: Equatable {
@@ -47,11 +69,21 @@ struct Schema {
         var line: Int
     }
 
+    struct Reference: Equatable {
+        var name: String
+        var columns: [String]
+        /// The table that it leads to.
+        var table: String
+        var path: String
+        var line: Int
+    }
+
     struct Table {
         var name: String
         var path: String
         var line: Int
         var keys: [Key] = []
+        var references: [Reference] = []
     }
 
     private(set) var tables: [String: Table] = [:]
@@ -62,7 +94,7 @@ struct Schema {
             if reader.take("create") {
                 create(&reader, path: path)
             } else if reader.take("alter"), reader.take("table") {
-                alter(&reader)
+                alter(&reader, path: path)
             } else if reader.take("drop"), reader.take("table") {
                 reader.take("if", "exists")
                 if let name = reader.name() { tables[name] = nil }
@@ -82,7 +114,10 @@ struct Schema {
         let line = reader.line
         guard let name = reader.name(), !reader.take("partition", "of") else { return }
         var table = Table(name: name, path: path, line: line)
-        for element in reader.list() { table.keys += Self.keys(ofElement: element) }
+        for element in reader.list() {
+            table.keys += Self.keys(ofElement: element)
+            table.references += Self.references(ofElement: element, of: name, path: path)
+        }
         tables[name] = table
     }
 
@@ -102,14 +137,37 @@ struct Schema {
         tables[name]?.keys.append(Key(isPrimary: false, columns: columns, line: line))
     }
 
-    private mutating func alter(_ reader: inout SQLReader) {
+    private mutating func alter(_ reader: inout SQLReader, path: String) {
         reader.take("if", "exists")
         reader.take("only")
         guard let name = reader.name() else { return }
         while !reader.isAtEnd {
             let action = reader.upToComma()
-            if action.first?.text == "add" { tables[name]?.keys += Self.keys(ofElement: Array(action.dropFirst())) }
+            if action.first?.text == "add" {
+                let element = Array(action.dropFirst())
+                tables[name]?.keys += Self.keys(ofElement: element)
+                tables[name]?.references += Self.references(ofElement: element, of: name, path: path)
+            }
+            if action.starts(with: ["drop", "constraint"]), let constraint = action.last?.text {
+                tables[name]?.references.removeAll { $0.name == constraint }
+            }
         }
+    }
+
+    /// The foreign keys that one element declares.
+    private static func references(ofElement element: [SQLToken], of table: String, path: String) -> [Reference] {
+        guard let place = element.firstIndex(where: { $0.text == "references" }) else { return [] }
+        var target = SQLReader(tokens: Array(element[(place + 1)...]))
+        guard let name = target.name() else { return [] }
+        var reader = SQLReader(tokens: element)
+        let constraint = reader.take("constraint") ? reader.name() : nil
+        reader.take("column")
+        let columns = reader.take("foreign", "key") ? reader.list().map { $0.first?.text ?? "" } : [reader.name() ?? ""]
+        return [
+            Reference(
+                name: constraint ?? "\(table)_\(columns.joined(separator: "_"))_fkey", columns: columns, table: name,
+                path: path, line: element[place].line)
+        ]
     }
 
     /// The keys that one element between a table's parentheses declares: a constraint, or a column with its own.
@@ -135,120 +193,6 @@ struct Schema {
             } else {
                 reader.skip()
             }
-        }
-        return found
-    }
-}
-
-struct SQLToken {
-    var text: String
-    var line: Int
-}
-
-/// Cuts SQL into words and signs. Comments vanish; a literal is the one token `''`.
-enum SQLTokens {
-    static func statements(_ sql: String) -> [[SQLToken]] {
-        let pattern =
-            #/
-            (?<blank> \s+ | --[^\n]* | \/\*(?s:.*?)\*\/ )
-            | (?<dollar> \$(?<tag>\w*)\$(?s:.*?)\$\k<tag>\$ )
-            | (?<literal> '(?:[^']|\'\')*' )
-            | (?<quoted> "[^"]+" )
-            | (?<word> [A-Za-z_][A-Za-z0-9_]* )
-            | (?<sign> . )
-            /#
-        var line = 1
-        var statements: [[SQLToken]] = [[]]
-        for match in sql.matches(of: pattern) {
-            let start = line
-            line += match.output.0.count { $0 == "\n" }
-            var text: String?
-            if let word = match.output.word {
-                text = word.lowercased()
-            } else if let quoted = match.output.quoted {
-                text = String(quoted.dropFirst().dropLast())
-            } else if match.output.literal != nil || match.output.dollar != nil {
-                text = "''"
-            } else if let sign = match.output.sign {
-                text = String(sign)
-            }
-            if text == ";" {
-                statements.append([])
-            } else if let text {
-                statements[statements.count - 1].append(SQLToken(text: text, line: start))
-            }
-        }
-        return statements.filter { !$0.isEmpty }
-    }
-}
-
-/// Reads along one statement.
-struct SQLReader {
-    private let tokens: [SQLToken]
-    private var position = 0
-
-    init(tokens: [SQLToken]) { self.tokens = tokens }
-
-    var isAtEnd: Bool { position >= tokens.count }
-    var line: Int { (isAtEnd ? tokens.last : tokens[position])?.line ?? 1 }
-
-    mutating func skip() { position += 1 }
-
-    /// Steps over the words if all of them stand here.
-    @discardableResult
-    mutating func take(_ words: String...) -> Bool {
-        guard position + words.count <= tokens.count,
-            zip(words, tokens[position...]).allSatisfy({ $0 == $1.text })
-        else { return false }
-        position += words.count
-        return true
-    }
-
-    /// A name; the schema before it is dropped.
-    mutating func name() -> String? {
-        guard !isAtEnd else { return nil }
-        var name = tokens[position].text
-        position += 1
-        while take("."), !isAtEnd {
-            name = tokens[position].text
-            position += 1
-        }
-        return name
-    }
-
-    /// The elements between parentheses that begin here, cut at their commas.
-    mutating func list() -> [[SQLToken]] {
-        guard take("(") else { return [] }
-        var elements: [[SQLToken]] = [[]]
-        var depth = 0
-        while !isAtEnd {
-            let token = tokens[position]
-            position += 1
-            if token.text == "(" { depth += 1 }
-            if token.text == ")" {
-                if depth == 0 { break }
-                depth -= 1
-            }
-            if token.text == ",", depth == 0 {
-                elements.append([])
-            } else {
-                elements[elements.count - 1].append(token)
-            }
-        }
-        return elements.filter { !$0.isEmpty }
-    }
-
-    /// All up to the next comma outside parentheses, which is stepped over.
-    mutating func upToComma() -> [SQLToken] {
-        var found: [SQLToken] = []
-        var depth = 0
-        while !isAtEnd {
-            let token = tokens[position]
-            position += 1
-            if token.text == "(" { depth += 1 }
-            if token.text == ")" { depth -= 1 }
-            if token.text == ",", depth == 0 { break }
-            found.append(token)
         }
         return found
     }

@@ -22,29 +22,29 @@ public enum PeriodStorage {
     static func keep(monthsOf entries: [IngestRequest], in tx: Transaction) throws {
         let pairs = Set(entries.map { AccountPeriod(account: $0.request.accountID, start: $0.periodStart) })
         guard !pairs.isEmpty else { return }
-        let missing = try tx.query(
+        let kept = try tx.query(
             """
-            SELECT e.account_id, e.period_start
-            FROM unnest(
-                \(pairs.map(\.account))::uuid[], \(pairs.map(\.start))::timestamptz[]
-            ) AS e(account_id, period_start)
-            LEFT JOIN billing_periods b ON b.account_id = e.account_id AND b.period_start = e.period_start
-            WHERE b.account_id IS NULL ORDER BY e.account_id, e.period_start
-            """)
-        for row in missing {
-            let start: Timestamp = try row.decode("period_start")
+            SELECT account_id, period_start FROM billing_periods
+            WHERE account_id = ANY(\(Array(Set(pairs.map(\.account))))::uuid[])
+                AND period_start = ANY(\(Array(Set(pairs.map(\.start))))::timestamptz[])
+            """
+        ).map { AccountPeriod(account: try $0.decode("account_id"), start: try $0.decode("period_start")) }
+        for missing in pairs.subtracting(kept).sorted() {
             // Of an account that nobody knows or that does not read, and by rules of a zone that are not ours, nothing
             // is kept.
-            let id: AccountID = try row.decode("account_id")
-            let found = try UnreadableRow.reading { try AccountStorage.find(id, in: tx) }
-            guard case .success(let account?) = found, account.calendar.isPeriodStart(start) else { continue }
-            try keep(account.calendar.month(containing: start), of: account, in: tx)
+            let found = try UnreadableRow.reading { try AccountStorage.find(missing.account, in: tx) }
+            guard case .success(let account?) = found, account.calendar.isPeriodStart(missing.start) else { continue }
+            try keep(account.calendar.month(containing: missing.start), of: account, in: tx)
         }
     }
 
-    private struct AccountPeriod: Hashable {
+    private struct AccountPeriod: Hashable, Comparable {
         let account: AccountID
         let start: Timestamp
+
+        static func < (left: AccountPeriod, right: AccountPeriod) -> Bool {
+            (left.account, left.start) < (right.account, right.start)
+        }
     }
 }
 

@@ -121,7 +121,8 @@ public enum SubscriptionStorage {
     }
 
     private static func requirePlan(_ subscription: Subscription, _ account: Account, in tx: Transaction) throws {
-        let plans = try tx.query("SELECT currency FROM plans WHERE plan = \(subscription.plan)")
+        // No foreign key leaves the account: until the subscription is there, the plan is held in its place.
+        let plans = try tx.query("SELECT currency FROM plans WHERE plan = \(subscription.plan) FOR SHARE")
         guard let plan = plans.first else { throw StorageError.notFound("plan \(subscription.plan)") }
         let currency = try plan.decode("currency", as: Currency.self)
         guard currency == account.currency else {

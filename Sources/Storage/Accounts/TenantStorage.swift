@@ -49,7 +49,9 @@ public enum TenantStorage {
 
     /// Changes the name.
     public static func rename(_ id: TenantID, to name: String, in tx: Transaction) throws {
-        let count = try tx.execute("UPDATE tenants SET name = \(name) WHERE tenant_id = \(id)")
+        let account = try require(id, in: tx).accountID
+        let count = try tx.execute(
+            "UPDATE tenants SET name = \(name) WHERE account_id = \(account) AND tenant_id = \(id)")
         guard count == 1 else { throw StorageError.notFound("tenant \(id)") }
     }
 

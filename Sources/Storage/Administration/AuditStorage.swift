@@ -107,23 +107,18 @@ public enum AuditStorage {
 
     /// Every chain that there is or should be, the seller's first; the head is nil where it is missing.
     public static func chains(in tx: Transaction) throws -> [(chain: AuditChain, head: AuditHead?)] {
-        try tx.query(
+        let named: [UUIDv7] = try tx.query(
             """
-            SELECT c.account_id, h.number, h.sha256
-            FROM (
-                SELECT account_id FROM accounts UNION SELECT account_id FROM audit_heads
-                UNION SELECT account_id FROM audit_entries UNION SELECT \(AuditChain.seller.uuid)::uuid
-            ) c
-            LEFT JOIN audit_heads h ON h.account_id = c.account_id
-            ORDER BY c.account_id
+            SELECT account_id FROM accounts UNION SELECT account_id FROM audit_heads
+            UNION SELECT account_id FROM audit_entries
             """
-        ).map { row in
-            let number = try row.decode("number", as: Int64?.self)
-            let digest = try row.decode("sha256", as: SHA256Digest?.self)
-            let chain = AuditChain(uuid: try row.decode("account_id"))
-            guard let number, let digest else { return (chain, nil) }
-            return (chain, AuditHead(number: number, digest: digest))
+        ).decodeAll()
+        var heads: [UUIDv7: AuditHead] = [:]
+        for row in try tx.query("SELECT account_id, number, sha256 FROM audit_heads") {
+            heads[try row.decode("account_id")] = AuditHead(
+                number: try row.decode("number"), digest: try row.decode("sha256"))
         }
+        return Set(named + [AuditChain.seller.uuid]).sorted().map { (AuditChain(uuid: $0), heads[$0]) }
     }
 
     private static func lockedHead(of chain: AuditChain, in tx: Transaction) throws -> AuditHead? {

@@ -9,4 +9,10 @@ public enum InstallationStorage {
         guard let row = rows.first else { throw StorageError.corrupt("the installation has no row of its own") }
         return try row.decode("sealing_secret", as: Bytes.self).array
     }
+
+    /// Whether accounts are on several nodes, so that what one transaction writes of an account and of the seller is
+    /// not seen at one moment.
+    public static func isDistributed(in tx: Transaction) throws -> Bool {
+        try tx.query("SELECT is_distributed FROM installation").first.map { try $0.decode("is_distributed") } ?? false
+    }
 }

@@ -106,26 +106,35 @@ public enum CatalogueStorage {
     /// A model that was given another name and keeps its old one as an alias keeps its limits. Of several that would
     /// become the same limit the strictest moves; the others stay as they are, listed under their alias.
     private static func moveLimitsFromAliases(in tx: Transaction) throws {
-        let moved: [LimitID] = try tx.query(
+        // The catalogue and the accounts' rows may be on different nodes: no statement joins them.
+        var ownName: [String: String] = [:]
+        let aliases = try tx.query(
             """
-            UPDATE limits l SET model = m.own_name
-            FROM (
-                SELECT DISTINCT ON (l.account_id, l.scope_id, c.model, l.kind, l.is_shadow)
-                    l.account_id, l.limit_id, c.model AS own_name
-                FROM limits l JOIN catalogue_models c ON l.model = ANY(c.aliases)
-                WHERE NOT EXISTS (SELECT 1 FROM catalogue_models o WHERE o.model = l.model)
+            SELECT alias, model FROM catalogue_models, unnest(aliases) AS a(alias)
+            WHERE NOT EXISTS (SELECT 1 FROM catalogue_models o WHERE o.model = alias) ORDER BY model DESC
+            """)
+        for row in aliases { ownName[try row.decode("alias")] = try row.decode("model") }
+        guard !ownName.isEmpty else { return }
+        let candidates = try tx.query(
+            """
+            SELECT account_id, limit_id, model, scope_id, kind, is_shadow FROM limits
+            WHERE model = ANY(\(Array(ownName.keys))::text[]) ORDER BY account_id, value, limit_id
+            """)
+        for row in candidates {
+            let (account, id): (AccountID, LimitID) = (try row.decode("account_id"), try row.decode("limit_id"))
+            guard let name = ownName[try row.decode("model")] else { continue }
+            let moved = try tx.execute(
+                """
+                UPDATE limits SET model = \(name) WHERE account_id = \(account) AND limit_id = \(id)
                     AND NOT EXISTS (
                         SELECT 1 FROM limits t
-                        WHERE t.account_id = l.account_id AND t.scope_id = l.scope_id AND t.model = c.model
-                            AND t.kind = l.kind AND t.is_shadow = l.is_shadow
+                        WHERE t.account_id = \(account) AND t.scope_id = \(try row.decode("scope_id", as: UUIDv7.self))
+                            AND t.model = \(name) AND t.kind = \(try row.decode("kind", as: String.self))
+                            AND t.is_shadow = \(try row.decode("is_shadow", as: Bool.self))
                     )
-                ORDER BY l.account_id, l.scope_id, c.model, l.kind, l.is_shadow, l.value, l.limit_id
-            ) m
-            WHERE l.account_id = m.account_id AND l.limit_id = m.limit_id
-            RETURNING l.limit_id
-            """
-        ).decodeAll()
-        for id in moved { try ChangeStorage.record(.limit, entity: id.description, in: tx) }
+                """)
+            if moved == 1 { try ChangeStorage.record(.limit, entity: id.description, in: tx) }
+        }
     }
 
     /// All backends, by name.

@@ -136,11 +136,12 @@ extension InvoiceStorage {
     public static func setState(
         _ state: InvoiceState, of invoice: StoredInvoice, at instant: Timestamp, in tx: Transaction
     ) throws {
+        let paidAt = state == .paid ? instant : nil
+        let voidedAt = state == .void ? instant : nil
         try tx.execute(
             """
-            UPDATE invoices SET state = \(state.rawValue),
-                paid_at = CASE \(state.rawValue) WHEN 'paid' THEN \(instant)::timestamptz ELSE paid_at END,
-                voided_at = CASE \(state.rawValue) WHEN 'void' THEN \(instant)::timestamptz ELSE voided_at END
+            UPDATE invoices SET state = \(state.rawValue), paid_at = coalesce(\(paidAt)::timestamptz, paid_at),
+                voided_at = coalesce(\(voidedAt)::timestamptz, voided_at)
             WHERE account_id = \(invoice.accountID) AND invoice_id = \(invoice.id)
             """)
     }

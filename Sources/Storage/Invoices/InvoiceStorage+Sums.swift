@@ -27,7 +27,8 @@ extension InvoiceStorage {
                 sum(r.quantity)::numeric(38, 0) AS quantity, sum(r.amount)::numeric(38, 12) AS amount
             FROM usage_rollups r LEFT JOIN effective_prices p USING (price_id)
             WHERE r.account_id = \(account.id) AND r.period_start < \(end)
-            GROUP BY r.period_start, r.subscription_id, r.model, r.price_id, p.price_id
+            GROUP BY r.period_start, r.subscription_id, r.model, r.price_id, p.plan, p.version, p.price_key, p.tier,
+                p.meter, p.picounits_per_unit
             HAVING sum(r.quantity) <> 0 OR sum(r.amount) <> 0
             ORDER BY r.period_start, r.subscription_id, r.model, r.price_id
             """)

@@ -75,9 +75,9 @@ public enum InvoiceStorage {
 
     /// The invoice, its row locked until the transaction ends.
     public static func locked(_ id: InvoiceID, in tx: Transaction) throws -> StoredInvoice {
-        guard let row = try tx.query("\(select) WHERE invoice_id = \(id) FOR UPDATE").first else {
-            throw StorageError.notFound("invoice \(id)")
-        }
+        let account = try require(id, in: tx).accountID
+        let row = try tx.query("\(select) WHERE account_id = \(account) AND invoice_id = \(id) FOR UPDATE").first
+        guard let row else { throw StorageError.notFound("invoice \(id)") }
         return try invoice(row)
     }
 

@@ -27,10 +27,14 @@ extension IngestStorage {
     public static func storeSingly(_ batch: IngestBatch, now: Timestamp, in tx: Transaction) throws -> Outcome {
         guard try moveMark(batch, in: tx) else { return .fenced }
         try JournalStorage.storeOpen(batch.openChanges, of: batch.journalID, in: tx)
+        try PositionStorage.move(by: batch, in: tx)
         var stored = (requests: 0, attempts: 0)
         for entry in batch.requests {
             do {
-                let one = try tx.savepoint { try storeRecords([entry], of: batch, in: $0) }
+                let one = try tx.savepoint { tx in
+                    try ensurePartitions(for: [entry], in: tx)
+                    return try storeRecords([entry], of: batch, in: tx)
+                }
                 stored.requests += one.requests
                 stored.attempts += one.attempts
             } catch  where isRefusalOfValues(error) {

@@ -18,18 +18,21 @@ public enum IngestStorage {
         _ batch: IngestBatch, afterRecords: () -> Void = {}, in tx: Transaction
     ) throws -> Outcome {
         guard try moveMark(batch, in: tx) else { return .fenced }
+        // Of what many nodes have to do, the making of tables comes first.
+        try ensurePartitions(for: batch.requests, in: tx)
         try JournalStorage.storeOpen(batch.openChanges, of: batch.journalID, in: tx)
+        try PositionStorage.move(by: batch, in: tx)
         let stored = try storeRecords(batch.requests, of: batch, afterRecords: afterRecords, in: tx)
         try RefusalStorage.add(batch.refusals, in: tx)
         try QuarantineStorage.insert(batch.quarantines, in: tx)
         return .stored(requests: stored.requests, attempts: stored.attempts)
     }
 
-    /// Records, rollups and suspense of these requests; how many requests and attempts were new.
+    /// Records, rollups and suspense of these requests, whose partitions are there; how many requests and attempts were
+    /// new.
     static func storeRecords(
         _ entries: [IngestRequest], of batch: IngestBatch, afterRecords: () -> Void = {}, in tx: Transaction
     ) throws -> (requests: Int, attempts: Int) {
-        try ensurePartitions(for: entries, in: tx)
         try PeriodStorage.keep(monthsOf: entries, in: tx)
         let requests = try insertRequests(entries, journal: batch.journalID, in: tx)
         let attempts = try insertAttempts(entries, journal: batch.journalID, in: tx)
@@ -58,7 +61,7 @@ public enum IngestStorage {
     }
 
     /// Partitions are made in their own months' order, which every ingester keeps.
-    private static func ensurePartitions(for requests: [IngestRequest], in tx: Transaction) throws {
+    static func ensurePartitions(for requests: [IngestRequest], in tx: Transaction) throws {
         // Of a batch the days are few, and only they are worth a text.
         let days = Set(requests.map { $0.request.acceptedAt.milliseconds / 86_400_000 })
         var months: [String: Timestamp] = [:]

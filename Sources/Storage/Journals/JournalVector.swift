@@ -12,10 +12,10 @@ public struct JournalVector: Hashable, Sendable {
         self.marks = marks
     }
 
-    /// Where all journals stand, retired ones too. In a REPEATABLE READ transaction this is what its rollups hold.
-    public static func current(in tx: Transaction) throws -> JournalVector {
-        let journals = try JournalStorage.list(in: tx)
-        return JournalVector(marks: Dictionary(uniqueKeysWithValues: journals.map { ($0.id, $0.mark) }))
+    /// Where the journals stand that held something of the account, retired ones too. In a REPEATABLE READ transaction
+    /// this is what the account's rollups hold.
+    public static func current(of account: AccountID, in tx: Transaction) throws -> JournalVector {
+        JournalVector(marks: try PositionStorage.positions(of: account, in: tx))
     }
 
     private struct Entry: Codable {

@@ -72,15 +72,26 @@ public enum QuarantineStorage {
     /// subscription of the account had begun when it was found and had not ended before its journal was there. A test
     /// clock only moves ahead, so its offset of today holds too much rather than too little.
     public static func holding(_ account: AccountID, in tx: Transaction) throws -> [StoredQuarantine] {
-        try tx.query(
+        // The account's rows and the journals' may be on different nodes: no statement joins them.
+        let spans = try tx.query(
+            """
+            SELECT s.starts_at - a.clock_offset_ms * interval '1 millisecond' AS begins,
+                s.ends_at + interval '1 minute' AS ends
+            FROM subscriptions s JOIN accounts a USING (account_id) WHERE s.account_id = \(account)
+            """
+        ).map {
+            (begins: try $0.decode("begins", as: Timestamp.self), ends: try $0.decode("ends", as: Timestamp?.self))
+        }
+        return try tx.query(
             """
             \(select) q
             WHERE released_at IS NULL AND (
                 account_id = \(account) OR account_id IS NULL AND EXISTS (
-                    SELECT 1 FROM subscriptions s JOIN accounts a USING (account_id), journals j
-                    WHERE s.account_id = \(account) AND j.journal_id = q.journal_id
-                        AND (s.ends_at IS NULL OR s.ends_at + interval '1 minute' >= j.registered_at)
-                        AND s.starts_at <= q.found_at + a.clock_offset_ms * interval '1 millisecond'
+                    SELECT 1 FROM journals j, unnest(
+                        \(spans.map(\.begins))::timestamptz[], \(spans.map(\.ends))::timestamptz[]
+                    ) AS s(begins, ends)
+                    WHERE j.journal_id = q.journal_id AND s.begins <= q.found_at
+                        AND (s.ends IS NULL OR s.ends >= j.registered_at)
                 )
             )
             ORDER BY journal_id, segment, byte_offset LIMIT \(PageRequest.limitMax)

@@ -16,17 +16,9 @@ public enum LimitSliceStorage {
         _ requests: [SliceRequest], gateway: UUIDv7, in tx: Transaction
     ) throws -> [SliceGrant] {
         try tx.execute("SET LOCAL synchronous_commit = off")
-        let accounts = requests.map(\.accountID)
-        let ids = requests.map(\.limitID)
-        let levels = try tx.query(
-            """
-            SELECT limit_id, kind, value, level, l.updated_at
-            FROM limit_levels l JOIN limits USING (account_id, limit_id)
-            WHERE (account_id, limit_id) IN (SELECT * FROM unnest(\(accounts)::uuid[], \(ids)::uuid[]))
-            ORDER BY account_id, limit_id
-            FOR UPDATE OF l
-            """)
-        var (now, slices) = try self.slices(accounts, ids, in: tx)
+        let accountOf = Dictionary(requests.map { ($0.limitID, $0.accountID) }) { first, _ in first }
+        let levels = try lockedLevels(accountOf, in: tx)
+        var (now, slices) = try self.slices(accountOf, in: tx)
         var ledgers: [LimitID: SliceLedger] = [:]
         for row in levels {
             let id: LimitID = try row.decode("limit_id")
@@ -50,27 +42,44 @@ public enum LimitSliceStorage {
                 recalled.append(request.limitID)
             }
         }
-        let accountOf = Dictionary(zip(ids, accounts)) { first, _ in first }
         try store(ledgers, before, accountOf, in: tx)
         try recall(recalled, from: gateway, in: tx)
         return grants
     }
 
+    /// The rows of the limits, account by account: a lock names its account, and accounts are locked in their order.
+    private static func lockedLevels(_ accountOf: [LimitID: AccountID], in tx: Transaction) throws -> [Row] {
+        var byAccount: [AccountID: [LimitID]] = [:]
+        for (id, account) in accountOf { byAccount[account, default: []].append(id) }
+        return try byAccount.sorted { $0.key < $1.key }.flatMap { account, ids in
+            try Array(
+                tx.query(
+                    """
+                    SELECT limit_id, kind, value, level, l.updated_at
+                    FROM limit_levels l JOIN limits USING (account_id, limit_id)
+                    WHERE account_id = \(account) AND limit_id = ANY(\(ids)::uuid[])
+                    ORDER BY limit_id
+                    FOR UPDATE OF l
+                    """))
+        }
+    }
+
     /// The database's time, which is read when all locks are held, and the slices.
     private static func slices(
-        _ accounts: [AccountID], _ ids: [LimitID], in tx: Transaction
+        _ accountOf: [LimitID: AccountID], in tx: Transaction
     ) throws -> (now: Timestamp, slices: [LimitID: [UUIDv7: SliceLedger.Slice]]) {
+        let now: Timestamp = try tx.query("SELECT clock_timestamp()").onlyValue()
         let rows = try tx.query(
             """
-            SELECT clock.now, limit_id, gateway, held, reserved, spent, lapses_at
-            FROM (SELECT clock_timestamp() AS now) AS clock LEFT JOIN limit_slices
-                ON (account_id, limit_id) IN (SELECT * FROM unnest(\(accounts)::uuid[], \(ids)::uuid[]))
+            SELECT account_id, limit_id, gateway, held, reserved, spent, lapses_at FROM limit_slices
+            WHERE account_id = ANY(\(Array(Set(accountOf.values)))::uuid[])
+                AND limit_id = ANY(\(Array(accountOf.keys))::uuid[])
             """)
         var slices: [LimitID: [UUIDv7: SliceLedger.Slice]] = [:]
-        var now = Timestamp(milliseconds: 0)
         for row in rows {
-            now = try row.decode("now")
-            guard let id: LimitID = try row.decode("limit_id", as: LimitID?.self) else { continue }
+            let id: LimitID = try row.decode("limit_id")
+            // Limits' ids are their own, but the key that makes them so is (account, limit).
+            guard try row.decode("account_id") == accountOf[id] else { continue }
             slices[id, default: [:]][try row.decode("gateway")] = SliceLedger.Slice(
                 held: try row.decode("held"), reserved: try row.decode("reserved"), spent: try row.decode("spent"),
                 lapsesAt: try row.decode("lapses_at", as: Timestamp.self).milliseconds)
@@ -107,11 +116,12 @@ public enum LimitSliceStorage {
         }
         if !levels.isEmpty {
             try tx.execute(
-                """
-                UPDATE limit_levels l SET level = new.level, updated_at = new.updated_at
-                FROM \(levels.unnest()) AS new (account_id, limit_id, level, updated_at)
-                WHERE l.account_id = new.account_id AND l.limit_id = new.limit_id
-                """)
+                levels.insert(
+                    into: "limit_levels",
+                    """
+                    ON CONFLICT (account_id, limit_id) DO UPDATE SET level = excluded.level,
+                        updated_at = excluded.updated_at
+                    """))
         }
         if !slices.isEmpty {
             try tx.execute(

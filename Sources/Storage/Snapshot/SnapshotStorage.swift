@@ -172,15 +172,17 @@ public enum SnapshotStorage {
                     id: key.id, accountID: key.accountID, tenantID: key.tenantID, projectID: key.projectID,
                     secretDigest: key.secretDigest, expiresAt: key.expiresAt))
         }
+        let subscribed: [TenantID] = try tx.query(
+            """
+            SELECT DISTINCT tenant_id FROM subscriptions
+            WHERE subscription_id = ANY(\(Array(touched.subscriptions))::uuid[])
+            """
+        ).decodeAll()
         let tenants = try tx.query(
             """
             SELECT account_id, tenant_id, clock_offset_ms FROM tenants JOIN accounts a USING (account_id)
             WHERE account_id = ANY(\(Array(touched.accounts))::uuid[])
-                OR tenant_id = ANY(\(Array(touched.tenants))::uuid[])
-                OR (account_id, tenant_id) IN (
-                    SELECT account_id, tenant_id FROM subscriptions
-                    WHERE subscription_id = ANY(\(Array(touched.subscriptions))::uuid[])
-                )
+                OR tenant_id = ANY(\(subscribed + touched.tenants)::uuid[])
             """)
         for row in tenants {
             let tenant = TenantReference(

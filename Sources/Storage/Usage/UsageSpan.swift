@@ -119,19 +119,22 @@ private struct CutHour {
     /// The first of them for which there are sums.
     static func first(withUsage cuts: [CutHour], in tx: Transaction) throws -> CutHour? {
         guard !cuts.isEmpty else { return nil }
-        let found = try tx.query(
+        let used = try tx.query(
             """
-            SELECT c.number FROM unnest(
+            SELECT DISTINCT r.account_id, r.hour_start
+            FROM usage_rollups r JOIN unnest(
                 \(cuts.map(\.account))::uuid[], \(cuts.map(\.periodStart))::timestamptz[],
                 \(cuts.map(\.hourStart))::timestamptz[]
-            ) WITH ORDINALITY AS c(account_id, period_start, hour_start, number)
-            WHERE EXISTS (
-                SELECT 1 FROM usage_rollups r
-                WHERE r.account_id = c.account_id AND r.period_start = c.period_start AND r.hour_start = c.hour_start
-            )
-            ORDER BY c.number LIMIT 1
+            ) AS c(account_id, period_start, hour_start) ON c.account_id = r.account_id
+                AND c.period_start = r.period_start AND c.hour_start = r.hour_start
             """
-        ).first.map { try $0.decode("number", as: Int64.self) }
-        return found.map { cuts[Int($0) - 1] }
+        ).map { Hour(account: try $0.decode("account_id"), start: try $0.decode("hour_start")) }
+        let hours = Set(used)
+        return cuts.first { hours.contains(Hour(account: $0.account, start: $0.hourStart)) }
+    }
+
+    private struct Hour: Hashable {
+        let account: AccountID
+        let start: Timestamp
     }
 }
