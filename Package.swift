@@ -73,8 +73,8 @@ let package = Package(
         .target(
             name: "Billing",
             dependencies: [
-                "Accounts", "Engines", "Identity", "Invoicing", "Limits", "Monetary", "PlanLanguage", "Pricing",
-                "Storage",
+                "Accounts", "Documents", "Engines", "Identity", "Invoicing", "Ledger", "Limits", "Monetary",
+                "PlanLanguage", "Pricing", "Storage",
             ],
             swiftSettings: settings),
         // apps
@@ -109,8 +109,8 @@ let package = Package(
         .target(
             name: "AdminAPI",
             dependencies: [
-                "Accounts", "Billing", "Engines", "Identity", "Invoicing", "Limits", "Metering", "Monetary",
-                "PlanLanguage", "Pricing", "ServiceLevels", "Storage", "Telemetry",
+                "Accounts", "Billing", "Documents", "Engines", "Identity", "Invoicing", "Limits", "Metering",
+                "Monetary", "PlanLanguage", "Pricing", "ServiceLevels", "Storage", "Telemetry",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),

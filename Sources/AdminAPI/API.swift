@@ -10,6 +10,7 @@ enum API {
             + CatalogueEndpoints.all(services) + SecretEndpoints.all(services) + SubscriptionEndpoints.all
             + UsageEndpoints.all + RecordEndpoints.all
             + SuspenseEndpoints.all(services) + JournalEndpoints.all + InvoiceEndpoints.all(services)
+            + CreditNoteEndpoints.all(services)
             + InvoiceRunEndpoints.all(services) + ServiceLevelEndpoints.all(services)
             + ServiceLevelCreditEndpoints.all(services)
             + AuditEndpoints.all + OperationEndpoints.all(services)

@@ -12,7 +12,6 @@ public struct AdminServices: Sendable {
     var billing: BillingService
     /// Real time.
     public var now: @Sendable () -> Timestamp
-    public var documents: AdminDocuments
     public var jobs: any AdminJobs
     /// Reads the YAML of backends and models; throws `DocumentRejection`, or any error whose description says what is
     /// wrong.
@@ -24,14 +23,13 @@ public struct AdminServices: Sendable {
 
     /// Everything at once.
     public init(
-        database: Database, now: @escaping @Sendable () -> Timestamp, documents: AdminDocuments, jobs: any AdminJobs,
+        database: Database, now: @escaping @Sendable () -> Timestamp, jobs: any AdminJobs,
         readCatalogue: @escaping @Sendable (String) throws -> Catalogue,
         secretKeyring: @escaping @Sendable () throws -> SecretKeyring? = { nil },
         metrics: @escaping @Sendable () -> String = { "" }
     ) {
         billing = BillingService(database, now: now)
         self.now = now
-        self.documents = documents
         self.jobs = jobs
         self.readCatalogue = readCatalogue
         self.secretKeyring = secretKeyring
@@ -56,33 +54,6 @@ public struct AdminServices: Sendable {
             self.models = models
         }
     }
-}
-
-/// How invoices become pages.
-public struct AdminDocuments: Sendable {
-    /// A whole HTML page, UTF-8.
-    public var html: @Sendable (InvoiceToRender) throws -> [UInt8]
-    /// A PDF file.
-    public var pdf: @Sendable (InvoiceToRender) throws -> [UInt8]
-
-    /// Both renderers.
-    public init(
-        html: @escaping @Sendable (InvoiceToRender) throws -> [UInt8],
-        pdf: @escaping @Sendable (InvoiceToRender) throws -> [UInt8]
-    ) {
-        self.html = html
-        self.pdf = pdf
-    }
-}
-
-/// An invoice's document and what has become of it since.
-public struct InvoiceToRender: Sendable {
-    public let document: InvoiceDocument
-    public let state: InvoiceState
-    /// The local day on which it was paid or made void, such as `2026-12-05`; nil for the other states.
-    public let since: String?
-    /// Whether the account's time is a test clock's.
-    public let usesTestClock: Bool
 }
 
 /// The jobs that callers may start. Each may throw `JobRefusal`, which becomes a 409 with its text.

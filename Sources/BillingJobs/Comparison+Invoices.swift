@@ -26,7 +26,7 @@ extension Comparison {
                 }
             }
         }
-        checks += [lines, usage, fees, promises]
+        checks += [lines, usage, fees, promises, try creditNotes(in: tx)]
         if options.accounts == nil { checks.append(try numbers(in: tx)) }
     }
 
@@ -180,12 +180,12 @@ extension Comparison {
     // MARK: numbers
 
     private func numbers(in tx: DatabaseTransaction) throws -> ReconciliationCheck {
-        var check = ReconciliationCheck("invoice numbers without a gap")
+        var check = ReconciliationCheck("numbers without a gap")
         for series in try ReconcileStorage.numberSeries(in: tx) {
             check.add(.count("numbers"), left: Int128(series.count), right: Int128(series.next - 1))
             if series.count != series.next - 1 || series.highest != series.count {
                 check.report(
-                    "\(series.series): \(series.count) invoices, the highest number is \(series.highest), the next "
+                    "\(series.series): \(series.count) documents, the highest number is \(series.highest), the next "
                         + "would be \(series.next)")
             }
         }

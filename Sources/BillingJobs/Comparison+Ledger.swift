@@ -84,7 +84,12 @@ extension Comparison {
             let day = invoice.issuedOn ?? account.calendar.day(of: at)
             let issued = try postings.finalized(on: day, at: at)
             for posting in issued?.postings ?? [] { try add(posting.amount, to: posting.ledgerAccount) }
-            if invoice.state == .paid { try move(invoice.total, from: .receivables, to: .cash) }
+            if invoice.state == .paid { try move(invoice.payable(), from: .receivables, to: .cash) }
+        }
+        for note in try CreditNoteStorage.all(of: account.id, in: tx) {
+            let issued = try CreditNoteStorage.postings(of: note, in: tx).issued(on: note.issuedOn, at: note.issuedAt)
+            for posting in issued?.postings ?? [] { try add(posting.amount, to: posting.ledgerAccount) }
+            if note.refundedAt != nil { try move(note.total, from: .cash, to: .customerBalance) }
         }
         let endOfTime = Timestamp(milliseconds: .max / 2_000)
         for granted in try ServiceLevelStorage.granted(to: account.id, before: endOfTime, in: tx) {

@@ -3,6 +3,7 @@ public import Billing
 public import Identity
 public import Invoicing
 import Ledger
+import Monetary
 public import Storage
 
 /// What is done to single invoices by hand.
@@ -68,15 +69,17 @@ public struct InvoiceActions: Sendable {
 
     /// Says that an invoice was paid in full. `now` is real time.
     public func markPaid(_ id: InvoiceID, now: Timestamp) async throws -> Outcome {
-        try await apply(.pay, as: .invoicePaid, to: id, now: now) { postings, day, instant throws(InvoicingError) in
-            try postings.paid(on: day, at: instant)
+        try await apply(.pay, as: .invoicePaid, to: id, now: now) {
+            postings, owed, day, instant throws(InvoicingError) in
+            try postings.paid(owed, on: day, at: instant)
         }
     }
 
     /// Declares a final invoice not to be owed. Its number stays, its credits are owed again, and its month can be run
     /// again. Only the account's last invoice: a later one may hold adjustments of this one's month.
     public func void(_ id: InvoiceID, now: Timestamp) async throws -> Outcome {
-        try await apply(.void, as: .invoiceVoided, to: id, now: now) { postings, day, instant throws(InvoicingError) in
+        try await apply(.void, as: .invoiceVoided, to: id, now: now) {
+            postings, _, day, instant throws(InvoicingError) in
             try postings.voided(on: day, at: instant)
         }
     }
@@ -84,7 +87,7 @@ public struct InvoiceActions: Sendable {
     private func apply(
         _ action: InvoiceAction, as kind: ChangeKind, to id: InvoiceID, now: Timestamp,
         posting:
-            @escaping @Sendable (InvoicePostings, CivilDate, Timestamp) throws(InvoicingError)
+            @escaping @Sendable (InvoicePostings, Money, CivilDate, Timestamp) throws(InvoicingError)
             -> LedgerTransaction?
     ) async throws -> Outcome {
         try await BillingService(database, now: { now }).change(by: actor) { session in
@@ -96,7 +99,7 @@ public struct InvoiceActions: Sendable {
 
     private func apply(
         _ action: InvoiceAction, to id: InvoiceID, now: Timestamp,
-        posting: (InvoicePostings, CivilDate, Timestamp) throws(InvoicingError) -> LedgerTransaction?,
+        posting: (InvoicePostings, Money, CivilDate, Timestamp) throws(InvoicingError) -> LedgerTransaction?,
         in tx: DatabaseTransaction
     ) throws -> Change<Outcome> {
         try AccountStorage.hold(try InvoiceStorage.require(id, in: tx).accountID, in: tx)
@@ -105,12 +108,17 @@ public struct InvoiceActions: Sendable {
             return .nothing(Outcome(invoice: invoice, changed: false))
         }
         let account = try AccountStorage.require(invoice.accountID, in: tx)
-        if action == .void { try requireLast(invoice, in: tx) }
+        if action == .void { try requireVoidable(invoice, in: tx) }
+        if action == .pay, try invoice.amountDue().isZero, !invoice.total.isZero {
+            throw StorageError.conflict("all of it was given back by credit notes: nothing is left to pay")
+        }
         let instant = account.billingTime(at: now)
         let postings = InvoicePostings(
             accountID: account.id, invoiceID: id, number: invoice.number ?? "",
             amounts: try InvoiceStorage.amounts(of: invoice, in: tx))
-        if let transaction = try posting(postings, account.calendar.day(of: instant), instant) {
+        if let transaction = try posting(
+            postings, invoice.amountDue(), account.calendar.day(of: instant), instant)
+        {
             guard try LedgerStorage.insert(transaction, in: tx) else { throw BooksError.bookedBefore(invoice: id) }
         }
         try InvoiceStorage.setState(state, of: invoice, at: instant, in: tx)
@@ -120,7 +128,7 @@ public struct InvoiceActions: Sendable {
             .account(account.id, id, before: invoice.facts, after: after.facts))
     }
 
-    private func requireLast(_ invoice: StoredInvoice, in tx: DatabaseTransaction) throws {
+    private func requireVoidable(_ invoice: StoredInvoice, in tx: DatabaseTransaction) throws {
         let later = try InvoiceStorage.all(of: invoice.accountID, in: tx).first {
             $0.period.start > invoice.period.start && ($0.state == .finalized || $0.state == .paid)
         }
@@ -128,6 +136,10 @@ public struct InvoiceActions: Sendable {
             throw StorageError.conflict(
                 "invoice \(later.number ?? "\(later.id)") is later and may carry adjustments of this one's month: "
                     + "make it void first, or correct by a credit note")
+        }
+        if let note = try CreditNoteStorage.all(of: invoice, in: tx).first {
+            throw StorageError.conflict(
+                "credit note \(note.number) corrects it: give back the rest by another credit note")
         }
         guard try !ServiceLevelStorage.isPaidOut(anyCreditOf: invoice, in: tx) else {
             throw StorageError.conflict(

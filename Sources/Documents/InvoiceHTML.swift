@@ -5,8 +5,16 @@ public enum InvoiceHTML {
     /// Renders the document. Equal arguments give equal text. Without a standing, it is the one that the document alone
     /// tells: a draft where it has no number, waiting for payment otherwise.
     public static func render(_ document: InvoiceDocument, standing: InvoiceStanding? = nil) -> String {
-        let page = InvoicePresentation(document, standing: standing ?? InvoiceStanding(of: document))
-        return HTMLNode.document(
+        render(InvoicePresentation(document, standing: standing ?? InvoiceStanding(of: document)))
+    }
+
+    /// The same of a credit note.
+    public static func render(_ note: CreditNoteDocument, standing: CreditNoteStanding) -> String {
+        render(InvoicePresentation(note, standing: standing))
+    }
+
+    private static func render(_ page: InvoicePresentation) -> String {
+        HTMLNode.document(
             .element("html", [("lang", InvoicePresentation.language)], [head(page), body(page)]))
     }
 

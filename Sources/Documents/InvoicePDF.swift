@@ -15,8 +15,18 @@ public enum InvoicePDF {
     public static func render(
         _ document: InvoiceDocument, standing: InvoiceStanding? = nil,
     ) throws(DocumentError) -> [UInt8] {
-        let page = InvoicePresentation(document, standing: standing ?? InvoiceStanding(of: document))
-        return try Fonts.withEngine { (engine) throws(DocumentError) -> [UInt8] in
+        try render(InvoicePresentation(document, standing: standing ?? InvoiceStanding(of: document)))
+    }
+
+    /// The same of a credit note.
+    public static func render(
+        _ note: CreditNoteDocument, standing: CreditNoteStanding
+    ) throws(DocumentError) -> [UInt8] {
+        try render(InvoicePresentation(note, standing: standing))
+    }
+
+    private static func render(_ page: InvoicePresentation) throws(DocumentError) -> [UInt8] {
+        try Fonts.withEngine { (engine) throws(DocumentError) -> [UInt8] in
             let pages = InvoiceLayout(page, engine).pages()
             guard pages.count <= pagesMax else { throw .tooManyPages(pages.count) }
             let watermark = page.watermark.map {

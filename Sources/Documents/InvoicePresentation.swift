@@ -92,18 +92,20 @@ extension InvoicePresentation {
         reference = document.number ?? document.invoiceID
         watermark = Self.watermark(standing)
         status = Self.status(standing)
-        notices = Self.notices(standing)
+        notices = Self.notices(standing, currency: currency)
         facts = Self.facts(document)
         seller = Party(label: "From", document.seller)
         customer = Party(label: "Billed to", document.customer)
-        headline = "\(NumberText.grouped(document.totals.total)) \(currency)"
+        headline = "\(NumberText.grouped(Self.due(document, standing))) \(currency)"
         headlineDetail = Self.headlineDetail(document, standing)
         columns = ("Description", "Quantity", "Price per 1M", "Amount (\(currency))")
         groups = Self.groups(document)
         totals = Self.totals(document, standing)
         totalNotes = Self.totalNotes(document)
         paymentTitle = "Payment"
-        let isOwed = standing.state == .finalized && !standing.usesTestClock
+        let isOwed =
+            standing.state == .finalized && !standing.usesTestClock
+            && (standing.amountDue.map { !NumberText.isZero($0) } ?? true)
         payment = isOwed ? Self.paragraphs(document.paymentInstructions) : []
         evidence = document.serviceLevels.map { Evidence($0, currency: currency) }
         day = document.issuedOn ?? document.period.through
@@ -129,7 +131,12 @@ extension InvoicePresentation {
         }
     }
 
-    private static func notices(_ standing: InvoiceStanding) -> [String] {
+    /// What is to be paid, or was.
+    private static func due(_ document: InvoiceDocument, _ standing: InvoiceStanding) -> String {
+        standing.amountDue ?? document.totals.total
+    }
+
+    private static func notices(_ standing: InvoiceStanding, currency: String) -> [String] {
         var notices: [String] = []
         switch standing.state {
         case .draft: notices.append("This is a draft. It has no number, can still change, and is not to be paid.")
@@ -138,6 +145,11 @@ extension InvoicePresentation {
         }
         if standing.usesTestClock {
             notices.append("Made on a test clock: a trial run, not a request for payment.")
+        }
+        for credited in standing.creditNotes {
+            notices.append(
+                "Corrected by credit note \(credited.number), which gives back \(NumberText.grouped(credited.amount)) "
+                    + "\(currency).")
         }
         return notices
     }
@@ -162,7 +174,7 @@ extension InvoicePresentation {
         case .paid: return "paid, for \(span)"
         case .void: return "not owed: this invoice is void"
         case .finalized:
-            if NumberText.isZero(document.totals.total) { return "nothing to pay, for \(span)" }
+            if NumberText.isZero(due(document, standing)) { return "nothing to pay, for \(span)" }
             return document.dueOn.map { "due on \(DateText.day($0))" } ?? "due"
         }
     }
@@ -173,13 +185,15 @@ extension InvoicePresentation {
             totals.append(Fact(label: "Charges", value: NumberText.grouped(document.totals.charges)))
             totals.append(Fact(label: "Service level credits", value: NumberText.grouped(document.totals.credits)))
         }
-        let label =
-            switch standing.state {
-            case .finalized: "Total due"
-            case .draft, .paid, .void: "Total"
-            }
         let total = "\(NumberText.grouped(document.totals.total)) \(document.currency)"
-        return totals + [Fact(label: label, value: total)]
+        guard standing.state == .finalized else { return totals + [Fact(label: "Total", value: total)] }
+        guard let due = standing.amountDue else { return totals + [Fact(label: "Total due", value: total)] }
+        totals.append(Fact(label: "Total", value: NumberText.grouped(document.totals.total)))
+        for credited in standing.creditNotes {
+            totals.append(
+                Fact(label: "Credit note \(credited.number)", value: "-\(NumberText.grouped(credited.amount))"))
+        }
+        return totals + [Fact(label: "Total due", value: "\(NumberText.grouped(due)) \(document.currency)")]
     }
 
     private static func totalNotes(_ document: InvoiceDocument) -> [String] {
@@ -202,7 +216,7 @@ extension InvoicePresentation {
 }
 
 extension InvoicePresentation.Party {
-    fileprivate init(label: String, _ party: InvoiceDocument.Party) {
+    init(label: String, _ party: InvoiceDocument.Party) {
         self.label = label
         name = party.name
         lines = party.address.filter { !$0.isEmpty }

@@ -8,6 +8,24 @@ public struct InvoiceStanding: Hashable, Sendable {
     /// True where the account's time is a test clock's: such an invoice asks nobody for money, and says so.
     public var usesTestClock: Bool
 
+    /// What credit notes gave back, in the order in which they were issued.
+    public var creditNotes: [Credited] = []
+    /// What is still to be paid of a final invoice that credit notes correct, as decimal text; nil where none does.
+    public var amountDue: String?
+
+    /// What one credit note gave back.
+    public struct Credited: Hashable, Sendable {
+        /// `CN-2026-000001`
+        public var number: String
+        /// Decimal text.
+        public var amount: String
+
+        public init(number: String, amount: String) {
+            self.number = number
+            self.amount = amount
+        }
+    }
+
     /// A state, with the day on which it was reached.
     public init(_ state: InvoiceState, since: String? = nil, usesTestClock: Bool = false) {
         self.state = state

@@ -57,6 +57,8 @@ public enum IDKinds {
     public enum Attempt: IDKind { public static let prefix = "att" }
     public enum Invoice: IDKind { public static let prefix = "inv" }
     public enum InvoiceLine: IDKind { public static let prefix = "il" }
+    public enum CreditNote: IDKind { public static let prefix = "cn" }
+    public enum CreditNoteLine: IDKind { public static let prefix = "cnl" }
     public enum Transaction: IDKind { public static let prefix = "txn" }
     public enum ServiceLevelResult: IDKind { public static let prefix = "sla" }
     public enum Journal: IDKind { public static let prefix = "jrn" }
@@ -84,6 +86,10 @@ public typealias AttemptID = TypedID<IDKinds.Attempt>
 public typealias InvoiceID = TypedID<IDKinds.Invoice>
 /// A line of an invoice.
 public typealias InvoiceLineID = TypedID<IDKinds.InvoiceLine>
+/// A credit note.
+public typealias CreditNoteID = TypedID<IDKinds.CreditNote>
+/// A line of a credit note.
+public typealias CreditNoteLineID = TypedID<IDKinds.CreditNoteLine>
 /// A ledger transaction.
 public typealias TransactionID = TypedID<IDKinds.Transaction>
 /// One promise's result for one month.

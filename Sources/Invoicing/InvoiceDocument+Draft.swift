@@ -37,11 +37,8 @@ extension InvoiceDocument {
         issuedOn = nil
         dueOn = nil
         currency = draft.currency.code
-        self.seller = Party(name: seller.name, address: seller.address, taxID: seller.taxID, email: seller.email)
-        customer = Party(
-            accountID: "\(account.id)",
-            name: account.billing.legalName.isEmpty ? account.name : account.billing.legalName,
-            address: account.billing.address, taxID: account.billing.taxID, email: account.billing.email)
+        self.seller = Party(seller)
+        customer = Party(account)
         paymentInstructions = seller.paymentInstructions
         period = Period(
             from: "\(draft.period.firstDay)", through: "\(draft.period.lastDay)", start: "\(draft.period.start)",
@@ -58,6 +55,19 @@ extension InvoiceDocument {
         document.issuedOn = "\(date)"
         document.dueOn = "\(CivilDate(daysSince1970: date.daysSince1970 + Int64(paymentTermsDays)))"
         return document
+    }
+}
+
+extension InvoiceDocument.Party {
+    init(_ seller: Seller) {
+        self.init(name: seller.name, address: seller.address, taxID: seller.taxID, email: seller.email)
+    }
+
+    init(_ account: Account) {
+        let billing = account.billing
+        self.init(
+            accountID: "\(account.id)", name: billing.legalName.isEmpty ? account.name : billing.legalName,
+            address: billing.address, taxID: billing.taxID, email: billing.email)
     }
 }
 

@@ -207,14 +207,19 @@ extension InvoiceDocument {
 extension InvoiceDocument {
     /// The document as it is stored and served: UTF-8, keys sorted, no spaces, money as strings. Equal documents are
     /// equal bytes.
-    public func canonicalJSON() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
-    }
+    public func canonicalJSON() throws -> String { try CanonicalJSON.text(of: self) }
 
     /// Reads a stored document.
     public init(json: String) throws {
         self = try JSONDecoder().decode(InvoiceDocument.self, from: Data(json.utf8))
+    }
+}
+
+/// How frozen documents are written.
+enum CanonicalJSON {
+    static func text(of document: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(document), as: UTF8.self)
     }
 }

@@ -1,7 +1,7 @@
 public import Identity
 
-/// A number of a series without gaps, such as `INV-2026-000001`. The series changes with the year of the invoice's
-/// date.
+/// A number of a series without gaps, such as `INV-2026-000001`. The series changes with the year of the document's
+/// date; credit notes have one of their own.
 public struct InvoiceNumber: Hashable, Sendable, CustomStringConvertible {
     public let series: String
     /// 1 for the first.
@@ -9,6 +9,9 @@ public struct InvoiceNumber: Hashable, Sendable, CustomStringConvertible {
 
     /// The digits that a number is filled up to; a larger one has more.
     public static let digits = 6
+
+    /// The series of credit notes dated in the year of `date`: `CN-2026`.
+    public static func creditNoteSeries(on date: CivilDate) -> String { "CN-\(date.year)" }
 
     /// The number `value` of `series`.
     public init(series: String, value: Int64) {

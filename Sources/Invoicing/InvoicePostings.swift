@@ -66,9 +66,11 @@ public struct InvoicePostings: Sendable {
         return try transaction(.void, on: day, at: instant, description: "void \(number)", postings: opposite)
     }
 
-    /// Paid in full: receivable becomes cash.
-    public func paid(on day: CivilDate, at instant: Timestamp) throws(InvoicingError) -> LedgerTransaction? {
-        let postings = [Posting(.cash, amounts.total), Posting(.receivables, try negate(amounts.total))]
+    /// Paid in full: what was still owed of it becomes cash.
+    public func paid(
+        _ owed: Money, on day: CivilDate, at instant: Timestamp
+    ) throws(InvoicingError) -> LedgerTransaction? {
+        let postings = [Posting(.cash, owed), Posting(.receivables, try negate(owed))]
         return try transaction(.payment, on: day, at: instant, description: "payment of \(number)", postings: postings)
     }
 

@@ -44,9 +44,5 @@ public struct InvoicePreview: Hashable, Sendable, Encodable {
     }
 
     /// In the form of the document's own; the same bytes where nothing waits.
-    public func canonicalJSON() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
-    }
+    public func canonicalJSON() throws -> String { try CanonicalJSON.text(of: self) }
 }

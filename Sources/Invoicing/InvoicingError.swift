@@ -17,6 +17,8 @@ public enum InvoicingError: Error, Equatable, Sendable {
     case tooManyLines(Int)
     /// The state does not allow it.
     case forbidden(InvoiceAction, InvoiceState)
+    /// A credit note that cannot be: what of it, and why.
+    case notCreditable(String)
     /// Postings that do not sum to zero.
     case unbalanced(String)
 }
@@ -34,7 +36,7 @@ extension InvoicingError: CustomStringConvertible {
         case .tooManyLines(let count):
             "\(count) lines are more than the \(InvoiceDraft.linesMax) that an invoice can have"
         case .forbidden(let action, let state): "an invoice that is \(state.rawValue) cannot be \(action.participle)"
-        case .unbalanced(let reason): reason
+        case .notCreditable(let reason), .unbalanced(let reason): reason
         }
     }
 }

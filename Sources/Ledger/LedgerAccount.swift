@@ -15,6 +15,10 @@ public enum LedgerAccount: String, CaseIterable, Hashable, Sendable {
     case serviceLevelCredits = "sla_credits"
     /// Liability: credits granted and not yet on an invoice.
     case serviceLevelCreditsOwed = "sla_credits_owed"
+    /// Contra income: usage and fees given back by credit notes.
+    case refunds
+    /// Liability: credited after the invoice was paid, not yet paid back.
+    case customerBalance = "customer_balance"
     /// Income or expense: what rounding each invoice line to the minor unit gained or lost.
     case rounding
 }
@@ -31,7 +35,9 @@ extension LedgerAccount: Comparable {
         case .revenue: 3
         case .serviceLevelCredits: 4
         case .serviceLevelCreditsOwed: 5
-        case .rounding: 6
+        case .refunds: 6
+        case .customerBalance: 7
+        case .rounding: 8
         }
     }
 }

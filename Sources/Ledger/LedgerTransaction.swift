@@ -27,6 +27,10 @@ public enum TransactionKind: String, CaseIterable, Hashable, Sendable {
     case payment
     /// A finalized invoice was declared void.
     case void
+    /// A credit note was issued.
+    case creditNote = "credit_note"
+    /// What a credit note gave back of a paid invoice was paid back.
+    case refund
 }
 
 /// What makes a transaction *this* one. Booking it twice is impossible: the id is a function of these, and the database

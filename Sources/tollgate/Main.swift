@@ -44,7 +44,8 @@ struct RootCommand: AsyncParsableCommand {
             DevCommand.self, ServeCommand.self, SimulatorCommand.self, MigrateCommand.self, PlansCommand.self,
             BackendsCommand.self, SecretsCommand.self, AccountsCommand.self, TenantsCommand.self, KeysCommand.self,
             AdminKeysCommand.self, LimitsCommand.self, SubscriptionsCommand.self, SellerCommand.self,
-            UsageCommand.self, SuspenseCommand.self, InvoicesCommand.self, ServiceLevelsCommand.self,
+            UsageCommand.self, SuspenseCommand.self, InvoicesCommand.self, CreditNotesCommand.self,
+            ServiceLevelsCommand.self,
             ReconcileCommand.self, AuditCommand.self, JournalsCommand.self, ConfigCommand.self, DoctorCommand.self,
         ]
     )

@@ -63,9 +63,6 @@ struct RunningAPI {
     static func services(_ database: Database, _ jobs: RecordingJobs) -> AdminServices {
         AdminServices(
             database: database, now: { now },
-            documents: AdminDocuments(
-                html: { Array("<!doctype html><p>\($0.document.invoiceID) \($0.state.rawValue)".utf8) },
-                pdf: { _ in Array("%PDF-1.7".utf8) }),
             jobs: jobs, readCatalogue: CatalogueFixture.read,
             secretKeyring: { try SecretKeyring(String(repeating: "5a", count: 32)) }, metrics: { "tollgate_up 1\n" })
     }

@@ -114,7 +114,7 @@ struct UsageFixture {
     }
 
     /// A stored draft of the account's September.
-    func storeDraft(in database: Database) async throws -> InvoiceID {
+    func storeDraft(in database: Database, quantity: Int64 = 1000) async throws -> InvoiceID {
         guard let september = CivilMonth("2026-09") else { preconditionFailure("September is a month") }
         let month = BillingMonth(september, calendar: account.calendar)
         let version = try PlanVersion(yaml: PlanFixture.text())
@@ -125,8 +125,8 @@ struct UsageFixture {
             charge: UsageCharge(
                 subscriptionID: subscription.id, plan: version.planID, planVersion: 1, model: "sim-small",
                 priceKey: "sim-small", tier: "standard", meter: .inputTokens),
-            price: price.model, rounding: .halfEven, quantity: 1000,
-            rolledUp: price.unitPrice.cost(of: 1000, currency: .usd))
+            price: price.model, rounding: .halfEven, quantity: quantity,
+            rolledUp: price.unitPrice.cost(of: quantity, currency: .usd))
         let terms = SubscriptionTerms(
             subscription: subscription, tenantName: tenant.name, history: try PlanHistory(published: [version]))
         let draft = try InvoiceDraft(
@@ -141,5 +141,22 @@ struct UsageFixture {
                 now: Self.acceptedAt, in: tx)
         }
         return draft.id
+    }
+
+    /// A final invoice of the account's September over 1.50 USD.
+    func storeFinal(in database: Database) async throws -> InvoiceID {
+        let id = try await storeDraft(in: database, quantity: 10_000_000)
+        guard let day = CivilDate("2026-10-02") else { preconditionFailure("the second is a day") }
+        let number = InvoiceNumber(series: InvoiceNumber.series(on: day), value: 1)
+        try await database.write { tx in
+            try SellerStorage.set(Seller(name: "Tokens Ltd"), in: tx)
+            let draft = try InvoiceStorage.require(id, in: tx)
+            let document = try draft.document().issued(as: number, on: day, paymentTermsDays: 14)
+            _ = try InvoiceStorage.takeNumbers(1, series: number.series, in: tx)
+            try InvoiceStorage.finalize(
+                draft, number: number, documentJSON: try document.canonicalJSON(), issuedAt: Self.acceptedAt,
+                issuedOn: day, dueOn: day, in: tx)
+        }
+        return id
     }
 }

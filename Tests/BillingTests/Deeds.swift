@@ -19,7 +19,7 @@ struct Deeds {
     /// What jobs and invoice actions change; BillingJobsTests do each of them.
     static let kindsOfJobs: Set<ChangeKind> = [
         .accountPutOnHold, .suspenseRated, .suspenseWaived, .creditsPaidOut, .invoiceFinalized, .invoicePaid,
-        .invoiceVoided,
+        .invoiceVoided, .creditNoteIssued, .creditNoteRefunded,
     ]
 
     static func seller(_ name: String) -> Seller {

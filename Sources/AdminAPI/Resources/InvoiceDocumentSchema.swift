@@ -33,14 +33,14 @@ enum InvoiceDocumentSchema {
             .required("totals", totals), .required("service_levels", .list(serviceLevel, countMax: 10_000)),
         ]
 
-    private static let party: Schema = .object(
+    static let party: Schema = .object(
         [
             .optional("account_id", .id(AccountID.self, "Of the customer.")),
             .required("name", .text(lengths: 0...255)), .required("address", .list(.text(lengths: 0...255))),
             .required("tax_id", .text(lengths: 0...64)), .required("email", .text(lengths: 0...254)),
         ], named: "InvoiceParty")
 
-    private static let period: Schema = .object(
+    static let period: Schema = .object(
         [
             .required("from", .formatted(.day, "Local day, inside.")),
             .required("through", .formatted(.day, "Local day, inside.")),

@@ -1,5 +1,6 @@
 import Accounts
 import Billing
+import Documents
 import HTTPTypes
 import Identity
 import Invoicing
@@ -20,6 +21,10 @@ enum InvoiceEndpoints {
             .init("currency", .text("ISO 4217.", lengths: 3...3)) { .string($0.currency.code) },
             .init("total", .money("What is to be paid.")) { .string("\($0.total)") },
             .init("exact_total", .money("Before rounding.")) { .string("\($0.exactTotal)") },
+            .init("credited", .money("Given back by credit notes.")) { .string("\($0.credited)") },
+            .init("amount_due", .money("Still to be paid; zero unless finalized.")) {
+                .string((try? $0.amountDue()).map { "\($0)" } ?? "0")
+            },
             .init("created_at", .instant("Billing time, as all times here.")) { .string("\($0.createdAt)") },
             .init("issued_at", .instant().nullable) { .optional($0.issuedAt) },
             .init("issued_on", .formatted(.day, "Local day of the account's zone.").nullable) {
@@ -39,7 +44,7 @@ enum InvoiceEndpoints {
     private static let one = Parameter.path("invoice", .id(InvoiceID.self))
 
     static func all(_ services: AdminServices) -> [Endpoint] {
-        [list, get, document, page("html", services), page("pdf", services)]
+        [list, get, document] + DocumentForm.allCases.map { page($0, services) }
             + InvoiceAction.allCases.map { action($0, services) }
     }
 
@@ -77,35 +82,17 @@ enum InvoiceEndpoints {
         })
 
     /// The invoice as a page that one would send to a customer.
-    private static func page(_ form: String, _ services: AdminServices) -> Endpoint {
-        let mediaType = form == "pdf" ? "application/pdf" : "text/html"
-        let render = form == "pdf" ? services.documents.pdf : services.documents.html
-        return Endpoint(
-            .get, "/v1/invoices/{invoice}.\(form)", "getInvoice\(form.uppercased())", tag: "Invoices",
-            "An invoice as \(form.uppercased())", access: .role(.viewer), parameters: [one],
-            successes: [.other(mediaType, "The page.")],
+    private static func page(_ form: DocumentForm, _ services: AdminServices) -> Endpoint {
+        Endpoint(
+            .get, "/v1/invoices/{invoice}.\(form.rawValue)", "getInvoice\(form.rawValue.uppercased())", tag: "Invoices",
+            "An invoice as \(form.rawValue.uppercased())", access: .role(.viewer), parameters: [one],
+            successes: [.other(form.mediaType, "The page.")],
             work: .job { call in
                 let id: InvoiceID = try call.id("invoice")
-                let toRender = try await services.look(for: call) { session in
-                    let invoice = try session.invoice(id)
-                    return try InvoiceEndpoints.toRender(invoice, try session.account(invoice.accountID))
-                }
-                // Outside the transaction: drawing takes longer than reading.
-                return Answer(
-                    status: 200,
-                    body: .bytes(
-                        try render(toRender), mediaType: form == "pdf" ? mediaType : mediaType + "; charset=utf-8"),
-                    headers: [
-                        .contentDisposition: "inline; filename=\"\(toRender.document.number ?? "draft").\(form)\""
-                    ])
+                let page = try await services.look(for: call) { try $0.page(of: try $0.invoice(id)) }
+                let bytes = try form == .pdf ? page.pdf() : Array(page.html().utf8)
+                return form.answer(bytes, name: page.document.number ?? "draft")
             })
-    }
-
-    private static func toRender(_ invoice: StoredInvoice, _ account: Account) throws -> InvoiceToRender {
-        let since = invoice.voidedAt ?? invoice.paidAt
-        return InvoiceToRender(
-            document: try invoice.document(), state: invoice.state,
-            since: since.map { "\(account.calendar.day(of: $0))" }, usesTestClock: account.clockOffsetMilliseconds != 0)
     }
 
     private static func action(_ action: InvoiceAction, _ services: AdminServices) -> Endpoint {
@@ -129,6 +116,25 @@ enum InvoiceEndpoints {
                 }
                 return .ok(shape.json(try await services.look(for: call) { try $0.invoice(id) }))
             })
+    }
+}
+
+/// A document as a page.
+enum DocumentForm: String, CaseIterable {
+    case html
+    case pdf
+
+    var mediaType: String {
+        switch self {
+        case .html: "text/html"
+        case .pdf: "application/pdf"
+        }
+    }
+
+    func answer(_ bytes: [UInt8], name: String) -> Answer {
+        Answer(
+            status: 200, body: .bytes(bytes, mediaType: self == .html ? mediaType + "; charset=utf-8" : mediaType),
+            headers: [.contentDisposition: "inline; filename=\"\(name).\(rawValue)\""])
     }
 }
 

@@ -15,3 +15,14 @@ extension StoredInvoice {
         ]
     }
 }
+
+extension StoredCreditNote {
+    /// As audit entries and events say it; its lines are in the document.
+    public var facts: Facts {
+        [
+            "id": "\(id)", "account": "\(accountID)", "invoice": "\(invoiceID)", "number": .text(number),
+            "total": "\(total)", "currency": "\(currency)", "settlement": .text(settlement.rawValue),
+            "reason": .text(reason), "issued_on": "\(issuedOn)", "refunded_at": .optional(refundedAt),
+        ]
+    }
+}

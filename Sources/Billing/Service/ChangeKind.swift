@@ -34,12 +34,15 @@ public enum ChangeKind: String, CaseIterable, Sendable {
     case invoiceFinalized = "invoice.finalized"
     case invoicePaid = "invoice.paid"
     case invoiceVoided = "invoice.voided"
+    case creditNoteIssued = "credit_note.issued"
+    case creditNoteRefunded = "credit_note.refunded"
 
     /// What an actor needs to make it.
     public var permission: Permission {
         switch self {
         case .accountCreated, .accountUpdated, .accountClockAdvanced: .write(.accounts)
         case .accountPutOnHold, .accountResumed, .invoiceFinalized, .invoicePaid, .invoiceVoided: .write(.invoices)
+        case .creditNoteIssued, .creditNoteRefunded: .write(.invoices)
         case .tenantCreated, .tenantUpdated, .projectCreated: .write(.tenants)
         case .apiKeyCreated, .apiKeyRotated, .apiKeyRevoked: .write(.apiKeys)
         case .adminKeyCreated, .adminKeyRevoked: .write(.adminKeys)

@@ -16,6 +16,10 @@ public struct StoredInvoice: Hashable, Sendable, Identifiable {
     /// What is to be paid.
     public let total: Money
     public let exactTotal: Money
+    /// What credit notes gave back of it.
+    public let credited: Money
+    /// Of that, what was given back before it was paid: so much less was, or is, to be paid.
+    public let creditedBeforePayment: Money
     /// How far the journals were ingested when it was computed.
     public let positions: JournalVector
     /// All that is shown, as canonical JSON; `InvoiceDocument(json:)` reads it.
@@ -28,6 +32,14 @@ public struct StoredInvoice: Hashable, Sendable, Identifiable {
     public let dueOn: CivilDate?
     public let paidAt: Timestamp?
     public let voidedAt: Timestamp?
+
+    /// What is still to be paid: nothing of a draft, a paid and a void invoice.
+    public func amountDue() throws -> Money {
+        state == .finalized ? try payable() : .zero(currency)
+    }
+
+    /// What was to be paid in the end: the total less what credit notes gave back before the payment.
+    public func payable() throws -> Money { try total.subtracting(creditedBeforePayment) }
 
     /// Reads the document.
     public func document() throws -> InvoiceDocument { try InvoiceDocument(json: documentJSON) }
@@ -116,9 +128,26 @@ public enum InvoiceStorage {
         return sql
     }
 
+    /// What each credit note gave back, in 10⁻¹² of the unit. Gathered, not summed, since many accounts are listed.
+    private static func credited(_ condition: SQL) -> SQL {
+        """
+        ARRAY(
+            SELECT (c.total * 1000000000000)::numeric(38, 0) FROM credit_notes c
+            WHERE c.account_id = invoices.account_id AND c.invoice_id = invoices.invoice_id AND \(condition)
+        )
+        """
+    }
+
+    private static func sum(_ column: String, _ row: Row, _ currency: Currency) throws -> Money {
+        let amounts = try row.decode(column, as: [Int128].self).map { Money(picounits: $0, currency: currency) }
+        return try Money.sum(amounts, currency: currency)
+    }
+
     private static let select: SQL = """
         SELECT account_id, invoice_id, period_start, period_end, state, number, currency, total, exact_total,
-            journal_positions, document, created_at, issued_at, issued_on, due_on, paid_at, voided_at
+            journal_positions, document, created_at, issued_at, issued_on, due_on, paid_at, voided_at,
+            \(credited("true")) AS credited,
+            \(credited("c.settlement = 'open_invoice'")) AS credited_before_payment
         FROM invoices
         """
 
@@ -129,6 +158,8 @@ public enum InvoiceStorage {
             period: BillingPeriod(start: try row.decode("period_start"), end: try row.decode("period_end")),
             state: try row.value("state"), number: try row.decode("number"), currency: currency,
             total: try row.money("total", currency), exactTotal: try row.money("exact_total", currency),
+            credited: try sum("credited", row, currency),
+            creditedBeforePayment: try sum("credited_before_payment", row, currency),
             positions: try JournalVector(json: try row.decode("journal_positions")),
             documentJSON: try row.decode("document"), createdAt: try row.decode("created_at"),
             issuedAt: try row.decode("issued_at"), issuedOn: try row.decode("issued_on"),

@@ -230,7 +230,8 @@ public enum ReconcileStorage {
         }
     }
 
-    /// Each number series: the next number, how many invoices carry one of its numbers, and the highest of them.
+    /// Each number series: the next number, how many invoices or credit notes carry one of its numbers, and the highest
+    /// of them.
     public static func numberSeries(
         in tx: Transaction
     ) throws -> [(series: String, next: Int64, count: Int64, highest: Int64)] {
@@ -238,7 +239,9 @@ public enum ReconcileStorage {
             """
             SELECT s.series, s.next_number, count(i.number) AS count,
                 coalesce(max(substring(i.number FROM length(s.series) + 2)::bigint), 0) AS highest
-            FROM number_series s LEFT JOIN invoices i ON starts_with(i.number, s.series || '-')
+            FROM number_series s LEFT JOIN (
+                SELECT number FROM invoices UNION ALL SELECT number FROM credit_notes
+            ) i ON starts_with(i.number, s.series || '-')
             GROUP BY s.series, s.next_number ORDER BY s.series
             """
         ).map { row in

@@ -219,13 +219,18 @@ public enum ServiceLevelStorage {
         return (try row.money("amount", account.currency), try row.money("exact_amount", account.currency))
     }
 
-    /// Results with what final invoices carry of their credits, and what was paid out, as `applied`.
+    /// Results with what final invoices carry of their credits, less what credit notes took back of that, and with what
+    /// was paid out, as `applied`.
     static let granted: SQL = """
         SELECT r.*, (coalesce(a.amount, 0) + coalesce(p.amount, 0))::numeric(38, 12) AS applied,
             (coalesce(a.exact_amount, 0) + coalesce(p.exact_amount, 0))::numeric(38, 12) AS applied_exact
         FROM (\(select)) r LEFT JOIN LATERAL (
-            SELECT -sum(l.amount) AS amount, -sum(l.exact_amount) AS exact_amount
-            FROM invoice_lines l JOIN invoices i USING (account_id, invoice_id)
+            SELECT -sum(l.amount - coalesce(b.amount, 0)) AS amount,
+                -sum(l.exact_amount - coalesce(b.exact_amount, 0)) AS exact_amount
+            FROM invoice_lines l JOIN invoices i USING (account_id, invoice_id) LEFT JOIN LATERAL (
+                SELECT sum(c.amount) AS amount, sum(c.exact_amount) AS exact_amount FROM credit_note_lines c
+                WHERE c.account_id = l.account_id AND c.invoice_line_id = l.line_id
+            ) b ON true
             WHERE l.account_id = r.account_id AND l.period_start = r.period_start
                 AND l.service_level_result_id = r.result_id
                 AND l.kind = \(InvoiceLineKind.serviceLevelCredit.rawValue) AND i.state IN ('finalized', 'paid')

@@ -2,6 +2,7 @@ import Accounts
 import ArgumentParser
 import Billing
 import BillingJobs
+import Documents
 import Foundation
 import Identity
 import Invoicing
@@ -26,12 +27,12 @@ struct InvoicesCommand: AsyncParsableCommand {
     }
 
     /// An invoice by id or number.
-    static func find(_ text: String, options: ConfigurationOptions) async throws -> (StoredInvoice, Account) {
+    static func find(_ text: String, options: ConfigurationOptions) async throws -> StoredInvoice {
         let id = InvoiceID(text)
         return try await options.look { session in
             let invoice = try id.map { try session.invoice($0) } ?? session.invoice(number: text)
             guard let invoice else { throw StorageError.notFound("invoice '\(text)' (by id or by number)") }
-            return (invoice, try session.account(invoice.accountID))
+            return invoice
         }
     }
 
@@ -67,7 +68,7 @@ struct InvoicesCommand: AsyncParsableCommand {
         _ invoice: String, to state: String, options: ConfigurationOptions, _ reason: ReasonOptions,
         _ action: @Sendable (InvoiceActions, InvoiceID) async throws -> InvoiceActions.Outcome
     ) async throws {
-        let id = try await find(invoice, options: options).0.id
+        let id = try await find(invoice, options: options).id
         let actor = Actor.here.because(reason.reason)
         let outcome = try await options.withDatabase { try await action(InvoiceActions(database: $0, by: actor), id) }
         print("\(outcome.invoice.number ?? "\(id)") is \(outcome.changed ? "" : "already ")\(state)")
@@ -118,7 +119,7 @@ struct InvoicesCommand: AsyncParsableCommand {
         @Argument(help: "The invoice, by id or number.") var invoice: String
 
         func run() async throws {
-            let (found, _) = try await InvoicesCommand.find(invoice, options: options)
+            let found = try await InvoicesCommand.find(invoice, options: options)
             print(output.json ? found.documentJSON : InvoiceText(document: try found.document()).text)
         }
     }
@@ -134,11 +135,11 @@ struct InvoicesCommand: AsyncParsableCommand {
         func run() async throws {
             try FileManager.default.createDirectory(atPath: to, withIntermediateDirectories: true)
             for text in invoices {
-                let (invoice, account) = try await InvoicesCommand.find(text, options: options)
-                let rendering = try InvoiceRendering(invoice, account)
+                let invoice = try await InvoicesCommand.find(text, options: options)
+                let page = try await options.look { try $0.page(of: invoice) }
                 let base = "\(to)/\(invoice.number ?? "\(invoice.id)")"
-                try Data(rendering.pdf()).write(to: URL(fileURLWithPath: base + ".pdf"))
-                try Data(rendering.html()).write(to: URL(fileURLWithPath: base + ".html"))
+                try Data(page.pdf()).write(to: URL(fileURLWithPath: base + ".pdf"))
+                try Data(page.html().utf8).write(to: URL(fileURLWithPath: base + ".html"))
                 try Data(invoice.documentJSON.utf8).write(to: URL(fileURLWithPath: base + ".json"))
                 print("\(base).pdf")
             }

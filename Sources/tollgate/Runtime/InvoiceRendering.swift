@@ -1,38 +1,6 @@
-import Accounts
-import AdminAPI
-import Documents
 import Identity
 import Invoicing
 import ServiceLevels
-import Storage
-
-/// A stored invoice as pages.
-struct InvoiceRendering {
-    private let document: InvoiceDocument
-    private let standing: InvoiceStanding
-
-    init(_ invoice: StoredInvoice, _ account: Account) throws {
-        document = try invoice.document()
-        let instant: Timestamp? =
-            switch invoice.state {
-            case .paid: invoice.paidAt
-            case .void: invoice.voidedAt
-            case .draft, .finalized: nil
-            }
-        standing = InvoiceStanding(
-            invoice.state, since: instant.map { account.calendar.day(of: $0).description },
-            usesTestClock: account.clockOffsetMilliseconds > 0)
-    }
-
-    init(_ invoice: InvoiceToRender) {
-        document = invoice.document
-        standing = InvoiceStanding(invoice.state, since: invoice.since, usesTestClock: invoice.usesTestClock)
-    }
-
-    func html() -> [UInt8] { Array(InvoiceHTML.render(document, standing: standing).utf8) }
-
-    func pdf() throws -> [UInt8] { try InvoicePDF.render(document, standing: standing) }
-}
 
 /// An invoice as text for a terminal.
 struct InvoiceText {

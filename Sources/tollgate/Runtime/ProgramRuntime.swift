@@ -110,10 +110,8 @@ final class ProgramRuntime: Sendable {
     ) throws -> AdminServer {
         let metrics = instruments.metrics
         let grace = Int64(try configuration.integer("billing.grace_minutes")) * 60_000
-        let render: @Sendable (InvoiceToRender) -> InvoiceRendering = { InvoiceRendering($0) }
         let services = AdminServices(
             database: database, now: { now() },
-            documents: AdminDocuments(html: { render($0).html() }, pdf: { try render($0).pdf() }),
             jobs: AdminJobsAdapter(database: database, graceMilliseconds: grace),
             readCatalogue: { yaml in
                 do {
