@@ -34,6 +34,8 @@ public struct Migrator: Sendable {
         let files = try MigrationFile.readAll(in: directory)
         let connection = try await PostgresConnection.connect(configuration)
         try await lock(connection)
+        // Where tables are distributed, a file may change several that refer to each other; elsewhere it means nothing.
+        try await connection.script("SET citus.multi_shard_modify_mode TO 'sequential'")
         try await connection.script(
             """
             CREATE TABLE IF NOT EXISTS schema_migration (

@@ -117,6 +117,23 @@ extension InvoiceStorage {
     public static func lockSeries(_ series: String, in tx: Transaction) throws {
         try tx.execute("INSERT INTO number_series (series, next_number) VALUES (\(series), 1) ON CONFLICT DO NOTHING")
         _ = try tx.query("SELECT 1 FROM number_series WHERE series = \(series) FOR UPDATE")
+        if try InstallationStorage.isDistributed(in: tx) { try passNumbersOnInvoices(of: series, in: tx) }
+    }
+
+    /// Where accounts are on other nodes, an invoice may have been committed with its number and the series not: a
+    /// coordinator that died between the two would give the number again (decision 12).
+    private static func passNumbersOnInvoices(of series: String, in tx: Transaction) throws {
+        let highest = try tx.query(
+            """
+            SELECT coalesce(max(substring(number FROM length(\(series)::text) + 2)::bigint), 0)
+            FROM invoices WHERE starts_with(number, \(series + "-"))
+            """
+        ).onlyValue(as: Int64.self)
+        try tx.execute(
+            """
+            UPDATE number_series SET next_number = \(highest + 1)
+            WHERE series = \(series) AND next_number <= \(highest)
+            """)
     }
 
     /// Makes a locked draft final. The caller has taken the number in the same transaction.

@@ -106,6 +106,23 @@ public enum ChangeStorage {
             ?? ChangeMark(number: number)
     }
 
+    /// How long a change may be visible before the row that it names is, where accounts are on other nodes.
+    static let settlingSecondsMax = 60
+
+    /// The newest change up to `number` whose rows are surely visible. On one Postgres they all are.
+    static func seenEverywhere(upTo number: Int64, in tx: Transaction) throws -> Int64 {
+        guard try InstallationStorage.isDistributed(in: tx) else { return number }
+        let settled = try tx.query(
+            """
+            SELECT coalesce((
+                SELECT number FROM snapshot_changes
+                WHERE changed_at < now() - \(settlingSecondsMax) * interval '1 second' ORDER BY number DESC LIMIT 1
+            ), 0)
+            """
+        ).onlyValue(as: Int64.self)
+        return min(number, settled)
+    }
+
     /// What the changes after one number and up to another are about; nil when they are too many, not all there, or of
     /// a kind unknown here.
     static func touched(after number: Int64, upTo last: Int64, in tx: Transaction) throws -> TouchedEntities? {

@@ -127,9 +127,10 @@ public enum SnapshotStorage {
         since mark: ChangeMark, in tx: Transaction
     ) throws -> (part: SnapshotPart, mark: ChangeMark)? {
         let newest = try ChangeStorage.newest(in: tx)
-        if newest == mark { return (SnapshotPart(), mark) }
-        guard newest.number > mark.number, try ChangeStorage.mark(of: mark.number, in: tx) == mark,
-            let touched = try ChangeStorage.touched(after: mark.number, upTo: newest.number, in: tx)
+        let known = try ChangeStorage.seenEverywhere(upTo: mark.number, in: tx)
+        if newest == mark, known == mark.number { return (SnapshotPart(), mark) }
+        guard newest.number >= mark.number, try ChangeStorage.mark(of: mark.number, in: tx) == mark,
+            let touched = try ChangeStorage.touched(after: known, upTo: newest.number, in: tx)
         else { return nil }
         guard var part = try rows(of: touched, in: tx) else { return nil }
         for plan in touched.plans { part.histories[plan] = try PlanStorage.history(of: plan, in: tx) }
