@@ -120,20 +120,30 @@ extension InvoiceStorage {
         if try InstallationStorage.isDistributed(in: tx) { try passNumbersOnInvoices(of: series, in: tx) }
     }
 
-    /// Where accounts are on other nodes, an invoice may have been committed with its number and the series not: a
+    /// Where accounts are on other nodes, a document may have been committed with its number and the series not: a
     /// coordinator that died between the two would give the number again (decision 12).
     private static func passNumbersOnInvoices(of series: String, in tx: Transaction) throws {
-        let highest = try tx.query(
-            """
-            SELECT coalesce(max(substring(number FROM length(\(series)::text) + 2)::bigint), 0)
-            FROM invoices WHERE starts_with(number, \(series + "-"))
-            """
-        ).onlyValue(as: Int64.self)
+        let highest = try numbersOnDocuments(of: series, in: tx).highest
         try tx.execute(
             """
             UPDATE number_series SET next_number = \(highest + 1)
             WHERE series = \(series) AND next_number <= \(highest)
             """)
+    }
+
+    /// How many invoices and credit notes carry a number of the series, and the highest of them; 0 where none does.
+    static func numbersOnDocuments(
+        of series: String, in tx: Transaction
+    ) throws -> (count: Int64, highest: Int64) {
+        let row = try tx.query(
+            """
+            SELECT count(*) AS count,
+                coalesce(max(substring(number FROM length(\(series)::text) + 2)::bigint), 0) AS highest
+            FROM (SELECT number FROM invoices UNION ALL SELECT number FROM credit_notes) AS documents
+            WHERE starts_with(number, \(series + "-"))
+            """
+        ).only()
+        return (try row.decode("count"), try row.decode("highest"))
     }
 
     /// Makes a locked draft final. The caller has taken the number in the same transaction.

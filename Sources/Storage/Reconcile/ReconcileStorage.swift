@@ -235,20 +235,10 @@ public enum ReconcileStorage {
     public static func numberSeries(
         in tx: Transaction
     ) throws -> [(series: String, next: Int64, count: Int64, highest: Int64)] {
-        try tx.query(
-            """
-            SELECT s.series, s.next_number, count(i.number) AS count,
-                coalesce(max(substring(i.number FROM length(s.series) + 2)::bigint), 0) AS highest
-            FROM number_series s LEFT JOIN (
-                SELECT number FROM invoices UNION ALL SELECT number FROM credit_notes
-            ) i ON starts_with(i.number, s.series || '-')
-            GROUP BY s.series, s.next_number ORDER BY s.series
-            """
-        ).map { row in
-            (
-                try row.decode("series"), try row.decode("next_number"), try row.decode("count"),
-                try row.decode("highest")
-            )
+        try tx.query("SELECT series, next_number FROM number_series ORDER BY series").map { row in
+            let series: String = try row.decode("series")
+            let numbers = try InvoiceStorage.numbersOnDocuments(of: series, in: tx)
+            return (series, try row.decode("next_number"), numbers.count, numbers.highest)
         }
     }
 }
