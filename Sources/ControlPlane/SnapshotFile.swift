@@ -29,6 +29,8 @@ public enum SnapshotFileError: Error, Equatable, Sendable, CustomStringConvertib
 /// holds the backends' credentials encrypted or not at all, and only its owner may read it.
 struct SnapshotFile: Sendable {
     let path: String
+    /// Opens what the copy holds encrypted of the installation itself.
+    var keyring: SecretKeyring?
 
     /// How old a copy may be: 24 hours.
     static let ageMaxMilliseconds: Int64 = 24 * 3_600_000
@@ -117,7 +119,7 @@ struct SnapshotFile: Sendable {
 
     private func part(_ payload: ArraySlice<UInt8>) throws -> SnapshotPart {
         do {
-            return try payload.withUnsafeBytes { try SnapshotPartCoding.part(of: $0) }
+            return try payload.withUnsafeBytes { try SnapshotPartCoding.part(of: $0, openedBy: keyring) }
         } catch {
             throw corrupt("its content does not read: \(error)")
         }

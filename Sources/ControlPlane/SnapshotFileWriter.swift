@@ -159,7 +159,9 @@ final class SnapshotFileWriter: Sendable {
     }
 
     private func payload(of part: SnapshotPart) throws -> [UInt8] {
-        try SnapshotPartCoding.bytes(of: part.models == nil ? part : part.protected(by: keyring()))
+        guard part.models != nil || part.sealingSecret != nil else { return try SnapshotPartCoding.bytes(of: part) }
+        let keyring = keyring()
+        return try SnapshotPartCoding.bytes(of: part.protected(by: keyring), sealedBy: keyring)
     }
 
     private func writeAll(_ bytes: [UInt8], to descriptor: Int32) throws {

@@ -8,7 +8,8 @@ enum SnapshotPartCoding {
     /// What the bytes hold is not what was written; the checksum should have told.
     struct Unreadable: Error {}
 
-    static func bytes(of part: SnapshotPart) throws -> [UInt8] {
+    /// `keyring` encrypts the secret of the installation; without one it is left out.
+    static func bytes(of part: SnapshotPart, sealedBy keyring: SecretKeyring? = nil) throws -> [UInt8] {
         var writer = ByteWriter()
         writer.list(part.clocks) { writer, clock in
             writer.tenant(clock.tenant)
@@ -36,11 +37,11 @@ enum SnapshotPartCoding {
         else { return writer.bytes }
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
-        writer.bytes += try encoder.encode(SnapshotRowsCoding(part))
+        writer.bytes += try encoder.encode(SnapshotRowsCoding(part, sealedBy: keyring))
         return writer.bytes
     }
 
-    static func part(of bytes: UnsafeRawBufferPointer) throws -> SnapshotPart {
+    static func part(of bytes: UnsafeRawBufferPointer, openedBy keyring: SecretKeyring? = nil) throws -> SnapshotPart {
         var reader = ByteReader(bytes)
         var part = SnapshotPart()
         part.clocks = try reader.list { reader in
@@ -66,7 +67,9 @@ enum SnapshotPartCoding {
         part.limits = try reader.list { reader in try reader.limit() }
         part.removedLimits = try reader.list { reader in try reader.id() }
         let rest = reader.rest
-        if !rest.isEmpty { try JSONDecoder().decode(SnapshotRowsCoding.self, from: Data(rest)).add(to: &part) }
+        if !rest.isEmpty {
+            try JSONDecoder().decode(SnapshotRowsCoding.self, from: Data(rest)).add(to: &part, openedBy: keyring)
+        }
         return part
     }
 }

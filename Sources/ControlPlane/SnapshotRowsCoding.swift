@@ -21,8 +21,12 @@ struct SnapshotRowsCoding: Codable {
     var catalogue: SnapshotCatalogueCoding?
     /// There whenever the catalogue is; nil in copies from before there were any.
     var secrets: [SnapshotSecretCoding]?
-    /// In hexadecimal; nil where the part does not say, and in copies from before it was there.
+    /// What seals ids of what engines keep, in hexadecimal and in clear: in copies of older gateways alone.
     var sealingSecret: String?
+    /// The same, encrypted as backends' secrets are; nil where the part does not say, or there was no key.
+    var sealedSecret: SealedValue?
+
+    private static let sealContext = ["snapshot", "sealing secret"]
 
     /// What the file holds is not what was written; the checksum should have told.
     struct Unreadable: Error {
@@ -67,7 +71,7 @@ struct SnapshotRowsCoding: Codable {
         }
     }
 
-    init(_ part: SnapshotPart) {
+    init(_ part: SnapshotPart, sealedBy keyring: SecretKeyring? = nil) {
         plans = part.histories.mapValues { $0.versions.map(\.document.canonicalText) }
         let versions = part.histories.values.flatMap(\.versions)
         let special = versions.filter { (try? PlanVersion(document: $0.document))?.prices != $0.prices }
@@ -76,12 +80,16 @@ struct SnapshotRowsCoding: Codable {
         unreadable = part.histories.mapValues { $0.unreadable.map { Unread($0) } }.filter { !$0.value.isEmpty }
         catalogue = part.models.map { SnapshotCatalogueCoding($0) }
         secrets = part.secrets?.values.sorted { $0.name < $1.name }.map { SnapshotSecretCoding($0) }
-        sealingSecret = part.sealingSecret.map { Hexadecimal.text(of: $0) }
+        sealedSecret = part.sealingSecret.flatMap { secret in
+            keyring.map {
+                $0.seal(Hexadecimal.text(of: secret), nonce: SecretNonce.fresh(), context: Self.sealContext)
+            }
+        }
     }
 
     private static func name(_ document: PlanDocument) -> String { "\(document.plan)@\(document.version)" }
 
-    func add(to part: inout SnapshotPart) throws {
+    func add(to part: inout SnapshotPart, openedBy keyring: SecretKeyring? = nil) throws {
         for (plan, texts) in plans {
             var rows = try texts.map { text in
                 let document = try PlanDocument(yaml: text)
@@ -100,6 +108,8 @@ struct SnapshotRowsCoding: Codable {
         if let secrets {
             part.secrets = Dictionary(try secrets.map { ($0.name, try $0.secret()) }) { $1 }
         }
-        part.sealingSecret = sealingSecret.flatMap { Hexadecimal.bytes(of: $0) }
+        // What does not open is as good as not there: Postgres has it.
+        let secret = sealedSecret.flatMap { try? keyring?.open($0, context: Self.sealContext) } ?? sealingSecret
+        part.sealingSecret = secret.flatMap { Hexadecimal.bytes(of: $0) }
     }
 }

@@ -67,7 +67,7 @@ public actor SnapshotSupplier {
             try await load()
         } catch {
             guard DatabaseFailure(error) == .unavailable, let path = configuration.filePath else { throw error }
-            let (state, writtenAt) = try SnapshotFile(path: path).read(now: now())
+            let (state, writtenAt) = try SnapshotFile(path: path, keyring: configuration.keyring()).read(now: now())
             isAway = true
             logger.warning(
                 "Postgres is away: serving from the copy of the snapshot",

@@ -138,4 +138,27 @@ struct SnapshotFileTests {
             }
         }
     }
+
+    @Test func `what seals ids is encrypted in the file, or not in it`() async throws {
+        let secret = Array("0123456789abcdef0123456789abcdef".utf8)
+        let keyring = try SecretKeyring(String(repeating: "11", count: 32))
+        let other = try SecretKeyring(String(repeating: "22", count: 32))
+        var part = SnapshotPart()
+        part.sealingSecret = secret
+        func read(_ bytes: [UInt8], _ keyring: SecretKeyring?) throws -> [UInt8]? {
+            try bytes.withUnsafeBytes { try SnapshotPartCoding.part(of: $0, openedBy: keyring) }.sealingSecret
+        }
+        let sealed = try SnapshotPartCoding.bytes(of: part, sealedBy: keyring)
+        let text = String(decoding: sealed, as: UTF8.self)
+        #expect(!text.contains(Hexadecimal.text(of: secret)) && !text.contains("0123456789abcdef"))
+        #expect(try read(sealed, keyring) == secret)
+        #expect(try read(sealed, other) == nil && read(sealed, nil) == nil)
+        let bare = try SnapshotPartCoding.bytes(of: part)
+        #expect(!String(decoding: bare, as: UTF8.self).contains(Hexadecimal.text(of: secret)))
+        #expect(try read(bare, keyring) == nil)
+        // A copy of an older gateway has it in clear.
+        let old = text.replacing(
+            #/"sealedSecret":"[^"]*"/#, with: #""sealingSecret":"\#(Hexadecimal.text(of: secret))""#)
+        #expect(try read(Array(old.utf8), nil) == secret)
+    }
 }

@@ -114,8 +114,25 @@ import Testing
             (#"{"failed_generation" : "x\\","code":1}"#, #"{"failed_generation" : "","code":1}"#),
             (#"{"failed_generation":null}"#, #"{"failed_generation":null}"#),
             (#"{"failed_generation":"cut"#, #"{"failed_generation":""#),
+            (#"{"failed_generation":{"a":["x}"]},"b":1}"#, #"{"failed_generation":null,"b":1}"#),
+            (#"{"failed_generation":[{"x":"y"}]}"#, #"{"failed_generation":null}"#),
         ])
     func `what a failure hands over of the model's text does not pass`(text: String, expected: String) {
         #expect(redact(text, kind: .groq) == expected)
+    }
+
+    @Test(arguments: [
+        "key sk-live-1234567890 is bad", "at https://llm.corp.example/v1/x", "the model gpt-real said no",
+        #"{"error":{"message":"sk-live-1234567890","failed_generation":"abc"}}"#, "sk-li***7890",
+    ])
+    func `what a client was told the length of keeps it`(text: String) throws {
+        let backend = Backend(
+            name: "b", isTLS: true, host: "llm.corp.example", port: 443, basePath: "", apiKey: "sk-live-1234567890",
+            kind: .openAI)
+        let redaction = ErrorRedaction(backend: backend, upstreamModel: "gpt-real", model: "small")
+        let shown = try #require(Array(text.utf8).withUnsafeBytes { redaction.redacted($0, keepsLength: true) })
+        #expect(shown.count == text.utf8.count)
+        let words = String(decoding: shown, as: UTF8.self)
+        #expect(!words.contains("1234567890") && !words.contains("corp") && !words.contains("gpt-real"))
     }
 }

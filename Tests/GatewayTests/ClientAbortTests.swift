@@ -1,4 +1,5 @@
 import Accounts
+import Engines
 import Identity
 import Metering
 import Testing
@@ -180,7 +181,38 @@ import Testing
         await gateway.stop()
     }
 
-    @Test(arguments: [#","web_search_options":{}"#, #","include_reasoning":false"#])
+    @Test(arguments: [EngineKind.openAI, .azure, .xai])
+    func `a left stream of a service that hides reasoning is read on until a model showed all that it counts`(
+        kind: EngineKind
+    ) async throws {
+        let usage =
+            #""usage":{"prompt_tokens":9,"completion_tokens":3,"total_tokens":12,"completion_tokens_details":{"#
+            + #""reasoning_tokens":0}}"#
+        let events = Answers.streamEvents(usage: "data: {\"choices\":[],\(usage)}\n\n")
+        let engine = try ScriptedEngine { socket, _ in
+            socket.send(Answers.streamHead + events[..<2].map(Answers.chunk).joined())
+            pause(milliseconds: 300)
+            socket.send(events[2...].map(Answers.chunk).joined() + "0\r\n\r\n")
+        }
+        let gateway = try await TestGateway(engine: engine, kind: kind)
+        for number in 1...2 {
+            let socket = try gateway.connect()
+            socket.send(TestGateway.request(TestGateway.streamed))
+            _ = socket.readHead()
+            socket.close()
+            _ = try gateway.records(number)
+        }
+        let attempts = try gateway.records(2).map { $0.attempts[0] }
+        #expect(attempts.map(\.termination) == [.complete, .clientAbort])
+        #expect(attempts[0].buckets.outputTotal == 3 && attempts[0].usageSource == .engine)
+        await gateway.stop()
+    }
+
+    @Test(arguments: [
+        #","web_search_options":{}"#, #","include_reasoning":false"#, #","context_management":{"edits":[]}"#,
+        #","images":["https://a.b/c"]"#,
+        #","image":"https://a.b/c.png""#,
+    ])
     func `a left stream whose end alone tells its cost is read to its usage`(members: String) async throws {
         let usage = #""usage":{"prompt_tokens":30000,"completion_tokens":12,"total_tokens":30012}"#
         let events = Answers.streamEvents(usage: "data: {\"choices\":[],\(usage)}\n\n")

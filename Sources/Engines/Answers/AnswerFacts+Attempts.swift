@@ -44,7 +44,7 @@ extension AnswerFacts {
             promptCount: request.promptCount, isCut: isCut, measures: request.measures,
             own: inferences.isEmpty ? own : OwnCounts())
         if kind == .fallback, let model { primary.priceKey = priceKey(model) ?? model }
-        let inner = inferences + toolInferences
+        let inner = inferences + toolInferences(model: request.pictureModel)
         guard !inner.isEmpty else { return [primary] }
         return [primary]
             + inner.prefix(AnswerFacts.inferencesMax).enumerated().map { offset, inner in
@@ -75,9 +75,10 @@ extension AnswerFacts {
             }
     }
 
-    /// What tools used beside the answer's own usage, at the prices of the answer's model.
-    private var toolInferences: [InnerInference] {
-        toolUsage.map { InnerInference(kind: .component, model: nil, usage: $0) }
+    /// What tools used beside the answer's own usage, at the prices of the model that makes pictures for it, or of the
+    /// answer's own.
+    private func toolInferences(model: String?) -> [InnerInference] {
+        toolUsage.map { InnerInference(kind: .component, model: model, usage: $0) }
     }
 
     /// Buckets, source, completeness and contradiction as a record of a delivered answer carries them.
@@ -109,7 +110,7 @@ extension AnswerFacts {
         attempt.units = reading.units
         attempt.notes.formUnion(reading.notes)
         if attempt.units.forgetImpossible() { attempt.contradiction = "a unit is negative or too large" }
-        guard hasTokens == true || AnswerFacts.isInTokens(operation) else {
+        guard hasTokens == true || AnswerFacts.isInTokens(operation) || isUnmeasuredText(of: operation) else {
             fillUnits(&attempt, reading, operation: operation, isCut: isCut)
             return
         }
@@ -117,6 +118,11 @@ extension AnswerFacts {
             facts: self, operation: operation, promptTextBytes: promptTextBytes, promptCount: promptCount, isCut: isCut,
             own: own)
         filling.fill(&attempt, said)
+    }
+
+    /// Whether a prediction wrote text and nobody says how much of anything it came to.
+    private func isUnmeasuredText(of operation: Operation) -> Bool {
+        operation == .prediction && finishReason != nil && finishReason != "failed" && units.isEmpty && textBytes > 0
     }
 
     /// Whether tokens are what such an answer is counted in, so that they are estimated when the engine is silent.
@@ -133,11 +139,11 @@ extension AnswerFacts {
         _ attempt: inout AttemptRecord, _ reading: UnitReading, operation: Operation, isCut: Bool
     ) {
         let isFree = operation == .countTokens || operation == .batch
-        attempt.usageSource = reading.source ?? (isFree ? .engine : .estimated)
+        attempt.usageSource = isTimeEstimated ? .estimated : reading.source ?? (isFree ? .engine : .estimated)
         attempt.usageComplete = attempt.usageSource != .estimated && !isCut
         guard reading.source == nil, !isFree, !isCut, attempt.isDelivered else { return }
-        // A prediction that was cancelled, or has not ended, came to nothing so far.
-        if operation == .prediction, finishReason != "succeeded" { return }
+        // A prediction that has not ended, or was cancelled before it began, came to nothing so far.
+        if operation == .prediction, finishReason != "succeeded", !isTimeEstimated { return }
         attempt.contradiction = attempt.contradiction ?? "nothing of the answer was measured"
     }
 }

@@ -66,7 +66,7 @@ public final class AnswerMeter {
     ) {
         let type = headers.first("content-type")?.lowercased() ?? ""
         let isSuccess = (200..<300).contains(status)
-        quirks = backend.usageQuirks
+        quirks = backend.usageQuirks(of: request.operation)
         searchesWhenAsked = backend.kind.searchesWhenAsked
         stream = StreamMeter(
             choiceCount: request.choiceCount, promptCount: request.promptCount, addsChoices: backend.kind == .llamaCpp,

@@ -112,4 +112,6 @@ final class DocumentShape: Sendable {
 
     /// The most bytes of a usage object that are kept while it comes.
     static let usageBytesMax = 64 * 1024
+    /// The longest address that is looked at.
+    static let addressBytesMax = 16 * 1024
 }

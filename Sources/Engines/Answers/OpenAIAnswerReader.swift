@@ -5,7 +5,8 @@ struct OpenAIAnswerReader: AnswerReader {
     private enum Part: Int, CaseIterable {
         case usage, id, model, serviceTier, error, errorType, choiceError, object, finishReason, status
         case incompleteReason, metrics, timeInfo, timings, groq, breakdown, searchUnits, billedInput, billedOutput
-        case duration, choiceUsage, itemType, itemAction, executedTool, toolUsage
+        case duration, choiceUsage, itemType, itemAction, executedTool, toolUsage, searchResult, webSearch
+        case tierUsed
         // Of events of a stream that are too long to be kept.
         case eventType, longItemType, longItemAction, repeatedItemType, repeatedItemAction, responseUsage, responseID
         case responseModel, responseStatus, responseReason, responseTier, responseError, responseToolUsage
@@ -37,6 +38,9 @@ struct OpenAIAnswerReader: AnswerReader {
             case .itemAction: .value("output.action.type")
             case .executedTool: .value("choices.message.executed_tools.type")
             case .toolUsage: .value("tool_usage", bytesMax: DocumentShape.usageBytesMax)
+            case .searchResult: .value("search_results.url", bytesMax: DocumentShape.addressBytesMax)
+            case .webSearch: .value("web_search.link", bytesMax: DocumentShape.addressBytesMax)
+            case .tierUsed: .value("service_tier_used")
             case .eventType: .value("type")
             case .longItemType: .value("item.type")
             case .longItemAction: .value("item.action.type")
@@ -85,6 +89,17 @@ struct OpenAIAnswerReader: AnswerReader {
             .text("delta"), .text("item.content.text"), .text("item.summary.text"), .written("item.arguments"),
             .written("item.input"), .text("response.output.content.text"), .text("response.output.summary.text"),
             .written("response.output.arguments"), .written("response.output.input"),
+            // Pictures that stand beside `data`, or in its place.
+            .media("images.url", .picture), .media("images.b64_json", .picture), .media("images", .picture),
+            .media("artifacts.base64", .picture),
+            // Names that only some engines have.
+            .reasoning("choices.message.thinking"), .reasoning("choices.message.content.thinking"),
+            .reasoning("choices.message.content.thinking.text"), .text("choices.message.tool_plan"),
+            .reasoning("choices.delta.thinking"), .reasoning("choices.delta.content.thinking"),
+            .reasoning("choices.delta.content.thinking.text"), .text("choices.delta.tool_plan"),
+            .text("message.content.text"), .reasoning("message.content.thinking"), .text("message.tool_plan"),
+            .text("delta.message.content.text"), .reasoning("delta.message.content.thinking"),
+            .text("delta.message.tool_plan"),
         ])
 
     /// Of an event that is too long to be kept: what it is, and what the items in it are.
@@ -95,6 +110,7 @@ struct OpenAIAnswerReader: AnswerReader {
     private var failedChoices: Int64 = 0
     private var hasFailed = false
     private var hasUsage = false
+    private var hasTierUsed = false
     private var choiceUsage: ChoiceUsage?
     private var choices: Int64 = 0
     private var hasChoiceUsage: Bool { choiceUsage != nil }
@@ -119,7 +135,12 @@ struct OpenAIAnswerReader: AnswerReader {
         case .toolUsage, .responseToolUsage: facts.takeToolUsage(value)
         case .id, .responseID: facts.id = AnswerFacts.name(value) ?? facts.id
         case .model, .responseModel: facts.model = AnswerFacts.name(value) ?? facts.model
-        case .serviceTier, .responseTier: facts.serviceTier = AnswerFacts.name(value) ?? facts.serviceTier
+        case .serviceTier, .responseTier:
+            if !hasTierUsed { facts.serviceTier = AnswerFacts.name(value) ?? facts.serviceTier }
+        case .tierUsed:
+            guard let tier = AnswerFacts.name(value) else { return }
+            facts.serviceTier = tier
+            hasTierUsed = true
         case .error, .choiceError, .responseError:
             let type = facts.error?.type
             facts.takeError(value)
@@ -155,6 +176,8 @@ struct OpenAIAnswerReader: AnswerReader {
         case .duration: takeDuration(value, &facts)
         case .choiceUsage: takeChoiceUsage(value, &facts)
         case .itemType, .itemAction, .executedTool: Self.takeTool(part, value, &facts.units)
+        // What a search found stands beside the answer (Perplexity, Zhipu), which says no other number of searches.
+        case .searchResult, .webSearch: facts.units.searches = max(1, facts.units.searches)
         case .longItemType, .repeatedItemType: Self.takeTool(.itemType, value, &itemUnits)
         case .longItemAction, .repeatedItemAction: Self.takeTool(.itemAction, value, &itemUnits)
         case .eventType: takeEventType(value)

@@ -26,11 +26,34 @@ extension StreamChunk {
     static let soundTypes: [StaticString] = [
         "response.audio.delta", "response.output_audio.delta", "speech.audio.delta",
     ]
-    private static let prefixes: [StaticString] = ["response.", "transcript.", "speech.", "image_"]
+    private static let prefixes: [StaticString] = ["response.", "transcript.", "transcription.", "speech.", "image_"]
     private static let ends: [(name: StaticString, type: Typed)] = [
         ("response.completed", .responseEnd), ("response.incomplete", .responseEnd),
         ("response.failed", .responseFailed), ("response.cancelled", .responseFailed),
-        ("transcript.text.done", .mediaEnd), ("speech.audio.done", .mediaEnd),
+        ("transcript.text.done", .mediaEnd),
+        // Mistral's.
+        ("transcription.done", .mediaEnd), ("speech.audio.done", .mediaEnd),
         ("image_generation.completed", .pictureEnd), ("image_edit.completed", .pictureEnd),
     ]
+
+    /// The tools that a compound system ran: which of them are searches.
+    mutating func readExecutedTools(_ scanner: inout JSONScanner) throws(JSONScanError) {
+        try scanner.eachElement { kind, scanner throws(JSONScanError) in
+            guard kind == .object else { return false }
+            var place: Int64 = 0
+            var isSearch = false
+            try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+                if kind == .number, key.equals("index", in: bytes) {
+                    place = try scanner.number() ?? 0
+                } else if kind == .string, key.equals("type", in: bytes) {
+                    isSearch = try scanner.name(kind, in: bytes).map { ToolCalls.isSearch(executed: $0) } ?? false
+                } else {
+                    return false
+                }
+                return true
+            }
+            if isSearch { executedSearches |= 1 << UInt64(min(max(0, place), 63)) }
+            return true
+        }
+    }
 }

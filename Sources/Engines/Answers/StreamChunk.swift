@@ -4,6 +4,7 @@ struct StreamChunk {
     private(set) var id: JSONText?
     private(set) var model: JSONText?
     private(set) var serviceTier: JSONText?
+    private var servedTier: JSONText?
     private(set) var finishReason: JSONText?
     private(set) var finishedChoices: Int64 = 0
     /// One more than the largest place of a choice.
@@ -41,7 +42,11 @@ struct StreamChunk {
     private(set) var searches: Int64 = 0
     /// One bit for each search among the tools that a compound system ran, by its place; it is named again when it is
     /// done.
-    private(set) var executedSearches: UInt64 = 0
+    var executedSearches: UInt64 = 0
+    /// Whether it shows what a search found (Perplexity's `search_results`, Zhipu's `web_search`).
+    private(set) var showsSearch = false
+    /// Whether an item of it is reasoning, or a summary of what was sent.
+    private(set) var isHiddenWork = false
     private(set) var isItemDone = false
     /// Whether it repeats a whole part of an item, whose texts were repeated already.
     private(set) var isPartDone = false
@@ -54,6 +59,8 @@ struct StreamChunk {
     private var status: JSONText?
     /// Bytes of the event's delta, as they stand there and as text.
     private var typedDelta: (written: Int64, text: Int64) = (0, 0)
+    /// Bytes of a text that the event itself has.
+    private var rootTextBytes: Int64 = 0
     private var isSound = false
     private var isTextDone = false
     /// Whether the chunk is itself an error object (`"object":"error"`), as older engines send it.
@@ -72,6 +79,11 @@ struct StreamChunk {
         try readMembers(&scanner, isOutermost: true)
         try scanner.end()
         if typed == .responseEnd || typed == .responseFailed { finishReason = finishReason ?? status }
+        // Mistral's deltas have their text under its own name, and so may events that nobody knows the type of.
+        if typedDelta.written == 0, rootTextBytes > 0, typed == .delta || typed == nil && error == nil && !isErrorObject
+        {
+            noteContent(WrittenContent(textBytes: rootTextBytes))
+        }
         if typedDelta.written > 0 {
             contentCount = 1
             if isSound {
@@ -109,7 +121,9 @@ struct StreamChunk {
                         return true
                     }
                 } else {
-                    try scanner.skip()
+                    // Two bytes are the delimiters of something empty.
+                    let isFilled = try scanner.skip().count > 2
+                    if isOutermost, isFilled, StreamChunk.found.place(of: key, in: bytes) != nil { showsSearch = true }
                 }
             case .string: try readString(key, &scanner, isOutermost: isOutermost)
             case .object:
@@ -151,12 +165,20 @@ struct StreamChunk {
         case 6 where key.equals("status", in: bytes): status = text
         case 6 where key.equals("object", in: bytes): isErrorObject = text.equals("error", in: bytes)
         case 8 where key.equals("b64_json", in: bytes): contentCount = 1
-        case 12 where key.equals("service_tier", in: bytes): serviceTier = text
+        case 12 where key.equals("service_tier", in: bytes): serviceTier = servedTier ?? text
+        // Cerebras says in this one what served.
+        case 17 where key.equals("service_tier_used", in: bytes):
+            servedTier = text
+            serviceTier = text
         default:
             guard isOutermost, StreamChunk.closed.place(of: key, in: bytes) != nil else { return }
-            closedBytes += Int64(text.valueByteCount(in: bytes))
+            let count = Int64(text.valueByteCount(in: bytes))
+            closedBytes += count
+            if key.equals("text", in: bytes) { rootTextBytes = count }
         }
     }
+
+    private static let found = NameIndex(["search_results", "web_search"])
 
     /// The texts that an event repeats whole when no more of them come.
     private static let closed = NameIndex(["text", "arguments", "refusal", "input", "code", "transcript"])
@@ -172,6 +194,12 @@ struct StreamChunk {
         if isOutermost, key.equals("response", in: bytes) { return try readMembers(&scanner, isOutermost: false) }
         if !isOutermost, key.equals("incomplete_details", in: bytes) { return try readIncomplete(&scanner) }
         if isOutermost, key.equals("item", in: bytes) { return try readItem(&scanner) }
+        // Cohere's deltas have no choices around them.
+        if isOutermost, key.equals("delta", in: bytes) {
+            let content = try WrittenText.content(&scanner, bytes)
+            if !content.isEmpty { noteContent(content) }
+            return
+        }
         if isOutermost, key.equals("part", in: bytes) {
             closedBytes += try WrittenText.content(&scanner, bytes).textBytes
             return
@@ -212,6 +240,7 @@ struct StreamChunk {
             if kind == .string, key.equals("type", in: bytes) {
                 let type = try scanner.string()
                 found = ToolCalls.searches(itemType: type, in: bytes)
+                if ToolCalls.isHiddenWork(itemType: type, in: bytes) { isHiddenWork = true }
                 if ToolCalls.isPicture(itemType: type, in: bytes) { pictures += 1 }
             } else if kind == .object, key.equals("action", in: bytes) {
                 try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
@@ -310,7 +339,7 @@ struct StreamChunk {
             switch kind {
             case .string:
                 let text = try scanner.string()
-                guard !text.range.isEmpty, let place = OpenAIDialect.content(key, in: bytes) else { continue }
+                guard !text.range.isEmpty, let place = OpenAIDialect.content(ofText: key, in: bytes) else { continue }
                 hasFound = true
                 let count = Int64(text.valueByteCount(in: bytes))
                 switch place {
@@ -324,8 +353,9 @@ struct StreamChunk {
                 let value = try scanner.skip()
                 // Two bytes are the delimiters of something empty.
                 guard value.count > 2, let place = OpenAIDialect.content(key, in: bytes) else { continue }
-                hasFound = true
                 var content = WrittenText.content(of: bytes.part(value), place)
+                if case .elsewhere = place, content.isEmpty { continue }
+                hasFound = true
                 if case .reasoning = place {
                     reasoning = max(reasoning, content.textBytes)
                     content.textBytes = 0
@@ -339,26 +369,6 @@ struct StreamChunk {
         written.textBytes += reasoning
         written.reasoningBytes += reasoning
         noteContent(written)
-    }
-
-    private mutating func readExecutedTools(_ scanner: inout JSONScanner) throws(JSONScanError) {
-        try scanner.eachElement { kind, scanner throws(JSONScanError) in
-            guard kind == .object else { return false }
-            var place: Int64 = 0
-            var isSearch = false
-            try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
-                if kind == .number, key.equals("index", in: bytes) {
-                    place = try scanner.number() ?? 0
-                } else if kind == .string, key.equals("type", in: bytes) {
-                    isSearch = try scanner.name(kind, in: bytes).map { ToolCalls.isSearch(executed: $0) } ?? false
-                } else {
-                    return false
-                }
-                return true
-            }
-            if isSearch { executedSearches |= 1 << UInt64(min(max(0, place), 63)) }
-            return true
-        }
     }
 
     private mutating func noteContent(_ content: WrittenContent) {

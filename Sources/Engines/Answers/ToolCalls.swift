@@ -12,6 +12,11 @@ enum ToolCalls {
         name.equals("image_generation_call", in: bytes)
     }
 
+    /// Whether an item of that type stands for work of which an answer shows no more than a part.
+    static func isHiddenWork(itemType name: JSONText, in bytes: UnsafeRawBufferPointer) -> Bool {
+        name.equals("reasoning", in: bytes) || name.equals("compaction", in: bytes)
+    }
+
     /// Whether a search's action is none that is sold: a page found before is opened or looked through.
     static func isFree(action name: JSONText, in bytes: UnsafeRawBufferPointer) -> Bool {
         freeActions.contains { name.equals($0, in: bytes) }

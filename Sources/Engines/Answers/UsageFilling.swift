@@ -88,7 +88,9 @@ struct UsageFilling {
         if forgetImplausible(&usage) { notes.insert(.usageImplausible) }
         if forgetOneChoice(&usage) { notes.insert(.outputUnderreported) }
         usage.completeByTotal(hasOutput: !hasNoOutput)
-        if usage.promptTokens == nil, usage.completionTokens == nil, let total = usage.totalTokens, !hasNoOutput {
+        if usage.promptTokens == nil, usage.completionTokens == nil, let total = usage.totalTokens, total > 0,
+            !hasNoOutput
+        {
             // A total alone is shared between both.
             let output = min(total, (own.output?.total ?? estimatedText) + facts.beside.total)
             usage.completionTokens = output

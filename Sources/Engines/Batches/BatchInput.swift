@@ -226,6 +226,11 @@ struct BatchInputLine {
                 "'\(member.path)' \(member.effect), which is not available. Leave it out.", "body." + member.path,
                 "field_not_available")
         }
+        guard !request.bodyMeasures.searchesAlways else {
+            throw BatchInput.refusal(
+                "A search that is made for every answer is not counted in a batch, so it is not available there. Leave "
+                    + "out 'web_search_options', 'plugins' and the tool 'web_search'.", "body", "field_not_available")
+        }
         if let reference = request.references.first {
             throw BatchInput.refusal(
                 "Lines of a batch cannot name what an engine keeps. Send the content in place of "

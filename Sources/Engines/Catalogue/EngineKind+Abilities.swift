@@ -16,10 +16,13 @@ extension EngineKind {
     /// Whether its models that reason show nothing of it, or a summary.
     public var hidesReasoning: Bool {
         switch self {
-        case .openAI, .azure, .xai, .openRouter, .anthropic, .vertex, .bedrock: true
+        case .openAI, .azure, .xai, .openRouter, .anthropic, .gemini, .vertex, .bedrock: true
         default: false
         }
     }
+
+    /// Whether each of its chunks counts all that was thought so far, and none comes before the first of it is over.
+    public var countsThoughtsInChunks: Bool { self == .gemini || self == .vertex }
 
     /// Whether a search that the request itself turns on (`web_search_options`, the plugin `web`) is made for each
     /// answer.

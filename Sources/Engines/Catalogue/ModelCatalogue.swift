@@ -194,6 +194,13 @@ public final class ModelCatalogue: Sendable {
         return served.byName[name]
     }
 
+    /// All models of a backend with their routes to it.
+    public func models(on backend: String) -> [(CatalogueModel, ModelRoute)] {
+        models.compactMap { model in
+            model.routes.first { $0.backend.name == backend }.map { (model, $0) }
+        }
+    }
+
     private static func served(_ models: [CatalogueModel]) -> [String: ServedModels] {
         var served: [String: ServedModels] = [:]
         func each(_ names: (CatalogueModel, ModelRoute) -> [String]) {

@@ -73,9 +73,22 @@ public enum OpenAIDialect {
     }
 
     private static let contentFields = NamedMeanings([
-        ["content", "refusal", "tool_calls", "function_call", "text"]: WrittenText.Place.words,
-        ["reasoning_content", "reasoning", "reasoning_details"]: .reasoning,
-        ["audio"]: .media(.sound), ["images"]: .media(.picture),
+        ["content", "refusal", "tool_calls", "function_call", "text", "tool_plan"]: WrittenText.Place.words,
+        ["reasoning_content", "reasoning", "reasoning_details", "thinking", "thinking_blocks", "thought"]: .reasoning,
+        ["audio"]: .media(.sound), ["images"]: .media(.picture), ["message", "parts"]: .elsewhere,
+    ])
+
+    /// What a text of a delta is that the table does not name: the model's words, unless it is known to be none of
+    /// them. A new name for them is not free.
+    static func content(ofText key: JSONText, in bytes: UnsafeRawBufferPointer) -> WrittenText.Place? {
+        if let place = content(key, in: bytes) { return place }
+        return silent.place(of: key, in: bytes) == nil ? .words : nil
+    }
+
+    private static let silent = NameIndex([
+        "role", "id", "type", "name", "status", "format", "object", "model", "tool_call_id", "call_id", "item_id",
+        "finish_reason", "native_finish_reason", "stop_reason", "signature", "obfuscation", "service_tier", "language",
+        "system_fingerprint", "phase", "channel", "recipient", "author", "event", "created", "request_id",
     ])
 }
 

@@ -13,6 +13,8 @@ struct AnthropicEvent {
     private(set) var hasContent = false
     /// Whether it has thinking that only the engine can read.
     private(set) var hasSignature = false
+    /// Whether a block of thinking, or a summary of what was sent, begins.
+    private(set) var isHiddenWork = false
     /// Whether a block with the results of a search begins.
     private(set) var isSearchResult = false
     /// The model that a `fallback` block names as its successor.
@@ -110,7 +112,11 @@ struct AnthropicEvent {
                 return true
             }
             if kind == .string, key.equals("type", in: bytes) {
-                isSearchResult = try scanner.string().equals("web_search_tool_result", in: bytes)
+                let type = try scanner.string()
+                isSearchResult = type.equals("web_search_tool_result", in: bytes)
+                isHiddenWork =
+                    type.equals("thinking", in: bytes) || type.equals("redacted_thinking", in: bytes)
+                    || type.equals("compaction", in: bytes)
                 return true
             }
             guard

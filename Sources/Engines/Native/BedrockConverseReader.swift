@@ -6,10 +6,10 @@ internal import Metering
 struct BedrockConverseReader: AnswerReader {
     private var frames = AWSEventFrames()
 
-    private enum Part: Int { case usage, latency, stopReason, tier }
+    private enum Part: Int { case usage, latency, stopReason, tier, toolType }
     private static let partShape = DocumentShape([
         .value("usage", bytesMax: DocumentShape.usageBytesMax), .value("metrics.latencyMs"), .value("stopReason"),
-        .value("serviceTier.type"),
+        .value("serviceTier.type"), .value("output.message.content.toolUse.type"),
         .text("output.message.content.text"), .written("output.message.content.toolUse.input"),
         .text("output.message.content.citationsContent.content.text"),
         .reasoning("output.message.content.reasoningContent.reasoningText.text"),
@@ -38,6 +38,8 @@ struct BedrockConverseReader: AnswerReader {
         case .latency: facts.timings.total = NativeValue.microseconds(milliseconds: NativeValue.integer(value))
         case .stopReason: facts.takeStopReason(NativeValue.name(value))
         case .tier: facts.serviceTier = NativeValue.name(value) ?? facts.serviceTier
+        // Amazon's own tool, which is a search: plans sell no other.
+        case .toolType: if NativeValue.name(value) == "server_tool_use" { facts.units.searches += 1 }
         case nil: break
         }
     }
@@ -70,6 +72,10 @@ enum BedrockConverseEvents {
         facts: inout AnswerFacts
     ) throws(JSONScanError) -> StreamEvent {
         let all = 0..<name.count
+        if name.equals("contentBlockStart", in: all) {
+            var start = scanner
+            if try isServerTool(&start, bytes) { facts.units.searches += 1 }
+        }
         if name.equals("contentBlockDelta", in: all) || name.equals("contentBlockStart", in: all) {
             var text = scanner
             let hasContent = try hasContent(&scanner, bytes)
@@ -96,6 +102,25 @@ enum BedrockConverseEvents {
             try scanner.skip()
         }
         return .other
+    }
+
+    /// Whether a block begins with the call of one of Amazon's own tools.
+    private static func isServerTool(
+        _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer
+    ) throws(JSONScanError) -> Bool {
+        var found = false
+        func look(_ key: JSONText, _ kind: JSONKind, _ scanner: inout JSONScanner) throws(JSONScanError) -> Bool {
+            if kind == .object, key.equals("start", in: bytes) || key.equals("toolUse", in: bytes) {
+                try scanner.eachMember(look)
+            } else if kind == .string, key.equals("type", in: bytes) {
+                found = try scanner.string().equals("server_tool_use", in: bytes) || found
+            } else {
+                return false
+            }
+            return true
+        }
+        try scanner.eachMember(look)
+        return found
     }
 
     /// Whether the model wrote something in a delta or the start of a block: text, reasoning, a call. A signature is

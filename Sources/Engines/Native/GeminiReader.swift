@@ -16,11 +16,15 @@ struct GeminiReader: AnswerReader {
     /// The picture or sound in an interaction's event, and where its data stand.
     private var deltaMedia: (kind: MediaKind, data: Range<Int>)?
     private var queries = GroundingQueries()
+    private var pictureQueries = GroundingQueries()
+    /// Whether the answer shows what a search found.
+    private var isGrounded = false
     private let choiceCount: Int64
 
     private enum Part: Int {
         case id, model, finishReason, usageMetadata, blockReason, error
         case interactionID, interactionModel, interactionStatus, interactionUsage, tier, interactionTier, queries
+        case pictureQueries, groundingChunk, searchEntryPoint
     }
     private static let partShape = DocumentShape([
         .value("responseId"), .value("modelVersion"), .value("candidates.finishReason"),
@@ -28,6 +32,10 @@ struct GeminiReader: AnswerReader {
         .value("error", bytesMax: 16 * 1024), .value("id"), .value("model"), .value("status"),
         .value("usage", bytesMax: DocumentShape.usageBytesMax), .value("serviceTier"), .value("service_tier"),
         .value("candidates.groundingMetadata.webSearchQueries", bytesMax: ToolCalls.queriesBytesMax),
+        .value("candidates.groundingMetadata.imageSearchQueries", bytesMax: ToolCalls.queriesBytesMax),
+        .value("candidates.groundingMetadata.groundingChunks.web.uri", bytesMax: DocumentShape.addressBytesMax),
+        .value(
+            "candidates.groundingMetadata.searchEntryPoint.renderedContent", bytesMax: DocumentShape.usageBytesMax),
         .text("candidates.content.parts.text"), .written("candidates.content.parts.functionCall.args"),
         .text("candidates.content.parts.executableCode.code"), .text("steps.content.text"), .text("outputs.text"),
         .media("candidates.content.parts.inlineData.data", .unknown),
@@ -58,10 +66,16 @@ struct GeminiReader: AnswerReader {
         case .tier, .interactionTier:
             facts.serviceTier = GeminiUsage.tier(named: NativeValue.name(value)) ?? facts.serviceTier
         case .error: facts.takeError(value)
-        case .queries:
+        case .queries, .pictureQueries:
             var scanner = JSONScanner(value)
-            if (try? queries.read(&scanner, value)) == nil { facts.unreadCount += 1 }
-            facts.units.searches = queries.count
+            let isRead =
+                part == Part.queries.rawValue
+                ? (try? queries.read(&scanner, value)) != nil : (try? pictureQueries.read(&scanner, value)) != nil
+            if !isRead { facts.unreadCount += 1 }
+            countSearches(&facts)
+        case .groundingChunk, .searchEntryPoint:
+            isGrounded = true
+            countSearches(&facts)
         case nil: break
         }
     }
@@ -154,12 +168,8 @@ struct GeminiReader: AnswerReader {
                         return true
                     }
                 } else if kind == .object, key.equals("groundingMetadata", in: bytes) {
-                    try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
-                        guard kind == .array, key.equals("webSearchQueries", in: bytes) else { return false }
-                        try queries.read(&scanner, bytes)
-                        return true
-                    }
-                    facts.units.searches = queries.count
+                    try readGrounding(&scanner, bytes)
+                    countSearches(&facts)
                 } else {
                     return false
                 }
@@ -168,6 +178,29 @@ struct GeminiReader: AnswerReader {
             return true
         }
         if found { hasContent = true }
+    }
+
+    private mutating func readGrounding(
+        _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer
+    ) throws(JSONScanError) {
+        try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+            if kind == .array, key.equals("webSearchQueries", in: bytes) {
+                try queries.read(&scanner, bytes)
+            } else if kind == .array, key.equals("imageSearchQueries", in: bytes) {
+                try pictureQueries.read(&scanner, bytes)
+            } else if key.equals("groundingChunks", in: bytes) || key.equals("searchEntryPoint", in: bytes) {
+                if try scanner.isSomething(kind) { isGrounded = true }
+            } else {
+                return false
+            }
+            return true
+        }
+    }
+
+    /// What was searched for, words and pictures apart; one search where an answer shows what was found and leaves out
+    /// what for.
+    private func countSearches(_ facts: inout AnswerFacts) {
+        facts.units.searches = max(queries.count + pictureQueries.count, isGrounded ? 1 : 0)
     }
 
     /// Whether the model wrote something in these parts: all but signatures, and the mark that something is a thought.

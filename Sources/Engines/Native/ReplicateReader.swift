@@ -1,3 +1,4 @@
+internal import Identity
 internal import Metering
 
 /// Reads Replicate's predictions, as they are created, polled, cancelled and streamed.
@@ -6,10 +7,14 @@ internal import Metering
 /// the hardware for all. A stream has none of it: ask for the prediction after its end. An answer of 200 or 201 does
 /// not mean that a prediction succeeded; its `status` does.
 struct ReplicateReader: AnswerReader {
-    private enum Part: Int { case id, model, status, metrics, error }
+    private var startedAt: Timestamp?
+    private var completedAt: Timestamp?
+
+    private enum Part: Int { case id, model, status, metrics, error, startedAt, completedAt }
     private static let partShape = DocumentShape([
         .value("id"), .value("model"), .value("status"), .value("metrics", bytesMax: 16 * 1024),
-        .value("error", bytesMax: 2 * EngineErrorText.messageBytesMax), .text("output"),
+        .value("error", bytesMax: 2 * EngineErrorText.messageBytesMax), .value("started_at"), .value("completed_at"),
+        .text("output"),
     ])
 
     var shape: DocumentShape { ReplicateReader.partShape }
@@ -26,8 +31,20 @@ struct ReplicateReader: AnswerReader {
         case .metrics:
             if (try? ReplicateMetrics.read(value, into: &facts)) == nil { facts.unreadCount += 1 }
         case .error: facts.takeError(value)
+        case .startedAt: startedAt = NativeValue.name(value).flatMap { Timestamp($0) }
+        case .completedAt: completedAt = NativeValue.name(value).flatMap { Timestamp($0) }
         case nil: break
         }
+    }
+
+    /// One that was cancelled may have no metrics. It ran nevertheless, for as long as its own times say.
+    mutating func finish(facts: inout AnswerFacts) {
+        guard facts.finishReason != nil, facts.finishReason != "failed", facts.usage == nil, facts.units.isEmpty,
+            let startedAt
+        else { return }
+        facts.isTimeEstimated = true
+        guard let completedAt, completedAt >= startedAt else { return }
+        facts.units.computeMilliseconds = completedAt.milliseconds - startedAt.milliseconds
     }
 
     /// While a prediction is starting or processing it has no reason to have ended.

@@ -11,6 +11,8 @@ public struct EngineErrorText: Hashable, Sendable {
     public var message: String?
     /// Gemini's `RetryInfo.retryDelay`.
     public var retryMilliseconds: Int64?
+    /// Whether it shows what of the input was objected to (OpenRouter's `metadata.flagged_input`, `.reasons`).
+    public var isFlagged = false
     /// What a container behind SageMaker said (`OriginalMessage`).
     var inner: EngineErrorText? { innerText.flatMap { EngineErrorText(text: $0) } }
     private var innerText: String?
@@ -74,6 +76,7 @@ public struct EngineErrorText: Hashable, Sendable {
                 if kind == .number { status = AnswerFacts.integer(value).flatMap { Int(exactly: $0) } ?? status }
             case .innerText: innerText = EngineErrorText.text(value)
             case .details: if kind == .array { readDetails(value) }
+            case .metadata: if kind == .object { readMetadata(value) }
             case nil: break
             }
         }
@@ -90,7 +93,19 @@ public struct EngineErrorText: Hashable, Sendable {
         }
     }
 
-    private enum Field { case error, message, type, code, status, innerText, details }
+    /// What a router says of a provider's error.
+    private mutating func readMetadata(_ object: UnsafeRawBufferPointer) {
+        AnswerFacts.members(of: object) { key, kind, range in
+            let value = object.part(range)
+            if key.equals("error_type", in: object) { type = type ?? EngineErrorText.text(value) }
+            let isFound = kind == .string && value.count > 2 || kind == .array && value.count > 4
+            if isFound, key.equals("flagged_input", in: object) || key.equals("reasons", in: object) {
+                isFlagged = true
+            }
+        }
+    }
+
+    private enum Field { case error, message, type, code, status, innerText, details, metadata }
 
     private static let fields: [(name: StaticString, field: Field)] = [
         ("error", .error), ("message", .message), ("Message", .message), ("detail", .message), ("title", .message),
@@ -98,6 +113,7 @@ public struct EngineErrorText: Hashable, Sendable {
         ("Code", .code),
         ("ErrorCode", .code), ("status", .status), ("http_status_code", .status), ("OriginalStatusCode", .status),
         ("originalStatusCode", .status), ("OriginalMessage", .innerText), ("details", .details),
+        ("metadata", .metadata),
     ]
 
     private static func field(_ key: JSONText, in bytes: UnsafeRawBufferPointer) -> Field? {

@@ -17,7 +17,8 @@ public struct EngineRefusal: Hashable, Sendable {
         case notFound = "not_found"
         /// The backend does not have this API.
         case notSupported = "not_supported"
-        /// The model answers other forms of requests there, and was never seen to answer this one.
+        /// The request asks the backend for what it does not do there, or not so much of: the model answers other
+        /// forms of requests, or shorter answers.
         case notServed = "not_served"
         /// The backend has more work than it can do, or its model is not ready.
         case overloaded
@@ -47,10 +48,11 @@ public struct EngineRefusal: Hashable, Sendable {
     /// What a status outside 2xx means.
     ///
     /// `body` is the answer's body, or its first `bodyBytesMax` bytes; `now` is real time, for hints that are dates.
-    /// `isInference` is false for looking at something that the client named by its id.
+    /// `isInference` is false for looking at something that the client named by its id. `choices` are what the client
+    /// itself chose of what an engine may refuse.
     public init(
         kind: EngineKind, status: Int, headers: some HeaderLookup, body: UnsafeRawBufferPointer,
-        isInference: Bool = true, now: Timestamp
+        isInference: Bool = true, choices: ClientChoices = [], now: Timestamp
     ) {
         var text = EngineErrorText(document: body) ?? EngineErrorText()
         // `ThrottlingException:http://internal.amazon.com/…` is how some AWS services write it.
@@ -64,20 +66,20 @@ public struct EngineRefusal: Hashable, Sendable {
             if let inner = text.inner { text = inner }
         }
         let isOwnThing = !isInference && (status == 404 || status == 409 || status == 410)
-        let meaning = isOwnThing ? .clientMistake : RefusalRules.meaning(kind, status: status, text)
+        let meaning = isOwnThing ? .clientMistake : RefusalRules.meaning(kind, status: status, text, choices)
         self.init(
             meaning: meaning ?? .unavailable,
             retryAfterMilliseconds: RetryHint.milliseconds(headers: headers, error: text, status: status, now: now))
     }
 
     /// What an error means that came inside an answer which had begun well (status 200).
-    public init(kind: EngineKind, insideAnswer facts: AnswerFacts) {
+    public init(kind: EngineKind, insideAnswer facts: AnswerFacts, choices: ClientChoices = []) {
         guard let text = facts.error else {
             self.init(meaning: .modelError)
             return
         }
         let status = text.status ?? text.code.flatMap { Int($0) } ?? 0
-        var meaning = RefusalRules.meaning(kind, status: 0, text)
+        var meaning = RefusalRules.meaning(kind, status: 0, text, choices)
         // TGI's `/v1` writes 422 inside streams whatever the cause.
         if meaning == nil, (400..<600).contains(status), kind != .tgi || status != 422 {
             meaning = RefusalRules.meaning(ofStatus: status, kind)

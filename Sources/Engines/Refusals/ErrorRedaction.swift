@@ -23,8 +23,8 @@ public struct ErrorRedaction: Sendable {
         self.model = model.utf8.contains(where: Self.isDelimiter) ? [] : Array(model.utf8)
     }
 
-    /// `body` as a client may see it; nil where nothing had to be changed.
-    public func redacted(_ body: UnsafeRawBufferPointer) -> [UInt8]? {
+    /// `body` as a client may see it; nil where nothing had to be changed. `keepsLength`: it was told its length.
+    public func redacted(_ body: UnsafeRawBufferPointer, keepsLength: Bool = false) -> [UInt8]? {
         let text = DecodedText(body)
         var changes: [(range: Range<Int>, replacement: [UInt8])] = []
         func add(_ range: Range<Int>, of text: DecodedText, _ replacement: [UInt8]) {
@@ -40,7 +40,7 @@ public struct ErrorRedaction: Sendable {
         if joined.bytes.count < text.bytes.count {
             for range in broken(in: joined.bytes) { add(range, of: joined, Self.hidden) }
         }
-        for range in Self.generated(in: body) { changes.append((range, [])) }
+        for (range, rest) in Self.generated(in: body) { changes.append((range, rest)) }
         guard !changes.isEmpty else { return nil }
         changes.sort { $0.range.lowerBound < $1.range.lowerBound }
         var output: [UInt8] = []
@@ -50,17 +50,22 @@ public struct ErrorRedaction: Sendable {
             guard change.range.upperBound > done else { continue }
             if change.range.lowerBound >= done {
                 output += body[done..<change.range.lowerBound]
-                output += change.replacement
+                output += keepsLength ? Self.filling(change.range.count) : change.replacement
             }
             done = change.range.upperBound
         }
         return output + body[done...]
     }
 
+    /// Bytes of what a failure hands over that the model wrote all the same.
+    public static func generatedBytes(in body: UnsafeRawBufferPointer) -> Int64 {
+        generated(in: body).reduce(0) { $0 + Int64($1.range.count) }
+    }
+
     /// Where a failure hands over what the model wrote all the same (Groq's `failed_generation`), which nobody counts:
-    /// the insides of its strings.
-    private static func generated(in body: UnsafeRawBufferPointer) -> [Range<Int>] {
-        var found: [Range<Int>] = []
+    /// the insides of its strings, or whole objects and lists; and what is left in their place.
+    private static func generated(in body: UnsafeRawBufferPointer) -> [(range: Range<Int>, rest: [UInt8])] {
+        var found: [(range: Range<Int>, rest: [UInt8])] = []
         var start = 0
         while start + generatedName.count <= body.count {
             guard body.hasBytes("\"failed_generation\"", at: start) else {
@@ -70,16 +75,45 @@ public struct ErrorRedaction: Sendable {
             start += generatedName.count
             var index = start
             while index < body.count, isSpace(body[index]) || body[index] == UInt8(ascii: ":") { index += 1 }
-            guard index < body.count, body[index] == UInt8(ascii: "\"") else { continue }
-            let first = index + 1
-            index = first
-            while index < body.count, body[index] != UInt8(ascii: "\"") {
-                index += body[index] == UInt8(ascii: "\\") ? 2 : 1
+            guard index < body.count else { break }
+            let first = index
+            switch body[first] {
+            case UInt8(ascii: "\""):
+                start = endOfString(in: body, from: first + 1)
+                if start > first + 1 { found.append((first + 1..<start, [])) }
+            case UInt8(ascii: "{"), UInt8(ascii: "["):
+                start = endOfBrackets(in: body, from: first)
+                found.append((first..<start, Array("null".utf8)))
+            default: continue
             }
-            start = min(index, body.count)
-            if start > first { found.append(first..<start) }
         }
         return found
+    }
+
+    /// Where the string ends, or the body.
+    private static func endOfString(in body: UnsafeRawBufferPointer, from start: Int) -> Int {
+        var index = start
+        while index < body.count, body[index] != UInt8(ascii: "\"") {
+            index += body[index] == UInt8(ascii: "\\") ? 2 : 1
+        }
+        return min(index, body.count)
+    }
+
+    /// Behind the bracket that closes the one at `start`, or the body's end.
+    private static func endOfBrackets(in body: UnsafeRawBufferPointer, from start: Int) -> Int {
+        var index = start
+        var depth = 0
+        while index < body.count {
+            switch body[index] {
+            case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
+            case UInt8(ascii: "\""): index = endOfString(in: body, from: index + 1)
+            default: break
+            }
+            index += 1
+            if depth == 0 { break }
+        }
+        return min(index, body.count)
     }
 
     private static let generatedName = "\"failed_generation\"".utf8
@@ -134,6 +168,11 @@ public struct ErrorRedaction: Sendable {
 
     private static let hidden = Array("[redacted]".utf8)
 
+    /// As many bytes that say the same.
+    private static func filling(_ count: Int) -> [UInt8] {
+        Array(hidden.prefix(count)) + [UInt8](repeating: UInt8(ascii: "*"), count: max(0, count - hidden.count))
+    }
+
     private func replacement(for word: UnsafeRawBufferPointer) -> [UInt8]? {
         if !upstreamModel.isEmpty, !model.isEmpty, upstreamModel != model, isModel(word) {
             return model + word.dropFirst(upstreamModel.count)
@@ -155,6 +194,8 @@ public struct ErrorRedaction: Sendable {
         guard word.count >= 4 else { return false }
         if secrets.contains(where: { isEncoded ? contains(word, $0) : isEcho(of: $0, word) }) { return true }
         if namesHost(word) { return true }
+        // Whose account it is there.
+        if kind == .openRouter, word.count >= Self.accountBytesMin, word.starts(with: "user_".utf8) { return true }
         if Self.beginnings.contains(where: { word.starts(with: $0) && word.count > $0.count + 3 }) { return true }
         if Self.parts.contains(where: { contains(word, $0) }) { return true }
         return isAccountNumber(word)
@@ -200,6 +241,9 @@ public struct ErrorRedaction: Sendable {
         "sk-", "sk_", "gsk_", "xai-", "AIza", "hf_", "r8_", "csk-", "nvapi-", "AKIA", "ASIA", "ya29.", "org-", "org_",
         "proj_", "acct_", "projects/", "organizations/", "subscriptions/",
     ].map { Array($0.utf8) }
+
+    /// No account's name there is shorter.
+    private static let accountBytesMin = 20
 
     /// Places in clouds and clusters, in lower case.
     private static let parts: [[UInt8]] = [

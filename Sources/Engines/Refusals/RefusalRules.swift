@@ -13,10 +13,15 @@ struct RefusalRule: Sendable {
     var beginnings: [String] = []
     /// What the message contains, lowercase. Only for what counts against nobody.
     var words: [String] = []
+    /// What the client must have chosen itself.
+    var choices: ClientChoices = []
 
-    func holds(_ kind: EngineKind, _ status: Int, names found: [String], message: String) -> Bool {
+    func holds(
+        _ kind: EngineKind, _ status: Int, names found: [String], message: String, _ chosen: ClientChoices
+    ) -> Bool {
         if let kinds, !kinds.contains(kind) { return false }
         if let statuses, !statuses.contains(status) { return false }
+        guard chosen.isSuperset(of: choices) else { return false }
         return found.contains { names.contains($0) } || beginnings.contains { message.hasPrefix($0) }
             || words.contains { message.contains($0) }
     }
@@ -26,12 +31,29 @@ struct RefusalRule: Sendable {
 enum RefusalRules {
     /// What an error means; nil where neither a rule nor its status says it. `status` is 0 for an error inside an
     /// answer.
-    static func meaning(_ kind: EngineKind, status: Int, _ text: EngineErrorText) -> EngineRefusal.Meaning? {
+    static func meaning(
+        _ kind: EngineKind, status: Int, _ text: EngineErrorText, _ chosen: ClientChoices = []
+    ) -> EngineRefusal.Meaning? {
+        // Whoever shows what it objected to in the input has no quarrel with our key.
+        if text.isFlagged, status == 403 || status == 0 { return .clientMistake }
         let names = [text.code, text.type].compactMap { $0.map(plain) }
         let message = text.message?.lowercased() ?? ""
-        for rule in all where rule.holds(kind, status, names: names, message: message) { return rule.meaning }
+        if chosen.contains(.length), status == 402, isMoreThanAffordable(message) { return .notServed }
+        for rule in all where rule.holds(kind, status, names: names, message: message, chosen) { return rule.meaning }
         return meaning(ofStatus: status, kind)
     }
+
+    /// OpenRouter: "This request requires more credits, or fewer max_tokens. You requested up to 16384 tokens, but can
+    /// only afford 3919." What can still pay for an answer of some length is no empty account.
+    private static func isMoreThanAffordable(_ message: String) -> Bool {
+        guard message.hasPrefix("this request requires more credits, or fewer max_tokens"),
+            let found = message.firstRange(of: "can only afford ")
+        else { return false }
+        let digits = message[found.upperBound...].prefix { $0.isASCII && $0.isNumber }
+        return Int64(digits).map { $0 >= affordableTokensMin } ?? false
+    }
+
+    private static let affordableTokensMin: Int64 = 1024
 
     /// `com.amazon.coral.service#AccessDeniedException` and `access_denied_exception` are one name.
     private static func plain(_ name: String) -> String {
@@ -59,7 +81,7 @@ enum RefusalRules {
     }
 
     static let all: [RefusalRule] =
-        [tooLargeForQuota] + credentials + money + capacity + missing + own + engineFailures + mistakes
+        [tooLargeForQuota] + addresses + credentials + money + capacity + missing + own + engineFailures + mistakes
 
     /// Statuses of refused requests, and errors inside answers.
     private static let mistaken: Set<Int> = [0, 400, 413, 422, 424]
@@ -70,12 +92,40 @@ enum RefusalRules {
     private static let tooLargeForQuota = RefusalRule(
         meaning: .contextTooLong, statuses: [400, 413, 429], beginnings: ["request too large for"])
 
+    /// A server or a picture whose address the client gave, and which the engine could not reach: whatever status the
+    /// engine has for that.
+    private static let addresses = [
+        RefusalRule(
+            meaning: .clientMistake,
+            names: [
+                "externalconnectorerror", "mcperror", "mcpconnectionerror", "mcpservererror", "invalidimageurl",
+                "failedtodownloadimage",
+            ],
+            beginnings: ["error retrieving tool list from mcp server", "mcp connector error"]),
+        RefusalRule(
+            meaning: .clientMistake, statuses: [0, 400, 404, 408, 415, 422, 424, 500, 502, 504],
+            words: [
+                "error while downloading", "failed to download", "unable to download", "could not download",
+                "failed to fetch", "cannot fetch", "could not fetch", "unable to fetch", "error fetching", "mcp server",
+                "cannot connect to host", "could not resolve host", "name or service not known",
+                "max retries exceeded with url", "failed to load image", "failed to load media",
+                "cannot identify image", "unsupported image url", "image url", "message='not found', url=",
+                "message='forbidden', url=",
+            ], choices: [.address]),
+    ]
+
     /// Our key, account or place.
     private static let credentials = [
         // Before the rest: a provider's refusal of what the client asked for comes under 403 too.
         RefusalRule(
             meaning: .clientMistake, statuses: [403],
-            names: ["moderation", "contentfilter", "contentpolicyviolation", "contentpolicy"]),
+            names: ["moderation", "contentfilter", "contentpolicyviolation", "contentpolicy", "refusal"],
+            beginnings: ["content violates usage guidelines", "request blocked: "],
+            words: ["failed check: safety_check", "your input was flagged", "your chosen model requires moderation"]),
+        // Together's 403 is also its word for prompts that are too long.
+        RefusalRule(
+            meaning: .contextTooLong, kinds: [.together], statuses: [403],
+            words: ["context length", "max_new_tokens", "max_tokens"]),
         RefusalRule(
             meaning: .clientMistake, kinds: [.gemini, .vertex], statuses: [403, 404],
             words: ["access the file", "cachedcontent", "cached content"]),

@@ -130,6 +130,11 @@ struct RequestedTool {
     /// Whether it has what only a function has: then other members are options of it.
     private var isFunction = false
     private let form: AllowedTools.Form
+    /// Whether it is a search that no answer counts: a `web_search` of chats (Zhipu, Mistral), which is made for each
+    /// answer.
+    private(set) var isSilentSearch = false
+    /// The model that it names for itself.
+    private(set) var model: String?
     /// The first member that says nothing by itself; in a tool without a type it may be a tool's name.
     private var stranger: JSONText?
 
@@ -144,8 +149,14 @@ struct RequestedTool {
             lacksAddress = true
             features.insert(.remoteTool)
         }
+        if form == .chat, type.equals("web_search", in: body) || type.equals("web_search_premium", in: body) {
+            isSilentSearch = true
+        }
         take(AllowedTools.meaning(ofType: type, in: body, form), type, body)
     }
+
+    /// The tool's own `web_search` says that it is off.
+    mutating func switchOff() { isSilentSearch = false }
 
     /// A member other than the type, whose value is not null.
     mutating func take(member key: JSONText, in body: UnsafeRawBufferPointer) {
@@ -162,6 +173,10 @@ struct RequestedTool {
             isFunction = true
         }
         take(meaning, key, body)
+    }
+
+    mutating func take(model name: JSONText, in body: UnsafeRawBufferPointer) {
+        model = RequestedTool.shown(name, in: body)
     }
 
     /// A tool that is no object, or whose type is no text.

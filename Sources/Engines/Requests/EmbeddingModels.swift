@@ -5,6 +5,15 @@ struct RepeatedModel: Hashable, Sendable {
     /// What stands before the model's own name: `models/`, `publishers/google/models/`, or nothing.
     let prefix: String
 
+    /// Nil where the text names another model.
+    init?(_ text: JSONText, in body: UnsafeRawBufferPointer, path model: String) {
+        let name = text.value(in: body)
+        guard name.hasSuffix(model) else { return nil }
+        prefix = String(name.dropLast(model.count))
+        guard prefix.isEmpty || prefix == "models/" || prefix.hasSuffix("/models/") else { return nil }
+        range = text.range.lowerBound - 1..<text.range.upperBound + 1
+    }
+
     func edit(upstreamModel: String) -> ByteEdit {
         var name: [UInt8] = []
         JSONString.append(prefix + upstreamModel, to: &name)
@@ -12,79 +21,94 @@ struct RepeatedModel: Hashable, Sendable {
     }
 }
 
-/// The bodies of Google's embeddings: `model` at their root, and in each of their `requests`, must be that of the path,
-/// or the engine would serve another one than is billed. `predict` serves whatever model there is: what asks for
-/// something else than embeddings of texts is refused, because nothing of it would be counted.
-enum EmbeddingModels {
-    static func read(
-        _ body: UnsafeRawBufferPointer, path model: String
-    ) throws(RequestError) -> (models: [RepeatedModel], instanceCount: Int) {
-        var scanner = JSONScanner(body)
-        var instanceCount = 0
-        var found: [RepeatedModel] = []
-        var wrong: RequestError?
-        func take(_ key: JSONText, _ kind: JSONKind, _ scanner: inout JSONScanner) throws(JSONScanError) -> Bool {
-            guard key.equals("model", in: body) else { return false }
-            guard kind == .string else {
-                wrong = wrong ?? mismatch(model)
-                return false
+/// Members that one form alone has: what is kept, sound by its address, and the bodies of Google's embeddings, in which
+/// `model` at their root, and in each of their `requests`, must be that of the path, or the engine would serve another
+/// one than is billed.
+extension RequestReader {
+    mutating func readSpecial(
+        _ field: RequestField, _ kind: JSONKind, into request: inout InferenceRequest
+    ) throws {
+        switch field.role {
+        case .store:
+            // Whatever some reader may take for true keeps it.
+            if kind == .bool { request.isKept = try scanner.bool() } else { try scanner.skip() }
+        case .documents:
+            guard kind == .array else { throw ReadingError.wrongType(field.name.description, "an array") }
+            try scanner.beginArray()
+            while try scanner.nextElement() {
+                try input.readPrompt(&scanner)
+                request.bodyMeasures.documents += 1
             }
-            let text = try scanner.string()
-            let name = text.value(in: body)
-            guard name.hasSuffix(model), isPrefix(name.dropLast(model.count)) else {
-                wrong = wrong ?? mismatch(model)
-                return true
+        case .soundAddress: throw ReadingError.soundAddress(field.name.description)
+        case .sound:
+            var ahead = scanner
+            if kind == .string, case .web = MediaAddress(try ahead.string(), in: body) {
+                throw ReadingError.soundAddress(field.name.description)
             }
-            found.append(
-                RepeatedModel(
-                    range: text.range.lowerBound - 1..<text.range.upperBound + 1,
-                    prefix: String(name.dropLast(model.count))))
+            try input.readMedia(.sound, &scanner)
+        case .repeatedModel: try readRepeatedModel(kind, into: &request)
+        case .embedRequests: try readEmbedRequests(into: &request)
+        case .embedInstances: try readEmbedInstances(into: &request)
+        default: assertionFailure("no special member: \(field.name)")
+        }
+    }
+
+    private mutating func readRepeatedModel(_ kind: JSONKind, into request: inout InferenceRequest) throws {
+        let path = request.native?.model ?? ""
+        guard kind == .string, let repeated = RepeatedModel(try scanner.string(), in: body, path: path) else {
+            throw ReadingError.refused(
+                RequestError(
+                    message:
+                        "The body names another model than the path. Write 'models/\(path.prefix(200))', or leave it "
+                        + "out.", parameter: "model", code: "invalid_value"))
+        }
+        request.repeatedModels.append(repeated)
+    }
+
+    private mutating func readEmbedRequests(into request: inout InferenceRequest) throws {
+        try eachObject { reader, key throws in
+            let kind = try reader.scanner.kind()
+            guard key.equals("model", in: reader.body) else { return false }
+            try reader.readRepeatedModel(kind, into: &request)
             return true
         }
-        do throws(JSONScanError) {
-            try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
-                if key.equals("requests", in: body) {
-                    try scanner.eachElement { _, scanner throws(JSONScanError) in
-                        try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
-                            try take(key, kind, &scanner)
-                        }
-                        return true
-                    }
-                    return true
-                }
-                guard key.equals("instances", in: body) else { return try take(key, kind, &scanner) }
-                try scanner.eachElement { _, scanner throws(JSONScanError) in
-                    instanceCount += 1
-                    try scanner.eachMember { key, _, scanner throws(JSONScanError) in
-                        if !texts.contains(where: { key.equals($0, in: body) }) { wrong = wrong ?? noText }
-                        return false
-                    }
-                    return true
-                }
-                return true
-            }
-        } catch {
-            throw ReadingError.json(error).refusal
+    }
+
+    /// `predict` serves whatever model there is: what asks for something else than embeddings of texts is refused,
+    /// because nothing of it would be counted.
+    private mutating func readEmbedInstances(into request: inout InferenceRequest) throws {
+        try eachObject(begins: { request.instanceCount += 1 }) { reader, key throws in
+            guard Self.instanceMembers.place(of: key, in: reader.body) == nil else { return false }
+            throw ReadingError.refused(
+                RequestError(
+                    message: "Only embeddings of texts are available through 'predict': an instance has 'content', "
+                        + "'task_type' and 'title'.", parameter: "instances", code: "invalid_value"))
         }
-        if let wrong { throw wrong }
-        return (found, instanceCount)
     }
 
-    /// What an instance of an embedding model has.
-    private static let texts: [StaticString] = ["content", "task_type", "taskType", "title"]
+    private static let instanceMembers = NameIndex(["content", "task_type", "taskType", "title"])
 
-    private static func isPrefix(_ text: Substring) -> Bool {
-        text.isEmpty || text == "models/" || text.hasSuffix("/models/")
+    /// Reads a list of objects as the text that it is. `read` is shown the members, and says whether it took the value.
+    private mutating func eachObject(
+        begins: () -> Void = {}, _ read: (inout RequestReader, JSONText) throws -> Bool
+    ) throws {
+        input.takeText(2)
+        var isFirst = true
+        try scanner.beginArray()
+        while try scanner.nextElement() {
+            if !isFirst { input.takeText(1) }
+            isFirst = false
+            begins()
+            input.takeText(2)
+            var isFirstMember = true
+            try scanner.beginObject()
+            while let key = try scanner.nextKey() {
+                if !isFirstMember { input.takeText(1) }
+                isFirstMember = false
+                if try read(&self, key) { continue }
+                input.takeName(key)
+                try input.readMember(key, &scanner, .content, isPrompt: true)
+            }
+        }
     }
-
-    private static func mismatch(_ model: String) -> RequestError {
-        RequestError(
-            message:
-                "The body names another model than the path. Write 'models/\(model.prefix(200))', or leave it out.",
-            parameter: "model", code: "invalid_value")
-    }
-
-    private static let noText = RequestError(
-        message: "Only embeddings of texts are available through 'predict': an instance has 'content', 'task_type' and "
-            + "'title'.", parameter: "instances", code: "invalid_value")
 }

@@ -42,9 +42,6 @@ extension InferenceRequest {
             self.body = .none
         }
         if let named = call.model { model = named }
-        if surface == .geminiEmbed {
-            (repeatedModels, instanceCount) = try EmbeddingModels.read(body, path: model)
-        }
         if call.isStream { isStream = true }
     }
 }

@@ -37,11 +37,19 @@ public struct InferenceRequest: Sendable {
     /// `response_format` of transcriptions and pictures: `text`, `srt` and `vtt` have no room for usage.
     public internal(set) var responseFormat: String?
 
+    /// Whether the engine is to shorten what it was sent: what that costs is in its usage alone.
+    public internal(set) var managesContext = false
+    /// The model that a tool of it is to make pictures with.
+    public internal(set) var pictureModel: String?
+    /// Whether it names an address on the web, which the engine is to fetch something from.
+    public internal(set) var namesAddress = false
     /// Members that the gateway lets no client set, wherever some engine knows them.
     var restrictedMembers: RestrictedMembers = []
 
     /// Whether the work goes on after the answer, which is only a receipt (`background`, xAI's `deferred`).
     public internal(set) var isBackground = false
+    /// Whether the engine may keep the answer, so that it can be fetched by its id: unless `store` says no.
+    var isKept = true
     /// What the body names of what engines keep.
     public internal(set) var references: [KeptReference] = []
     /// What it says of the model's reasoning.

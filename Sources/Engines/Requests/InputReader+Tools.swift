@@ -31,6 +31,8 @@ extension InputReader {
     private mutating func readTool(_ tool: inout RequestedTool, _ scanner: inout JSONScanner) throws(JSONScanError) {
         takeText(2)
         var isFirst = true
+        var isOff = false
+        defer { if isOff { tool.switchOff() } }
         try scanner.beginObject()
         while let key = try scanner.nextKey() {
             if !isFirst { takeText(1) }
@@ -48,6 +50,16 @@ extension InputReader {
                 tool.take(type: try readWord(&scanner), in: body)
             // A namespace of Responses.
             case .array where key.equals("tools", in: body): try readToolList(&scanner)
+            case .object where key.equals("web_search", in: body):
+                if try isSwitchedOff(scanner) { isOff = true }
+                tool.take(member: key, in: body)
+                try read(&scanner, .data)
+            case .object where key.equals("systemTool", in: body):
+                try lookAtSystemTool(&tool, key, scanner)
+                try read(&scanner, .data)
+            case .string where key.equals("model", in: body):
+                tool.take(member: key, in: body)
+                tool.take(model: try readWord(&scanner), in: body)
             default:
                 tool.take(member: key, in: body)
                 try read(&scanner, .data)
@@ -55,9 +67,30 @@ extension InputReader {
         }
     }
 
+    /// Amazon's own tools: its search is sold as one, and nothing counts the others.
+    private func lookAtSystemTool(
+        _ tool: inout RequestedTool, _ key: JSONText, _ scanner: JSONScanner
+    ) throws(JSONScanError) {
+        var ahead = scanner
+        var isSearch = false
+        try ahead.beginObject()
+        while let key = try ahead.nextKey() {
+            guard try ahead.kind() == .string, key.equals("name", in: body) else {
+                try ahead.skip()
+                continue
+            }
+            let name = try ahead.string()
+            isSearch = name.equals("nova_grounding", in: body)
+            if !isSearch { tool.takeUnreadable(RequestedTool.shown(name, in: body)) }
+        }
+        if isSearch { tool.take(member: key, in: body) } else { tool.takeUnreadable("systemTool") }
+    }
+
     private mutating func note(_ tool: RequestedTool) {
         features.formUnion(tool.features)
+        if tool.isSilentSearch { searchesAlways = true }
         otherTool = otherTool ?? tool.refused
+        if tool.features.contains(.outputPictures) { pictureModel = pictureModel ?? tool.model }
     }
 
     // MARK: Switches
@@ -79,8 +112,9 @@ extension InputReader {
         case (_, .bool):
             if try ahead.bool() { asked = .webSearch }
         case (.mode, .object): if try !isSwitchedOff(&ahead) { asked = .webSearch }
+        case (.enable, .object): if try !isSwitchedOff(ahead) { asked = .webSearch }
         // Whatever some reader may take for true.
-        case (.mode, _), (.presence, _), (.flag, _): asked = .webSearch
+        case (.mode, _), (.presence, _), (.flag, _), (.enable, _): asked = .webSearch
         }
         features.formUnion(asked)
         return asked.contains(.webSearch)
@@ -132,6 +166,23 @@ extension InputReader {
         }
     }
 
+    /// Whether an object has `enable` and says false there, and nowhere anything else.
+    private func isSwitchedOff(_ scanner: JSONScanner) throws(JSONScanError) -> Bool {
+        var ahead = scanner
+        var isOff: Bool?
+        try ahead.beginObject()
+        while let key = try ahead.nextKey() {
+            guard key.equals("enable", in: body) else {
+                try ahead.skip()
+                continue
+            }
+            var says = false
+            if try ahead.kind() == .bool { says = try !ahead.bool() } else { try ahead.skip() }
+            isOff = says && isOff ?? true
+        }
+        return isOff ?? false
+    }
+
     private func isSwitchedOff(_ scanner: inout JSONScanner) throws(JSONScanError) -> Bool {
         // Given twice, engines may read either: off is what all say.
         var isOff: Bool?
@@ -156,6 +207,8 @@ enum SearchSwitch: Sendable {
     case mode
     /// By being true (Alibaba's `enable_search`).
     case flag
+    /// The same, or an object unless its `enable` is false (Zhipu, Baidu).
+    case enable
     /// A list of what to turn on (OpenRouter's `plugins`).
     case plugins
 }

@@ -6,6 +6,14 @@ struct InputReader {
     var features: RequestedFeatures = []
     /// The first tool or plugin that is in no list of allowed ones.
     var otherTool: String?
+    /// The model that a tool is to make pictures with.
+    var pictureModel: String?
+    /// Whether a tool among them searches for every answer, and no answer says so.
+    var searchesAlways = false
+    /// Whether it names an address on the web, which the engine is to fetch something from.
+    var namesAddress = false
+    /// The first address that leads elsewhere.
+    var refusedAddress: String?
     /// Whose tools they are.
     let form: AllowedTools.Form
 
@@ -15,6 +23,8 @@ struct InputReader {
         case content
         /// In a value that is text whatever it says: tools, calls, schemas.
         case data
+        /// In a member that nobody knows, and which may hold pictures or sound.
+        case unknown
     }
 
     init(_ body: UnsafeRawBufferPointer, _ form: AllowedTools.Form) {
@@ -43,7 +53,7 @@ struct InputReader {
         ("input_audio", .media(.sound)), ("audio", .media(.sound)), ("audio_url", .media(.sound)),
         ("video", .media(.video)), ("video_url", .media(.video)),
         ("file", .media(.file)), ("file_data", .media(.file)), ("fileData", .media(.file)),
-        ("file_url", .media(.file)), ("document", .media(.file)),
+        ("file_url", .media(.file)), ("document", .media(.file)), ("document_url", .media(.file)),
         ("source", .media(.unknown)), ("inlineData", .media(.unknown)), ("inline_data", .media(.unknown)),
     ]
     private static let data: [StaticString] = ["input", "args", "arguments", "response", "json", "tool_calls"]
@@ -90,11 +100,12 @@ struct InputReader {
         case .string:
             let text = try scanner.string()
             if isDataURL(text) { return takePayload(text, .unknown, type: nil) }
+            refuseFile(text)
             takeName(key)
             takeText(Int64(text.valueByteCount(in: body)) + 2)
         case .array, .object:
             takeName(key)
-            try read(&scanner, .data)
+            try read(&scanner, .unknown)
         }
     }
 
@@ -128,9 +139,10 @@ struct InputReader {
     ) throws(JSONScanError) {
         switch try scanner.kind() {
         case .string:
-            let count = Int64(try scanner.string().valueByteCount(in: body))
+            let text = try scanner.string()
+            if place == .unknown { refuseFile(text) }
             takeText(2)
-            takeText(count, isPrompt: isText)
+            takeText(Int64(text.valueByteCount(in: body)), isPrompt: isText)
         case .number:
             let start = scanner.offset
             _ = try scanner.number()
@@ -158,10 +170,15 @@ struct InputReader {
         }
     }
 
-    private mutating func readMember(
+    mutating func readMember(
         _ key: JSONText, _ scanner: inout JSONScanner, _ place: Place, isPrompt: Bool
     ) throws(JSONScanError) {
         if place == .data { return try read(&scanner, .data) }
+        if place == .unknown {
+            var isPayload = false
+            if case .payload? = InputReader.mediaMembers.meaning(of: key, in: body) { isPayload = true }
+            return try read(&scanner, isPayload ? .unknown : .data)
+        }
         switch InputReader.members.meaning(of: key, in: body) {
         case .type? where try scanner.kind() == .string:
             features.formUnion(RequestedFeatures(partType: try readWord(&scanner), in: body))
@@ -170,8 +187,15 @@ struct InputReader {
         case .data?: try read(&scanner, .data)
         case .tools? where form == .responses:
             if try scanner.kind() == .array { try readToolList(&scanner) } else { try read(&scanner, .content) }
+        case nil where InputReader.isAddress(key, in: body):
+            try read(&scanner, try scanner.kind() == .string ? .unknown : .content)
         case .type?, .text?, .tools?, nil: try read(&scanner, .content)
         }
+    }
+
+    /// Whether a part of a message has an address under this name in templates that know no other.
+    private static func isAddress(_ key: JSONText, in body: UnsafeRawBufferPointer) -> Bool {
+        key.range.count <= 4 && (key.equals("url", in: body) || key.equals("path", in: body))
     }
 
     /// A string that is text like any other, and means something beside that.
@@ -203,7 +227,13 @@ struct InputReader {
             takeName(key)
             let valueKind = try scanner.kind()
             switch InputReader.mediaMembers.meaning(of: key, in: body) {
-            case .payload? where valueKind == .string && payload == nil: payload = try scanner.string()
+            case .payload? where valueKind == .string:
+                let text = try scanner.string()
+                if payload == nil {
+                    payload = text
+                } else if take(address: text, kind) {
+                    takeText(Int64(text.range.count))
+                }
             case .format? where valueKind == .string:
                 let text = try scanner.string()
                 takeText(Int64(text.range.count))
@@ -255,6 +285,7 @@ struct InputReader {
     /// What stands where media belong. Prose is text there, too; an address is one, and what it leads to.
     private mutating func takePayload(_ text: JSONText, _ kind: MediaKind, type: String?) {
         let range = text.range
+        guard take(address: text, kind) else { return }
         guard isOpaque(range) else { return takeText(Int64(text.valueByteCount(in: body))) }
         var start = range.lowerBound
         var type = type

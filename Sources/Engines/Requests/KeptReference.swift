@@ -85,7 +85,7 @@ struct KeptReferenceReader {
     static func looksThrough(_ surface: Surface) -> Bool {
         switch surface {
         case .chatCompletions, .completions, .responses, .messages, .countTokens, .geminiGenerate, .geminiEmbed,
-            .bedrockConverse, .bedrockInvoke:
+            .bedrockConverse, .bedrockInvoke, .imageGenerations, .audioSpeech, .audioTranscriptions:
             true
         default: false
         }
@@ -162,6 +162,9 @@ struct KeptReferenceReader {
 
     private mutating func readValue(of name: String, _ kind: JSONKind, in parent: String, depth: Int) throws {
         switch role(of: name, in: parent, depth: depth) {
+        // Beside what a function gave back stand media of the request's own (Gemini).
+        case .opaque where kind == .object && (name == "functionresponse" || name == "function_response"):
+            try readParts(depth: depth)
         case .opaque: try scanner.skip()
         case .id(let what) where kind == .string: try note(what, name, try text())
         case .id(let what) where kind == .array:
@@ -173,6 +176,14 @@ struct KeptReferenceReader {
             let address = try text()
             if Self.isKept(address.text) || parent == "s3location" { try note(.other, name, address) }
         case .id, .address, nil: try readAny(kind, in: name, depth: depth)
+        }
+    }
+
+    private mutating func readParts(depth: Int) throws {
+        try scanner.beginObject()
+        while let key = try scanner.nextKey() {
+            let name = name(of: key)
+            if name == "parts" { try readAny(scanner.kind(), in: name, depth: depth + 1) } else { try scanner.skip() }
         }
     }
 

@@ -53,7 +53,18 @@ extension InferenceRequest {
     }
 }
 
+extension InferenceRequest {
+    /// Whether an answer that is left before its end may be whole at its engine later, where its client can fetch it.
+    public var mayBeFetchedLater: Bool { surface == .responses && isKept }
+}
+
 extension AnswerFacts {
+    /// Takes text that came with a failure.
+    public mutating func takeGenerated(bytes: Int64) { textBytes += bytes }
+
+    /// Bytes of text that came, piece by piece or whole.
+    public var textBytesSeen: Int64 { max(textBytes, contentBytes) }
+
     /// Whether the document of such work says that it is over.
     public var hasEndedLater: Bool {
         switch finishReason {
@@ -66,7 +77,7 @@ extension AnswerFacts {
     /// of what was cancelled had made it all the same.
     public mutating func keep(seen: AnswerFacts) {
         takeRepeated(seen.written)
-        textBytes = max(textBytes, seen.textBytes)
+        textBytes = max(textBytes, seen.textBytesSeen)
         items = max(items, seen.items)
         units.raise(to: seen.units)
         guard var usage = seen.usage else { return }
@@ -74,8 +85,12 @@ extension AnswerFacts {
         self.usage = usage
     }
 
-    /// Whether the work failed without costing anything. Predictions cost their time on the hardware nevertheless.
-    public var hasFailedLater: Bool { hasError && finishReason == "failed" && usage == nil && units.isEmpty }
+    /// Whether the work failed without costing anything: a response that failed or expired, whatever it used, as
+    /// plain ones do. Predictions cost their time on the hardware nevertheless.
+    public func hasFailedLater(_ surface: Surface) -> Bool {
+        if surface == .responses { return finishReason == "failed" || finishReason == "expired" }
+        return hasError && finishReason == "failed" && usage == nil && units.isEmpty
+    }
 
     /// Whether it has come to anything that is owed, as far as it was seen.
     public var hasBegunLater: Bool {

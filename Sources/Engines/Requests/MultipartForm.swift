@@ -68,32 +68,27 @@ enum MultipartForm {
         return parts
     }
 
-    /// Parts that name the sound by its address (Groq, vLLM).
-    private static let addresses: Set<String> = ["url", "audio_url"]
-
     private static func read(
         _ head: Head, _ value: Range<Int>, of body: UnsafeRawBufferPointer, _ table: RequestTable,
         _ seen: inout Set<String>, into request: inout InferenceRequest
     ) throws(ReadingError) {
         if head.name == "file" {
             guard seen.insert(head.name).inserted else { throw .givenTwice(head.name) }
+            // Some take an address there as well.
+            let text = JSONText(range: value, isEscaped: false)
+            guard [.none, .data].contains(MediaAddress(text, in: body)) else { throw .soundAddress(head.name) }
             request.bodyMeasures = RequestMeasures(soundFile: body.part(value))
             request.input.take(MediaKind.sound.tokens(inBytes: Int64(value.count)))
             request.input.mediaBytes += Int64(value.count)
             return
         }
-        if addresses.contains(head.name) {
-            throw .refused(
-                RequestError(
-                    message:
-                        "'\(head.name)' makes the engine fetch audio whose length cannot be measured. Send the file "
-                        + "itself.", parameter: head.name, code: "field_not_available"))
-        }
+        let known = table.fields.first { $0.name.description == head.name }
+        if case .soundAddress? = known?.role { throw .soundAddress(head.name) }
         if !head.isFile {
             let text = String(decoding: body[value].prefix(valueBytesMax), as: UTF8.self)
             request.restrictedMembers.formUnion(RestrictedMember.asked(part: head.name, text: text))
         }
-        guard let field = table.fields.first(where: { $0.name.description == head.name }) else {
+        guard let field = known else {
             if let other = table.names.folded(head.name) { throw .otherCase(other.description) }
             if head.isFile {
                 request.input.take(MediaKind.sound.tokens(inBytes: Int64(value.count)))

@@ -6,6 +6,9 @@ public enum ReasoningWish: Hashable, Sendable {
     /// It is not to be shown.
     case hidden
 
+    /// The members of a body, and of what stands under these in it, that say something of reasoning.
+    static let parents: Set<String> = ["", "additionalModelRequestFields", "generationConfig", "generation_config"]
+
     /// Adds what another member says: hidden stays hidden, whatever comes before or behind it.
     mutating func take(_ other: ReasoningWish) {
         if self != .hidden { self = other }
@@ -29,7 +32,16 @@ public enum ReasoningWish: Hashable, Sendable {
         } else if key.equals("reasoning_effort", in: body) {
             guard kind == .string, try !Self.isOff(value.string(), body) else { return nil }
             self = .asked
-        } else if key.equals("reasoning", in: body) || key.equals("thinking", in: body) {
+        } else if key.equals("thinkingConfig", in: body) || key.equals("thinking_config", in: body) {
+            guard kind == .object, let wish = try Self.googleWish(&value, body) else { return nil }
+            self = wish
+        } else if key.equals("output_config", in: body) {
+            // Anthropic's effort.
+            guard kind == .object, let wish = try Self.wish(&value, body) else { return nil }
+            self = wish
+        } else if key.equals("reasoning", in: body) || key.equals("thinking", in: body)
+            || key.equals("reasoningConfig", in: body) || key.equals("reasoning_config", in: body)
+        {
             guard kind == .object, let wish = try Self.wish(&value, body) else { return nil }
             self = wish
         } else {
@@ -37,10 +49,31 @@ public enum ReasoningWish: Hashable, Sendable {
         }
     }
 
-    private static let firstLetters = Array("rit\\".utf8)
+    private static let firstLetters = Array("rito\\".utf8)
 
     private static func isOff(_ text: JSONText, _ body: UnsafeRawBufferPointer) -> Bool {
         ["none", "minimal", "disabled"].contains { (word: StaticString) in text.equals(word, in: body) }
+    }
+
+    /// Google's: thoughts are shown where that is asked for, and none are made where the budget is zero.
+    private static func googleWish(
+        _ scanner: inout JSONScanner, _ body: UnsafeRawBufferPointer
+    ) throws(JSONScanError) -> ReasoningWish? {
+        var isShown = false
+        var isOff = false
+        try scanner.beginObject()
+        while let key = try scanner.nextKey() {
+            let kind = try scanner.kind()
+            if kind == .bool, key.equals("includeThoughts", in: body) || key.equals("include_thoughts", in: body) {
+                isShown = try scanner.bool()
+            } else if kind == .number, key.equals("thinkingBudget", in: body) || key.equals("thinking_budget", in: body)
+            {
+                isOff = try scanner.number() == 0
+            } else {
+                try scanner.skip()
+            }
+        }
+        return isOff ? nil : isShown ? .asked : .hidden
     }
 
     private static func wish(

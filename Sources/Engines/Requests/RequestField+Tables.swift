@@ -36,9 +36,25 @@ extension RequestField {
         RequestField("encoding_format", .setting), RequestField("tools", .tools),
         RequestField("web_search_options", .search(.presence)), RequestField("search_parameters", .search(.mode)),
         RequestField("plugins", .search(.plugins)), RequestField("enable_search", .search(.flag)),
+        RequestField("web_search", .search(.enable)), RequestField("enable_web_search", .search(.enable)),
+        // The engine makes a summary by itself, and says so in its usage alone.
+        RequestField("context_management", .contextManagement),
+        RequestField("contextManagement", .contextManagement),
         RequestField("safetySettings", .setting), RequestField("safety_settings", .setting),
         RequestField("image", .media(.picture)), RequestField("images", .media(.picture)),
         RequestField("mask", .media(.picture)), RequestField("multi_modal_data", .media(.unknown)),
+    ]
+
+    /// What multiplies the pictures of an answer, by whatever name some server of pictures has for it. Names in front
+    /// are another's where several stand.
+    private static let pictureCounts: [RequestField] = [
+        RequestField("n", .choices), RequestField("num_images", .choices), RequestField("num_outputs", .choices),
+        RequestField("batch_size", .choices), RequestField("num_images_per_prompt", .choices),
+        RequestField("num_samples", .choices), RequestField("samples", .choices), RequestField("n_iter", .choices),
+        RequestField("batch_count", .choices), RequestField("image_count", .choices),
+        RequestField("number_of_images", .choices), RequestField("numberOfImages", .choices),
+        RequestField("numImages", .choices), RequestField("sampleCount", .choices),
+        RequestField("max_images", .choices),
     ]
 
     private static let openAILengths: [RequestField] = [
@@ -64,7 +80,7 @@ extension RequestField {
         RequestField("model", .model), RequestField("stream", .stream), RequestField("stream_options", .streamOptions),
         RequestField("max_output_tokens", .outputTokensMax(.native)), RequestField("service_tier", .serviceTier),
         RequestField("user", .user), RequestField("metadata", .metadata), RequestField("input", .prompt),
-        RequestField("instructions", .text),
+        RequestField("instructions", .text), RequestField("store", .store),
     ])
 
     /// Anthropic's messages, and counting them.
@@ -78,10 +94,14 @@ extension RequestField {
 
     static let images = table(
         [
-            RequestField("model", .model), RequestField("stream", .stream), RequestField("n", .choices),
-            RequestField("user", .user), RequestField("prompt", .prompt), RequestField("service_tier", .serviceTier),
+            RequestField("model", .model), RequestField("stream", .stream), RequestField("user", .user),
+            RequestField("prompt", .prompt), RequestField("service_tier", .serviceTier),
             RequestField("response_format", .responseFormat),
-        ], isText: false)
+            // Where servers of pictures keep what they know beside OpenAI's members.
+            RequestField("parameters", .nested(RequestTable(pictureCounts))),
+            RequestField("sequential_image_generation_options", .nested(RequestTable(pictureCounts))),
+            RequestField("options", .nested(RequestTable(pictureCounts))),
+        ] + pictureCounts, isText: false)
 
     static let speech = table(
         [
@@ -95,7 +115,15 @@ extension RequestField {
         [
             RequestField("model", .model), RequestField("stream", .stream), RequestField("prompt", .text),
             RequestField("response_format", .responseFormat), RequestField("stream_include_usage", .usageOption),
-            RequestField("language", .setting),
+            RequestField("language", .setting), RequestField("file", .sound),
+            // Groq's, vLLM's, Mistral's, ElevenLabs' and others'.
+            RequestField("url", .soundAddress), RequestField("audio_url", .soundAddress),
+            RequestField("file_url", .soundAddress), RequestField("audio_uri", .soundAddress),
+            RequestField("file_uri", .soundAddress), RequestField("uri", .soundAddress),
+            RequestField("source_url", .soundAddress), RequestField("media_url", .soundAddress),
+            RequestField("cloud_storage_url", .soundAddress), RequestField("content_urls", .soundAddress),
+            // What somebody keeps at the provider, whose account is everybody's.
+            RequestField("file_id", .soundAddress),
         ], isText: false)
 
     static let rerank = table(
@@ -127,8 +155,9 @@ extension RequestField {
     /// path, and may be said again beside each text.
     static let embed = table(
         [
-            RequestField("content", .text), RequestField("requests", .text), RequestField("instances", .text),
-            RequestField("model", .setting), RequestField("title", .text), RequestField("taskType", .setting),
+            RequestField("content", .text), RequestField("requests", .embedRequests),
+            RequestField("instances", .embedInstances), RequestField("model", .repeatedModel),
+            RequestField("title", .text), RequestField("taskType", .setting),
             RequestField("task_type", .setting), RequestField("parameters", .setting),
             RequestField("labels", .metadata),
         ], isText: false)

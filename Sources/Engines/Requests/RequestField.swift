@@ -41,6 +41,18 @@ struct RequestField: Sendable {
         case usageOption
         /// A picture, sound or file that stands beside the prompt.
         case media(MediaKind)
+        /// Whether the engine is to keep the answer, so that it can be fetched again.
+        case store
+        /// The address of a sound, which is refused: its length is what such a request costs.
+        case soundAddress
+        /// A sound in Base64, or by its address.
+        case sound
+        /// Has the engine shorten what it was sent, by work of its own.
+        case contextManagement
+        /// The name of the model, which stands in the path already (Google's embeddings).
+        case repeatedModel
+        /// Texts to embed, each of which may name the model again; or what `predict` is to embed.
+        case embedRequests, embedInstances
         /// What no engine shows its model: no part of the input.
         case setting
         /// Tools, of which some are sold by the call.

@@ -3,8 +3,8 @@ internal import Metering
 /// Reads the members of a JSON body that a table names, each at most once, and passes over the rest.
 struct RequestReader {
     let body: UnsafeRawBufferPointer
-    private var scanner: JSONScanner
-    private var input: InputReader
+    var scanner: JSONScanner
+    var input: InputReader
     private var promptCount: Int64 = 1
     private var hasPrompts = false
 
@@ -44,6 +44,10 @@ struct RequestReader {
         try scanner.end()
         request.features = input.features
         request.otherTool = input.otherTool
+        request.namesAddress = input.namesAddress
+        request.pictureModel = input.pictureModel
+        if input.searchesAlways { request.bodyMeasures.searchesAlways = true }
+        if let address = input.refusedAddress { throw ReadingError.localAddress(address) }
         request.choiceCount = min(request.choiceCount * promptCount, RequestReader.choicesMax)
         request.promptCount = promptCount
         request.input = input.measure
@@ -64,13 +68,12 @@ struct RequestReader {
         _ table: RequestTable, of parent: String = "", into request: inout InferenceRequest
     ) throws -> Bool {
         assert(table.fields.count <= UInt64.bitWidth)
+        let mayWish = parent.isEmpty || ReasoningWish.parents.contains(parent)
         var seen: UInt64 = 0
         var hasAny = false
         while let key = try scanner.nextKey() {
             hasAny = true
-            if parent.isEmpty || parent == "additionalModelRequestFields",
-                let wish = try ReasoningWish(key, scanner, body)
-            {
+            if mayWish, let wish = try ReasoningWish(key, scanner, body) {
                 request.reasoning.take(wish)
             }
             request.restrictedMembers.formUnion(try RestrictedMember.asked(key, in: parent, scanner, body))
@@ -132,14 +135,12 @@ struct RequestReader {
         case .text:
             if name.description == "inputs" { request.hasInputs = true }
             try input.readPrompt(&scanner)
-        case .documents:
-            guard kind == .array else { throw ReadingError.wrongType(name.description, "an array") }
-            try scanner.beginArray()
-            while try scanner.nextElement() {
-                try input.readPrompt(&scanner)
-                request.bodyMeasures.documents += 1
-            }
         case .media(let kind): try input.readMedia(kind, &scanner)
+        case .contextManagement:
+            request.managesContext = true
+            try input.readOther(key, &scanner)
+        case .documents, .store, .soundAddress, .sound, .repeatedModel, .embedRequests, .embedInstances:
+            try readSpecial(field, kind, into: &request)
         case .setting: try scanner.skip()
         case .spoken: takeSpoken(try text(name, kind), into: &request)
         case .streamFormat:
@@ -170,8 +171,10 @@ struct RequestReader {
         _ role: SearchSwitch, _ key: JSONText, into request: inout InferenceRequest
     ) throws {
         let searches = try input.readSwitch(role, key, scanner)
-        // OpenAI's search models and OpenRouter's plugin search before the model says anything.
-        if searches, role == .presence || role == .plugins { request.bodyMeasures.searchesAlways = true }
+        // OpenAI's search models, OpenRouter's plugin and Zhipu's switch search before the model says anything.
+        if searches, role == .presence || role == .plugins || role == .enable {
+            request.bodyMeasures.searchesAlways = true
+        }
         try input.readOther(key, &scanner)
     }
 

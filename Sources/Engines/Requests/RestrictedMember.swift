@@ -14,6 +14,8 @@ public struct RestrictedMember: Hashable, Sendable {
         case members(Set<String>)
         /// An object of these members.
         case object(Set<String>)
+        /// An object with this one member, and these in it.
+        case inside(String, Set<String>)
     }
 
     let name: String
@@ -70,12 +72,31 @@ public struct RestrictedMember: Hashable, Sendable {
                 "models", "preset", "fallbacks", "context_window_fallbacks", "content_policy_fallbacks",
                 "default_fallbacks", "route",
             ], of: routers, "serves the request by another model")
+        add(
+            ["fallbacks", "fallback_model", "fallback_models"], in: ["", "additionalModelRequestFields"],
+            of: anthropics,
+            "serves the request by another model", but: .off)
+        add(
+            ["webhook", "webhook_events_filter"], in: ["", "input"], of: [.replicate],
+            "has what is made sent elsewhere before it is on record", but: .off)
+        add(["image_loras"], of: [.together, .openAICompatible], "serves the request by another adapter", but: .off)
+        add(
+            ["routingConfig", "routing_config"], in: ["", "generationConfig", "generation_config"],
+            of: [.gemini, .vertex, .openAICompatible], "serves the request by another model")
+        add(
+            ["modelConfig", "model_config"], in: ["", "generationConfig", "generation_config"], of: [.gemini, .vertex],
+            "prefers quality or cost, which have prices of their own")
+        add(
+            ["modelArmorConfig", "model_armor_config"], of: [.gemini, .vertex],
+            "has the text checked, which is sold by the unit")
         add(["agent"], of: [.gemini, .vertex], "serves the request by another model")
         add(
             ["router_settings_override", "user_config", "litellm_params"], of: [.openAICompatible],
             "sends the request elsewhere")
         // LiteLLM reads in it what it reads beside it.
-        add(["extra_body"], of: [.openAICompatible], "hides other members", but: .object(["google"]))
+        add(
+            ["extra_body"], of: [.openAICompatible], "hides other members",
+            but: .inside("google", RestrictedMember.googleOptions))
         add(
             ["provider"], of: [.openRouter], "chooses a provider, whose prices are its own",
             but: .object(["data_collection", "zdr", "require_parameters"]))
@@ -83,7 +104,8 @@ public struct RestrictedMember: Hashable, Sendable {
             ["api_base", "base_url", "api_key", "custom_llm_provider", "mock_response"], of: [.openAICompatible],
             "sends the request elsewhere")
         add(
-            ["connectors", "mcp_servers"], of: anthropics.union([.openAICompatible]),
+            ["connectors", "mcp_servers"], in: ["", "additionalModelRequestFields"],
+            of: anthropics.union([.openAICompatible]),
             "runs tools whose cost is unknown", but: .off)
         add(["compound_custom"], of: [.groq, .openAICompatible], "serves the request by other models")
         add(
@@ -132,6 +154,12 @@ public struct RestrictedMember: Hashable, Sendable {
             but: .only(["global", "default"]))
         return table
     }()
+
+    /// What Google's endpoint in OpenAI's dialect takes beside it and plans need not sell.
+    private static let googleOptions: Set<String> = [
+        "thinking_config", "thinkingConfig", "safety_settings", "safetySettings", "cached_content", "cachedContent",
+        "response_modalities",
+    ]
 
     /// By the first letter of their names, in lower case, so that a usual name meets few of them.
     private static let byLetter: [[(index: Int, name: String)]] = {
@@ -184,7 +212,7 @@ public struct RestrictedMember: Hashable, Sendable {
 
     private func allows(_ text: String) -> Bool {
         switch allowed {
-        case .nothing, .object: text.isEmpty
+        case .nothing, .object, .inside: text.isEmpty
         case .off: text.isEmpty || text == "[]" || RestrictedMember.zeros.contains(text)
         case .only(let values): values.contains(text)
         case .members(let values): text.split(separator: ",").allSatisfy { values.contains($0.filter { $0 != " " }) }
@@ -217,6 +245,18 @@ public struct RestrictedMember: Hashable, Sendable {
             while try scanner.nextElement() {
                 guard try scanner.kind() == .string, values.contains(try scanner.string().value(in: body)) else {
                     return false
+                }
+            }
+            return true
+        case .inside(let name, let members):
+            guard kind == .object else { return false }
+            try scanner.beginObject()
+            while let key = try scanner.nextKey() {
+                guard key.value(in: body) == name, try scanner.kind() == .object else { return false }
+                try scanner.beginObject()
+                while let key = try scanner.nextKey() {
+                    guard members.contains(key.value(in: body)) else { return false }
+                    try scanner.skip()
                 }
             }
             return true

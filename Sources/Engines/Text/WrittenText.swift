@@ -50,11 +50,11 @@ enum WrittenText {
     private static let members = NamedMeanings([
         [
             "content", "text", "delta", "refusal", "partial_json", "transcript", "outputText", "generation",
-            "completion", "output", "text_output", "code",
+            "completion", "output", "text_output", "code", "tool_plan",
         ]: Member.words,
-        ["reasoning_content", "reasoning", "thinking", "summary"]: .reasoning,
+        ["reasoning_content", "reasoning", "thinking", "summary", "reasoningContent"]: .reasoning,
         ["arguments", "input", "args"]: .arguments,
-        ["logprobs", "usage", "generated_text", "annotations", "obfuscation"]: .skipped,
+        ["logprobs", "usage", "generated_text", "annotations", "citations", "obfuscation"]: .skipped,
         ["image_url", "images", "image", "partial_image_b64"]: .media(.picture),
         ["audio"]: .media(.sound), ["inlineData", "inline_data"]: .media(.unknown),
         ["url", "bytes", "b64_json"]: .payload, ["data"]: .data, ["source"]: .between, ["result"]: .result,
@@ -90,7 +90,10 @@ enum WrittenText {
         let member = members.meaning(of: key, in: bytes)
         switch member {
         case .skipped?: try scanner.skip()
-        case .words?: try add(&scanner, bytes, .words, to: &content)
+        case .words?:
+            // What is said inside of reasoning is reasoning.
+            if case .reasoning = place { return try add(&scanner, bytes, .reasoning, to: &content) }
+            try add(&scanner, bytes, .words, to: &content)
         case .reasoning?: try add(&scanner, bytes, .reasoning, to: &content)
         case .arguments? where kind == .object: content.textBytes += Int64(try scanner.skip().count)
         case .arguments?: try add(&scanner, bytes, .words, to: &content)

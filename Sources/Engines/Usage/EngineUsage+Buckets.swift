@@ -102,7 +102,7 @@ extension EngineUsage {
         buckets.cacheWriteHour = min(cacheWriteHourTokens ?? 0, written)
         buckets.cacheWriteLong = min(cacheWriteLongTokens ?? 0, written - buckets.cacheWriteHour)
         buckets.cacheWriteFiveMinutes = written - buckets.cacheWriteHour - buckets.cacheWriteLong
-        let kinds = [inputParts.video ?? 0, inputParts.image ?? 0, inputParts.audio ?? 0]
+        let kinds = [inputParts.video ?? 0, inputParts.image ?? 0, (inputParts.audio ?? 0) + reading.sound]
         var given = kinds
         if kinds.reduce(0, +) > whole {
             problem = "input by kind exceeds \(whole)"

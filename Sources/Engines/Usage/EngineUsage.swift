@@ -49,6 +49,8 @@ public struct EngineUsage: Hashable, Sendable {
     var isCacheNamedApart = false
     /// Whether citations or searches stand beside the counts, and so reasoning too (Perplexity).
     var hasSearchesBeside = false
+    /// Whether the prompt had sound, whose tokens the total may have alone (Mistral).
+    var hasPromptSound = false
     /// Whether the kind is known to count its caches into the input at times, against its own rule (Bedrock).
     var mayIncludeCache = false
     /// Whether a count came down between two objects of one stream, other than to zero.
@@ -131,6 +133,7 @@ public struct EngineUsage: Hashable, Sendable {
         isReasoningBeside = isReasoningBeside || newer.isReasoningBeside
         isCacheNamedApart = isCacheNamedApart || newer.isCacheNamedApart
         hasSearchesBeside = hasSearchesBeside || newer.hasSearchesBeside
+        hasPromptSound = hasPromptSound || newer.hasPromptSound
         mayIncludeCache = mayIncludeCache || newer.mayIncludeCache
         hasFallen = hasFallen || newer.hasFallen
         timings.update(with: newer.timings)

@@ -19,6 +19,8 @@ struct UsageDraft: Sendable {
     private var cost: String?
     private var upstreamCost: String?
     private var isOwnKey = false
+    private var isSearched = false
+    private var hasPromptSound = false
 
     init(_ names: UsageNames) {
         assert(UsageCount.allCases.count <= UsageDraft.countMax)
@@ -60,6 +62,10 @@ struct UsageDraft: Sendable {
         case .lifetimeList:
             guard kind == .array else { return false }
             try readLifetimeList(&scanner, bytes)
+        case .decimal(.cost) where kind == .object: try readObject(at: .cost, &scanner, bytes)
+        case .searched:
+            guard kind == .string else { return false }
+            if try !scanner.string().range.isEmpty { isSearched = true }
         case .decimal(let decimal):
             let range = try scanner.skip()
             if kind == .number { take(decimal, bytes, range) }
@@ -117,6 +123,10 @@ struct UsageDraft: Sendable {
         case .firstTokenSeconds: timings.firstToken = scaled(6)
         case .firstTokenMilliseconds: timings.firstToken = scaled(3)
         case .soundSeconds: units.audioMilliseconds = scaled(3) ?? 0
+        case .promptSoundSeconds:
+            guard let milliseconds = scaled(3), milliseconds > 0 else { return }
+            units.audioMilliseconds = milliseconds
+            hasPromptSound = true
         case .computeSeconds:
             // Clocks that were set while it ran have made negative times.
             if let milliseconds = scaled(3) {
@@ -276,9 +286,10 @@ struct UsageDraft: Sendable {
         usage.outputParts = ModalityTokens(
             text: self[.outputText], audio: self[.outputAudio], image: self[.outputImage], video: self[.outputVideo])
         usage.units = units
-        usage.units.searches = toolSearches ?? self[.searchesBeside] ?? self[.searches] ?? 0
+        usage.units.searches = toolSearches ?? self[.searchesBeside] ?? self[.searches] ?? (isSearched ? 1 : 0)
         usage.units.images = self[.images] ?? 0
         usage.hasSearchesBeside = self[.searchesBeside] != nil || self[.toolPrompt] != nil
+        usage.hasPromptSound = hasPromptSound
         usage.timings = timings
         usage.contradiction = problem
         settleCosts(&usage)

@@ -24,7 +24,9 @@ extension UsageNames {
                 ("totalTokens", .count(.total)), ("cacheReadInputTokens", .count(.cached)),
                 ("cacheReadInputTokenCount", .count(.cached)), ("cacheWriteInputTokens", .count(.cacheWrite)),
                 ("cacheWriteInputTokenCount", .count(.cacheWrite)), ("cacheDetails", .lifetimeList),
-            ]
+                ("serverToolUsage", .object(.toolCalls)),
+            ],
+            .toolCalls: [("webSearchRequests", .count(.searches))],
         ])
 
     /// What Amazon counts of an invocation, in the last chunk of a stream.

@@ -56,6 +56,7 @@ extension UsageNames {
                 ("cache_creation_tokens", .count(.cacheWriteApart)), ("cache_creation", .lifetimes),
                 ("reasoning_tokens", .count(.reasoningBeside)), ("thinking_tokens", .count(.reasoningBeside)),
                 ("citation_tokens", .count(.toolPrompt)), ("num_search_queries", .count(.searchesBeside)),
+                ("search_context_size", .searched),
                 ("num_sources_used", .count(.searches)), ("server_tool_use", .object(.toolCalls)),
                 ("server_side_tool_usage_details", .object(.toolCalls)),
                 ("plugins", .object(.plugins)),
@@ -63,6 +64,7 @@ extension UsageNames {
                 ("completion_time", .decimal(.decodeSeconds)), ("total_time", .decimal(.totalSeconds)),
                 ("total_latency", .decimal(.totalSeconds)), ("time_to_first_token", .decimal(.firstTokenSeconds)),
                 ("ttft_ms", .decimal(.firstTokenMilliseconds)), ("seconds", .decimal(.soundSeconds)),
+                ("prompt_audio_seconds", .decimal(.promptSoundSeconds)),
                 ("cost", .decimal(.cost)), ("cost_in_usd_ticks", .decimal(.costTicks)),
                 ("cost_details", .object(.costDetails)), ("is_byok", .ownKey),
             ],
@@ -72,6 +74,8 @@ extension UsageNames {
             ],
             // Alibaba's.
             .plugins: [("search", .object(.searchPlugin))], .searchPlugin: [("count", .count(.searches))],
+            // Perplexity's.
+            .cost: [("total_cost", .decimal(.cost))],
             .costDetails: [("upstream_inference_cost", .decimal(.upstreamCost))],
         ])
 }

@@ -18,7 +18,7 @@ enum UsageCount: Int, CaseIterable {
 
 /// Where in a usage object a member stands.
 enum UsagePlace: Int, CaseIterable {
-    case root, inputDetails, cachedDetails, outputDetails, toolCalls, costDetails, plugins, searchPlugin
+    case root, inputDetails, cachedDetails, outputDetails, toolCalls, cost, costDetails, plugins, searchPlugin
 }
 
 /// What a member of a usage object is.
@@ -34,6 +34,8 @@ enum UsageMeaning {
     case lifetimeList
     /// A number with a fraction.
     case decimal(UsageDecimal)
+    /// A text that stands there where a search was made for the answer, whether searches are counted or not.
+    case searched
     /// Whether the key at the provider behind is our own.
     case ownKey
 }
@@ -41,7 +43,7 @@ enum UsageMeaning {
 /// Numbers that may have a fraction.
 enum UsageDecimal {
     case queueSeconds, prefillSeconds, decodeSeconds, totalSeconds, firstTokenSeconds, firstTokenMilliseconds
-    case soundSeconds, computeSeconds
+    case soundSeconds, promptSoundSeconds, computeSeconds
     /// In US dollars; in 10⁻¹⁰ of them; what the provider behind takes.
     case cost, costTicks, upstreamCost
 }

@@ -1,3 +1,5 @@
+internal import Metering
+
 /// Ways in which one backend's usage differs from what its kind says, as `usage_quirks:` of the catalogue names them.
 ///
 /// A kind has some by itself (`EngineKind.usageQuirks`); a backend adds its own.
@@ -21,6 +23,10 @@ public struct UsageQuirks: OptionSet, Hashable, Sendable {
     public static let cacheReadRepeatsInput = UsageQuirks(rawValue: 1 << 6)
     /// `cost` is a fee alone; what the provider behind takes comes on top of it.
     public static let costIsFee = UsageQuirks(rawValue: 1 << 7)
+
+    /// What the total has beyond its named parts is the sound of the prompt. Of transcriptions, whatever the catalogue
+    /// says.
+    static let soundInTotal = UsageQuirks(rawValue: 1 << 8)
 
     private static let names: [(name: String, quirk: UsageQuirks)] = [
         ("input_includes_cache", .inputIncludesCache), ("input_excludes_cache", .inputExcludesCache),
@@ -67,6 +73,12 @@ extension EngineKind {
 }
 
 extension Backend {
+    /// The same for answers of one sort: no thoughts are in what was listened to.
+    func usageQuirks(of operation: Operation) -> UsageQuirks {
+        guard operation == .transcription else { return usageQuirks }
+        return usageQuirks.subtracting(.thoughtsInTotal).union(.soundInTotal)
+    }
+
     /// How its usage is read: what its kind does, and what the catalogue adds.
     var usageQuirks: UsageQuirks {
         var quirks = kind.usageQuirks

@@ -2,6 +2,8 @@
 struct UsageReading: Hashable, Sendable {
     /// All input, cached or not.
     var input: Int64
+    /// Of the input, beside what usage names of it.
+    var sound: Int64 = 0
     /// Of the input.
     var cached: Int64
     var written: Int64
@@ -114,7 +116,7 @@ struct UsageReadings {
         if let found = check(plain, totals: all - cache, all - cached, all - written, needsTotal: true) { return found }
         let beyond = all + reasoning
         if let found = check(onTop, totals: beyond - cache, beyond - cached, needsTotal: true) { return found }
-        return reasoningOutsideOfTotal(sum) ?? unnamedThoughts(sum)
+        return reasoningOutsideOfTotal(sum) ?? unnamedSound(sum) ?? unnamedThoughts(sum)
     }
 
     /// Caches that stand beside the prompt in an object of OpenAI's family.
@@ -137,6 +139,16 @@ struct UsageReadings {
     private func reasoningOutsideOfTotal(_ sum: Int64) -> UsageReading? {
         guard reasoning > completion, usage.isReasoningBeside || usage.rule == .reasoningApart else { return nil }
         return check(self.reading(cache: .inside, reasoning: .apart, tools: tools), totals: sum + tools, sum)
+    }
+
+    /// A total with more in it than its parts: the tokens of the prompt's sound (Mistral).
+    private func unnamedSound(_ sum: Int64) -> UsageReading? {
+        guard let total, usage.hasPromptSound || quirks.contains(.soundInTotal) else { return nil }
+        var reading = self.reading(cache: .inside, reasoning: .inside, tools: tools)
+        guard total > reading.tokens else { return nil }
+        reading.sound = total - reading.tokens
+        reading.input += reading.sound
+        return reading.isPossible ? reading : nil
     }
 
     /// A total with more in it than its parts: thoughts that have no name of their own.

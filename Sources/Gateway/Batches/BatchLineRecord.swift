@@ -29,17 +29,22 @@ struct BatchLineRecord {
         } catch {
             return unreadable(file: file, number: number, error)
         }
-        guard !read.body.isEmpty, var request else { return nil }
+        let isRefused = !(200..<300).contains(read.status)
+        // What the model wrote before it failed is handed over with the error, and is no answer's text.
+        let generated = isRefused ? ErrorRedaction.generatedBytes(in: line) : 0
+        guard !read.body.isEmpty || generated > 0, var request else { return nil }
         if let size = size(read.customID) { request.take(size) }
         let meter = AnswerMeter(
             request: request, backend: backend, status: 200, headers: JSONHead(), upstreamModel: owner.upstreamModel)
         meter.read(piece: UnsafeRawBufferPointer(rebasing: line[read.body]))
         meter.finish()
-        let facts = meter.facts
+        var facts = meter.facts
+        facts.takeGenerated(bytes: generated)
         let isFailure = meter.isErrorInPlaceOfAnswer
-        let isAnswer = (200..<300).contains(read.status) && !isFailure
+        let isAnswer = !isRefused && !isFailure
         // A failure costs what of an answer came with it, and nothing where none did.
-        guard isAnswer || facts.usage != nil, !isFailure || facts.textBytes > 0 || facts.items > 0 else { return nil }
+        guard isAnswer || facts.usage != nil || generated > 0, !isFailure || facts.textBytes > 0 || facts.items > 0
+        else { return nil }
         var entry = record(of: "line", read.customID)
         entry.request.httpStatus = Int32(read.status)
         if !isAnswer {

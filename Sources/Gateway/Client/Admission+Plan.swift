@@ -35,6 +35,11 @@ extension Admission {
         }
         try checkSold(request.surface, isStream: request.isStream, sold, of: model)
         try checkSold(request.features, sold, of: model, otherTool: request.otherTool)
+        if let name = request.pictureModel {
+            guard let pictures = snapshot.catalogue.model(named: name), pictures.isAllowed(for: grant.tenantID),
+                version.sells(priceKey: pictures.priceKey)
+            else { throw .notSold("a tool with the model '\(name)'", by: model, parameter: "tools") }
+        }
     }
 
     /// Refuses a batch of what the plan does not sell in batches. `features`: what any of its lines asks for.

@@ -44,7 +44,12 @@ struct Admission {
             throw .badRequest(error)
         }
         let name = request.model.isEmpty ? nil : request.model
-        guard let (model, route) = snapshot.catalogue.model(on: backend, named: name),
+        // Looking at what was made, or cancelling it, names no model: any that the tenant may use there will do.
+        let isLook = name == nil && request.native?.isInference == false
+        guard
+            let (model, route) = isLook
+                ? snapshot.catalogue.models(on: backend).first(where: { $0.0.isAllowed(for: grant.tenantID) })
+                : snapshot.catalogue.model(on: backend, named: name),
             model.isAllowed(for: grant.tenantID)
         else { throw .modelNotFound(String((name ?? "").prefix(200))) }
         guard route.backend.outOfService == nil else { throw .outOfService }

@@ -30,12 +30,19 @@ extension Exchange {
         let usage = running.facts?.usage
         let request = admitted.request
         if request.readsKeptText, usage?.promptTokens == nil { return true }
-        // What tools found is in the last usage alone, whatever came before.
-        if request.runsTools { return true }
+        // What an address leads to, the engine reads.
+        if request.namesAddress, usage?.promptTokens == nil { return true }
+        // What tools found, and what was made shorter, is in the last usage alone, whatever came before.
+        if request.runsTools || request.managesContext { return true }
         guard usage?.reasoningTokens == nil else { return false }
+        let kind = running.route.backend.kind
+        if kind.countsThoughtsInChunks, usage != nil { return false }
+        if running.facts?.hasHiddenWork == true, kind.hidesReasoning { return true }
         switch request.reasoning {
         case .hidden: return true
-        case .asked where running.route.backend.kind.hidesReasoning: return true
+        case .asked where kind.hidesReasoning: return true
+        // Models of a service that hides reasoning may reason unasked: until one was seen to show all that it counts.
+        case .unsaid where kind.hidesReasoning && running.ticket?.showsOutput == false: return true
         case .asked, .unsaid: return running.ticket?.hidesOutput == true
         }
     }
@@ -91,11 +98,12 @@ extension Exchange {
         if ending.cutsUpstream { cutUpstream() }
         flushOutput()
         complete(ending, at: now)
-        if let work = workToSettle() {
-            // The answer is only a receipt: the record is closed once it is known what the work came to.
+        if let work = workToSettle() ?? workLeftBehind(ending) {
+            // The answer is only a receipt, or its client has left it to its engine: the record is closed once it is
+            // known what the work came to.
             isReceipt = true
             keepOpen(at: now, hasID: true)
-            return loop.settlements.add(work)
+            return loop.settlements.add(work, seen: work.isLeft ? running.facts : nil)
         }
         hold?.settle(LimitUsage(entry.attempts))
         if running.counting != nil, closesLate(at: now) { return }
@@ -124,6 +132,16 @@ extension Exchange {
             running.route.backend.target(ofWork: id, surface: entry.request.surface) != nil
         else { return nil }
         assert(attempt.upstreamID == id, "the record of work has the id that it is asked after by")
+        return Settlements.Pending(entry: entry, open: openRequest, hold: hold)
+    }
+
+    /// A response whose stream was left, and which its engine may finish and keep all the same: its client knows its id
+    /// and can fetch it whole. Nil where none can.
+    private func workLeftBehind(_ ending: ExchangeStateMachine.Ending) -> Settlements.Pending? {
+        guard ending.termination == .clientAbort, admitted.request.mayBeFetchedLater, running.stream != nil,
+            let openRequest, let id = running.facts?.id, attempt.upstreamID == id,
+            running.route.backend.target(ofWork: id, surface: entry.request.surface) != nil
+        else { return nil }
         return Settlements.Pending(entry: entry, open: openRequest, hold: hold)
     }
 

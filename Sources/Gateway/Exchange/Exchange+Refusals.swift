@@ -11,13 +11,14 @@ extension Exchange {
         guard let plain = running.plain, !machine.isHeadSent, let head = running.head else { return nil }
         let kind = running.route.backend.kind
         if (200..<300).contains(machine.upstreamStatus) {
-            return isErrorInPlaceOfAnswer ? EngineRefusal(kind: kind, insideAnswer: plain.facts) : nil
+            return isErrorInPlaceOfAnswer ? meaning(ofErrorIn: plain.facts) : nil
         }
         var refusal = plain.held.withUnsafeReadableBytes { bytes in
             EngineRefusal(
                 kind: kind, status: machine.upstreamStatus, headers: AnswerHeaders(headers: head.headers),
                 body: UnsafeRawBufferPointer(rebasing: bytes.prefix(EngineRefusal.bodyBytesMax)),
-                isInference: admitted.request.native?.isInference != false, now: loop.shared.clock.realTime)
+                isInference: admitted.request.native?.isInference != false, choices: admitted.request.choices,
+                now: loop.shared.clock.realTime)
         }
         // An engine that has no such way for this model says the same as one that has not the model, or not for us.
         // What the client chose must take no backend from others and earn no credit.
@@ -53,7 +54,12 @@ extension Exchange {
     /// What an error inside a stream means; nil while there is none.
     func streamRefusal() -> EngineRefusal? {
         guard let stream = running.stream, stream.meter.hasError else { return nil }
-        return EngineRefusal(kind: running.route.backend.kind, insideAnswer: stream.facts)
+        return meaning(ofErrorIn: stream.facts)
+    }
+
+    /// What an error means that came inside an answer which had begun well.
+    func meaning(ofErrorIn facts: AnswerFacts) -> EngineRefusal {
+        EngineRefusal(kind: running.route.backend.kind, insideAnswer: facts, choices: admitted.request.choices)
     }
 
     private var redaction: ErrorRedaction {
@@ -75,10 +81,23 @@ extension Exchange {
         return true
     }
 
-    /// An event that says that the stream failed, as the client may see it; nil for the event as it is.
-    func failedEvent(_ event: UnsafeRawBufferPointer, isTerminator: Bool) -> [UInt8]? {
+    /// What is held of an answer that has begun to go out and says in the end that it failed.
+    func redactHeldTail() {
+        guard let plain = running.plain, plain.isFlowing, plain.held.readableBytes > 0 else { return }
+        var keepsLength = false
+        if case .length = running.framing { keepsLength = true }
+        let redaction = redaction
+        if let bytes = plain.held.withUnsafeReadableBytes({ redaction.redacted($0, keepsLength: keepsLength) }) {
+            plain.replaceHeld(with: bytes)
+        }
+    }
+
+    /// An event that says that the stream failed, as the client may see it; nil for the event as it is. Of one that was
+    /// too long to be held (`isWhole` false) it is what has not gone out.
+    func failedEvent(_ event: UnsafeRawBufferPointer, isTerminator: Bool, isWhole: Bool) -> [UInt8]? {
         guard let refusal = streamRefusal(), let stream = running.stream else { return nil }
         let isFrame = stream.meter.framing == .awsEventStream
+        guard isWhole else { return isFrame ? nil : redaction.redacted(event) }
         let redacted = redaction.redacted(event)
         guard let error = APIError(refusal) else {
             // A frame whose length changed would be none any more.

@@ -62,9 +62,12 @@ extension Exchange {
                 running.asksForUsage && running.stream?.facts.usage != nil && entry.request.surface.hasUsageOptions
             observation.surface = entry.request.surface
             // What one request had hidden says nothing of others.
-            observation.hidesOutput =
-                admitted.request.reasoning == .unsaid && ended.usageSource == .engine
-                && running.stream?.facts.hidesOutput(reported: ended.buckets.outputTotal) == true
+            if admitted.request.reasoning == .unsaid, ended.usageSource == .engine, let facts = running.facts {
+                let hidesSome =
+                    running.route.backend.kind.hidesReasoning && (facts.usage?.reasoningTokens ?? 0) > 0
+                observation.hidesOutput = hidesSome || facts.hidesOutput(reported: ended.buckets.outputTotal)
+                observation.showsOutput = !observation.hidesOutput
+            }
             giveBackTicket(observation: observation, at: now)
         case .clientAbort: giveBackTicket(isNeutral: true, at: now)
         default:

@@ -164,8 +164,8 @@ final class Exchange {
                 meter: meter, keepsUsageChunk: wantsCost || !admitted.request.isStream,
                 heldEventBytes: limits.heldEventBytes, readEventBytes: limits.readEventBytes, modelName: modelName,
                 seal: seal, usageMembers: wantsCost ? { [unowned self] facts in costMembers(facts) } : nil,
-                failedEvent: { [unowned self] event, isTerminator in
-                    failedEvent(event, isTerminator: isTerminator)
+                failedEvent: { [unowned self] event, isTerminator, isWhole in
+                    failedEvent(event, isTerminator: isTerminator, isWhole: isWhole)
                 })
             running.framing = client?.canReadChunks == true ? .chunked : .untilClose
             // While another engine may be asked, the head waits for the first bytes of the stream.
@@ -239,7 +239,7 @@ final class Exchange {
     /// What a plain answer means that says at its end that it failed, having begun to go out; nil for others.
     private var failureOfFlowingAnswer: EngineRefusal? {
         guard let plain = running.plain, plain.isFlowing, plain.meter.isErrorInPlaceOfAnswer else { return nil }
-        return EngineRefusal(kind: running.route.backend.kind, insideAnswer: plain.facts)
+        return meaning(ofErrorIn: plain.facts)
     }
 
     private var isStreamFinished: Bool {
@@ -284,7 +284,10 @@ final class Exchange {
         let passes = refusal?.isClients == true && redactHeldError()
         if passes, isErrorInPlaceOfAnswer { running.shownStatus = APIError.rejected(machine.upstreamStatus).status }
         let failure = failureOfFlowingAnswer
-        if let failure { running.failure = .refused(failure) }
+        if let failure {
+            running.failure = .refused(failure)
+            redactHeldTail()
+        }
         perform(machine.upstreamEnded(refusal: refusal, passes: passes, failure: failure))
         if machine.state == .delivering { finishDelivery() }
     }

@@ -10,7 +10,8 @@ import UsageJournal
 
 /// Work that goes on after its receipt was given: predictions, and responses in the background. What it comes to is
 /// asked for until the engine says it, and only then is its record closed. Whoever ordered it pays for it, whether it
-/// is looked at again or not, and once, however often it is looked at.
+/// is looked at again or not, and once, however often it is looked at. The same goes for responses that their engine
+/// keeps and whose streams were left: it may have finished them all the same.
 ///
 /// Until then the request stays open in the journal, with the engine's id of it, synced before a client knew that id. A
 /// gateway that stops or dies leaves it there, and the next process on the journal goes on. Confined to one event loop;
@@ -28,6 +29,8 @@ final class Settlements {
         fileprivate var isAsking = false
         /// Since when the engine has said, each time, that it does not know the work.
         fileprivate var goneSince: NIODeadline?
+        /// Of a stream that was left: bytes of text that had come.
+        fileprivate var seenTextBytes: Int64 = 0
 
         init(entry: UsageEntry, open: any OpenRequest, hold: LimitHold? = nil) {
             assert(entry.attempts.last?.upstreamID != nil, "work without an id cannot be asked after")
@@ -35,6 +38,10 @@ final class Settlements {
             self.open = open
             self.hold = hold
         }
+
+        /// Whether its client left the stream that it was answered with: then what came is known, and stands where the
+        /// engine keeps nothing.
+        var isLeft: Bool { entry.attempts.last?.termination == .clientAbort }
 
         fileprivate var place: ObjectSeal.Place? {
             entry.attempts.last.flatMap { last in
@@ -63,10 +70,19 @@ final class Settlements {
 
     private var registry: SettlementRegistry { loop.shared.settlements }
 
-    func add(_ work: Pending) {
+    /// `seen`: what has come of it already.
+    func add(_ work: Pending, seen: AnswerFacts? = nil) {
+        var work = work
+        if work.isLeft {
+            work.until = min(
+                work.until, .now() + .milliseconds(loop.shared.configuration.times.totalMilliseconds))
+            work.seenTextBytes = seen?.textBytesSeen ?? 0
+        }
         lastNumber += 1
         pending[lastNumber] = work
-        if let place = work.place { registry.began(place) }
+        guard let place = work.place else { return }
+        registry.began(place)
+        if let seen { registry.saw(seen, of: place) }
     }
 
     /// Goes on with what another process left open.
@@ -116,12 +132,14 @@ final class Settlements {
         askingCount -= 1
         pending[number]?.isAsking = false
         guard let work = pending[number] else { return }
-        switch answer?.head.status {
+        switch answer.map({ Self.status(of: $0, for: work) }) {
         case 200:
             pending[number]?.goneSince = nil
             var facts = AnswerFacts(ofWork: answer?.body ?? [], in: work.request, by: backend)
             if facts.hasEndedLater {
-                if !facts.hasFailedLater, let seen = work.place.flatMap({ registry.seen(of: $0) }) {
+                if !facts.hasFailedLater(work.entry.request.surface),
+                    let seen = work.place.flatMap({ registry.seen(of: $0) })
+                {
                     facts.keep(seen: seen)
                 }
                 return end(number, work, .told(facts))
@@ -137,6 +155,13 @@ final class Settlements {
         default: pending[number]?.goneSince = nil
         }
         pauseLonger(number)
+    }
+
+    /// Engines that keep no responses refuse to show one in many ways, and the gateway's own key was good for it.
+    private static func status(of answer: EngineCall.Answer, for work: Pending) -> Int {
+        let status = answer.head.status
+        guard work.isLeft, (400..<500).contains(status), status != 408, status != 429 else { return status }
+        return 404
     }
 
     private func pauseLonger(_ number: Int) {
@@ -188,7 +213,15 @@ final class Settlements {
             entry.attempts[last] = base
         }
         switch ending {
-        case .told(let facts) where facts.hasFailedLater: fail(facts, reason: "engine_error")
+        // What came before the client left stands, with its own counts, where the engine knows no more.
+        case .told(let facts) where work.isLeft, .forgotten(let facts?) where work.isLeft:
+            entry.request.leave()
+            guard work.isLess(than: facts) else { break }
+            base.termination = .complete
+            complete(facts, isCut: false)
+        case .forgotten where work.isLeft, .neverTold where work.isLeft: entry.request.leave()
+        case .told(let facts) where facts.hasFailedLater(work.entry.request.surface):
+            fail(facts, reason: "engine_error")
         case .told(let facts),
             .forgotten(let facts?) where facts.hasEndedLater:
             base.termination = .complete
@@ -226,7 +259,22 @@ final class Settlements {
     }
 }
 
+extension RequestRecord {
+    /// Its client left before the end, whatever became of its answer.
+    fileprivate mutating func leave() {
+        outcome = .clientAbort
+        httpStatus = 499
+        reason = "client_closed"
+    }
+}
+
 extension Settlements.Pending {
+    /// Whether what its client left with is less than what the engine says in the end that there is.
+    fileprivate func isLess(than facts: AnswerFacts) -> Bool {
+        !facts.hasFailedLater(entry.request.surface)
+            && (facts.usage?.completionTokens != nil || facts.textBytesSeen > seenTextBytes)
+    }
+
     /// As far as an answer's reader needs it.
     fileprivate var request: InferenceRequest {
         InferenceRequest(of: entry.request.surface, model: entry.request.modelRequested)

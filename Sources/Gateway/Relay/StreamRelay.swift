@@ -33,7 +33,7 @@ final class StreamRelay {
     /// What the gateway adds to the usage object of the last word; nil adds nothing.
     private let usageMembers: ((AnswerFacts) -> [UInt8]?)?
     /// What a client sees of an event that says that the stream failed; nil for the event as it is.
-    private let failedEvent: (UnsafeRawBufferPointer, _ isTerminator: Bool) -> [UInt8]?
+    private let failedEvent: (UnsafeRawBufferPointer, _ isTerminator: Bool, _ isWhole: Bool) -> [UInt8]?
     private let heldEventBytes: Int
     private let readEventBytes: Int
     private let seal: AnswerSeal?
@@ -41,7 +41,10 @@ final class StreamRelay {
     init(
         meter: AnswerMeter, keepsUsageChunk: Bool, heldEventBytes: Int, readEventBytes: Int,
         modelName: AnswerModelName? = nil, seal: AnswerSeal? = nil, usageMembers: ((AnswerFacts) -> [UInt8]?)? = nil,
-        failedEvent: @escaping (UnsafeRawBufferPointer, _ isTerminator: Bool) -> [UInt8]? = { _, _ in nil }
+        failedEvent: @escaping (UnsafeRawBufferPointer, _ isTerminator: Bool, _ isWhole: Bool) -> [UInt8]? = {
+            _, _, _ in
+            nil
+        }
     ) {
         self.meter = meter
         splitter = AnswerSplitter(framing: meter.framing)
@@ -131,10 +134,17 @@ final class StreamRelay {
     ) -> StreamSignals {
         if event == .usageChunk, !keepsUsageChunk, isWhole { return [] }
         if event == .terminator { isHolding = true }
-        if event == .error || event == .terminator && meter.hasError, isWhole,
-            let shown = failedEvent(bytes, event == .terminator)
+        if event == .error || event == .terminator && meter.hasError,
+            let shown = failedEvent(bytes, event == .terminator, isWhole)
         {
-            shown.withUnsafeBytes { passRenamed($0, output: &output, held: &held) }
+            shown.withUnsafeBytes {
+                if isWhole {
+                    passRenamed($0, output: &output, held: &held)
+                } else {
+                    flow($0, output: &output, held: &held)
+                }
+            }
+            if !isWhole { splice?.finish { pass($0, output: &output, held: &held) } }
         } else if isWhole {
             passEdited(event, bytes, output: &output, held: &held)
         } else {

@@ -45,6 +45,8 @@ final class RouteTable: Sendable {
 
         /// Whether the model lately counted much more output than it showed.
         var hidesOutput: Bool { cell.hidesOutput(route.upstreamName, now: ProcessTime.milliseconds) }
+        /// Whether it was ever seen to show all the output that it counts.
+        var showsOutput: Bool { cell.showsOutput(route.upstreamName) }
         /// Whether the model is known to answer requests, and none of this form.
         func neverServed(_ surface: Surface) -> Bool { cell.neverServed(surface, by: route.upstreamName) }
         /// Whether the engine takes members that ask for usage, as far as is known.
@@ -60,6 +62,8 @@ final class RouteTable: Sendable {
         var tookUsageOptions = false
         /// Whether it counted much more output than it showed.
         var hidesOutput = false
+        /// Whether it said that it reasoned about nothing, and counted no more than it showed.
+        var showsOutput = false
         /// In which form it was asked, and answered.
         var surface: Surface?
     }
@@ -263,6 +267,7 @@ final class BackendCell: Sendable {
                     at: now)
                 if observation.tookUsageOptions { state.routes[name]?.takesUsageOptions = true }
                 if let surface = observation.surface { state.routes[name]?.served(surface) }
+                if observation.showsOutput { state.routes[name]?.showsOutput = true }
                 if observation.hidesOutput { state.routes[name]?.hidesOutputUntil = now + Self.hiddenMilliseconds }
             }
             if isMissing { state.routes[name, default: RouteHealth()].block(at: now) }
@@ -272,6 +277,8 @@ final class BackendCell: Sendable {
     func hidesOutput(_ model: String, now: Int64) -> Bool {
         state.withLock { $0.routes[model].map { now < $0.hidesOutputUntil } ?? false }
     }
+
+    func showsOutput(_ model: String) -> Bool { state.withLock { $0.routes[model]?.showsOutput ?? false } }
 
     func neverServed(_ surface: Surface, by model: String) -> Bool {
         state.withLock { $0.routes[model]?.neverServed(surface) ?? false }

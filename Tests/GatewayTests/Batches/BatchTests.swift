@@ -266,6 +266,26 @@ import UsageJournal
         await gateway.stop()
     }
 
+    @Test(arguments: [
+        #"{"error":{"message":"no JSON","failed_generation":"LONG"}}"#,
+        #"{"error":{"message":"no JSON","code":"json_validate_failed","failed_generation":"LONG"},"usage":null}"#,
+        #"{"message":"no","failed_generation":{"name":"f","arguments":"LONG"}}"#,
+    ])
+    func `what a refused line hands over of the model's text is billed`(body: String) async throws {
+        let service = try BatchService()
+        let gateway = try await gateway(service)
+        let (_, batch) = try create(gateway)
+        let body = body.replacing("LONG", with: String(repeating: "abcd ", count: 400))
+        let refused = #"{"custom_id":"a","response":{"status_code":400,"body":\#(body)},"error":null}"#
+        service.end(output: [BatchService.served("b")], errors: [refused, BatchService.failed("c")])
+        _ = try gateway.ask(get("/v1/batches/\(batch)"))
+        let records = try gateway.records(3)
+        let line = try #require(records.first { $0.request.reason == "batch_line_failed" })
+        #expect((500...520).contains(line.attempts[0].buckets.outputTotal))
+        #expect(line.attempts[0].buckets.inputTotal > 0 && line.attempts[0].usageSource == .estimated)
+        await gateway.stop()
+    }
+
     @Test func `nobody need ask: a gateway sees its batches to their end`() async throws {
         let service = try BatchService()
         let gateway = try await gateway(service, pollMilliseconds: 50)
