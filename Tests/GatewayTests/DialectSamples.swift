@@ -54,7 +54,7 @@ extension DialectSample {
 
     private static let responses = DialectSample(
         name: "responses", kind: .openAI, path: "/v1/responses",
-        body: #"{"model":"small","input":"SECRET-PROMPT","stream":true}"#,
+        body: #"{"model":"small","input":"SECRET-PROMPT","stream":true,"store":false}"#,
         events: named([
             ("response.created", #"{"type":"response.created","response":{"id":"r","model":"m","usage":null}}"#),
             ("response.output_text.delta", #"{"type":"response.output_text.delta","delta":"SECRET-ANSWER"}"#),

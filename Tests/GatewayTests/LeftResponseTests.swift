@@ -37,7 +37,7 @@ import UsageJournal
 
     /// An engine that begins to answer each stream and never ends it, and shows what it keeps as `later` says.
     private func gateway(
-        _ later: SharedAnswer, kind: EngineKind = .openAI
+        _ later: SharedAnswer, kind: EngineKind = .openAICompatible
     ) async throws -> TestGateway {
         let engine = try ScriptedEngine { socket, request in
             guard request.startLine.hasPrefix("POST") else {
