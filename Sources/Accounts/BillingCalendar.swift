@@ -108,6 +108,12 @@ public struct BillingCalendar: Hashable, Sendable {
     /// The billing period (calendar month) that holds the instant.
     public func period(containing instant: Timestamp) -> BillingPeriod { period(of: month(containing: instant)) }
 
+    /// The calendar month of the billing period that begins at the instant, by whatever rules it began there: its
+    /// middle is in the same month by all of them.
+    public func month(ofPeriodAt start: Timestamp) -> CivilMonth {
+        CivilMonth(of: day(of: start.advanced(byMilliseconds: 14 * Self.dayMilliseconds)))
+    }
+
     /// The calendar month whose billing period holds the instant.
     public func month(containing instant: Timestamp) -> CivilMonth {
         let month = CivilMonth(of: day(of: instant))

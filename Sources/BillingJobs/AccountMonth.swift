@@ -10,8 +10,12 @@ struct AccountMonth: Sendable {
     let account: Account
     let month: BillingMonth
     let subscriptions: [SubscriptionTerms]
-    /// The account's invoices of all months, void ones too.
-    let invoices: [StoredInvoice]
+    /// The month's invoice that is not void, if there is one.
+    let current: StoredInvoice?
+    /// How many invoices of the month are void.
+    private let voidCount: Int
+    /// The months up to this one whose usage changed since a final invoice took it in. Of the others all is invoiced.
+    private let openPeriods: [Timestamp]
     private let histories: [String: PlanHistory]
 
     /// The most months that are looked back for something not invoiced.
@@ -22,7 +26,10 @@ struct AccountMonth: Sendable {
     init(_ account: Account, month: CivilMonth, in tx: DatabaseTransaction) throws {
         self.account = account
         self.month = BillingMonth(month, calendar: account.calendar)
-        invoices = try InvoiceStorage.all(of: account.id, in: tx)
+        let start = self.month.start
+        current = try InvoiceStorage.current(of: account.id, periodStart: start, in: tx)
+        voidCount = try InvoiceStorage.voidCount(of: account.id, periodStart: start, in: tx)
+        openPeriods = try UsagePeriodStorage.open(of: account.id, before: self.month.end, in: tx).map(\.start)
         let tenants = try Paging.all { try TenantStorage.list(account: account.id, $0, in: tx) }
         let names = Dictionary(tenants.map { ($0.id, $0.name) }) { first, _ in first }
         let stored = try Paging.all { try SubscriptionStorage.list(account: account.id, $0, in: tx) }
@@ -42,6 +49,22 @@ struct AccountMonth: Sendable {
         }
     }
 
+    /// The account, with a calendar that holds what is kept of the months that a run of this one can have to do with.
+    static func account(
+        _ id: AccountID, for month: CivilMonth, in tx: DatabaseTransaction
+    ) throws -> Account {
+        guard let closed = try ClosingStorage.closedThrough(of: id, in: tx) else {
+            return try AccountStorage.require(id, in: tx)
+        }
+        let day: Int64 = 86_400_000
+        let past = Timestamp(milliseconds: (month.advanced(by: 1).firstDay.daysSince1970 + 1) * day)
+        let open = try UsagePeriodStorage.open(of: id, before: past, in: tx).map {
+            CivilMonth(of: CivilDate(daysSince1970: $0.start.milliseconds / day + 14))
+        }
+        let first = min(month, CivilMonth(of: closed), open.min() ?? month)
+        return try AccountStorage.require(id, months: .from(first.advanced(by: -1)), in: tx)
+    }
+
     /// The versions of every plan that the account was ever subscribed to.
     private static func histories(
         of subscriptions: [Subscription], in tx: DatabaseTransaction
@@ -53,36 +76,29 @@ struct AccountMonth: Sendable {
         return histories
     }
 
-    /// The month's invoice that is not void, if there is one.
-    var current: StoredInvoice? { invoice(ofPeriodAt: month.start) }
-
     var period: BillingPeriod { BillingPeriod(start: month.start, end: month.end) }
 
     /// The month and everything before it.
     var upToItsEnd: BillingPeriod { BillingPeriod(start: Timestamp(milliseconds: 0), end: month.end) }
 
-    private func invoice(ofPeriodAt start: Timestamp) -> StoredInvoice? {
-        invoices.first { $0.period.start == start && $0.state != .void }
-    }
-
-    private func isFinal(periodAt start: Timestamp) -> Bool {
-        invoice(ofPeriodAt: start).map { $0.state != .draft } ?? false
-    }
-
     // MARK: the invoice's input
 
     /// What the month's draft is computed from.
     func input(in tx: DatabaseTransaction) throws -> InvoiceInput {
-        let rated = try InvoiceStorage.ratedSums(of: account, before: month.end, in: tx)
+        let earlier = openPeriods.filter { $0 < month.start }
+        // All that is open, whatever instant it is summed under, so that nothing is on no invoice unseen.
+        let rated = try InvoiceStorage.ratedSums(
+            of: account, periods: Set(openPeriods).union([month.start]), in: tx)
         try requireKnownPeriods(rated)
-        let invoiced = try InvoiceStorage.invoicedSums(of: account, in: tx)
+        let final = try InvoiceStorage.finalPeriods(of: account.id, among: earlier, in: tx)
+        let invoiced = try InvoiceStorage.invoicedSums(of: account, periods: final, in: tx)
         return InvoiceInput(
-            accountID: account.id, currency: account.currency, month: month,
-            generation: invoices.count { $0.period.start == month.start && $0.state == .void },
+            accountID: account.id, currency: account.currency, month: month, generation: voidCount,
             subscriptions: subscriptions,
             usage: try rated.filter { $0.periodStart == month.start }.map(ratedUsage),
-            earlierUsage: try earlierUsage(rated: rated, invoiced: invoiced),
-            credits: try ServiceLevelStorage.granted(to: account.id, before: month.start, in: tx).map(creditDue))
+            earlierUsage: try earlierUsage(
+                rated: rated.filter { final.contains($0.periodStart) }, invoiced: invoiced),
+            credits: try ServiceLevelStorage.unsettled(to: account, before: month.start, in: tx).map(creditDue))
     }
 
     private func requireKnownPeriods(_ sums: [ChargeSum]) throws(BooksError) {
@@ -107,9 +123,7 @@ struct AccountMonth: Sendable {
         for sum in rated { sides[ChargeInPeriod(sum), default: (nil, nil)].rated = sum }
         for sum in invoiced { sides[ChargeInPeriod(sum), default: (nil, nil)].invoiced = sum }
         return try sides.compactMap { key, side in
-            guard key.periodStart < month.start, isFinal(periodAt: key.periodStart),
-                let known = side.rated ?? side.invoiced
-            else { return nil }
+            guard let known = side.rated ?? side.invoiced else { return nil }
             let now = RatedUsage(
                 charge: known.charge, price: .perUnit(PerUnitPrice(unitPrice: known.unitPrice)),
                 rounding: try rounding(of: known.charge), quantity: side.rated?.quantity ?? zero,
@@ -146,7 +160,7 @@ struct AccountMonth: Sendable {
     }
 
     private func servicePeriod(_ period: BillingPeriod) -> ServicePeriod {
-        let month = account.calendar.month(containing: period.start)
+        let month = account.calendar.month(ofPeriodAt: period.start)
         let next = month.advanced(by: 1).firstDay
         return ServicePeriod(
             start: period.start, end: period.end, firstDay: month.firstDay,
@@ -155,29 +169,41 @@ struct AccountMonth: Sendable {
 
     // MARK: earlier months
 
-    /// The first earlier month that has something to bill and no final invoice.
+    /// The first earlier month that has something to bill and no final invoice. Usage is looked for in open months,
+    /// fees in those after the newest closed one: before that was closed there were none.
     func earlierMonthNotInvoiced(in tx: DatabaseTransaction) throws -> CivilMonth? {
-        let rated = try InvoiceStorage.ratedSums(of: account, before: month.start, in: tx)
+        let rated = try InvoiceStorage.ratedSums(
+            of: account, periods: openPeriods.filter { $0 < month.start }, in: tx)
         try requireKnownPeriods(rated)
         let used = Set(rated.map(\.periodStart))
-        let first = (subscriptions.map(\.subscription.startsAt) + used).min()
-        guard let first else { return nil }
-        let oldest = max(
+        let mayOweFees = try monthsAfterClosing(in: tx).map { BillingMonth($0, calendar: account.calendar) }
+        let final = try InvoiceStorage.finalPeriods(
+            of: account.id, among: used.union(mayOweFees.map(\.start)), in: tx)
+        let unbilled = used.subtracting(final).min().map { account.calendar.month(ofPeriodAt: $0) }
+        for candidate in mayOweFees where !final.contains(candidate.start) {
+            if let unbilled, unbilled <= candidate.month { return unbilled }
+            let fees = try InvoiceDraft(
+                InvoiceInput(
+                    accountID: account.id, currency: account.currency, month: candidate, subscriptions: subscriptions,
+                    usage: []))
+            if !fees.isEmpty { return candidate.month }
+        }
+        return unbilled
+    }
+
+    private func monthsAfterClosing(in tx: DatabaseTransaction) throws -> [CivilMonth] {
+        guard let first = subscriptions.map(\.subscription.startsAt).min() else { return [] }
+        var candidate = max(
             account.calendar.month(containing: first), month.month.advanced(by: -AccountMonth.monthsBackMax))
-        var candidate = oldest
+        if let closed = try ClosingStorage.closedThrough(of: account.id, in: tx) {
+            candidate = max(candidate, CivilMonth(of: closed).advanced(by: 1))
+        }
+        var months: [CivilMonth] = []
         while candidate < month.month {
-            let earlier = BillingMonth(candidate, calendar: account.calendar)
-            if !isFinal(periodAt: earlier.start) {
-                if used.contains(earlier.start) { return candidate }
-                let fees = try InvoiceDraft(
-                    InvoiceInput(
-                        accountID: account.id, currency: account.currency, month: earlier,
-                        subscriptions: subscriptions, usage: []))
-                if !fees.isEmpty { return candidate }
-            }
+            months.append(candidate)
             candidate = candidate.advanced(by: 1)
         }
-        return nil
+        return months
     }
 }
 

@@ -22,6 +22,7 @@ extension Comparison {
             }
             try Self.guarding(label(account), &balances, in: tx) { balances in
                 try compareBalances(of: account, &balances, in: tx)
+                try compareClosings(of: account, &balances, in: tx)
             }
         }
         checks += [accruals, zero, balances]
@@ -32,8 +33,7 @@ extension Comparison {
     ) throws {
         let sums = try ReconcileStorage.accrualSums(of: account, days: days, in: tx)
         check.add(left: sums.rated, right: sums.booked)
-        for open in try LedgerStorage.openAccruals(of: account, in: tx)
-        where days.map({ $0.contains(open.day) }) ?? true {
+        for open in try LedgerStorage.openAccruals(of: account, days: days, in: tx) {
             check.report("\(label(account)) \(open.product) \(open.day): rated \(open.rated), booked \(open.booked)")
         }
         for start in try ReconcileStorage.periodStarts(of: account, in: tx)
@@ -55,6 +55,17 @@ extension Comparison {
             if balance != expected {
                 check.report("\(label(account)) \(ledgerAccount.rawValue): booked \(balance), expected \(expected)")
             }
+        }
+    }
+
+    /// The kept balances of closed periods, each against the one before it and what was booked in between.
+    private func compareClosings(
+        of account: Account, _ check: inout ReconciliationCheck, in tx: DatabaseTransaction
+    ) throws {
+        for difference in try ClosingStorage.differences(of: account, days: days, in: tx) {
+            check.report(
+                "\(label(account)) \(difference.ledgerAccount) at the end of \(difference.lastDay): kept "
+                    + "\(difference.kept), booked \(difference.booked)")
         }
     }
 

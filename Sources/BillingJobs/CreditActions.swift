@@ -70,7 +70,7 @@ public struct CreditActions: Sendable {
 
     /// A draft may carry credits; it has to become final, or go, before they are paid out.
     private static func requireInvoiced(_ id: AccountID, in tx: DatabaseTransaction) throws {
-        if let draft = try InvoiceStorage.all(of: id, in: tx).first(where: { $0.state == .draft }) {
+        if let draft = try InvoiceStorage.draft(of: id, in: tx) {
             throw StorageError.conflict(
                 "the invoice \(draft.id) is a draft and may carry credits: run its month first")
         }

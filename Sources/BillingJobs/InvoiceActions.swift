@@ -29,7 +29,7 @@ public struct InvoiceActions: Sendable {
     public func preview(account id: AccountID, month: CivilMonth) async throws -> InvoicePreview {
         try actor.require(.read(.invoices))
         return try await database.read { tx in
-            let account = try AccountStorage.require(id, in: tx)
+            let account = try AccountMonth.account(id, for: month, in: tx)
             let accountMonth = try AccountMonth(account, month: month, in: tx)
             return InvoicePreview(
                 document: try document(accountMonth, in: tx),
@@ -51,8 +51,8 @@ public struct InvoiceActions: Sendable {
         let before = try await database.read { try InvoiceStorage.require(id, in: $0) }
         guard try before.state.applying(.finalize) != nil else { return Outcome(invoice: before, changed: false) }
         let month = try await database.read { tx in
-            let account = try AccountStorage.require(before.accountID, in: tx)
-            return account.calendar.month(containing: before.period.start)
+            let account = try AccountStorage.require(before.accountID, months: .none, in: tx)
+            return account.calendar.month(ofPeriodAt: before.period.start)
         }
         let run = InvoiceRun(
             database: database, by: actor, options: InvoiceRun.Options(month: month, now: now))
@@ -107,7 +107,7 @@ public struct InvoiceActions: Sendable {
         guard let state = try invoice.state.applying(action) else {
             return .nothing(Outcome(invoice: invoice, changed: false))
         }
-        let account = try AccountStorage.require(invoice.accountID, in: tx)
+        let account = try AccountStorage.require(invoice.accountID, months: .none, in: tx)
         if action == .void { try requireVoidable(invoice, in: tx) }
         if action == .pay, try invoice.amountDue().isZero, !invoice.total.isZero {
             throw StorageError.conflict("all of it was given back by credit notes: nothing is left to pay")
@@ -122,6 +122,10 @@ public struct InvoiceActions: Sendable {
             guard try LedgerStorage.insert(transaction, in: tx) else { throw BooksError.bookedBefore(invoice: id) }
         }
         try InvoiceStorage.setState(state, of: invoice, at: instant, in: tx)
+        if action == .void {
+            try ClosingStorage.reopen(closedBy: id, of: account.id, in: tx)
+            try UsagePeriodStorage.reopen(takenInBy: id, of: account.id, in: tx)
+        }
         let after = try InvoiceStorage.require(id, in: tx)
         return .made(
             Outcome(invoice: after, changed: true),
@@ -129,10 +133,7 @@ public struct InvoiceActions: Sendable {
     }
 
     private func requireVoidable(_ invoice: StoredInvoice, in tx: DatabaseTransaction) throws {
-        let later = try InvoiceStorage.all(of: invoice.accountID, in: tx).first {
-            $0.period.start > invoice.period.start && ($0.state == .finalized || $0.state == .paid)
-        }
-        if let later {
+        if let later = try InvoiceStorage.next(after: invoice, in: tx) {
             throw StorageError.conflict(
                 "invoice \(later.number ?? "\(later.id)") is later and may carry adjustments of this one's month: "
                     + "make it void first, or correct by a credit note")

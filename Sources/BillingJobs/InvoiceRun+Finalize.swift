@@ -40,6 +40,8 @@ extension InvoiceRun {
         let accountID: AccountID
         let issuedAt: Timestamp
         let issuedOn: CivilDate
+        /// The last local day of its period.
+        let lastDay: CivilDate
     }
 
     private func queue(_ ids: [InvoiceID]) async throws -> [QueueEntry] {
@@ -47,11 +49,13 @@ extension InvoiceRun {
         let entries = try await database.read { tx in
             try ids.compactMap { id -> QueueEntry? in
                 guard let invoice = try InvoiceStorage.find(id, in: tx) else { return nil }
-                let account = try AccountStorage.require(invoice.accountID, in: tx)
+                let account = try AccountStorage.require(invoice.accountID, months: .none, in: tx)
                 let issuedAt = account.billingTime(at: now)
+                let next = account.calendar.month(ofPeriodAt: invoice.period.start).advanced(by: 1)
                 return QueueEntry(
                     invoiceID: id, accountID: account.id, issuedAt: issuedAt,
-                    issuedOn: account.calendar.day(of: issuedAt))
+                    issuedOn: account.calendar.day(of: issuedAt),
+                    lastDay: CivilDate(daysSince1970: next.firstDay.daysSince1970 - 1))
             }
         }
         return entries.sorted { ($0.issuedOn, $0.accountID) < ($1.issuedOn, $1.accountID) }
@@ -102,7 +106,7 @@ extension InvoiceRun {
         case .void: return .failed(reason: Self.isVoid)
         case .draft: break
         }
-        let account = try AccountStorage.require(invoice.accountID, in: tx)
+        let account = try AccountStorage.require(invoice.accountID, months: .none, in: tx)
         if let reason = account.parkedReason { return .parked(reason: reason) }
         let holds = try Self.holds(on: account, before: invoice.period.end, in: tx)
         return holds.isEmpty ? nil : .notClosed(holds)
@@ -133,6 +137,9 @@ extension InvoiceRun {
                 throw BooksError.bookedBefore(invoice: invoice.id)
             }
         }
+        try ClosingStorage.close(
+            invoice.accountID, through: entry.lastDay, by: invoice.id, at: entry.issuedAt, in: tx)
+        try UsagePeriodStorage.settle(by: invoice.id, of: invoice.accountID, in: tx)
         return .finalized(InvoiceSummary(try InvoiceStorage.require(invoice.id, in: tx)))
     }
 }

@@ -92,7 +92,7 @@ public struct InvoiceRun: Sendable {
     func readContext() async throws -> Context {
         try await database.read { [options] tx in
             let accounts =
-                try options.accounts?.sorted().map { try AccountStorage.require($0, in: tx).id }
+                try options.accounts?.sorted().map { try AccountStorage.require($0, months: .none, in: tx).id }
                 ?? AccountStorage.ids(in: tx)
             return Context(
                 seller: try SellerStorage.require(in: tx), accounts: accounts,
@@ -164,7 +164,7 @@ public struct InvoiceRun: Sendable {
     private func prepare(
         _ id: AccountID, _ context: Context, journals: [RegisteredJournal], in tx: DatabaseTransaction
     ) throws -> InvoiceRunReport.AccountOutcome {
-        let account = try AccountStorage.require(id, in: tx)
+        let account = try AccountMonth.account(id, for: options.month, in: tx)
         func outcome(_ result: InvoiceRunReport.AccountResult) -> InvoiceRunReport.AccountOutcome {
             InvoiceRunReport.AccountOutcome(accountID: id, name: account.name, result: result)
         }
@@ -195,6 +195,9 @@ public struct InvoiceRun: Sendable {
         _ = try InvoiceStorage.storeDraft(
             draft, documentJSON: try document.canonicalJSON(), positions: positions,
             now: account.billingTime(at: options.now), in: tx)
+        try UsagePeriodStorage.store(
+            UsagePeriodStorage.open(of: id, before: accountMonth.month.end, in: tx), takenInBy: draft.id, of: id, in: tx
+        )
         return outcome(.drafted(InvoiceSummary(try InvoiceStorage.require(draft.id, in: tx))))
     }
 

@@ -3,7 +3,8 @@ public import Identity
 import Ledger
 public import Storage
 
-/// Books rated usage: per account, product and local day the difference between the rollups and what is booked.
+/// Books rated usage: per account, product and local day the difference between the rollups and what is booked. It
+/// looks only at days whose usage changed since they were last booked.
 ///
 /// Run it as often as one likes, also twice at a time: a revision exists once, and a poster that comes second books
 /// nothing or what arrived in between.
@@ -19,7 +20,9 @@ public struct LedgerPoster: Sendable {
     @discardableResult
     public func post(_ id: AccountID, now: Timestamp) async throws -> Int {
         try await database.writeAtOneMoment { tx in
-            try LedgerPoster.post(try AccountStorage.require(id, in: tx), now: now, in: tx)
+            // Before all else: whoever closes a period holds the account, and may want the same marks.
+            try AccountStorage.share(id, in: tx)
+            return try LedgerPoster.post(try AccountStorage.require(id, months: .none, in: tx), now: now, in: tx)
         }
     }
 
@@ -31,10 +34,10 @@ public struct LedgerPoster: Sendable {
         public var failures: [(account: AccountID, reason: String)] = []
     }
 
-    /// Books what is missing of all accounts, one transaction of the database each.
+    /// Books what is missing of all accounts whose usage changed, one transaction of the database each.
     public func postAll(now: Timestamp) async throws -> Report {
         var report = Report()
-        for id in try await database.read({ try AccountStorage.ids(in: $0) }) {
+        for id in try await database.read({ try UnpostedStorage.accounts(in: $0) }) {
             try Task.checkCancellation()
             do {
                 report.transactions += try await post(id, now: now)
@@ -46,11 +49,13 @@ public struct LedgerPoster: Sendable {
         return report
     }
 
-    /// The same within a transaction of the caller's.
+    /// The same within a transaction of the caller's, who holds the account or shares it.
     static func post(_ account: Account, now: Timestamp, in tx: DatabaseTransaction) throws -> Int {
+        let instant = account.billingTime(at: now)
+        let days = try ClosingStorage.bookingDays(of: account, at: instant, in: tx)
         var count = 0
-        for accrual in try LedgerStorage.openAccruals(of: account, in: tx) {
-            guard let transaction = try accrual.posting(bookedAt: account.billingTime(at: now)) else { continue }
+        for accrual in try UnpostedStorage.take(of: account, in: tx) {
+            guard let transaction = try accrual.posting(bookedAt: instant, on: days) else { continue }
             if try LedgerStorage.insert(transaction, in: tx) { count += 1 }
         }
         return count

@@ -72,13 +72,15 @@ struct ServiceLevelEvaluation: Sendable {
             results.map { ($0.id, $0.exactCredit) }
             + stored.filter { !ids.contains($0.id) }.map { ($0.id, .zero(account.currency)) }
         for result in results { try ServiceLevelStorage.store(result, in: tx) }
+        let instant = account.billingTime(at: now)
+        let days = try ClosingStorage.bookingDays(of: account, at: instant, in: tx)
         for (id, granted) in due {
             let booked = try LedgerStorage.booked(
                 on: .serviceLevelCredits, kind: .serviceLevelCredit, product: "\(id)", account: account, in: tx)
             let credit = GrantedCredit(
                 accountID: account.id, resultID: id, day: lastDay, granted: granted,
                 booked: booked.amount, revisions: booked.revisions)
-            if let transaction = try credit.posting(bookedAt: account.billingTime(at: now)) {
+            if let transaction = try credit.posting(bookedAt: instant, on: days) {
                 try LedgerStorage.insert(transaction, in: tx)
             }
         }

@@ -4,15 +4,16 @@ import Identity
 import Pricing
 import Storage
 
-/// What rating needs to know of accounts, subscriptions and plans, kept between batches.
+/// What rating needs to know of accounts, subscriptions and plans, kept between batches. A change makes stale what it
+/// is about, and nothing else: that a key was made or a limit moved is no reason to read plans again.
 struct PriceBook: Sendable {
-    /// The newest change that the book knows; any newer one makes it stale.
-    private(set) var change: Int64 = -1
+    /// The newest change that the book knows; nil before it was first read.
+    private(set) var mark: ChangeMark?
     /// Nil values: looked for and not there.
     private(set) var accounts: [AccountID: Account?] = [:]
     private(set) var subscriptions: [SubscriptionID: Subscription?] = [:]
     /// All subscriptions of those tenants that have one with an end.
-    private var siblings: [TenantOfAccount: Result<[Subscription], UnreadableRow>] = [:]
+    private var siblings: [TenantReference: Result<[Subscription], UnreadableRow>] = [:]
     private(set) var histories: [String: PlanHistory] = [:]
     /// Why accounts and subscriptions do not read, by id; what is theirs is held.
     private(set) var unreadable: [String: ServiceFault] = [:]
@@ -24,23 +25,13 @@ struct PriceBook: Sendable {
 
     func subscription(_ id: SubscriptionID) -> Subscription? { subscriptions[id] ?? nil }
 
-    private struct TenantOfAccount: Hashable {
-        let account: AccountID
-        let tenant: TenantID
-
-        init(of subscription: Subscription) {
-            account = subscription.accountID
-            tenant = subscription.tenantID
-        }
-    }
-
     /// The subscription that a request which names `named` is rated by; nil where its tenant had none.
     func subscription(
         _ named: Subscription, ratingAt accepted: Timestamp
     ) -> Result<Subscription?, UnreadableRow> {
         Result { () throws(UnreadableRow) in
             try named.rating(at: accepted) { () throws(UnreadableRow) in
-                try siblings[TenantOfAccount(of: named)]?.get() ?? []
+                try siblings[TenantReference(of: named)]?.get() ?? []
             }
         }
     }
@@ -53,10 +44,7 @@ struct PriceBook: Sendable {
         from database: Database
     ) async throws -> PriceBook {
         try await database.read { tx in
-            let change = try ChangeStorage.latest(in: tx)
-            let isLarge = max(old.accounts.count, old.subscriptions.count) > entriesMax
-            var book = old.change == change && !isLarge ? old : PriceBook()
-            book.change = change
+            var book = try current(old, in: tx)
             for id in accounts where book.accounts[id] == nil {
                 let row = try UnreadableRow.reading { try AccountStorage.find(id, in: tx) }
                 book.accounts.updateValue(book.value(of: row, .account, "\(id)"), forKey: id)
@@ -70,7 +58,7 @@ struct PriceBook: Sendable {
                 var plans: Set<String> = [named.plan]
                 // A gateway that was cut off may name one that had ended; then another of its tenant applies.
                 if named.endsAt != nil {
-                    let tenant = TenantOfAccount(of: named)
+                    let tenant = TenantReference(of: named)
                     if book.siblings[tenant] == nil {
                         book.siblings[tenant] = try UnreadableRow.reading {
                             try SubscriptionStorage.all(of: named.tenantID, account: named.accountID, in: tx)
@@ -84,6 +72,36 @@ struct PriceBook: Sendable {
             }
             return book
         }
+    }
+
+    /// What of a book is still so.
+    private static func current(_ old: PriceBook, in tx: DatabaseTransaction) throws -> PriceBook {
+        if max(old.accounts.count, old.subscriptions.count) <= entriesMax, let mark = old.mark,
+            let changed = try ChangeStorage.touchedTerms(since: mark, in: tx)
+        {
+            var book = old
+            if changed.mark != mark { book.forget(changed.terms) }
+            book.mark = changed.mark
+            return book
+        }
+        var book = PriceBook()
+        book.mark = try ChangeStorage.newest(in: tx)
+        return book
+    }
+
+    private mutating func forget(_ terms: TouchedTerms) {
+        for id in terms.accounts { accounts[id] = nil }
+        for id in terms.subscriptions { subscriptions[id] = nil }
+        for tenant in terms.tenants { siblings[tenant] = nil }
+        for plan in terms.plans { histories[plan] = nil }
+        // Whoever mends a row by hand records no change of it: what does not read is asked for again with any change.
+        if !unreadable.isEmpty {
+            accounts = accounts.filter { $0.value != nil }
+            subscriptions = subscriptions.filter { $0.value != nil }
+            unreadable = [:]
+        }
+        siblings = siblings.filter { (try? $0.value.get()) != nil }
+        histories = histories.filter { $0.value.unreadable.isEmpty }
     }
 
     private mutating func value<Value>(
@@ -106,5 +124,11 @@ struct PriceBook: Sendable {
             }
         }
         return faults
+    }
+}
+
+extension TenantReference {
+    fileprivate init(of subscription: Subscription) {
+        self.init(accountID: subscription.accountID, tenantID: subscription.tenantID)
     }
 }

@@ -31,12 +31,13 @@ public struct Accrual: Hashable, Sendable {
     public static func product(model: String) -> String { "usage:\(model)" }
 
     /// The next revision: books what is missing. Nil where rated and booked are equal.
-    public func posting(bookedAt: Timestamp) throws(LedgerError) -> LedgerTransaction? {
+    public func posting(bookedAt: Timestamp, on days: BookingDays) throws(LedgerError) -> LedgerTransaction? {
         guard let missing = try Revision(of: rated, booked: booked) else { return nil }
         return try LedgerTransaction(
             TransactionIdentity(
                 accountID: accountID, kind: .accrual, product: product, day: day, revision: revisions + 1),
-            currency: rated.currency, bookedAt: bookedAt, description: "\(product) on \(day)",
+            currency: rated.currency, bookedAt: bookedAt, bookedOn: days.bookedOn(for: day),
+            description: "\(product) on \(day)",
             postings: [Posting(.unbilledReceivables, missing.amount), Posting(.revenue, missing.opposite)])
     }
 }

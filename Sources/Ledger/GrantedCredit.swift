@@ -29,13 +29,14 @@ public struct GrantedCredit: Hashable, Sendable {
     }
 
     /// The next revision: books what is missing. Nil where granted and booked are equal.
-    public func posting(bookedAt: Timestamp) throws(LedgerError) -> LedgerTransaction? {
+    public func posting(bookedAt: Timestamp, on days: BookingDays) throws(LedgerError) -> LedgerTransaction? {
         guard let missing = try Revision(of: granted, booked: booked) else { return nil }
         return try LedgerTransaction(
             TransactionIdentity(
                 accountID: accountID, kind: .serviceLevelCredit, product: "\(resultID)", day: day,
                 revision: revisions + 1),
-            currency: granted.currency, bookedAt: bookedAt, description: "credit \(resultID)",
+            currency: granted.currency, bookedAt: bookedAt, bookedOn: days.bookedOn(for: day),
+            description: "credit \(resultID)",
             postings: [
                 Posting(.serviceLevelCredits, missing.amount), Posting(.serviceLevelCreditsOwed, missing.opposite),
             ])

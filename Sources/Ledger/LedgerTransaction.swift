@@ -40,7 +40,7 @@ public struct TransactionIdentity: Hashable, Sendable {
     public let kind: TransactionKind
     /// What it is about: a product for accruals, an invoice's or a result's id otherwise.
     public let product: String
-    /// Local day of the account's zone.
+    /// The local day of the account's zone that it belongs to.
     public let day: CivilDate
     /// 1 for the first; each later change of the same day has the next.
     public let revision: Int32
@@ -67,6 +67,8 @@ public struct LedgerTransaction: Hashable, Sendable {
     public let currency: Currency
     /// Billing time.
     public let bookedAt: Timestamp
+    /// The local day on which it is booked: the one that it belongs to, unless that one's period is closed.
+    public let bookedOn: CivilDate
     public let invoiceID: InvoiceID?
     /// For people who read the books.
     public let description: String
@@ -79,10 +81,11 @@ public struct LedgerTransaction: Hashable, Sendable {
     public var id: TransactionID { identity.transactionID }
 
     /// Joins `postings`: those of one ledger account are summed, zeros are dropped. Throws where the sum is not zero,
-    /// nothing is left, or an amount has another currency.
+    /// nothing is left, or an amount has another currency. It is booked on the day that it belongs to unless told
+    /// otherwise.
     public init(
-        _ identity: TransactionIdentity, currency: Currency, bookedAt: Timestamp, invoiceID: InvoiceID? = nil,
-        description: String, postings: [Posting],
+        _ identity: TransactionIdentity, currency: Currency, bookedAt: Timestamp, bookedOn: CivilDate? = nil,
+        invoiceID: InvoiceID? = nil, description: String, postings: [Posting],
     ) throws(LedgerError) {
         guard identity.revision >= 1 else { throw .revisionBelowOne(identity.revision) }
         guard postings.count <= LedgerTransaction.postingsMax else { throw .tooManyPostings(postings.count) }
@@ -93,6 +96,7 @@ public struct LedgerTransaction: Hashable, Sendable {
         self.identity = identity
         self.currency = currency
         self.bookedAt = bookedAt
+        self.bookedOn = bookedOn ?? identity.day
         self.invoiceID = invoiceID
         self.description = description
         self.postings = sums

@@ -97,6 +97,8 @@ private func transaction(_ postings: [Posting]) throws(LedgerError) -> LedgerTra
 }
 
 @Suite struct AccrualTests {
+    private let open = BookingDays(closedThrough: nil, today: CivilDate(daysSince1970: 20_001))
+
     private func accrual(rated: String, booked: String, revisions: Int32) throws -> Accrual {
         Accrual(
             accountID: account, product: "usage:sim", day: day, rated: try usd(rated), booked: try usd(booked),
@@ -104,19 +106,57 @@ private func transaction(_ postings: [Posting]) throws(LedgerError) -> LedgerTra
     }
 
     @Test func `a day's first accrual books all of it`() throws {
-        let posted = try #require(try accrual(rated: "1.25", booked: "0", revisions: 0).posting(bookedAt: noon))
+        let posted = try #require(
+            try accrual(rated: "1.25", booked: "0", revisions: 0).posting(bookedAt: noon, on: open))
         #expect(posted.identity.revision == 1)
         #expect(posted.postings.map(\.ledgerAccount) == [.unbilledReceivables, .revenue])
         #expect(posted.postings.map(\.amount) == [try usd("1.25"), try usd("-1.25")])
     }
 
     @Test func `a later one books the difference, also downwards`() throws {
-        let posted = try #require(try accrual(rated: "1", booked: "1.25", revisions: 3).posting(bookedAt: noon))
+        let posted = try #require(
+            try accrual(rated: "1", booked: "1.25", revisions: 3).posting(bookedAt: noon, on: open))
         #expect(posted.identity.revision == 4)
         #expect(posted.postings.map(\.amount) == [try usd("-0.25"), try usd("0.25")])
     }
 
     @Test func `equal sides book nothing`() throws {
-        #expect(try accrual(rated: "1.25", booked: "1.25", revisions: 1).posting(bookedAt: noon) == nil)
+        #expect(try accrual(rated: "1.25", booked: "1.25", revisions: 1).posting(bookedAt: noon, on: open) == nil)
+    }
+
+    @Test func `usage of a closed day is booked today and says which day it belongs to`() throws {
+        let closed = BookingDays(
+            closedThrough: CivilDate(daysSince1970: 20_000), today: CivilDate(daysSince1970: 20_007))
+        let posted = try #require(
+            try accrual(rated: "1.25", booked: "1", revisions: 1).posting(bookedAt: noon, on: closed))
+        #expect(posted.identity.day == day)
+        #expect(posted.bookedOn == CivilDate(daysSince1970: 20_007))
+    }
+}
+
+@Suite struct BookingDaysTests {
+    /// Walks the calendar day by day, which the rule does not.
+    private func naive(_ day: Int64, closedThrough: Int64?, today: Int64) -> Int64 {
+        var isClosed: Set<Int64> = []
+        if let closedThrough {
+            for closed in -100...100 where closed <= closedThrough { isClosed.insert(Int64(closed)) }
+        }
+        if !isClosed.contains(day) { return day }
+        var candidate = today
+        while isClosed.contains(candidate) { candidate += 1 }
+        return candidate
+    }
+
+    @Test(arguments: Seeds.all)
+    func `nothing is booked on a closed day`(seed: UInt64) {
+        var generator = SeededGenerator(seed: seed)
+        func random() -> Int64 { Int64.random(in: -90...90, using: &generator) }
+        let (day, today) = (random(), random())
+        let closed = Bool.random(using: &generator) ? random() : nil
+        let days = BookingDays(
+            closedThrough: closed.map { CivilDate(daysSince1970: $0) }, today: CivilDate(daysSince1970: today))
+        let booked = days.bookedOn(for: CivilDate(daysSince1970: day)).daysSince1970
+        #expect(booked == naive(day, closedThrough: closed, today: today), "seed \(seed)")
+        #expect(closed.map { booked > $0 } ?? (booked == day), "seed \(seed)")
     }
 }

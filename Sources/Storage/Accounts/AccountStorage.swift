@@ -26,14 +26,27 @@ public enum AccountStorage {
         try ChangeStorage.record(.account, entity: account.id.description, in: tx)
     }
 
+    /// Which of the months that are kept (`PeriodStorage`) an account's calendar is to hold. Others begin where the
+    /// zone's rules of today say, which need not be where they began.
+    public enum KeptMonths: Hashable, Sendable {
+        case all
+        /// For who asks for no month.
+        case none
+        case from(CivilMonth)
+    }
+
     /// The account, or nil.
-    public static func find(_ id: AccountID, in tx: Transaction) throws -> Account? {
-        try tx.query("\(select) WHERE account_id = \(id)").first.map(account)
+    public static func find(
+        _ id: AccountID, months: KeptMonths = .all, in tx: Transaction
+    ) throws -> Account? {
+        try tx.query("\(selecting(months)) WHERE account_id = \(id)").first.map(account)
     }
 
     /// The account; `.notFound` when there is none.
-    public static func require(_ id: AccountID, in tx: Transaction) throws -> Account {
-        guard let account = try find(id, in: tx) else { throw StorageError.notFound("account \(id)") }
+    public static func require(
+        _ id: AccountID, months: KeptMonths = .all, in tx: Transaction
+    ) throws -> Account {
+        guard let account = try find(id, months: months, in: tx) else { throw StorageError.notFound("account \(id)") }
         return account
     }
 
@@ -83,17 +96,29 @@ public enum AccountStorage {
         guard count == 1 else { throw StorageError.notFound("account \(id)") }
     }
 
-    private static let select: SQL = """
-        SELECT account_id, name, currency, time_zone, legal_name, address, tax_id, email, clock_offset_ms, clock_change,
-            parked_reason, created_at,
-            ARRAY(
-                SELECT month FROM billing_periods b WHERE b.account_id = accounts.account_id ORDER BY month
-            ) AS months,
-            ARRAY(
-                SELECT period_start FROM billing_periods b WHERE b.account_id = accounts.account_id ORDER BY month
-            ) AS period_starts
-        FROM accounts
-        """
+    /// Shares the account until the transaction ends: whoever would hold it waits, and this waits for whoever does.
+    public static func share(_ id: AccountID, in tx: Transaction) throws {
+        let rows = try tx.query("SELECT 1 FROM accounts WHERE account_id = \(id) FOR SHARE")
+        guard !rows.isEmpty else { throw StorageError.notFound("account \(id)") }
+    }
+
+    private static let select = selecting(.all)
+
+    private static func selecting(_ months: KeptMonths) -> SQL {
+        let kept: SQL =
+            switch months {
+            case .all: ""
+            case .none: "AND false"
+            case .from(let first): "AND month >= \(first.firstDay)"
+            }
+        let rows: SQL = "FROM billing_periods b WHERE b.account_id = accounts.account_id \(kept) ORDER BY month"
+        return """
+            SELECT account_id, name, currency, time_zone, legal_name, address, tax_id, email, clock_offset_ms,
+                clock_change, parked_reason, created_at, ARRAY(SELECT month \(rows)) AS months,
+                ARRAY(SELECT period_start \(rows)) AS period_starts
+            FROM accounts
+            """
+    }
 
     /// Accounts that do not read; their usage is held.
     public static func faults(in tx: Transaction) throws -> [ServiceFault] {

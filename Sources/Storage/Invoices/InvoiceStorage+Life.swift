@@ -92,13 +92,17 @@ extension InvoiceStorage {
     ) throws {
         var period: SQL = periodStart.map { "AND period_start = \($0)" } ?? ""
         if let instant { period += " AND period_end > \(instant)" }
+        let drafts: [InvoiceID] = try tx.query(
+            "SELECT invoice_id FROM invoices WHERE account_id = \(account) AND state = 'draft' \(period)"
+        ).decodeAll()
+        if drafts.isEmpty { return }
+        try tx.execute(
+            "DELETE FROM invoice_lines WHERE account_id = \(account) AND invoice_id = ANY(\(drafts)::uuid[])")
         try tx.execute(
             """
-            DELETE FROM invoice_lines WHERE account_id = \(account) AND invoice_id IN (
-                SELECT invoice_id FROM invoices WHERE account_id = \(account) AND state = 'draft' \(period)
-            )
+            DELETE FROM invoices
+            WHERE account_id = \(account) AND invoice_id = ANY(\(drafts)::uuid[]) AND state = 'draft'
             """)
-        try tx.execute("DELETE FROM invoices WHERE account_id = \(account) AND state = 'draft' \(period)")
     }
 
     /// Takes `count` numbers of a series and returns the first. The series stays locked until the transaction ends, so

@@ -18,15 +18,18 @@ public struct ChargeSum: Hashable, Sendable {
 
 /// What was used, and what of it is on invoices.
 extension InvoiceStorage {
-    /// The billed sums of the rollups of all periods that begin before `end`.
-    public static func ratedSums(of account: Account, before end: Timestamp, in tx: Transaction) throws -> [ChargeSum] {
+    /// The billed sums of the rollups of these periods.
+    public static func ratedSums(
+        of account: Account, periods: some Collection<Timestamp>, in tx: Transaction
+    ) throws -> [ChargeSum] {
+        if periods.isEmpty { return [] }
         let rows = try tx.query(
             """
             SELECT r.period_start, r.subscription_id, r.model, r.price_id, p.plan, p.version AS plan_version,
                 p.price_key, p.tier, p.meter, p.picounits_per_unit::numeric(38, 0) AS picounits_per_unit,
                 sum(r.quantity)::numeric(38, 0) AS quantity, sum(r.amount)::numeric(38, 12) AS amount
             FROM usage_rollups r LEFT JOIN effective_prices p USING (price_id)
-            WHERE r.account_id = \(account.id) AND r.period_start < \(end)
+            WHERE r.account_id = \(account.id) AND r.period_start = ANY(\(Array(periods))::timestamptz[])
             GROUP BY r.period_start, r.subscription_id, r.model, r.price_id, p.plan, p.version, p.price_key, p.tier,
                 p.meter, p.picounits_per_unit
             HAVING sum(r.quantity) <> 0 OR sum(r.amount) <> 0
@@ -38,16 +41,20 @@ extension InvoiceStorage {
         return try rows.map { try sum($0, currency: account.currency) }
     }
 
-    /// The sums of usage and adjustment lines on the account's final invoices, by the period that they are for.
-    public static func invoicedSums(of account: Account, in tx: Transaction) throws -> [ChargeSum] {
-        try tx.query(
+    /// The sums of usage and adjustment lines on the account's final invoices that are for these periods.
+    public static func invoicedSums(
+        of account: Account, periods: some Collection<Timestamp>, in tx: Transaction
+    ) throws -> [ChargeSum] {
+        if periods.isEmpty { return [] }
+        return try tx.query(
             """
             SELECT l.period_start, l.subscription_id, l.model, l.plan, l.plan_version, l.price_key, l.tier, l.meter,
                 (l.unit_price * 1000000)::numeric(38, 0) AS picounits_per_unit,
                 sum(l.quantity)::numeric(38, 0) AS quantity,
                 sum(l.exact_amount)::numeric(38, 12) AS amount, sum(l.amount)::numeric(38, 12) AS rounded
             FROM invoice_lines l JOIN invoices i USING (account_id, invoice_id)
-            WHERE l.account_id = \(account.id) AND i.state IN ('finalized', 'paid')
+            WHERE l.account_id = \(account.id) AND l.period_start = ANY(\(Array(periods))::timestamptz[])
+                AND i.state IN ('finalized', 'paid')
                 AND l.kind = ANY (\(InvoiceLineKind.ofUsage.map(\.rawValue))::text[])
             GROUP BY l.period_start, l.subscription_id, l.model, l.plan, l.plan_version, l.price_key, l.tier, l.meter,
                 l.unit_price

@@ -105,7 +105,58 @@ public enum InvoiceStorage {
         return Page(try rows.map(invoice), page)
     }
 
-    /// All invoices of an account, by period, void ones too.
+    /// The invoice of an account's period that is not void, or nil.
+    public static func current(
+        of account: AccountID, periodStart: Timestamp, in tx: Transaction
+    ) throws -> StoredInvoice? {
+        try tx.query(
+            "\(select) WHERE account_id = \(account) AND period_start = \(periodStart) AND state <> 'void'"
+        ).first.map(invoice)
+    }
+
+    /// How many invoices of the period are void.
+    public static func voidCount(of account: AccountID, periodStart: Timestamp, in tx: Transaction) throws -> Int {
+        try tx.query(
+            """
+            SELECT count(*) FROM invoices
+            WHERE account_id = \(account) AND period_start = \(periodStart) AND state = 'void'
+            """
+        ).onlyValue()
+    }
+
+    /// Those of the periods that have a final invoice.
+    public static func finalPeriods(
+        of account: AccountID, among starts: some Collection<Timestamp>, in tx: Transaction
+    ) throws -> Set<Timestamp> {
+        if starts.isEmpty { return [] }
+        let rows = try tx.query(
+            """
+            SELECT period_start FROM invoices
+            WHERE account_id = \(account) AND period_start = ANY(\(Array(starts))::timestamptz[])
+                AND state IN ('finalized', 'paid')
+            """)
+        return Set(try rows.decodeAll(as: Timestamp.self))
+    }
+
+    /// The final invoice of the first period after this one's; nil where there is none.
+    public static func next(after invoice: StoredInvoice, in tx: Transaction) throws -> StoredInvoice? {
+        try tx.query(
+            """
+            \(select)
+            WHERE account_id = \(invoice.accountID) AND period_start > \(invoice.period.start)
+                AND state IN ('finalized', 'paid')
+            ORDER BY period_start LIMIT 1
+            """
+        ).first.map(self.invoice)
+    }
+
+    /// A draft of the account, or nil.
+    public static func draft(of account: AccountID, in tx: Transaction) throws -> StoredInvoice? {
+        try tx.query("\(select) WHERE account_id = \(account) AND state = 'draft' ORDER BY period_start LIMIT 1")
+            .first.map(invoice)
+    }
+
+    /// All invoices of an account, by period, void ones too: for reconcile, which compares all.
     public static func all(of account: AccountID, in tx: Transaction) throws -> [StoredInvoice] {
         try tx.query(
             "\(select) WHERE account_id = \(account) ORDER BY period_start, created_at, invoice_id"

@@ -13,11 +13,12 @@ public enum LedgerStorage {
         let inserted = try tx.execute(
             """
             INSERT INTO ledger_transactions (
-                account_id, transaction_id, kind, product, day, revision, currency, booked_at, invoice_id, description
+                account_id, transaction_id, kind, product, day, revision, currency, booked_at, booked_on, invoice_id,
+                description
             ) VALUES (
                 \(identity.accountID), \(transaction.id), \(identity.kind.rawValue), \(identity.product),
                 \(identity.day), \(identity.revision), \(transaction.currency), \(transaction.bookedAt),
-                \(transaction.invoiceID), \(transaction.description)
+                \(transaction.bookedOn), \(transaction.invoiceID), \(transaction.description)
             )
             ON CONFLICT DO NOTHING
             """)
@@ -35,18 +36,25 @@ public enum LedgerStorage {
         return true
     }
 
-    /// The local days on which the rollups and what is booked of them differ, by product and day.
-    public static func openAccruals(of account: Account, in tx: Transaction) throws -> [Accrual] {
-        try tx.query(
+    /// The local days on which the rollups and what is booked of them differ, by product and day: of a range of days,
+    /// or of all, whatever is marked. For reconcile; who books reads `UnpostedStorage`.
+    public static func openAccruals(
+        of account: Account, days: ClosedRange<CivilDate>? = nil, in tx: Transaction
+    ) throws -> [Accrual] {
+        let zone = account.calendar.zoneName
+        let bookedDays: SQL =
+            days.map { "AND t.day BETWEEN \($0.lowerBound)::date AND \($0.upperBound)::date" } ?? ""
+        return try tx.query(
             """
             WITH rated AS (
-                SELECT \(Accrual.product(model: "")) || model AS product,
-                    (hour_start AT TIME ZONE \(account.calendar.zoneName))::date AS day, sum(amount) AS amount
-                FROM usage_rollups WHERE account_id = \(account.id) GROUP BY 1, 2
+                SELECT \(Accrual.product(model: "")) || u.model AS product,
+                    (u.hour_start AT TIME ZONE \(zone))::date AS day, sum(u.amount) AS amount
+                FROM usage_rollups u WHERE u.account_id = \(account.id) AND \(LocalDays.hours("u", in: days, zone))
+                GROUP BY 1, 2
             ), booked AS (
                 SELECT t.product, t.day, sum(p.amount) AS amount, max(t.revision) AS revisions
                 FROM ledger_transactions t JOIN ledger_postings p USING (account_id, transaction_id)
-                WHERE t.account_id = \(account.id) AND t.kind = \(TransactionKind.accrual.rawValue)
+                WHERE t.account_id = \(account.id) AND t.kind = \(TransactionKind.accrual.rawValue) \(bookedDays)
                     AND p.ledger_account = \(LedgerAccount.unbilledReceivables.rawValue)
                 GROUP BY 1, 2
             )
@@ -56,12 +64,14 @@ public enum LedgerStorage {
             WHERE coalesce(rated.amount, 0) <> coalesce(booked.amount, 0)
             ORDER BY product, day
             """
-        ).map { row in
-            Accrual(
-                accountID: account.id, product: try row.decode("product"), day: try row.decode("day"),
-                rated: try row.money("rated", account.currency), booked: try row.money("booked", account.currency),
-                revisions: try row.decode("revisions"))
-        }
+        ).map { try accrual($0, of: account) }
+    }
+
+    static func accrual(_ row: Row, of account: Account) throws -> Accrual {
+        Accrual(
+            accountID: account.id, product: try row.decode("product"), day: try row.decode("day"),
+            rated: try row.money("rated", account.currency), booked: try row.money("booked", account.currency),
+            revisions: try row.decode("revisions"))
     }
 
     /// What is booked under a transaction's identity, whatever its revision: the sum on one ledger account, and how
@@ -80,20 +90,42 @@ public enum LedgerStorage {
         return (try row.money("amount", account.currency), try row.decode("revisions"))
     }
 
-    /// The balances of an account: the sums of its postings; zero where there is none.
+    /// The balances of an account: those at the end of its newest closed period and what was booked since; zero where
+    /// there is nothing.
     public static func balances(of account: Account, in tx: Transaction) throws -> [LedgerAccount: Money] {
         var balances = Dictionary(
             uniqueKeysWithValues: LedgerAccount.allCases.map { ($0, Money.zero(account.currency)) })
+        let closed = try ClosingStorage.closedThrough(of: account.id, in: tx)
         let rows = try tx.query(
             """
-            SELECT ledger_account, sum(amount)::numeric(38, 12) AS amount FROM ledger_postings
-            WHERE account_id = \(account.id) GROUP BY ledger_account
+            SELECT ledger_account, sum(amount)::numeric(38, 12) AS amount
+            FROM (\(ClosingStorage.movements(of: account.id, after: closed, through: nil))) m GROUP BY ledger_account
             """)
         for row in rows {
             let ledgerAccount = try row.value("ledger_account", as: LedgerAccount.self)
             balances[ledgerAccount] = try row.money("amount", account.currency)
         }
         return balances
+    }
+
+    /// What an account is owed of credits by its books: a part of `balances`, without reading accruals, which never
+    /// move it.
+    public static func creditsOwed(to account: Account, in tx: Transaction) throws -> Money {
+        let closed = try ClosingStorage.closedThrough(of: account.id, in: tx)
+        let owed = LedgerAccount.serviceLevelCreditsOwed.rawValue
+        let row = try tx.query(
+            """
+            SELECT (-coalesce(sum(amount), 0))::numeric(38, 12) AS amount FROM (
+                SELECT balance AS amount FROM ledger_checkpoints
+                WHERE account_id = \(account.id) AND last_day = \(closed) AND ledger_account = \(owed)
+                UNION ALL
+                SELECT p.amount FROM ledger_transactions t JOIN ledger_postings p USING (account_id, transaction_id)
+                WHERE t.account_id = \(account.id) AND t.kind <> 'accrual' AND p.ledger_account = \(owed)
+                    AND t.booked_on > coalesce(\(closed)::date, '-infinity')
+            ) m
+            """
+        ).only()
+        return try row.money("amount", account.currency)
     }
 
     /// Transactions whose postings do not sum to zero, or that have none: there are none unless someone changed the
@@ -117,8 +149,8 @@ public enum LedgerStorage {
     ) throws -> [LedgerTransaction] {
         let rows = try tx.query(
             """
-            SELECT t.transaction_id, t.kind, t.product, t.day, t.revision, t.currency, t.booked_at, t.invoice_id,
-                t.description, p.ledger_account, p.amount
+            SELECT t.transaction_id, t.kind, t.product, t.day, t.revision, t.currency, t.booked_at, t.booked_on,
+                t.invoice_id, t.description, p.ledger_account, p.amount
             FROM (
                 SELECT * FROM ledger_transactions
                 WHERE account_id = \(account.id) AND (\(kind?.rawValue)::text IS NULL OR kind = \(kind?.rawValue))
@@ -152,6 +184,7 @@ public enum LedgerStorage {
                 accountID: account, kind: try row.value("kind"), product: try row.decode("product"),
                 day: try row.decode("day"), revision: try row.decode("revision")),
             currency: try row.decode("currency"), bookedAt: try row.decode("booked_at"),
-            invoiceID: try row.decode("invoice_id"), description: try row.decode("description"), postings: postings)
+            bookedOn: try row.decode("booked_on"), invoiceID: try row.decode("invoice_id"),
+            description: try row.decode("description"), postings: postings)
     }
 }

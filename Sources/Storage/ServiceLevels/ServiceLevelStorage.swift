@@ -67,6 +67,7 @@ public enum ServiceLevelStorage {
             FROM request_records r JOIN attempt_records t ON t.account_id = r.account_id
                 AND t.accepted_at = r.accepted_at AND t.request_id = r.record_id
             WHERE r.account_id = \(account.id) AND r.accepted_at >= \(period.start) AND r.accepted_at < \(period.end)
+                AND t.accepted_at >= \(period.start) AND t.accepted_at < \(period.end)
                 AND r.operation <> 'batch' AND t.rating = 'rated'
             GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
             """)
@@ -138,6 +139,38 @@ public enum ServiceLevelStorage {
             ORDER BY period_start, subscription_id, tier, objective, threshold_ms
             """
         ).map(result)
+    }
+
+    /// The results of which a credit is still owed, of periods that begin before `end`. They are looked for from the
+    /// newest on, until they come to what the books say is owed: those before that are settled.
+    public static func unsettled(
+        to account: Account, before end: Timestamp, in tx: Transaction
+    ) throws -> [GrantedResult] {
+        let owed = try LedgerStorage.creditsOwed(to: account, in: tx)
+        var found: [GrantedResult] = []
+        var sum = Money.zero(account.currency)
+        var before: Timestamp?
+        while sum != owed {
+            let newest = try tx.query(
+                """
+                SELECT max(period_start) FROM service_level_results
+                WHERE account_id = \(account.id) AND period_start < coalesce(\(before)::timestamptz, 'infinity')
+                """
+            ).onlyValue(as: Timestamp?.self)
+            guard let newest else { break }
+            let rows = try tx.query(
+                """
+                \(granted) WHERE r.account_id = \(account.id) AND r.period_start = \(newest) AND r.exact_credit > 0
+                ORDER BY r.subscription_id, r.tier, r.objective
+                """)
+            for result in try rows.map(granted) {
+                let left = try result.result.exactCredit.subtracting(result.appliedExact)
+                sum = try sum.adding(left)
+                if !left.isZero, newest < end { found.append(result) }
+            }
+            before = newest
+        }
+        return found
     }
 
     /// Every result with a credit, of periods that begin before `end`, with what of it final invoices carry.

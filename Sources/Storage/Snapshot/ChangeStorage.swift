@@ -1,4 +1,5 @@
-import Identity
+public import Accounts
+public import Identity
 public import Postgres
 
 /// What a snapshot of the gateways depends on. Each change carries a number; gateways apply them in its order.
@@ -75,6 +76,17 @@ struct TouchedEntities {
     }
 }
 
+/// What changed of what usage is rated by.
+public struct TouchedTerms: Sendable {
+    /// Their zone, or their test clock.
+    public internal(set) var accounts: Set<AccountID> = []
+    public internal(set) var subscriptions: Set<SubscriptionID> = []
+    /// Whose subscriptions these are.
+    public internal(set) var tenants: Set<TenantReference> = []
+    /// Slugs of plans with a new version.
+    public internal(set) var plans: Set<String> = []
+}
+
 /// The numbered changes that gateways must learn of.
 public enum ChangeStorage {
     /// The channel on which Postgres tells that there is a new change; the payload is its number.
@@ -134,6 +146,34 @@ public enum ChangeStorage {
             guard touched.add(kind: try row.decode(0), entity: try row.decode(1)) else { return nil }
         }
         return touched
+    }
+
+    /// What of the changes after a mark rating depends on, and the newest change; nil where nobody can tell, as of
+    /// another database, and all that was read before may be wrong.
+    public static func touchedTerms(
+        since mark: ChangeMark, in tx: Transaction
+    ) throws -> (terms: TouchedTerms, mark: ChangeMark)? {
+        let newest = try newest(in: tx)
+        if newest == mark { return (TouchedTerms(), mark) }
+        guard newest.number > mark.number, try self.mark(of: mark.number, in: tx) == mark,
+            let touched = try touched(after: mark.number, upTo: newest.number, in: tx)
+        else { return nil }
+        var terms = TouchedTerms()
+        terms.accounts = touched.accounts
+        terms.subscriptions = touched.subscriptions
+        terms.plans = touched.plans
+        if !touched.subscriptions.isEmpty {
+            let rows = try tx.query(
+                """
+                SELECT DISTINCT account_id, tenant_id FROM subscriptions
+                WHERE subscription_id = ANY(\(Array(touched.subscriptions))::uuid[])
+                """)
+            for row in rows {
+                terms.tenants.insert(
+                    TenantReference(accountID: try row.decode("account_id"), tenantID: try row.decode("tenant_id")))
+            }
+        }
+        return (terms, newest)
     }
 
     private static let selectMark: SQL = """

@@ -145,7 +145,7 @@ public enum SuspenseStorage {
         let span = BillingPeriod(
             start: period.start.advanced(byMilliseconds: -day), end: period.end.advanced(byMilliseconds: day))
         guard try RollupStorage.countsStrayRequests(of: account.id, in: span, in: tx) else { return }
-        try RollupStorage.moveRequestsCountedByUTC(of: account, in: tx)
+        try RollupStorage.moveRequestsCountedByUTC(of: AccountStorage.require(account.id, in: tx), in: tx)
     }
 
     /// Why an attempt was in suspense, and the version by which it was rated when it left; nil where it was not.
