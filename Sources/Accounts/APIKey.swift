@@ -21,7 +21,6 @@ public struct APIKey: Hashable, Sendable, Identifiable {
     /// The longest that a rotated key may go on working beside its successor: 30 days.
     public static let overlapMillisecondsMax: Int64 = 30 * 86_400_000
 
-    /// A key as storage holds it.
     public init(
         id: KeyID, accountID: AccountID, tenantID: TenantID, projectID: ProjectID, name: String,
         secretDigest: SHA256Digest, secretHint: String, createdAt: Timestamp, expiresAt: Timestamp? = nil,
@@ -102,7 +101,6 @@ public struct AdminKey: Hashable, Sendable, Identifiable {
     public let createdAt: Timestamp
     public var revokedAt: Timestamp?
 
-    /// A key as storage holds it.
     public init(
         id: AdminKeyID, name: String, role: AdminRole, secretDigest: SHA256Digest, secretHint: String,
         createdAt: Timestamp, revokedAt: Timestamp? = nil

@@ -13,7 +13,6 @@ public struct Subscription: Hashable, Sendable, Identifiable {
     public var endsAt: Timestamp?
     public let createdAt: Timestamp
 
-    /// A subscription as storage holds it.
     public init(
         id: SubscriptionID, accountID: AccountID, tenantID: TenantID, plan: String, startsAt: Timestamp,
         endsAt: Timestamp? = nil, createdAt: Timestamp

@@ -16,7 +16,6 @@ public struct EngineCount: Hashable, Sendable {
     /// The whole answer was sent.
     public let isComplete: Bool
 
-    /// A line of the book.
     public init(
         requestID: RequestID, promptTokens: Int64, completionTokensProduced: Int64, isComplete: Bool,
         units: UsageUnits = UsageUnits()

@@ -5,7 +5,6 @@ public struct FieldNames: Sendable {
     /// Where the names of a length begin; one entry more than there are lengths.
     private let starts: [Int]
 
-    /// A set of these names.
     public init(_ names: [String]) {
         let names = names.map { $0.utf8.map(\.lowercased) }
         var bytes: [UInt8] = []

@@ -34,7 +34,6 @@ public struct Headers: Sendable {
         self.namesFields = namesFields
     }
 
-    /// No fields.
     public init() { self.init([]) }
 
     /// These fields, taken as they are: for what the program itself writes.

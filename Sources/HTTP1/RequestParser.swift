@@ -15,7 +15,6 @@ public struct RequestParser: Sendable {
     /// Pairs of empty lines between two requests; one empty line is what some old clients send.
     private static let emptyLinesMax = 4
 
-    /// A parser for a connection that has just been accepted.
     public init(limits: HeadLimits = HeadLimits()) {
         self.limits = limits
         reader = MessageReader(limits: limits)

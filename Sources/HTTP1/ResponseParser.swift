@@ -16,7 +16,6 @@ public struct ResponseParser: Sendable {
     /// Interim answers to one request.
     private static let interimAnswersMax = 16
 
-    /// A parser for a connection on which nothing has been asked yet.
     public init(limits: HeadLimits = HeadLimits(fieldBytes: 32 * 1024, listBytes: 128 * 1024)) {
         self.limits = limits
         reader = MessageReader(limits: limits)

@@ -7,7 +7,6 @@ public struct Timestamp: Hashable, Comparable, Sendable {
     /// Milliseconds since 1970.
     public let milliseconds: Int64
 
-    /// Names an instant.
     public init(milliseconds: Int64) {
         self.milliseconds = milliseconds
     }

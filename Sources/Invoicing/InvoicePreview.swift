@@ -8,7 +8,6 @@ public struct InvoicePreview: Hashable, Sendable, Encodable {
     /// Records of the month and of months before it that wait in suspense, by stable code.
     public let suspended: [String: Int64]
 
-    /// A document, and how much is missing from it.
     public init(document: InvoiceDocument?, suspended: [String: Int64]) {
         self.document = document
         self.suspended = suspended

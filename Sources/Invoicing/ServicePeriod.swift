@@ -30,7 +30,6 @@ public struct BillingMonth: Hashable, Sendable {
     /// The first instant of each local day, and of the day after the last. Days of 23 and 25 hours come from here.
     private let dayStarts: [Timestamp]
 
-    /// The month as the calendar's zone has it.
     public init(_ month: CivilMonth, calendar: BillingCalendar) {
         self.month = month
         let first = month.firstDay

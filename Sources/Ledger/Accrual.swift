@@ -15,7 +15,6 @@ public struct Accrual: Hashable, Sendable {
     /// How many revisions there are.
     public let revisions: Int32
 
-    /// States both sides of one day.
     public init(
         accountID: AccountID, product: String, day: CivilDate, rated: Money, booked: Money, revisions: Int32,
     ) {

@@ -7,7 +7,6 @@ public struct CreditPayoutReport: Hashable, Sendable {
     /// How many credits it settles.
     public let credits: Int
 
-    /// So much for so many.
     public init(amount: Money, credits: Int) {
         self.amount = amount
         self.credits = credits

@@ -15,7 +15,6 @@ public struct GrantedCredit: Hashable, Sendable {
     /// How many revisions there are.
     public let revisions: Int32
 
-    /// States both sides of one credit.
     public init(
         accountID: AccountID, resultID: ServiceLevelResultID, day: CivilDate, granted: Money, booked: Money,
         revisions: Int32

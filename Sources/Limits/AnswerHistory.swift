@@ -6,7 +6,6 @@ public struct AnswerKey: Hashable, Sendable {
     /// The model's canonical name.
     public let model: String
 
-    /// A key and a model.
     public init(key: KeyID, model: String) {
         self.key = key
         self.model = model
@@ -62,7 +61,6 @@ public struct AnswerHistory: Sendable {
     /// Keys and models that are remembered at one gateway: 16 MiB.
     public static let keysMaxDefault = 8_192
 
-    /// Nothing is known of anybody.
     public init(keysMax: Int = AnswerHistory.keysMaxDefault) { self.keysMax = max(keysMax, 2) }
 
     /// Keys and models that something is known of.

@@ -11,7 +11,6 @@ public final class LimitDirectory: Sendable {
     /// What this table says now.
     public init(table: LimitTable) { self.table = table }
 
-    /// A directory of these rules.
     public convenience init(rules: [LimitRule]) {
         var table = LimitTable()
         for rule in rules { table.add(rule) }

@@ -10,7 +10,6 @@ public struct LimitStandings: Hashable, Sendable {
     /// The tightest rule of output alone.
     public var outputTokens: LimitStanding?
 
-    /// No limit of either sort.
     public init(
         requests: LimitStanding? = nil, tokens: LimitStanding? = nil, inputTokens: LimitStanding? = nil,
         outputTokens: LimitStanding? = nil
@@ -84,7 +83,6 @@ public struct LimitStanding: Hashable, Sendable {
     /// Until it is whole again, nothing else happening.
     public let resetMilliseconds: Int64
 
-    /// A standing of a rate.
     public init(limit: Int64, remaining: Int64) {
         self.limit = limit
         self.remaining = remaining

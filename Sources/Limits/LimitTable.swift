@@ -19,7 +19,6 @@ public struct LimitTable: Sendable {
     /// A power of two. A million limits make a thousand a slot.
     private static let slotCount = 1_024
 
-    /// No limit.
     public init() {}
 
     /// Adds a rule that is not inside.

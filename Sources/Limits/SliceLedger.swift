@@ -17,7 +17,6 @@ public struct SliceLedger: Equatable, Sendable {
         /// When the shared side takes it back, in milliseconds of its clock.
         public var lapsesAt: Int64
 
-        /// A slice as it was stored.
         public init(held: Int64, reserved: Int64, spent: Int64, lapsesAt: Int64) {
             self.held = held
             self.reserved = reserved
@@ -42,7 +41,6 @@ public struct SliceLedger: Equatable, Sendable {
         self.slices = slices
     }
 
-    /// A rule that nobody has used yet.
     public init(limitID: LimitID, kind: LimitKind, value: Int64, now: Int64) {
         self.init(
             limitID: limitID, kind: kind, value: value, bucket: TokenBucket(holding: value, at: now), slices: [:])

@@ -21,7 +21,6 @@ public struct SliceRequest: Hashable, Sendable {
     /// What the gateway would like to have in reserve.
     public let ahead: Int64
 
-    /// A report and a wish.
     public init(
         accountID: AccountID, limitID: LimitID, spent: Int64, spentConfirmed: Int64, isFirst: Bool, free: Int64,
         reserved: Int64, need: Int64, wanted: Int64, ahead: Int64
@@ -51,7 +50,6 @@ public struct SliceGrant: Hashable, Sendable {
     /// Other gateways keep some in reserve; they are asked to give it back.
     public let isHeldElsewhere: Bool
 
-    /// An answer.
     public init(limitID: LimitID, amount: Int64, available: Int64, gatewayCount: Int64, isHeldElsewhere: Bool) {
         self.limitID = limitID
         self.amount = amount

@@ -13,7 +13,6 @@ public struct TokenBucket: Hashable, Sendable {
     /// What is taken or given at once, at most: more would be full or in the deepest debt anyway.
     private static let amountMax = LimitRule.valueMax * 20
 
-    /// A bucket as it was stored.
     public init(level: Int64, updatedAt: Int64) {
         self.level = level
         self.updatedAt = updatedAt

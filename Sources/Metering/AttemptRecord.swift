@@ -138,7 +138,6 @@ public struct RefusalCount: Hashable, Sendable {
     public var minute: Timestamp
     public var count: Int64
 
-    /// So many refusals of one key for one reason within one minute.
     public init(accountID: AccountID?, keyID: KeyID?, reason: String, minute: Timestamp, count: Int64) {
         self.accountID = accountID
         self.keyID = keyID

@@ -4,7 +4,6 @@ public struct MeterSet: OptionSet, Hashable, Sendable {
 
     public init(rawValue: UInt64) { self.rawValue = rawValue }
 
-    /// The set of these meters.
     public init(_ meters: Meter...) {
         assert(Meter.allCases.count <= UInt64.bitWidth, "a word has no room for all meters")
         rawValue = meters.reduce(0) { $0 | 1 << UInt64($1.order) }

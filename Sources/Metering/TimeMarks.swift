@@ -13,7 +13,6 @@ public struct TimeMarks: Hashable, Sendable {
     /// The answer ended.
     public var end: Int64?
 
-    /// Marks at once, the ones not named unset.
     public init(
         upstreamSent: Int64? = nil, firstByte: Int64? = nil, firstToken: Int64? = nil, lastToken: Int64? = nil,
         end: Int64? = nil

@@ -33,10 +33,8 @@ public struct TokenBuckets: Hashable, Sendable {
     /// Output spent on reasoning.
     public var outputReasoning: Int64 = 0
 
-    /// No tokens.
     public init() {}
 
-    /// All buckets at once, the ones not named empty.
     public init(
         inputUncached: Int64 = 0, inputAudio: Int64 = 0, inputImage: Int64 = 0, inputVideo: Int64 = 0,
         cacheRead: Int64 = 0, cacheReadAudio: Int64 = 0, cacheReadImage: Int64 = 0, cacheReadVideo: Int64 = 0,

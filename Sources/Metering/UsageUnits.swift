@@ -11,7 +11,6 @@ public struct UsageUnits: Hashable, Sendable {
     /// Time on the engine's hardware, in milliseconds (Replicate's `predict_time`).
     public var computeMilliseconds: Int64 = 0
 
-    /// Units at once, the ones not named zero.
     public init(
         images: Int64 = 0, audioMilliseconds: Int64 = 0, characters: Int64 = 0, searches: Int64 = 0,
         computeMilliseconds: Int64 = 0
@@ -59,7 +58,6 @@ public struct EngineTimings: Hashable, Sendable {
     /// All of it, as the engine counts it.
     public var total: Int64?
 
-    /// Nothing said.
     public init(
         queue: Int64? = nil, prefill: Int64? = nil, decode: Int64? = nil, firstToken: Int64? = nil,
         total: Int64? = nil

@@ -49,7 +49,6 @@ public struct PlanDiff: Hashable, Sendable {
     /// In the order of kinds, then of subjects as the documents list them.
     public let changes: [PlanChange]
 
-    /// Compares two versions of a plan (or two plans).
     public init(from older: PlanVersion, to newer: PlanVersion) {
         self.older = older
         self.newer = newer

@@ -6,7 +6,6 @@ public struct PerUnitPrice: Hashable, Sendable {
     /// What one unit costs.
     public let unitPrice: UnitPrice
 
-    /// A price for each unit.
     public init(unitPrice: UnitPrice) { self.unitPrice = unitPrice }
 
     /// Quantity × price. Both are 64 bits wide, so the amount always fits.

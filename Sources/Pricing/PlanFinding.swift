@@ -20,7 +20,6 @@ public struct PlanFinding: Hashable, Sendable {
     /// The most findings that one document is told about.
     public static let countMax = 200
 
-    /// A finding at a place.
     public init(_ severity: Severity, path: String, line: Int? = nil, _ message: String) {
         self.severity = severity
         self.path = path
@@ -42,7 +41,6 @@ public struct PlanRejection: Error, Hashable, Sendable, CustomStringConvertible 
     /// Errors, possibly with warnings between them.
     public let findings: [PlanFinding]
 
-    /// A rejection for these reasons.
     public init(findings: [PlanFinding]) { self.findings = findings }
 
     public var description: String { findings.map(\.description).joined(separator: "\n") }

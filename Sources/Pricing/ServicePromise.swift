@@ -33,7 +33,6 @@ public struct ServicePromise: Hashable, Sendable {
         /// The share of the tier's charges that is given back, in percent.
         public var credit: Percentage
 
-        /// A step of a ladder.
         public init(below: Percentage, credit: Percentage) {
             self.below = below
             self.credit = credit
@@ -52,7 +51,6 @@ public struct ServicePromise: Hashable, Sendable {
     /// The longest threshold: an hour.
     public static let thresholdMillisecondsMax: Int64 = 3_600_000
 
-    /// A promise for a tier.
     public init(objective: Objective, percent: Percentage, minimumRequests: Int64 = 1, credits: [CreditStep] = []) {
         self.objective = objective
         self.percent = percent

@@ -90,7 +90,6 @@ public struct CircuitBreaker: Hashable, Sendable {
 
     private static let slotMilliseconds: Int64 = 5000
 
-    /// A closed breaker.
     public init(rules: Rules = Rules()) {
         self.rules = rules
         pauseMilliseconds = rules.pauseMilliseconds

@@ -18,7 +18,6 @@ public struct RouteCandidate: Sendable {
     /// The median of output tokens a second, in thousandths; nil when unknown.
     public var speedMedian: Int64?
 
-    /// A route of which nothing is known.
     public init(route: ModelRoute) { self.route = route }
 }
 
@@ -29,7 +28,6 @@ public struct RouteOrder: Hashable, Sendable {
     /// Whether no breaker lets anything through: the only place is the best of bad ones, tried even so.
     public var isForced: Bool
 
-    /// An order.
     public init(places: [Int], isForced: Bool) {
         self.places = places
         self.isForced = isForced

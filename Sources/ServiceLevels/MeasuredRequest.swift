@@ -21,7 +21,6 @@ public struct MeasuredRequest: Hashable, Sendable {
     /// When the answer ended, in microseconds since acceptance.
     public let endMicroseconds: Int64?
 
-    /// The facts of one record.
     public init(
         id: RequestID, subscriptionID: SubscriptionID, tier: String, isStream: Bool, outcome: RequestOutcome,
         httpStatus: Int32, reason: String, firstByteMicroseconds: Int64?, firstTokenMicroseconds: Int64?,

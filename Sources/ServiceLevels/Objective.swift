@@ -17,7 +17,6 @@ public struct Miss: Hashable, Sendable {
     /// The larger, the worse: what the evidence picks the worst requests by.
     public let severity: Int64
 
-    /// A miss as the evidence shows it.
     public init(reason: String, measured: String, severity: Int64) {
         self.reason = reason
         self.measured = measured

@@ -29,7 +29,6 @@ public struct PromiseEvidence: Hashable, Sendable, Codable {
     /// At most `PromiseTally.worstRequestsMax`, the worst first.
     public let worst: [Request]
 
-    /// Freezes a tally.
     public init(_ tally: PromiseTally) {
         counted = tally.attainment.counted
         good = tally.good

@@ -16,7 +16,6 @@ public struct PromiseResult: Sendable {
     /// The ladder's answer; zero unless broken.
     public let creditPercent: Percentage?
 
-    /// Judges a tally.
     public init(_ tally: PromiseTally) {
         self.tally = tally
         let attainment = tally.attainment
@@ -87,7 +86,6 @@ public struct PromiseResultIdentity: Hashable, Sendable {
     public let tier: String
     public let objective: Objective
 
-    /// Names a result.
     public init(
         accountID: AccountID, subscriptionID: SubscriptionID, periodStart: Timestamp, tier: String,
         objective: Objective,

@@ -13,7 +13,6 @@ public struct PromiseTally: Sendable {
     /// The most requests that the evidence names.
     public static let worstRequestsMax = 10
 
-    /// Nothing counted yet.
     public init(promise: TierPromise) {
         self.promise = promise
     }

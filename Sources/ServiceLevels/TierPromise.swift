@@ -11,7 +11,6 @@ public struct TierPromise: Hashable, Sendable {
     public let minimumRequests: Int64
     public let ladder: CreditLadder
 
-    /// A promise as a plan version makes it.
     public init(
         tier: String, objective: Objective, promised: Percentage, minimumRequests: Int64, ladder: CreditLadder,
     ) {

@@ -10,7 +10,6 @@ public final class MetricsRegistry: Sendable {
 
     private let families = Mutex<[String: Family]>([:])
 
-    /// An empty registry.
     public init() {}
 
     /// The counter of that name and those labels.

@@ -74,7 +74,6 @@ public final class WordCache {
 
     private var counts = TokenTable()
 
-    /// An empty cache, for texts of one tokenizer.
     public init() {}
 
     func count(of word: UnsafeBufferPointer<UInt8>) -> Int? {

@@ -9,7 +9,6 @@ public struct IdempotentRequest: Hashable, Sendable {
     /// Acceptance in real time, not billing time.
     public let acceptedAt: Timestamp
 
-    /// A request as a journal remembers it.
     public init(digest: [UInt8], requestID: RequestID, acceptedAt: Timestamp) {
         self.digest = digest
         self.requestID = requestID

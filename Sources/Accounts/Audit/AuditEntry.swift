@@ -101,7 +101,6 @@ public struct AuditEntry: Hashable, Sendable, Identifiable {
         self.digest = digest
     }
 
-    /// The next entry of a chain.
     public init(
         id: AuditEntryID, chain: AuditChain, after head: AuditHead, recordedAt: Timestamp, action: String,
         subject: String, principal: Principal, before: String?, after: String?, reason: String

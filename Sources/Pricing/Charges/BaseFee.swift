@@ -15,7 +15,6 @@ public struct BaseFee: Hashable, Sendable {
     /// What part of a month costs.
     public var proration: Proration
 
-    /// A monthly fee.
     public init(amount: Money, proration: Proration = .days) {
         self.amount = amount
         self.proration = proration

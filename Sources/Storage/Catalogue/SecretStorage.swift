@@ -121,7 +121,6 @@ public enum SecretStorage {
         public var secrets = 0
         public var backends = 0
 
-        /// Nothing.
         public init() {}
     }
 

@@ -14,7 +14,6 @@ extension Transaction {
 public struct Database: Sendable {
     private let pool: ConnectionPool
 
-    /// The database behind a pool.
     public init(_ pool: ConnectionPool) {
         self.pool = pool
     }

@@ -31,7 +31,6 @@ public struct Page<Item: Sendable>: Sendable {
     /// Whether another page follows; ask for it after the id of the last item.
     public let hasMore: Bool
 
-    /// A page as the caller gets it.
     public init(items: [Item], hasMore: Bool) {
         self.items = items
         self.hasMore = hasMore

@@ -10,7 +10,6 @@ public struct StoredLimit: Hashable, Sendable {
     public let createdAt: Timestamp
     public let updatedAt: Timestamp
 
-    /// A limit made or changed at these times.
     public init(rule: LimitRule, createdAt: Timestamp, updatedAt: Timestamp) {
         self.rule = rule
         self.createdAt = createdAt

@@ -30,7 +30,6 @@ public struct StoredPromiseResult: Hashable, Sendable, Identifiable {
     /// Billing time.
     public let evaluatedAt: Timestamp
 
-    /// A result as it is evaluated.
     public init(
         id: ServiceLevelResultID, accountID: AccountID, subscriptionID: SubscriptionID, period: BillingPeriod,
         plan: String, planVersion: Int, tier: String, objective: Objective, promised: Percentage,
