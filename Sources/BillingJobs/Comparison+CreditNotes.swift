@@ -44,10 +44,12 @@ extension Comparison {
         {
             check.report("\(note.number): its document shows something else than its lines and total")
         }
-        let expected = try CreditNoteStorage.postings(of: note, in: tx).issued(on: note.issuedOn, at: note.issuedAt)
+        let expected = try CreditNoteIssued(
+            CreditNoteStorage.booked(note, in: tx), settledBy: note.settlement.ledgerAccount
+        ).transaction(on: note.issuedOn, at: note.issuedAt)
         let booked = try? LedgerStorage.transactions(
             of: account, kind: .creditNote, invoice: note.invoiceID, in: tx
-        ).first { $0.identity.product == "\(note.id)" }
+        ).first { $0.identity.subject == .creditNote(note.id) }
         if booked?.postings != expected?.postings {
             check.report("\(note.number): the ledger books something else than its lines say")
         }

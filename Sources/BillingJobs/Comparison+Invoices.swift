@@ -70,10 +70,8 @@ extension Comparison {
         in tx: DatabaseTransaction
     ) throws {
         guard let issuedOn = invoice.issuedOn, let issuedAt = invoice.issuedAt else { return }
-        let expected = try InvoicePostings(
-            accountID: account.id, invoiceID: invoice.id, number: name,
-            amounts: InvoiceStorage.amounts(of: invoice, in: tx)
-        ).finalized(on: issuedOn, at: issuedAt)
+        let expected = try InvoiceFinalized(InvoiceStorage.booked(invoice, in: tx)).transaction(
+            on: issuedOn, at: issuedAt)
         // A transaction that does not balance cannot be read as one; that is the ledger's own check.
         let booked = try? LedgerStorage.transactions(of: account, kind: .invoice, invoice: invoice.id, in: tx).first
         if booked?.postings != expected?.postings {

@@ -34,7 +34,8 @@ extension Comparison {
         let sums = try ReconcileStorage.accrualSums(of: account, days: days, in: tx)
         check.add(left: sums.rated, right: sums.booked)
         for open in try LedgerStorage.openAccruals(of: account, days: days, in: tx) {
-            check.report("\(label(account)) \(open.product) \(open.day): rated \(open.rated), booked \(open.booked)")
+            let subject = LedgerSubject.usage(model: open.model)
+            check.report("\(label(account)) \(subject) \(open.day): rated \(open.rated), booked \(open.booked)")
         }
         for start in try ReconcileStorage.periodStarts(of: account, in: tx)
         where !account.calendar.isPeriodStart(start) {
@@ -88,17 +89,16 @@ extension Comparison {
         try move(accrued, from: .revenue, to: .unbilledReceivables)
         for invoice in try InvoiceStorage.all(of: account.id, in: tx)
         where invoice.state == .finalized || invoice.state == .paid {
-            let postings = InvoicePostings(
-                accountID: account.id, invoiceID: invoice.id, number: invoice.number ?? "",
-                amounts: try InvoiceStorage.amounts(of: invoice, in: tx))
             let at = invoice.issuedAt ?? invoice.createdAt
             let day = invoice.issuedOn ?? account.calendar.day(of: at)
-            let issued = try postings.finalized(on: day, at: at)
+            let issued = try InvoiceFinalized(InvoiceStorage.booked(invoice, in: tx)).transaction(on: day, at: at)
             for posting in issued?.postings ?? [] { try add(posting.amount, to: posting.ledgerAccount) }
             if invoice.state == .paid { try move(invoice.payable(), from: .receivables, to: .cash) }
         }
         for note in try CreditNoteStorage.all(of: account.id, in: tx) {
-            let issued = try CreditNoteStorage.postings(of: note, in: tx).issued(on: note.issuedOn, at: note.issuedAt)
+            let issued = try CreditNoteIssued(
+                CreditNoteStorage.booked(note, in: tx), settledBy: note.settlement.ledgerAccount
+            ).transaction(on: note.issuedOn, at: note.issuedAt)
             for posting in issued?.postings ?? [] { try add(posting.amount, to: posting.ledgerAccount) }
             if note.refundedAt != nil { try move(note.total, from: .cash, to: .customerBalance) }
         }

@@ -55,13 +55,13 @@ public struct CreditActions: Sendable {
         var count = 0
         for granted in try Paging.all({ try ServiceLevelStorage.owed(account: id, $0, in: tx) }) {
             let left = try granted.remaining()
-            let payout = CreditPayout(
+            let payout = CreditPaidOut(
                 accountID: id, resultID: granted.result.id, exact: left.exact, amount: left.amount)
             let stored = try ServiceLevelStorage.storePayout(
                 payout, reason: reason, actor: "\(actor.principal)", paidAt: instant, in: tx)
             guard stored else { continue }
             try LedgerStorage.insert(
-                try payout.posting(on: account.calendar.day(of: instant), at: instant), in: tx)
+                try payout.transaction(on: account.calendar.day(of: instant), at: instant), in: tx)
             sum = try sum.adding(left.amount)
             count += 1
         }

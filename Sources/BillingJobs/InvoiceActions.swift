@@ -69,38 +69,34 @@ public struct InvoiceActions: Sendable {
 
     /// Says that an invoice was paid in full. `now` is real time.
     public func markPaid(_ id: InvoiceID, now: Timestamp) async throws -> Outcome {
-        try await apply(.pay, as: .invoicePaid, to: id, now: now) {
-            postings, owed, day, instant throws(InvoicingError) in
-            try postings.paid(owed, on: day, at: instant)
+        try await apply(.pay, as: .invoicePaid, to: id, now: now) { invoice, owed, day, instant in
+            try InvoicePaid(invoice, owed: owed).transaction(on: day, at: instant)
         }
     }
 
     /// Declares a final invoice not to be owed. Its number stays, its credits are owed again, and its month can be run
     /// again. Only the account's last invoice: a later one may hold adjustments of this one's month.
     public func void(_ id: InvoiceID, now: Timestamp) async throws -> Outcome {
-        try await apply(.void, as: .invoiceVoided, to: id, now: now) {
-            postings, _, day, instant throws(InvoicingError) in
-            try postings.voided(on: day, at: instant)
+        try await apply(.void, as: .invoiceVoided, to: id, now: now) { invoice, _, day, instant in
+            try InvoiceVoided(invoice).transaction(on: day, at: instant)
         }
     }
 
+    /// What is booked of an invoice, of which so much is owed, on a day.
+    private typealias Booking = @Sendable (BookedInvoice, Money, CivilDate, Timestamp) throws -> LedgerTransaction?
+
     private func apply(
-        _ action: InvoiceAction, as kind: ChangeKind, to id: InvoiceID, now: Timestamp,
-        posting:
-            @escaping @Sendable (InvoicePostings, Money, CivilDate, Timestamp) throws(InvoicingError)
-            -> LedgerTransaction?
+        _ action: InvoiceAction, as kind: ChangeKind, to id: InvoiceID, now: Timestamp, booking: @escaping Booking
     ) async throws -> Outcome {
         try await BillingService(database, now: { now }).change(by: actor) { session in
             try session.change(kind) { tx in
-                try apply(action, to: id, now: now, posting: posting, in: tx)
+                try apply(action, to: id, now: now, booking: booking, in: tx)
             }
         }
     }
 
     private func apply(
-        _ action: InvoiceAction, to id: InvoiceID, now: Timestamp,
-        posting: (InvoicePostings, Money, CivilDate, Timestamp) throws(InvoicingError) -> LedgerTransaction?,
-        in tx: DatabaseTransaction
+        _ action: InvoiceAction, to id: InvoiceID, now: Timestamp, booking: Booking, in tx: DatabaseTransaction
     ) throws -> Change<Outcome> {
         try AccountStorage.hold(try InvoiceStorage.require(id, in: tx).accountID, in: tx)
         let invoice = try InvoiceStorage.locked(id, in: tx)
@@ -113,12 +109,8 @@ public struct InvoiceActions: Sendable {
             throw StorageError.conflict("all of it was given back by credit notes: nothing is left to pay")
         }
         let instant = account.billingTime(at: now)
-        let postings = InvoicePostings(
-            accountID: account.id, invoiceID: id, number: invoice.number ?? "",
-            amounts: try InvoiceStorage.amounts(of: invoice, in: tx))
-        if let transaction = try posting(
-            postings, invoice.amountDue(), account.calendar.day(of: instant), instant)
-        {
+        let booked = try InvoiceStorage.booked(invoice, in: tx)
+        if let transaction = try booking(booked, invoice.amountDue(), account.calendar.day(of: instant), instant) {
             guard try LedgerStorage.insert(transaction, in: tx) else { throw BooksError.bookedBefore(invoice: id) }
         }
         try InvoiceStorage.setState(state, of: invoice, at: instant, in: tx)

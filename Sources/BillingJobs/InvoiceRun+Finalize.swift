@@ -130,9 +130,9 @@ extension InvoiceRun {
         try InvoiceStorage.finalize(
             invoice, number: number, documentJSON: try document.canonicalJSON(), issuedAt: entry.issuedAt,
             issuedOn: entry.issuedOn, dueOn: dueOn, in: tx)
-        let postings = InvoicePostings(
+        let booked = BookedInvoice(
             accountID: invoice.accountID, invoiceID: invoice.id, number: "\(number)", amounts: amounts)
-        if let transaction = try postings.finalized(on: entry.issuedOn, at: entry.issuedAt) {
+        if let transaction = try InvoiceFinalized(booked).transaction(on: entry.issuedOn, at: entry.issuedAt) {
             guard try LedgerStorage.insert(transaction, in: tx) else {
                 throw BooksError.bookedBefore(invoice: invoice.id)
             }

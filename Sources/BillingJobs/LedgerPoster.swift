@@ -55,7 +55,7 @@ public struct LedgerPoster: Sendable {
         let days = try ClosingStorage.bookingDays(of: account, at: instant, in: tx)
         var count = 0
         for accrual in try UnpostedStorage.take(of: account, in: tx) {
-            guard let transaction = try accrual.posting(bookedAt: instant, on: days) else { continue }
+            guard let transaction = try accrual.transaction(bookedAt: instant, on: days) else { continue }
             if try LedgerStorage.insert(transaction, in: tx) { count += 1 }
         }
         return count

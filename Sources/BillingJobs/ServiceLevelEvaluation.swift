@@ -76,11 +76,12 @@ struct ServiceLevelEvaluation: Sendable {
         let days = try ClosingStorage.bookingDays(of: account, at: instant, in: tx)
         for (id, granted) in due {
             let booked = try LedgerStorage.booked(
-                on: .serviceLevelCredits, kind: .serviceLevelCredit, product: "\(id)", account: account, in: tx)
-            let credit = GrantedCredit(
+                on: .serviceLevelCredits, kind: .serviceLevelCredit, subject: .serviceLevelResult(id), account: account,
+                in: tx)
+            let credit = CreditGranted(
                 accountID: account.id, resultID: id, day: lastDay, granted: granted,
                 booked: booked.amount, revisions: booked.revisions)
-            if let transaction = try credit.posting(bookedAt: instant, on: days) {
+            if let transaction = try credit.transaction(bookedAt: instant, on: days) {
                 try LedgerStorage.insert(transaction, in: tx)
             }
         }

@@ -1,4 +1,5 @@
-/// The accounts of the double entry. Each exists once per billing account; the seller's totals are sums over them.
+/// The accounts of the double entry: docs/invoicing.md has the chart, with what books on each. Each exists once per
+/// billing account; the seller's totals are sums over them.
 ///
 /// Debits are positive and credits negative. An asset's balance is therefore positive, a liability's and revenue's
 /// negative.
@@ -21,6 +22,12 @@ public enum LedgerAccount: String, CaseIterable, Hashable, Sendable {
     case customerBalance = "customer_balance"
     /// Income or expense: what rounding each invoice line to the minor unit gained or lost.
     case rounding
+    /// Liability: money for usage to come, in prepaid wallets. Reserved for their top-ups and burn-down.
+    case deferredRevenue = "deferred_revenue"
+    /// Liability: tax that invoices ask for and that is owed to the state. Reserved for invoices with tax lines.
+    case taxPayable = "tax_payable"
+    /// Expense: receivables that will not be paid. Reserved for invoices that are given up.
+    case writeOffs = "write_offs"
 }
 
 extension LedgerAccount: Comparable {
@@ -38,6 +45,9 @@ extension LedgerAccount: Comparable {
         case .refunds: 6
         case .customerBalance: 7
         case .rounding: 8
+        case .deferredRevenue: 9
+        case .taxPayable: 10
+        case .writeOffs: 11
         }
     }
 }

@@ -34,29 +34,31 @@ public enum TransactionKind: String, CaseIterable, Hashable, Sendable {
 }
 
 /// What makes a transaction *this* one. Booking it twice is impossible: the id is a function of these, and the database
-/// holds kind, product, day and revision unique per account.
+/// holds kind, subject, day and revision unique per account.
 public struct TransactionIdentity: Hashable, Sendable {
     public let accountID: AccountID
     public let kind: TransactionKind
-    /// What it is about: a product for accruals, an invoice's or a result's id otherwise.
-    public let product: String
+    public let subject: LedgerSubject
     /// The local day of the account's zone that it belongs to.
     public let day: CivilDate
     /// 1 for the first; each later change of the same day has the next.
     public let revision: Int32
 
     /// Names a transaction.
-    public init(accountID: AccountID, kind: TransactionKind, product: String, day: CivilDate, revision: Int32 = 1) {
+    public init(
+        accountID: AccountID, kind: TransactionKind, subject: LedgerSubject, day: CivilDate, revision: Int32 = 1
+    ) {
         self.accountID = accountID
         self.kind = kind
-        self.product = product
+        self.subject = subject
         self.day = day
         self.revision = revision
     }
 
     /// Derived from all of the above; the same identity always has the same id.
     public var transactionID: TransactionID {
-        let text = ["ledger", "\(accountID)", kind.rawValue, product, "\(day)", "\(revision)"].joined(separator: "\n")
+        let text = ["ledger", "\(accountID)", kind.rawValue, "\(subject)", "\(day)", "\(revision)"].joined(
+            separator: "\n")
         return TransactionID(UUIDv7(derivedFrom: SHA256Digest(of: text)))
     }
 }

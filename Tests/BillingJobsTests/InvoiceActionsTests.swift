@@ -132,7 +132,7 @@ import Testing
         let booked = try await world.database.read { try LedgerStorage.transactions(of: tokyo.account, in: $0) }
         let lines = booked.map { "\($0.identity.day) \($0.identity.revision) \($0.postings[0].amount)" }
         #expect(lines == ["2026-11-03 1 0.15", "2026-11-04 1 0.30", "2026-11-04 2 0.60"])
-        #expect(booked.allSatisfy { $0.identity.product == "usage:sim-model" })
+        #expect(booked.allSatisfy { $0.identity.subject == .usage(model: "sim-model") })
         #expect(try await world.ledgerImbalance() == "0.00 0")
     }
 }

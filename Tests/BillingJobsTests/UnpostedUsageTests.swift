@@ -23,7 +23,7 @@ import Testing
     /// What a comparison of all rollups with all of the ledger finds.
     private func open(_ world: BillingWorld, _ customer: Customer) async throws -> [String] {
         try await world.database.read { tx in
-            try LedgerStorage.openAccruals(of: customer.account, in: tx).map { "\($0.product) \($0.day)" }
+            try LedgerStorage.openAccruals(of: customer.account, in: tx).map { "\($0.model) \($0.day)" }
         }
     }
 
@@ -71,7 +71,7 @@ import Testing
             var count = 0
             let days = try ClosingStorage.bookingDays(of: beta.account, at: now, in: tx)
             for accrual in try UnpostedStorage.take(of: beta.account, in: tx) {
-                guard let transaction = try accrual.posting(bookedAt: now, on: days) else { continue }
+                guard let transaction = try accrual.transaction(bookedAt: now, on: days) else { continue }
                 if try LedgerStorage.insert(transaction, in: tx) { count += 1 }
             }
             work.finish()
@@ -85,7 +85,7 @@ import Testing
         mayGoOn.signal()
         #expect(try await posted == 1)
         #expect(try await marks(world) == 1)
-        #expect(try await open(world, beta) == ["usage:sim-model 2026-11-03"])
+        #expect(try await open(world, beta) == ["sim-model 2026-11-03"])
         #expect(try await postings(world) == 1)
         #expect(try await open(world, beta).isEmpty)
     }

@@ -104,12 +104,13 @@ import Testing
             for line in note.lines {
                 sums[line.of.kind] = try (sums[line.of.kind] ?? .zero(.usd)).adding(line.exactAmount)
             }
-            let postings = CreditNotePostings(
+            let booked = BookedCreditNote(
                 accountID: Fixture.accountID, invoiceID: InvoiceID(UUIDv7(high: 3, low: 1)), creditNoteID: note.id,
-                number: "CN-2026-000001", settlement: settlement,
-                amounts: try InvoiceAmounts(exact: sums, total: note.total))
+                number: "CN-2026-000001", amounts: try InvoiceAmounts(exact: sums, total: note.total))
+            let event = CreditNoteIssued(booked, settledBy: settlement.ledgerAccount)
             // A transaction that does not sum to zero cannot be made.
-            let issued = try postings.issued(on: try #require(CivilDate("2026-12-05")), at: Timestamp(milliseconds: 0))
+            let issued = try event.transaction(
+                on: try #require(CivilDate("2026-12-05")), at: Timestamp(milliseconds: 0))
             let account: LedgerAccount = settlement == .openInvoice ? .receivables : .customerBalance
             let given = issued?.postings.first { $0.ledgerAccount == account }?.amount ?? .zero(.usd)
             #expect(given == (try note.total.negated()))

@@ -34,9 +34,9 @@ import Testing
     }
 }
 
-@Suite struct InvoicePostingsTests {
-    private func postings(usage: String, fees: String, credits: String, total: String) throws -> InvoicePostings {
-        InvoicePostings(
+@Suite struct InvoiceAmountsTests {
+    private func booked(usage: String, fees: String, credits: String, total: String) throws -> BookedInvoice {
+        BookedInvoice(
             accountID: Fixture.accountID, invoiceID: InvoiceID(UUIDv7(high: 1, low: 1)), number: "INV-2026-000001",
             amounts: try InvoiceAmounts(
                 exact: [
@@ -46,28 +46,32 @@ import Testing
     }
 
     @Test func `finalizing moves each kind of charge and books what rounding gained`() throws {
-        let made = try postings(usage: "1.234", fees: "10", credits: "-0.5", total: "10.73")
+        let made = try booked(usage: "1.234", fees: "10", credits: "-0.5", total: "10.73")
         let day = CivilDate(daysSince1970: 20_000)
-        let booked = try #require(try made.finalized(on: day, at: Timestamp(milliseconds: 0)))
+        let final = try #require(
+            try InvoiceFinalized(made).transaction(on: day, at: Timestamp(milliseconds: 0)))
         let amounts = Dictionary(
-            uniqueKeysWithValues: booked.postings.map { ($0.ledgerAccount, $0.amount.description) })
+            uniqueKeysWithValues: final.postings.map { ($0.ledgerAccount, $0.amount.description) })
         #expect(
             amounts == [
                 .receivables: "10.73", .unbilledReceivables: "-1.234", .revenue: "-10.00",
                 .serviceLevelCreditsOwed: "0.50", .rounding: "0.004",
             ])
-        let undone = try #require(try made.voided(on: day, at: Timestamp(milliseconds: 0)))
-        #expect(undone.id != booked.id)
+        let undone = try #require(try InvoiceVoided(made).transaction(on: day, at: Timestamp(milliseconds: 0)))
+        #expect(undone.id != final.id)
         #expect(throws: LedgerError.empty) {
             try LedgerTransaction(
-                booked.identity, currency: .usd, bookedAt: booked.bookedAt, description: "",
-                postings: booked.postings + undone.postings)
+                final.identity, currency: .usd, bookedAt: final.bookedAt, description: "",
+                postings: final.postings + undone.postings)
         }
     }
 
     @Test func `an invoice of nothing at all books nothing`() throws {
-        let made = try postings(usage: "0", fees: "0", credits: "0", total: "0")
-        #expect(try made.finalized(on: CivilDate(daysSince1970: 0), at: Timestamp(milliseconds: 0)) == nil)
+        let made = try booked(usage: "0", fees: "0", credits: "0", total: "0")
+        let day = CivilDate(daysSince1970: 0)
+        #expect(try InvoiceFinalized(made).transaction(on: day, at: Timestamp(milliseconds: 0)) == nil)
+        #expect(
+            try InvoicePaid(made, owed: .zero(.usd)).transaction(on: day, at: Timestamp(milliseconds: 0)) == nil)
     }
 }
 

@@ -11,7 +11,7 @@ private let noon = Timestamp(milliseconds: 20_000 * 86_400_000 + 43_200_000)
 private func usd(_ text: String) throws -> Money { try Money(parsing: text, currency: .usd) }
 
 private func identity(_ kind: TransactionKind = .accrual, revision: Int32 = 1) -> TransactionIdentity {
-    TransactionIdentity(accountID: account, kind: kind, product: "usage:sim", day: day, revision: revision)
+    TransactionIdentity(accountID: account, kind: kind, subject: .usage(model: "sim"), day: day, revision: revision)
 }
 
 private func transaction(_ postings: [Posting]) throws(LedgerError) -> LedgerTransaction {
@@ -59,7 +59,7 @@ private func transaction(_ postings: [Posting]) throws(LedgerError) -> LedgerTra
         #expect(identity().transactionID == identity().transactionID)
         let others = [
             identity(.invoice), identity(revision: 2),
-            TransactionIdentity(accountID: account, kind: .accrual, product: "usage:other", day: day),
+            TransactionIdentity(accountID: account, kind: .accrual, subject: .usage(model: "other"), day: day),
         ]
         #expect(Set(others.map(\.transactionID) + [identity().transactionID]).count == 4)
     }
@@ -101,13 +101,13 @@ private func transaction(_ postings: [Posting]) throws(LedgerError) -> LedgerTra
 
     private func accrual(rated: String, booked: String, revisions: Int32) throws -> Accrual {
         Accrual(
-            accountID: account, product: "usage:sim", day: day, rated: try usd(rated), booked: try usd(booked),
+            accountID: account, model: "sim", day: day, rated: try usd(rated), booked: try usd(booked),
             revisions: revisions)
     }
 
     @Test func `a day's first accrual books all of it`() throws {
         let posted = try #require(
-            try accrual(rated: "1.25", booked: "0", revisions: 0).posting(bookedAt: noon, on: open))
+            try accrual(rated: "1.25", booked: "0", revisions: 0).transaction(bookedAt: noon, on: open))
         #expect(posted.identity.revision == 1)
         #expect(posted.postings.map(\.ledgerAccount) == [.unbilledReceivables, .revenue])
         #expect(posted.postings.map(\.amount) == [try usd("1.25"), try usd("-1.25")])
@@ -115,20 +115,20 @@ private func transaction(_ postings: [Posting]) throws(LedgerError) -> LedgerTra
 
     @Test func `a later one books the difference, also downwards`() throws {
         let posted = try #require(
-            try accrual(rated: "1", booked: "1.25", revisions: 3).posting(bookedAt: noon, on: open))
+            try accrual(rated: "1", booked: "1.25", revisions: 3).transaction(bookedAt: noon, on: open))
         #expect(posted.identity.revision == 4)
         #expect(posted.postings.map(\.amount) == [try usd("-0.25"), try usd("0.25")])
     }
 
     @Test func `equal sides book nothing`() throws {
-        #expect(try accrual(rated: "1.25", booked: "1.25", revisions: 1).posting(bookedAt: noon, on: open) == nil)
+        #expect(try accrual(rated: "1.25", booked: "1.25", revisions: 1).transaction(bookedAt: noon, on: open) == nil)
     }
 
     @Test func `usage of a closed day is booked today and says which day it belongs to`() throws {
         let closed = BookingDays(
             closedThrough: CivilDate(daysSince1970: 20_000), today: CivilDate(daysSince1970: 20_007))
         let posted = try #require(
-            try accrual(rated: "1.25", booked: "1", revisions: 1).posting(bookedAt: noon, on: closed))
+            try accrual(rated: "1.25", booked: "1", revisions: 1).transaction(bookedAt: noon, on: closed))
         #expect(posted.identity.day == day)
         #expect(posted.bookedOn == CivilDate(daysSince1970: 20_007))
     }

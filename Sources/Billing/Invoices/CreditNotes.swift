@@ -64,8 +64,9 @@ extension WriteSession {
                 issuedBy: "\(actor.principal)", documentJSON: try document.canonicalJSON(), issuedAt: instant,
                 issuedOn: day)
             try CreditNoteStorage.insert(note, lines: draft.lines, in: tx)
-            let postings = try CreditNoteStorage.postings(of: note, in: tx)
-            try Self.book(try postings.issued(on: day, at: instant), in: tx)
+            let issued = CreditNoteIssued(
+                try CreditNoteStorage.booked(note, in: tx), settledBy: settlement.ledgerAccount)
+            try Self.book(try issued.transaction(on: day, at: instant), in: tx)
             return .made(note, .account(account.id, note.id, after: note.facts))
         }
     }
@@ -83,8 +84,8 @@ extension WriteSession {
             guard note.refundedAt == nil else { return .nothing(note) }
             let instant = account.billingTime(at: now)
             try CreditNoteStorage.setRefunded(note, at: instant, in: tx)
-            let postings = try CreditNoteStorage.postings(of: note, in: tx)
-            try Self.book(try postings.refunded(on: account.calendar.day(of: instant), at: instant), in: tx)
+            let refunded = CreditNoteRefunded(try CreditNoteStorage.booked(note, in: tx))
+            try Self.book(try refunded.transaction(on: account.calendar.day(of: instant), at: instant), in: tx)
             let after = try CreditNoteStorage.require(id, in: tx)
             return .made(after, .account(account.id, id, before: note.facts, after: after.facts))
         }

@@ -1,5 +1,6 @@
 public import Identity
 public import Invoicing
+public import Ledger
 public import Monetary
 public import Postgres
 
@@ -232,10 +233,10 @@ public enum CreditNoteStorage {
     }
 
     /// What the ledger is told of a note.
-    public static func postings(of note: StoredCreditNote, in tx: Transaction) throws -> CreditNotePostings {
-        CreditNotePostings(
+    public static func booked(_ note: StoredCreditNote, in tx: Transaction) throws -> BookedCreditNote {
+        BookedCreditNote(
             accountID: note.accountID, invoiceID: note.invoiceID, creditNoteID: note.id, number: note.number,
-            settlement: note.settlement, amounts: try amounts(of: note, in: tx))
+            amounts: try amounts(of: note, in: tx))
     }
 
     private static let select: SQL = """

@@ -1,6 +1,6 @@
 public import Identity
 public import Invoicing
-import Ledger
+public import Ledger
 import Metering
 import Monetary
 public import Postgres
@@ -175,6 +175,13 @@ extension InvoiceStorage {
                 voided_at = coalesce(\(voidedAt)::timestamptz, voided_at)
             WHERE account_id = \(invoice.accountID) AND invoice_id = \(invoice.id)
             """)
+    }
+
+    /// What the ledger is told of an invoice.
+    public static func booked(_ invoice: StoredInvoice, in tx: Transaction) throws -> BookedInvoice {
+        BookedInvoice(
+            accountID: invoice.accountID, invoiceID: invoice.id, number: invoice.number ?? "",
+            amounts: try amounts(of: invoice, in: tx))
     }
 
     /// The sums of an invoice's stored lines that the ledger is told.

@@ -16,7 +16,7 @@ public enum LedgerStorage {
                 account_id, transaction_id, kind, product, day, revision, currency, booked_at, booked_on, invoice_id,
                 description
             ) VALUES (
-                \(identity.accountID), \(transaction.id), \(identity.kind.rawValue), \(identity.product),
+                \(identity.accountID), \(transaction.id), \(identity.kind.rawValue), \("\(identity.subject)"),
                 \(identity.day), \(identity.revision), \(transaction.currency), \(transaction.bookedAt),
                 \(transaction.bookedOn), \(transaction.invoiceID), \(transaction.description)
             )
@@ -36,7 +36,7 @@ public enum LedgerStorage {
         return true
     }
 
-    /// The local days on which the rollups and what is booked of them differ, by product and day: of a range of days,
+    /// The local days on which the rollups and what is booked of them differ, by model and day: of a range of days,
     /// or of all, whatever is marked. For reconcile; who books reads `UnpostedStorage`.
     public static func openAccruals(
         of account: Account, days: ClosedRange<CivilDate>? = nil, in tx: Transaction
@@ -47,29 +47,30 @@ public enum LedgerStorage {
         return try tx.query(
             """
             WITH rated AS (
-                SELECT \(Accrual.product(model: "")) || u.model AS product,
+                SELECT u.model,
                     (u.hour_start AT TIME ZONE \(zone))::date AS day, sum(u.amount) AS amount
                 FROM usage_rollups u WHERE u.account_id = \(account.id) AND \(LocalDays.hours("u", in: days, zone))
                 GROUP BY 1, 2
             ), booked AS (
-                SELECT t.product, t.day, sum(p.amount) AS amount, max(t.revision) AS revisions
+                SELECT substr(t.product, \(LedgerSubject.usagePrefix.count + 1)) AS model, t.day,
+                    sum(p.amount) AS amount, max(t.revision) AS revisions
                 FROM ledger_transactions t JOIN ledger_postings p USING (account_id, transaction_id)
                 WHERE t.account_id = \(account.id) AND t.kind = \(TransactionKind.accrual.rawValue) \(bookedDays)
                     AND p.ledger_account = \(LedgerAccount.unbilledReceivables.rawValue)
                 GROUP BY 1, 2
             )
-            SELECT product, day, coalesce(rated.amount, 0)::numeric(38, 12) AS rated,
+            SELECT model, day, coalesce(rated.amount, 0)::numeric(38, 12) AS rated,
                 coalesce(booked.amount, 0)::numeric(38, 12) AS booked, coalesce(booked.revisions, 0) AS revisions
-            FROM rated FULL JOIN booked USING (product, day)
+            FROM rated FULL JOIN booked USING (model, day)
             WHERE coalesce(rated.amount, 0) <> coalesce(booked.amount, 0)
-            ORDER BY product, day
+            ORDER BY model, day
             """
         ).map { try accrual($0, of: account) }
     }
 
     static func accrual(_ row: Row, of account: Account) throws -> Accrual {
         Accrual(
-            accountID: account.id, product: try row.decode("product"), day: try row.decode("day"),
+            accountID: account.id, model: try row.decode("model"), day: try row.decode("day"),
             rated: try row.money("rated", account.currency), booked: try row.money("booked", account.currency),
             revisions: try row.decode("revisions"))
     }
@@ -77,13 +78,14 @@ public enum LedgerStorage {
     /// What is booked under a transaction's identity, whatever its revision: the sum on one ledger account, and how
     /// many revisions there are.
     public static func booked(
-        on ledgerAccount: LedgerAccount, kind: TransactionKind, product: String, account: Account, in tx: Transaction
+        on ledgerAccount: LedgerAccount, kind: TransactionKind, subject: LedgerSubject, account: Account,
+        in tx: Transaction
     ) throws -> (amount: Money, revisions: Int32) {
         let row = try tx.query(
             """
             SELECT coalesce(sum(p.amount), 0)::numeric(38, 12) AS amount, coalesce(max(t.revision), 0) AS revisions
             FROM ledger_transactions t JOIN ledger_postings p USING (account_id, transaction_id)
-            WHERE t.account_id = \(account.id) AND t.kind = \(kind.rawValue) AND t.product = \(product)
+            WHERE t.account_id = \(account.id) AND t.kind = \(kind.rawValue) AND t.product = \("\(subject)")
                 AND p.ledger_account = \(ledgerAccount.rawValue)
             """
         ).only()
@@ -179,9 +181,13 @@ public enum LedgerStorage {
     private static func transaction(
         _ row: Row, account: AccountID, postings: [Posting]
     ) throws -> LedgerTransaction {
-        try LedgerTransaction(
+        let text = try row.decode("product", as: String.self)
+        guard let subject = LedgerSubject(text) else {
+            throw StorageError.corrupt("a ledger transaction is about \"\(text)\", which is no subject")
+        }
+        return try LedgerTransaction(
             TransactionIdentity(
-                accountID: account, kind: try row.value("kind"), product: try row.decode("product"),
+                accountID: account, kind: try row.value("kind"), subject: subject,
                 day: try row.decode("day"), revision: try row.decode("revision")),
             currency: try row.decode("currency"), bookedAt: try row.decode("booked_at"),
             bookedOn: try row.decode("booked_on"), invoiceID: try row.decode("invoice_id"),

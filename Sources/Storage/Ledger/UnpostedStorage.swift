@@ -29,7 +29,7 @@ public enum UnpostedStorage {
             ), days AS (
                 SELECT DISTINCT model, (hour_start AT TIME ZONE \(zone))::date AS day FROM marks
             )
-            SELECT \(Accrual.product(model: "")) || d.model AS product, d.day, r.amount AS rated, b.amount AS booked,
+            SELECT d.model, d.day, r.amount AS rated, b.amount AS booked,
                 b.revisions
             FROM days d CROSS JOIN LATERAL (
                 SELECT coalesce(sum(u.amount), 0)::numeric(38, 12) AS amount FROM usage_rollups u
@@ -39,10 +39,10 @@ public enum UnpostedStorage {
                     coalesce(max(t.revision), 0) AS revisions
                 FROM ledger_transactions t JOIN ledger_postings p USING (account_id, transaction_id)
                 WHERE t.account_id = \(account.id) AND t.kind = \(TransactionKind.accrual.rawValue)
-                    AND t.product = \(Accrual.product(model: "")) || d.model AND t.day = d.day
+                    AND t.product = \(LedgerSubject.usagePrefix) || d.model AND t.day = d.day
                     AND p.ledger_account = \(LedgerAccount.unbilledReceivables.rawValue)
             ) b
-            WHERE r.amount <> b.amount ORDER BY product, day
+            WHERE r.amount <> b.amount ORDER BY model, day
             """
         ).map { try LedgerStorage.accrual($0, of: account) }
     }

@@ -206,7 +206,7 @@ public enum ServiceLevelStorage {
 
     /// Stores that what is left of a credit was paid. False where it was paid already.
     public static func storePayout(
-        _ payout: CreditPayout, reason: String, actor: String, paidAt: Timestamp, in tx: Transaction
+        _ payout: CreditPaidOut, reason: String, actor: String, paidAt: Timestamp, in tx: Transaction
     ) throws -> Bool {
         try tx.execute(
             """

@@ -14,7 +14,7 @@ public struct CreditPayoutReport: Hashable, Sendable {
 }
 
 /// A credit that is paid out: it is no longer owed, money goes, and rounding takes the rest.
-public struct CreditPayout: Hashable, Sendable {
+public struct CreditPaidOut: Hashable, Sendable {
     public let accountID: AccountID
     public let resultID: ServiceLevelResultID
     /// What is still owed of it, before rounding to the minor unit.
@@ -31,13 +31,20 @@ public struct CreditPayout: Hashable, Sendable {
     }
 
     /// The only transaction of its kind for its credit.
-    public func posting(on day: CivilDate, at instant: Timestamp) throws -> LedgerTransaction {
-        try LedgerTransaction(
-            TransactionIdentity(accountID: accountID, kind: .serviceLevelPayout, product: "\(resultID)", day: day),
+    public func transaction(on day: CivilDate, at instant: Timestamp) throws(LedgerError) -> LedgerTransaction {
+        let rest: Money
+        do throws(MonetaryError) {
+            rest = try amount.subtracting(exact)
+        } catch {
+            throw .money(error)
+        }
+        return try LedgerTransaction(
+            TransactionIdentity(
+                accountID: accountID, kind: .serviceLevelPayout, subject: .serviceLevelResult(resultID), day: day),
             currency: exact.currency, bookedAt: instant, description: "credit \(resultID) paid out",
             postings: [
-                Posting(.serviceLevelCreditsOwed, exact), Posting(.cash, try amount.negated()),
-                Posting(.rounding, try amount.subtracting(exact)),
+                Posting(.serviceLevelCreditsOwed, exact), Posting(.cash, try amount.opposite()),
+                Posting(.rounding, rest),
             ])
     }
 }

@@ -3,7 +3,7 @@ public import Monetary
 
 /// A credit granted for a broken promise, and what the ledger holds of it: lessens income at once, and is owed until an
 /// invoice carries it.
-public struct GrantedCredit: Hashable, Sendable {
+public struct CreditGranted: Hashable, Sendable {
     public let accountID: AccountID
     public let resultID: ServiceLevelResultID
     /// The last local day of the month in which the promise was broken.
@@ -28,11 +28,11 @@ public struct GrantedCredit: Hashable, Sendable {
     }
 
     /// The next revision: books what is missing. Nil where granted and booked are equal.
-    public func posting(bookedAt: Timestamp, on days: BookingDays) throws(LedgerError) -> LedgerTransaction? {
+    public func transaction(bookedAt: Timestamp, on days: BookingDays) throws(LedgerError) -> LedgerTransaction? {
         guard let missing = try Revision(of: granted, booked: booked) else { return nil }
         return try LedgerTransaction(
             TransactionIdentity(
-                accountID: accountID, kind: .serviceLevelCredit, product: "\(resultID)", day: day,
+                accountID: accountID, kind: .serviceLevelCredit, subject: .serviceLevelResult(resultID), day: day,
                 revision: revisions + 1),
             currency: granted.currency, bookedAt: bookedAt, bookedOn: days.bookedOn(for: day),
             description: "credit \(resultID)",
