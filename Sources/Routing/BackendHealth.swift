@@ -93,6 +93,8 @@ public struct RouteHealth: Sendable {
     public var takesUsageOptions = false
     /// Until when the model is known for counting much more output than it shows.
     public var hidesOutputUntil: Int64 = 0
+    /// When it answered last.
+    public var servedAt: Int64?
     /// Whether an answer showed all the output that it counted.
     public var showsOutput = false
 

@@ -43,7 +43,7 @@ public struct TryPolicy: Hashable, Sendable {
     public static func mayBeInput(_ failure: TryFailure) -> Bool {
         switch failure {
         case .silence: true
-        case .refused(let refusal): refusal.meaning != .unauthorised
+        case .refused(let refusal): refusal.meaning != .unauthorised || refusal.isBare
         case .connect, .connectTimeout, .broken, .gatewayLimit: false
         }
     }

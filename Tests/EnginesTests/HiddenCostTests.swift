@@ -39,7 +39,7 @@ import Testing
             (#""web_search_options":{}"#, .chatCompletions, true),
             (#""tools":[{"type":"web_search"}]"#, .responses, true),
             (#""tools":[{"type":"web_search_20250305","name":"web_search"}]"#, .messages, true),
-            (#""tools":[{"type":"mcp","server_label":"a","server_url":"https://x"}]"#, .responses, true),
+            (#""tools":[{"type":"mcp","server_label":"a","server_url":"https://x.example.org"}]"#, .responses, true),
         ])
     func `tools that the engine runs are told from the client's`(members: String, surface: Surface, runs: Bool) throws {
         #expect(try read(members, as: surface).runsTools == runs)

@@ -13,7 +13,7 @@ import Testing
             (#"{"type":"image_url","image_url":{"url":"data:image/png;base64,xx"}}"#, RequestedFeatures.inputPictures),
             (#"{"image_url":"x","type":"input_image"}"#, .inputPictures),
             (#"{"type":"input_audio","input_audio":{"data":"xx","format":"wav"}}"#, .inputSound),
-            (#"{"type":"video_url","video_url":{"url":"https://x"}}"#, .inputVideo),
+            (#"{"type":"video_url","video_url":{"url":"https://x.example.org"}}"#, .inputVideo),
             (#"{"type":"im\u0061ge_url","image_url":{"url":"x"}}"#, .inputPictures),
             (#"{"type":"text","text":"image_url"}"#, RequestedFeatures()),
         ] as [(String, RequestedFeatures)])

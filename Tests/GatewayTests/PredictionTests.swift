@@ -1,3 +1,4 @@
+import Accounts
 import Engines
 import Identity
 import Metering
@@ -55,6 +56,30 @@ import UsageJournal
         let owner = try #require(entries.first { $0.attempts.contains { $0.id == attempt.id } })
         #expect(owner.request.id.description == answer.header("x-request-id"))
         #expect(entries.flatMap(\.attempts).filter { $0.usageSource == .nothing }.count == 3)
+        await gateway.stop()
+    }
+
+    @Test(arguments: [ClientAbortPolicy.cut, .drain])
+    func `a creation that is left before its receipt is read to it, whatever the plan says`(
+        policy: ClientAbortPolicy
+    ) async throws {
+        let engine = try ScriptedEngine { socket, request in
+            let isCreation = request.startLine.hasPrefix("POST")
+            if isCreation { pause(milliseconds: 200) }
+            socket.send(
+                Answers.plain(
+                    status: isCreation ? "201 Created" : "200 OK", body: isCreation ? Self.created : Self.done))
+        }
+        let gateway = try await TestGateway(
+            engine: engine,
+            snapshot: TestGateway.snapshot(
+                port: engine.port, onClientAbort: policy, kind: .replicate, sealingSecret: [1, 2, 3]))
+        let socket = try gateway.connect()
+        socket.send(TestGateway.request(#"{"version":"small","input":{"prompt":"a"}}"#, path: Self.path))
+        while engine.requests.isEmpty { pause(milliseconds: 5) }
+        socket.close()
+        let attempt = try #require(try gateway.record().attempts.first)
+        #expect(attempt.units.computeMilliseconds == 1250 && attempt.buckets.inputTotal == 7)
         await gateway.stop()
     }
 

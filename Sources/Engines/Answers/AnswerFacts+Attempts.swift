@@ -4,6 +4,8 @@ public import Metering
 extension AnswerFacts {
     /// The tier of batches, as plans name it.
     private static let batchTier = "batch"
+    /// Tiers for which a request waits longer and pays less.
+    private static let cheaperTiers: Set<String> = ["flex", "batch"]
 
     /// The records of an answer: `base` completed, and after it one for each inference inside the answer that the
     /// engine's usage of the answer itself leaves out.
@@ -25,6 +27,13 @@ extension AnswerFacts {
             completing: base, request: request, isCut: isCut, own: components.isEmpty ? own : OwnCounts(),
             priceKey: priceKey, newID: newID)
         settleDelivered(&attempts, request: request, own: own)
+        // Slower and cheaper is only what an engine has a slower lane for.
+        let asked = OpenAIDialect.tier(named: request.serviceTier)
+        if isWithoutTiers, AnswerFacts.cheaperTiers.contains(asked) {
+            for index in attempts.indices where attempts[index].tierServed == nil {
+                attempts[index].tierServed = "standard"
+            }
+        }
         // Only lines of batches are served as such, whatever an answer says.
         for index in attempts.indices where !base.isBatch && attempts[index].tierServed == AnswerFacts.batchTier {
             attempts[index].tierServed = nil

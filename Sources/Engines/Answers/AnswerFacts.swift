@@ -62,6 +62,8 @@ public struct AnswerFacts: Hashable, Sendable {
     var quirks: UsageQuirks = []
     /// Whether the backend makes every search that a request asks for at its beginning, and may count none.
     var searchesWhenAsked = false
+    /// Whether the backend has no tiers, so that one that a request asks for is not served because it is silent.
+    var isWithoutTiers = false
     /// What the answer's own inference was: `fallback` when another model than the one asked for served.
     public internal(set) var kind = InferenceKind.primary
     /// Inferences inside the answer that `usage` does not include.

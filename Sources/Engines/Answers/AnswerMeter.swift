@@ -1,3 +1,5 @@
+internal import Metering
+
 /// The headers of an answer, by lowercase name; whatever HTTP library holds them.
 public protocol HeaderLookup {
     /// The first value of a header.
@@ -36,6 +38,7 @@ public final class AnswerMeter {
 
     private let quirks: UsageQuirks
     private let searchesWhenAsked: Bool
+    private let isWithoutTiers: Bool
 
     /// Where the name of the model stands, with its quotes; nil when there is none, or the dialect keeps the engine's.
     /// Counted as `usageEnd` is.
@@ -68,6 +71,7 @@ public final class AnswerMeter {
         let isSuccess = (200..<300).contains(status)
         quirks = backend.usageQuirks(of: request.operation)
         searchesWhenAsked = backend.kind.searchesWhenAsked
+        isWithoutTiers = !backend.kind.hasTiers || request.operation.isOfOneTier
         stream = StreamMeter(
             choiceCount: request.choiceCount, promptCount: request.promptCount, addsChoices: backend.kind == .llamaCpp,
             cutsUsage: request.isStream && backend.addsRunningUsage(to: request))
@@ -84,7 +88,7 @@ public final class AnswerMeter {
             }
             return
         }
-        framing = isSuccess && type.hasPrefix("text/event-stream") ? .serverSentEvents : .plain
+        framing = AnswerMeter.framing(of: type, isSuccess: isSuccess, request)
         var head = AnswerFacts()
         head.takeHead(of: backend.kind, headers, upstreamModel: upstreamModel)
         stream.begin(with: head)
@@ -92,11 +96,24 @@ public final class AnswerMeter {
         plain = PlainAnswerMeter(reader: isOpaque ? OpaqueAnswerReader() : OpenAIAnswerReader(), head: head)
     }
 
+    /// How an answer of OpenAI's family is cut. What a request wanted as a stream is one, whatever the engine calls it,
+    /// unless it says that it is a document.
+    private static func framing(of type: String, isSuccess: Bool, _ request: InferenceRequest) -> AnswerFraming {
+        guard isSuccess else { return .plain }
+        if type.hasPrefix("text/event-stream") { return .serverSentEvents }
+        guard request.isStream, request.operation != .speech else { return .plain }
+        if type.contains("ndjson") || type.contains("jsonl") || type.contains("json-seq") { return .jsonArray }
+        let isDocument =
+            type.contains("json") || type.hasPrefix("audio/") || type.hasPrefix("image/") || type.contains("html")
+        return isDocument ? .plain : .serverSentEvents
+    }
+
     /// What is known so far.
     public var facts: AnswerFacts {
         var facts = framing == .plain ? plain.facts : native == nil ? stream.facts : nativeFacts
         facts.quirks = quirks
         facts.searchesWhenAsked = searchesWhenAsked
+        facts.isWithoutTiers = isWithoutTiers
         return facts
     }
 
@@ -142,7 +159,13 @@ public final class AnswerMeter {
     /// Reads one whole event, its framing included.
     public func read(event bytes: UnsafeRawBufferPointer) -> StreamEvent {
         text?.read(event: bytes)
-        guard native != nil else { return stream.read(event: bytes) }
+        guard native != nil else {
+            guard framing == .jsonArray else { return stream.read(event: bytes) }
+            let element = JSONArraySplitter.element(in: bytes)
+            guard !element.isEmpty else { return .other }
+            return stream.read(
+                StreamedEvent(bytes: bytes, name: nil, data: bytes.part(element), dataOffset: element.lowerBound))
+        }
         hasReaderSeenEvent = false
         switch framing {
         case .serverSentEvents:
@@ -221,6 +244,16 @@ public final class AnswerMeter {
     /// Nothing more will come of a plain answer, whether it is whole or not.
     public func finishText() {
         if framing == .plain { text?.finishDocument() }
+    }
+}
+
+extension Operation {
+    /// Whether no provider has tiers for it.
+    fileprivate var isOfOneTier: Bool {
+        switch self {
+        case .embeddings, .imageGeneration, .transcription, .speech, .rerank: true
+        case .chat, .textCompletion, .generateContent, .prediction, .countTokens, .batch: false
+        }
     }
 }
 

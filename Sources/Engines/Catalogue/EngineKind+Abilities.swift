@@ -24,6 +24,16 @@ extension EngineKind {
     /// Whether each of its chunks counts all that was thought so far, and none comes before the first of it is over.
     public var countsThoughtsInChunks: Bool { self == .gemini || self == .vertex }
 
+    /// Whether it may serve a request in another tier than its base one. The others serve as ever.
+    public var hasTiers: Bool {
+        switch self {
+        case .openAI, .azure, .groq, .openRouter, .anthropic, .gemini, .vertex, .bedrock, .cerebras, .xai,
+            .openAICompatible:
+            true
+        default: false
+        }
+    }
+
     /// Whether a search that the request itself turns on (`web_search_options`, the plugin `web`) is made for each
     /// answer.
     public var searchesWhenAsked: Bool {

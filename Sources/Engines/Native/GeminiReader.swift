@@ -24,7 +24,7 @@ struct GeminiReader: AnswerReader {
     private enum Part: Int {
         case id, model, finishReason, usageMetadata, blockReason, error
         case interactionID, interactionModel, interactionStatus, interactionUsage, tier, interactionTier, queries
-        case pictureQueries, groundingChunk, searchEntryPoint
+        case pictureQueries, groundingChunk, searchEntryPoint, outputType, stepType, outputQueries, stepQueries
     }
     private static let partShape = DocumentShape([
         .value("responseId"), .value("modelVersion"), .value("candidates.finishReason"),
@@ -36,6 +36,9 @@ struct GeminiReader: AnswerReader {
         .value("candidates.groundingMetadata.groundingChunks.web.uri", bytesMax: DocumentShape.addressBytesMax),
         .value(
             "candidates.groundingMetadata.searchEntryPoint.renderedContent", bytesMax: DocumentShape.usageBytesMax),
+        .value("outputs.type"), .value("steps.type"),
+        .value("outputs.arguments.queries", bytesMax: ToolCalls.queriesBytesMax),
+        .value("steps.arguments.queries", bytesMax: ToolCalls.queriesBytesMax),
         .text("candidates.content.parts.text"), .written("candidates.content.parts.functionCall.args"),
         .text("candidates.content.parts.executableCode.code"), .text("steps.content.text"), .text("outputs.text"),
         .media("candidates.content.parts.inlineData.data", .unknown),
@@ -66,11 +69,14 @@ struct GeminiReader: AnswerReader {
         case .tier, .interactionTier:
             facts.serviceTier = GeminiUsage.tier(named: NativeValue.name(value)) ?? facts.serviceTier
         case .error: facts.takeError(value)
-        case .queries, .pictureQueries:
+        case .outputType, .stepType:
+            if NativeValue.name(value) == "google_search_call" { isGrounded = true }
+            countSearches(&facts)
+        case .queries, .pictureQueries, .outputQueries, .stepQueries:
             var scanner = JSONScanner(value)
             let isRead =
-                part == Part.queries.rawValue
-                ? (try? queries.read(&scanner, value)) != nil : (try? pictureQueries.read(&scanner, value)) != nil
+                part == Part.pictureQueries.rawValue
+                ? (try? pictureQueries.read(&scanner, value)) != nil : (try? queries.read(&scanner, value)) != nil
             if !isRead { facts.unreadCount += 1 }
             countSearches(&facts)
         case .groundingChunk, .searchEntryPoint:
@@ -197,6 +203,17 @@ struct GeminiReader: AnswerReader {
         }
     }
 
+    /// What an interaction's own call searches for.
+    private mutating func readQueries(
+        _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer
+    ) throws(JSONScanError) {
+        try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+            guard kind == .array, key.equals("queries", in: bytes) else { return false }
+            try queries.read(&scanner, bytes)
+            return true
+        }
+    }
+
     /// What was searched for, words and pictures apart; one search where an answer shows what was found and leaves out
     /// what for.
     private func countSearches(_ facts: inout AnswerFacts) {
@@ -264,11 +281,30 @@ struct GeminiReader: AnswerReader {
                     hasSignature = true
                     return false
                 }
+                if kind == .object, key.equals("arguments", in: bytes) {
+                    var ahead = scanner
+                    try readQueries(&ahead, bytes)
+                }
                 if try scanner.isSomething(kind) { found = true }
                 return true
             }
+            countSearches(&facts)
             if let media, let data { deltaMedia = (media, data) }
             if found { hasContent = true }
+            return true
+        }
+        if kind == .object, key.equals("content", in: bytes) {
+            try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+                if kind == .object, key.equals("arguments", in: bytes) {
+                    try readQueries(&scanner, bytes)
+                } else if kind == .string, key.equals("type", in: bytes) {
+                    if try scanner.string().equals("google_search_call", in: bytes) { isGrounded = true }
+                } else {
+                    return false
+                }
+                return true
+            }
+            countSearches(&facts)
             return true
         }
         guard kind == .object, key.equals("interaction", in: bytes) else { return false }

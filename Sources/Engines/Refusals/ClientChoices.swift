@@ -11,6 +11,10 @@ public struct ClientChoices: OptionSet, Hashable, Sendable {
 }
 
 extension InferenceRequest {
+    /// Whether the time to its first token is the client's own to lengthen: by servers and addresses that it names, by
+    /// tools that it has the engine run, by how long the model is to reason.
+    public var takesItsOwnTime: Bool { runsTools || namesAddress || reasoning != .unsaid }
+
     /// What of it an engine may refuse for the client's own sake.
     public var choices: ClientChoices {
         var choices: ClientChoices = []

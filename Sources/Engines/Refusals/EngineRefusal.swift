@@ -31,6 +31,8 @@ public struct EngineRefusal: Hashable, Sendable {
     }
 
     public var meaning: Meaning
+    /// Whether it may be of the request as well as of our key: a 403 without a word of why.
+    public internal(set) var isBare = false
     /// How long the backend asks to be left alone; nil when it does not say.
     public var retryAfterMilliseconds: Int64?
 
@@ -70,6 +72,7 @@ public struct EngineRefusal: Hashable, Sendable {
         self.init(
             meaning: meaning ?? .unavailable,
             retryAfterMilliseconds: RetryHint.milliseconds(headers: headers, error: text, status: status, now: now))
+        isBare = self.meaning == .unauthorised && RefusalRules.isBareRefusal(kind, status: status, text)
     }
 
     /// What an error means that came inside an answer which had begun well (status 200).

@@ -43,6 +43,13 @@ enum RefusalRules {
         return meaning(ofStatus: status, kind)
     }
 
+    /// Whether a refusal of 403 says nothing of our key: what stands before a provider refuses words so, too.
+    static func isBareRefusal(_ kind: EngineKind, status: Int, _ text: EngineErrorText) -> Bool {
+        let names = [text.code, text.type].compactMap { $0.map(plain) }
+        let message = text.message?.lowercased() ?? ""
+        return status == 403 && !all.contains { $0.holds(kind, status, names: names, message: message, []) }
+    }
+
     /// OpenRouter: "This request requires more credits, or fewer max_tokens. You requested up to 16384 tokens, but can
     /// only afford 3919." What can still pay for an answer of some length is no empty account.
     private static func isMoreThanAffordable(_ message: String) -> Bool {
@@ -81,7 +88,8 @@ enum RefusalRules {
     }
 
     static let all: [RefusalRule] =
-        [tooLargeForQuota] + addresses + credentials + money + capacity + missing + own + engineFailures + mistakes
+        [tooLargeForQuota] + addresses + [googleAddresses] + credentials + money + capacity + missing + own
+        + engineFailures + mistakes
 
     /// Statuses of refused requests, and errors inside answers.
     private static let mistaken: Set<Int> = [0, 400, 413, 422, 424]
@@ -114,14 +122,29 @@ enum RefusalRules {
             ], choices: [.address]),
     ]
 
+    /// What Google says of a video or file whose address the client gave.
+    private static let googleAddresses = RefusalRule(
+        meaning: .clientMistake, kinds: [.gemini, .vertex], statuses: [0, 400, 403, 404],
+        words: [
+            "requested entity was not found", "youtube", "video", "permission to access",
+            "does not have permission to read",
+        ],
+        choices: [.address])
+
     /// Our key, account or place.
     private static let credentials = [
         // Before the rest: a provider's refusal of what the client asked for comes under 403 too.
         RefusalRule(
             meaning: .clientMistake, statuses: [403],
-            names: ["moderation", "contentfilter", "contentpolicyviolation", "contentpolicy", "refusal"],
+            names: [
+                "moderation", "contentfilter", "contentpolicyviolation", "contentpolicy", "refusal",
+                "guardrailviolation", "guardrail",
+            ],
             beginnings: ["content violates usage guidelines", "request blocked: "],
-            words: ["failed check: safety_check", "your input was flagged", "your chosen model requires moderation"]),
+            words: [
+                "failed check: safety_check", "your input was flagged", "blocked by guardrail",
+                "your chosen model requires moderation",
+            ]),
         // Together's 403 is also its word for prompts that are too long.
         RefusalRule(
             meaning: .contextTooLong, kinds: [.together], statuses: [403],

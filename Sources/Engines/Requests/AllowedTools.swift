@@ -127,6 +127,7 @@ struct RequestedTool {
     /// A server of the client's own, to which the engine must be told the way: without one it may mean its own tools.
     private var lacksAddress = false
     private var hasAddress = false
+    private var ownLabel: String?
     /// Whether it has what only a function has: then other members are options of it.
     private var isFunction = false
     private let form: AllowedTools.Form
@@ -160,7 +161,6 @@ struct RequestedTool {
 
     /// A member other than the type, whose value is not null.
     mutating func take(member key: JSONText, in body: UnsafeRawBufferPointer) {
-        if key.equals("server_url", in: body) { hasAddress = true }
         // To a reader that folds cases it is the type.
         if key.range.count <= AllowedTools.typeBytesMax, key.value(in: body).lowercased() == "type" {
             take(nil, key, body)
@@ -174,6 +174,19 @@ struct RequestedTool {
         }
         take(meaning, key, body)
     }
+
+    /// The server's address, which leads to the web.
+    mutating func takeAddress() { hasAddress = true }
+
+    /// A label by which an engine would turn on a tool of its own, whatever the address beside it says (vLLM).
+    mutating func take(label: JSONText, in body: UnsafeRawBufferPointer) {
+        let name = RequestedTool.shown(label, in: body)
+        ownLabel = RequestedTool.ownLabels.contains(name.lowercased()) ? name : ownLabel
+    }
+
+    private static let ownLabels: Set<String> = [
+        "code_interpreter", "container", "python", "browser", "web_search", "web_search_preview",
+    ]
 
     mutating func take(model name: JSONText, in body: UnsafeRawBufferPointer) {
         model = RequestedTool.shown(name, in: body)
@@ -190,6 +203,10 @@ struct RequestedTool {
         if lacksAddress, !hasAddress {
             features.insert(.otherTool)
             refused = refused ?? "mcp without server_url"
+        }
+        if lacksAddress, let ownLabel {
+            features.insert(.otherTool)
+            refused = refused ?? ownLabel
         }
         if !hasType, !isFunction, let stranger { take(nil, stranger, body) }
     }

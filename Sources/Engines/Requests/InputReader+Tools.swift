@@ -57,6 +57,16 @@ extension InputReader {
             case .object where key.equals("systemTool", in: body):
                 try lookAtSystemTool(&tool, key, scanner)
                 try read(&scanner, .data)
+            case .string where key.equals("server_url", in: body):
+                let address = try readWord(&scanner)
+                if MediaAddress(address, in: body) == .web {
+                    tool.takeAddress()
+                } else {
+                    tool.takeUnreadable("server_url")
+                }
+            case .string where key.equals("server_label", in: body):
+                tool.take(member: key, in: body)
+                tool.take(label: try readWord(&scanner), in: body)
             case .string where key.equals("model", in: body):
                 tool.take(member: key, in: body)
                 tool.take(model: try readWord(&scanner), in: body)

@@ -6,6 +6,8 @@ struct InputReader {
     var features: RequestedFeatures = []
     /// The first tool or plugin that is in no list of allowed ones.
     var otherTool: String?
+    /// Members of parts that no client may set.
+    var restricted: RestrictedMembers = []
     /// The model that a tool is to make pictures with.
     var pictureModel: String?
     /// Whether a tool among them searches for every answer, and no answer says so.
@@ -187,6 +189,9 @@ struct InputReader {
         case .data?: try read(&scanner, .data)
         case .tools? where form == .responses:
             if try scanner.kind() == .array { try readToolList(&scanner) } else { try read(&scanner, .content) }
+        case nil where key.range.count <= 24 && key.equals("uuid", in: body):
+            restricted.formUnion(try RestrictedMember.asked(key, in: "part", scanner, body))
+            try read(&scanner, .content)
         case nil where InputReader.isAddress(key, in: body):
             try read(&scanner, try scanner.kind() == .string ? .unknown : .content)
         case .type?, .text?, .tools?, nil: try read(&scanner, .content)

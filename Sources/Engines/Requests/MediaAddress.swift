@@ -9,7 +9,7 @@ enum MediaAddress: Hashable, Sendable {
     case web
     /// A place in a bucket: some dialects have members for these, which are looked at as what engines keep.
     case bucket
-    /// Any other scheme, or a path.
+    /// Any other scheme, a path, or a host that is not on the public web.
     case local
 
     /// No scheme that anybody knows is longer.
@@ -40,7 +40,7 @@ enum MediaAddress: Hashable, Sendable {
             return
         }
         switch String(decoding: scheme, as: UTF8.self) {
-        case "http", "https": self = .web
+        case "http", "https": self = WebHost(text, in: body, from: colon).isPublic ? .web : .local
         case "data": self = .data
         case "gs", "s3": self = .bucket
         case "file", "local", "path", "unix": self = .local
@@ -126,7 +126,7 @@ extension ReadingError {
         .refused(
             RequestError(
                 message:
-                    "'\(address)' does not lead to the web. Send an address that begins with http or https, a data "
-                    + "URL, or the content itself in Base64.", code: "address_not_available"))
+                    "'\(address)' does not lead to the public web. Send an address that begins with http or https, a "
+                    + "data URL, or the content itself in Base64.", code: "address_not_available"))
     }
 }

@@ -46,6 +46,7 @@ struct RequestReader {
         request.otherTool = input.otherTool
         request.namesAddress = input.namesAddress
         request.pictureModel = input.pictureModel
+        request.restrictedMembers.formUnion(input.restricted)
         if input.searchesAlways { request.bodyMeasures.searchesAlways = true }
         if let address = input.refusedAddress { throw ReadingError.localAddress(address) }
         request.choiceCount = min(request.choiceCount * promptCount, RequestReader.choicesMax)

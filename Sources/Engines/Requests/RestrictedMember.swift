@@ -79,6 +79,19 @@ public struct RestrictedMember: Hashable, Sendable {
         add(
             ["webhook", "webhook_events_filter"], in: ["", "input"], of: [.replicate],
             "has what is made sent elsewhere before it is on record", but: .off)
+        add(
+            ["uuid"], in: ["part"], of: ownEngines,
+            "takes a picture from the engine's cache, where another may have put it")
+        add(["multi_modal_uuids", "mm_uuids"], of: ownEngines, "takes pictures from the engine's cache", but: .off)
+        add(
+            ["nvext"], of: ownEngines, "has the request served before others, or chooses the machine",
+            but: .object(["annotations", "greed_sampling", "ignore_eos", "top_k", "repetition_penalty"]))
+        add(
+            [
+                "extra_headers", "headers", "deployment_id", "specific_deployment", "model_info", "organization",
+                "azure_ad_token", "vertex_credentials", "vertex_project", "vertex_location", "aws_region_name",
+                "prompt_id", "additional_drop_params", "use_litellm_proxy", "mock_tool_calls", "model_kwargs",
+            ], of: [.openAICompatible], "is a setting of the proxy behind this model")
         add(["image_loras"], of: [.together, .openAICompatible], "serves the request by another adapter", but: .off)
         add(
             ["routingConfig", "routing_config"], in: ["", "generationConfig", "generation_config"],
@@ -181,7 +194,7 @@ public struct RestrictedMember: Hashable, Sendable {
     /// are allowed. Looks at the value, and leaves the scanner in front of it.
     static func asked(
         _ key: JSONText, in parent: String, _ scanner: JSONScanner, _ body: UnsafeRawBufferPointer
-    ) throws -> RestrictedMembers {
+    ) throws(JSONScanError) -> RestrictedMembers {
         guard let first = key.range.first, key.range.count <= writtenBytesMax else { return [] }
         // The long s and the Kelvin sign are no ASCII, and longer than what they fold to.
         let isPlain = !key.isEscaped && body[key.range].allSatisfy { $0 < 0x80 }
@@ -219,7 +232,9 @@ public struct RestrictedMember: Hashable, Sendable {
         }
     }
 
-    private func allows(_ scanner: inout JSONScanner, _ body: UnsafeRawBufferPointer) throws -> Bool {
+    private func allows(
+        _ scanner: inout JSONScanner, _ body: UnsafeRawBufferPointer
+    ) throws(JSONScanError) -> Bool {
         let kind = try scanner.kind()
         if kind == .null { return true }
         switch allowed {
@@ -236,9 +251,8 @@ public struct RestrictedMember: Hashable, Sendable {
             return values.contains(try scanner.string().value(in: body))
         case .members(let values):
             if kind == .string {
-                return try scanner.string().value(in: body).split(separator: ",").allSatisfy {
-                    values.contains(String($0.filter { $0 != " " }))
-                }
+                let text = try scanner.string().value(in: body)
+                return text.split(separator: ",").allSatisfy { values.contains(String($0.filter { $0 != " " })) }
             }
             guard kind == .array else { return false }
             try scanner.beginArray()

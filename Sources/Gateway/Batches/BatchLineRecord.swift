@@ -32,7 +32,9 @@ struct BatchLineRecord {
         let isRefused = !(200..<300).contains(read.status)
         // What the model wrote before it failed is handed over with the error, and is no answer's text.
         let generated = isRefused ? ErrorRedaction.generatedBytes(in: line) : 0
-        guard !read.body.isEmpty || generated > 0, var request else { return nil }
+        guard !read.body.isEmpty || generated > 0, var request else {
+            return read.hasError || isRefused && read.status > 0 ? nil : missing(file: file, number: number)
+        }
         if let size = size(read.customID) { request.take(size) }
         let meter = AnswerMeter(
             request: request, backend: backend, status: 200, headers: JSONHead(), upstreamModel: owner.upstreamModel)
@@ -88,6 +90,16 @@ struct BatchLineRecord {
         entry.attempts[0].usageSource = .engine
         entry.attempts[0].contradiction =
             "line \(number) of the batch's file \(file) cannot be read: \(error.problem.rawValue)"
+        return entry
+    }
+
+    /// A line that says neither what was made nor why nothing was.
+    private func missing(file: String, number: Int) -> UsageEntry {
+        var entry = record(of: "unreadable", "\(file)\n\(number)")
+        entry.attempts[0].termination = .complete
+        entry.attempts[0].usageSource = .engine
+        entry.attempts[0].contradiction =
+            "line \(number) of the batch's file \(file) has neither an answer nor an error"
         return entry
     }
 

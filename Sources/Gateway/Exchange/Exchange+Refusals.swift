@@ -28,6 +28,10 @@ extension Exchange {
         {
             refusal.meaning = .notServed
         }
+        // Who lets others in a moment before and after has nothing against our key.
+        if refusal.meaning == .unauthorised, refusal.isBare, running.ticket?.hasServedLately == true {
+            refusal.meaning = .clientMistake
+        }
         return refusal
     }
 

@@ -65,8 +65,9 @@ final class Exchange {
         progressAt = now + .milliseconds(times.progressMilliseconds)
         requestID = entry.request.id.description
         machine = ExchangeStateMachine(
-            isStreamRequest: admitted.request.isStream, onClientAbort: admitted.grant.onClientAbort, times: times,
-            triesMax: plan.triesMax)
+            isStreamRequest: admitted.request.isStream && !admitted.request.endsLater,
+            onClientAbort: admitted.request.endsLater ? .drain : admitted.grant.onClientAbort,
+            times: admitted.request.endsLater ? times.readingReceipts : times, triesMax: plan.triesMax)
     }
 
     // MARK: Beginning
@@ -199,6 +200,10 @@ final class Exchange {
 
     private func relayStream(_ piece: ByteBuffer) {
         if running.framing == .chunked { output.beginChunk(bytes: piece.readableBytes) }
+        if admitted.request.takesItsOwnTime, entry.request.marks.firstToken == nil, client != nil {
+            // What is promised of the first token is kept by the engine's first word, whatever is waited for then.
+            entry.request.marks.firstToken = machine.lastReceivedAt
+        }
         guard let signals = running.stream?.take(piece, output: &output, held: &held), take(signals) else { return }
         if machine.state == .delivering { sendLateBytes() }
     }
@@ -224,7 +229,7 @@ final class Exchange {
         let mark = machine.lastReceivedAt
         if attempt.marks.firstToken == nil {
             attempt.marks.firstToken = mark
-            if client != nil { entry.request.marks.firstToken = mark }
+            if client != nil { entry.request.marks.firstToken = entry.request.marks.firstToken ?? mark }
         }
         attempt.marks.lastToken = mark
         if client != nil { entry.request.marks.lastToken = mark }

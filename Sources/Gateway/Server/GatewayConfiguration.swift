@@ -117,6 +117,14 @@ public struct GatewayConfiguration: Sendable {
         public var answerIdleMilliseconds: Int64 = 120_000
         /// A request from its acceptance to the end of its answer.
         public var totalMilliseconds: Int64 = 1_800_000
+
+        /// The same for work that goes on after its receipt: without it nobody knows what to ask after, so it is read
+        /// whoever has left, and some engines wait a minute before they give one.
+        var readingReceipts: Times {
+            var times = self
+            times.plainDrainMilliseconds = max(times.plainDrainMilliseconds, 120_000)
+            return times
+        }
         /// An engine's idle connection; less than engines keep theirs (uvicorn: 5 s).
         public var upstreamIdleMilliseconds: Int64 = 4000
         /// How long a finished stream whose client left is read on for its usage.

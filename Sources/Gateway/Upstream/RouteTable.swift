@@ -45,6 +45,8 @@ final class RouteTable: Sendable {
 
         /// Whether the model lately counted much more output than it showed.
         var hidesOutput: Bool { cell.hidesOutput(route.upstreamName, now: ProcessTime.milliseconds) }
+        /// Whether the model answered somebody within the last minute.
+        var hasServedLately: Bool { cell.hasServedLately(route.upstreamName, now: ProcessTime.milliseconds) }
         /// Whether it was ever seen to show all the output that it counts.
         var showsOutput: Bool { cell.showsOutput(route.upstreamName) }
         /// Whether the model is known to answer requests, and none of this form.
@@ -201,6 +203,7 @@ final class BackendCell: Sendable {
     /// How long they are. Short: what one request had refused may be that request's own doing.
     static let unaskedMilliseconds: Int64 = 60_000
     /// How long a model is known for hiding output after it last did.
+    private static let servedMilliseconds: Int64 = 60_000
     private static let hiddenMilliseconds: Int64 = 3_600_000
     /// Whether any is, so that others need no lock.
     private let hasUnasked = Atomic<Bool>(false)
@@ -267,6 +270,7 @@ final class BackendCell: Sendable {
                     at: now)
                 if observation.tookUsageOptions { state.routes[name]?.takesUsageOptions = true }
                 if let surface = observation.surface { state.routes[name]?.served(surface) }
+                state.routes[name]?.servedAt = now
                 if observation.showsOutput { state.routes[name]?.showsOutput = true }
                 if observation.hidesOutput { state.routes[name]?.hidesOutputUntil = now + Self.hiddenMilliseconds }
             }
@@ -276,6 +280,10 @@ final class BackendCell: Sendable {
 
     func hidesOutput(_ model: String, now: Int64) -> Bool {
         state.withLock { $0.routes[model].map { now < $0.hidesOutputUntil } ?? false }
+    }
+
+    func hasServedLately(_ model: String, now: Int64) -> Bool {
+        state.withLock { $0.routes[model]?.servedAt.map { now - $0 < Self.servedMilliseconds } ?? false }
     }
 
     func showsOutput(_ model: String) -> Bool { state.withLock { $0.routes[model]?.showsOutput ?? false } }

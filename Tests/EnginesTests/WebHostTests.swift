@@ -1,0 +1,226 @@
+import Identity
+import Metering
+import Testing
+
+@testable import Engines
+
+/// Addresses of the operator's own network, caches that others fill, and tools that pass by another's name.
+@Suite struct WebHostTests {
+    private func read(_ body: String, _ surface: Surface = .chatCompletions) throws -> InferenceRequest {
+        try Array(body.utf8).withUnsafeBytes { try InferenceRequest(reading: $0, surface: surface) }
+    }
+
+    private func picture(_ address: String) -> String {
+        #"{"model":"m","messages":[{"content":[{"type":"image_url","image_url":{"url":"\#(address)"}}]}]}"#
+    }
+
+    @Test(arguments: [
+        "http://169.254.169.254/latest/meta-data", "http://127.0.0.1:8001/metrics", "http://10.0.0.5/", "http://[::1]/",
+        "http://localhost/", "http://metadata.google.internal/", "http://2130706433/", "http://127.1/",
+        "http://0x7f000001/", "http://0177.0.0.1/", "http://0x7f.0.0.1/", "http://192.168.1.1", "http://172.31.0.1/x",
+        "http://100.64.0.1/", "http://[fd00::1]/", "http://[::ffff:10.0.0.1]/", "http://[2002:a00:1::]/",
+        "http://metadata/", "http://vllm-0.models.svc/", "http://a.b.svc.cluster.local/", "http://localhost./",
+        "http://user@10.0.0.1/", "http://example.com@10.0.0.1/", #"http://10.0.0.1\\@example.com/"#,
+        "http://exa%6dple.com/",
+        "http://\u{FF11}27.0.0.1/", "http:/127.0.0.1/", "http:127.0.0.1", "http:///x", "http://0/", "http://a..b/",
+        #"ht\ntp://10.0.0.1/"#, #"http:\/\/10.0.0.1\/"#, "http://1.2.3.4.5/", "http://300.1.1.1/", "http://a.b:x/",
+        "http://printer.local/", "http://192.168.1.1.:80/",
+    ])
+    func `an address of the operator's own network is refused`(address: String) {
+        let error = #expect(throws: RequestError.self) { try read(picture(address)) }
+        #expect(error?.code == "address_not_available")
+    }
+
+    @Test(arguments: [
+        "https://example.com/a.png", "http://example.com:8080/a.png?x=http://10.0.0.1/", "https://8.8.8.8/a.png",
+        "https://[2606:4700::1111]/a.png", "https://a-b.example.co.uk/#x", "HTTPS://EXAMPLE.COM/",
+        #"https:\/\/example.com\/"#,
+        "https://xn--bcher-kva.example.org./a.png", "https://172.32.0.1/", "https://my_bucket.s3.amazonaws.com/x",
+    ])
+    func `the public web passes`(address: String) throws {
+        #expect(try read(picture(address)).namesAddress)
+    }
+
+    @Test(arguments: [
+        (#""server_label":"a","server_url":"http://10.0.0.1:8000/mcp""#, "server_url"),
+        (#""server_label":"a","server_url":"container""#, "server_url"),
+        (#""server_label":"a","server_url":"file:///x""#, "server_url"),
+        (#""server_label":"code_interpreter","server_url":"https://a.example.org""#, "code_interpreter"),
+        (#""server_url":"https://a.example.org","server_label":"Web_Search_Preview""#, "Web_Search_Preview"),
+        (#""server_label":"a""#, "mcp without server_url"),
+    ])
+    func `a server is somebody's on the web, and no tool of the engine's own`(members: String, refused: String) throws {
+        let request = try read(#"{"model":"m","input":"x","tools":[{"type":"mcp",\#(members)}]}"#, .responses)
+        #expect(request.otherTool == refused && request.features.contains(.otherTool))
+    }
+
+    @Test func `a server on the web passes`() throws {
+        let members = #""server_label":"a","server_url":"https://mcp.example.org/x""#
+        let request = try read(#"{"model":"m","input":"x","tools":[{"type":"mcp",\#(members)}]}"#, .responses)
+        #expect(request.otherTool == nil && request.takesItsOwnTime)
+    }
+
+    @Test(arguments: [
+        #""messages":[{"content":[{"type":"image_url","image_url":null,"uuid":"sku-1"}]}]"#,
+        #""messages":[{"content":[{"type":"image_url","image_url":{},"uuid":"sku-1"}]}]"#,
+        #""messages":[{"content":[{"uuid":"x","type":"image_url","image_url":{"url":"https://example.com/a"}}]}]"#,
+        #""messages":[],"mm_uuids":["x"]"#, #""messages":[],"nvext":{"agent_hints":{"priority":10}}"#,
+        #""messages":[],"nvext":{"annotations":[],"token_data":[1]}"#,
+        #""messages":[],"nvext":{"backend_instance_id":5}"#,
+        #""messages":[],"extra_headers":{"anthropic-beta":"x"}"#, #""messages":[],"organization":"org""#,
+        #""messages":[],"additional_drop_params":["stream_options"]"#, #""messages":[],"vertex_credentials":"x""#,
+    ])
+    func `caches, places in a queue and settings of a proxy are not the client's to choose`(members: String) throws {
+        let request = try read(#"{"model":"m",\#(members)}"#)
+        #expect(request.restricted(on: [.openAICompatible]) != nil)
+        #expect(request.restricted(on: [.openAI]) == nil)
+    }
+
+    @Test(arguments: [
+        #""messages":[{"content":"uuid"}]"#, #""messages":[],"nvext":{"annotations":["x"]}"#,
+        #""messages":[{"content":[{"type":"text","text":"a","uuid":null}]}]"#,
+        #""messages":[{"role":"assistant","tool_calls":[{"function":{"arguments":{"uuid":"x"}}}]}]"#,
+    ])
+    func `what is none of that passes`(members: String) throws {
+        #expect(try read(#"{"model":"m",\#(members)}"#).restricted(on: EngineKind.allCases) == nil)
+    }
+
+    // MARK: Streams by another name
+
+    private static let events =
+        (0..<50).map { _ in
+            #"{"choices":[{"index":0,"delta":{"content":"word "}}]}"#
+        } + [#"{"choices":[],"usage":{"prompt_tokens":500,"completion_tokens":300,"total_tokens":800}}"#]
+
+    @Test(arguments: ["text/plain", "", "text/plain; charset=utf-8", "application/octet-stream", "text/event-stream"])
+    func `events are read whatever the engine calls them`(type: String) throws {
+        let text = Self.events.map { "data: \($0)\n\n" }.joined() + "data: [DONE]\n\n"
+        let fixture = AnswerFixture(isStream: true, contentType: type)
+        let reading = try fixture.read(text)
+        let attempt = try fixture.attempts(reading.facts)[0]
+        #expect(reading.isTerminated && attempt.buckets.inputTotal == 500 && attempt.buckets.outputTotal == 300)
+    }
+
+    @Test(arguments: ["application/x-ndjson", "application/jsonl", "application/ndjson; charset=utf-8"])
+    func `so are lines of JSON`(type: String) throws {
+        let fixture = AnswerFixture(isStream: true, contentType: type)
+        let attempt = try fixture.attempts(try fixture.read(Self.events.joined(separator: "\n") + "\n").facts)[0]
+        #expect(attempt.buckets.inputTotal == 500 && attempt.buckets.outputTotal == 300)
+    }
+
+    @Test func `a document stays one`() throws {
+        let fixture = AnswerFixture(isStream: true, contentType: "application/json")
+        let text = #"{"choices":[{"message":{"content":"a"}}],"usage":{"prompt_tokens":5,"completion_tokens":3}}"#
+        #expect(try fixture.attempts(try fixture.read(text).facts)[0].buckets.outputTotal == 3)
+    }
+
+    // MARK: Interactions
+
+    @Test(
+        arguments: [
+            (
+                #"{"outputs":[{"type":"google_search_call","arguments":{"queries":["a","b","c"]}},{"type":"text"}]}"#,
+                3
+            ),
+            (#"{"steps":[{"type":"google_search_call","arguments":{"queries":["a"]}}]}"#, 1),
+            (#"{"outputs":[{"type":"google_search_call"}]}"#, 1), (#"{"outputs":[{"type":"text","text":"x"}]}"#, 0),
+        ] as [(String, Int64)])
+    func `an interaction's searches count`(answer: String, count: Int64) {
+        let facts = NativeFixture.read(answer, NativeFixture.Answer(surface: .geminiGenerate))
+        #expect(facts.units.searches == count)
+    }
+
+    @Test func `in its stream, too`() {
+        let text =
+            #"data: {"content":{"type":"google_search_call"}}"# + "\n\n"
+            + #"data: {"delta":{"arguments":{"queries":["a","b"]}}}"# + "\n\n"
+        let answer = NativeFixture.Answer(
+            surface: .geminiGenerate, isStream: true, contentType: NativeFixture.eventStream)
+        #expect(NativeFixture.read(text, answer).units.searches == 2)
+    }
+
+    // MARK: Bare refusals
+
+    @Test(arguments: [
+        (403, "<html>Forbidden</html>", true), (403, "", true), (403, #"{"message":"Forbidden"}"#, true),
+        (403, #"{"error":{"message":"Invalid API key","code":"invalid_api_key"}}"#, false), (401, "", false),
+        (403, #"{"error":{"type":"permission_error","message":"no"}}"#, false),
+    ])
+    func `a refusal without a word of our key may be of the request`(status: Int, body: String, isBare: Bool) {
+        let refusal = Array(body.utf8).withUnsafeBytes {
+            EngineRefusal(
+                kind: .openAICompatible, status: status, headers: AnswerFixture.Headers(fields: [:]), body: $0,
+                now: Timestamp(milliseconds: 0))
+        }
+        #expect(refusal.meaning == .unauthorised && refusal.isBare == isBare)
+    }
+
+    @Test(arguments: [
+        (
+            EngineKind.openAICompatible, 403,
+            #"{"type":"guardrail_violation","message":"Content blocked by guardrails"}"#
+        ),
+        (
+            .gemini, 403,
+            #"{"error":{"code":403,"message":"No access to the video","status":"PERMISSION_DENIED"}}"#
+        ),
+        (.gemini, 404, #"{"error":{"code":404,"message":"Requested entity was not found.","status":"NOT_FOUND"}}"#),
+    ])
+    func `so are these, by their words`(kind: EngineKind, status: Int, body: String) {
+        let refusal = Array(body.utf8).withUnsafeBytes {
+            EngineRefusal(
+                kind: kind, status: status, headers: AnswerFixture.Headers(fields: [:]), body: $0, choices: .address,
+                now: Timestamp(milliseconds: 0))
+        }
+        #expect(refusal.meaning == .clientMistake)
+    }
+
+    // MARK: Lines of batches
+
+    private static let answer = #""choices":[{"message":{"content":"hello"}}],"usage":{"prompt_tokens":9}"#
+
+    @Test(arguments: [
+        #"{"custom_id":"a","response":{"id":"x",\#(answer)},"error":null}"#, #"{"custom_id":"a",\#(answer)}"#,
+        #"{"custom_id":"a","response":{"status_code":200,"body":{\#(answer)}},"error":null}"#,
+    ])
+    func `an answer is read where it stands in its line`(line: String) throws {
+        try Array(line.utf8).withUnsafeBytes { bytes in
+            let read = try BatchOutputLine(reading: bytes)
+            #expect(read.status == 200 && !read.hasError)
+            let body = String(decoding: bytes[read.body], as: UTF8.self)
+            #expect(body.hasPrefix("{") && body.contains("choices"))
+        }
+    }
+
+    @Test(arguments: [
+        (#"{"custom_id":"a","response":null,"error":{"code":"batch_expired"}}"#, 0, true),
+        (#"{"custom_id":"a","response":{"status_code":200,"body":null},"error":null}"#, 200, false),
+        (#"{"custom_id":"a","response":{"status_code":200,"body":"{}"}}"#, 200, false),
+    ])
+    func `a line without one says why, or is looked at by somebody`(line: String, status: Int, hasError: Bool) throws {
+        try Array(line.utf8).withUnsafeBytes { bytes in
+            let read = try BatchOutputLine(reading: bytes)
+            #expect(read.body.isEmpty && read.status == status && read.hasError == hasError)
+        }
+    }
+
+    // MARK: Tiers
+
+    @Test(
+        arguments: [
+            (EngineKind.vllm, Surface.chatCompletions, "flex", "standard"),
+            (.llamaCpp, .chatCompletions, "flex", "standard"),
+            (.together, .completions, "flex", "standard"), (.openAI, .embeddings, "flex", "standard"),
+            (.openAI, .imageGenerations, "flex", "standard"), (.openAI, .chatCompletions, "flex", nil),
+            (.vllm, .chatCompletions, "priority", nil), (.openAICompatible, .chatCompletions, "flex", nil),
+        ] as [(EngineKind, Surface, String, String?)])
+    func `a cheaper tier is served where there are tiers`(
+        kind: EngineKind, surface: Surface, asked: String, served: String?
+    ) throws {
+        let fixture = AnswerFixture(
+            kind: kind, surface: surface,
+            request: #"{"model":"m","messages":[],"prompt":"p","input":"i","service_tier":"\#(asked)"}"#)
+        let facts = try fixture.read(#"{"choices":[{"message":{"content":"a"}}],"usage":{"prompt_tokens":1}}"#).facts
+        #expect(try fixture.attempts(facts)[0].tierServed == served)
+    }
+}
