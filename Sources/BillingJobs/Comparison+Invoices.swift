@@ -36,31 +36,10 @@ extension Comparison {
         of invoice: StoredInvoice, _ account: Account, _ check: inout ReconciliationCheck, in tx: DatabaseTransaction
     ) throws {
         let name = "\(invoice.number ?? "\(invoice.id)")"
-        let lines = try ReconcileStorage.lines(of: invoice, in: tx)
-        let sum = try Money.sum(lines.map(\.amount), currency: invoice.currency)
-        let exact = try Money.sum(lines.map(\.exactAmount), currency: invoice.currency)
+        let sum = try InvoiceStorage.amounts(of: invoice, in: tx).total
         check.add(left: sum, right: invoice.total)
-        if sum != invoice.total { check.report("\(name): its lines sum to \(sum), its total is \(invoice.total)") }
-        if exact != invoice.exactTotal {
-            check.report("\(name): its lines sum to \(exact) before rounding, it says \(invoice.exactTotal)")
-        }
-        for line in lines {
-            guard let quantity = line.quantity, let price = line.unitPrice else { continue }
-            let (amount, isOver) = Int128(quantity).multipliedReportingOverflow(by: price)
-            if isOver || amount != line.exactAmount.picounits {
-                check.report("\(name): line \(line.id) is \(line.exactAmount), not its quantity times its price")
-            }
-        }
-        guard let document = try? invoice.document() else {
-            check.report("\(name): its document cannot be read")
-            return
-        }
-        let shown = document.lines.map { "\($0.id) \($0.exactAmount) \($0.amount)" }
-        let stored = lines.map { "\($0.id) \($0.exactAmount) \($0.amount)" }
-        if shown != stored || document.totals.total != "\(invoice.total)" || document.number != invoice.number
-            || document.totals.exactTotal != "\(invoice.exactTotal)"
-        {
-            check.report("\(name): its document shows something else than its lines and total")
+        for contradiction in try InvoiceParts.contradictions(in: invoice, in: tx) {
+            check.report("\(name): \(contradiction)")
         }
         try comparePostings(of: invoice, name, account, &check, in: tx)
     }

@@ -55,16 +55,33 @@ public struct InvoiceActions: Sendable {
             return account.calendar.month(ofPeriodAt: before.period.start)
         }
         let run = InvoiceRun(
-            database: database, by: actor, options: InvoiceRun.Options(month: month, now: now))
-        let result = try await run.finalizeDrafts([id])[before.accountID]
-        if case .parked(let reason)? = result { throw StorageError.conflict(reason) }
-        if case .failed(let reason)? = result { throw StorageError.conflict(reason) }
-        if case .notClosed(let obstacles)? = result {
-            throw StorageError.conflict(obstacles.map(\.description).joined(separator: "; "))
+            database: database, by: actor,
+            options: InvoiceRun.Options(month: month, now: now, accounts: [before.accountID]))
+        // Computed anew, so that nothing becomes final but what the usage, the plans and the promises of now come to.
+        try Self.requireDraft(id, try await run.prepareDrafts().accounts.first?.result)
+        let draft = try await database.read { try InvoiceStorage.require(id, in: $0) }
+        guard draft.documentJSON == before.documentJSON else {
+            throw StorageError.conflict(
+                "the draft was out of date: computed anew it is over \(draft.total) \(draft.currency), and was over "
+                    + "\(before.total); look at it, then finalize it")
         }
+        let result = try await run.finalizeDrafts([id])[before.accountID]
         let after = try await database.read { try InvoiceStorage.require(id, in: $0) }
         if case .finalized? = result { return Outcome(invoice: after, changed: true) }
+        try Self.requireDraft(id, result)
         return Outcome(invoice: after, changed: false)
+    }
+
+    /// Refuses what is no draft of that id, with the reason.
+    private static func requireDraft(_ id: InvoiceID, _ result: InvoiceRunReport.AccountResult?) throws {
+        switch result {
+        case .drafted(let draft)? where draft.id == id: return
+        case .already(let invoice)? where invoice.id == id: return
+        case .parked(let reason)?, .failed(let reason)?: throw StorageError.conflict(reason)
+        case .notClosed(let obstacles)?:
+            throw StorageError.conflict(obstacles.map(\.description).joined(separator: "; "))
+        default: throw StorageError.conflict("the draft is gone: computed anew its month comes to something else")
+        }
     }
 
     /// Says that an invoice was paid in full. `now` is real time.

@@ -117,10 +117,10 @@ extension InvoiceRun {
     ) throws -> InvoiceRunReport.AccountResult {
         let invoice = try InvoiceStorage.locked(entry.invoiceID, in: tx)
         if let result = try reasonAgainst(invoice, in: tx) { return result }
-        let amounts = try InvoiceStorage.amounts(of: invoice, in: tx)
-        guard amounts.total == invoice.total else {
-            throw BooksError.linesDiffer(invoice: invoice.id, lines: amounts.total, total: invoice.total)
+        if let contradiction = try InvoiceParts.contradictions(in: invoice, in: tx).first {
+            throw BooksError.contradictory(invoice: invoice.id, contradiction)
         }
+        let amounts = try InvoiceStorage.amounts(of: invoice, in: tx)
         let series = InvoiceNumber.series(on: entry.issuedOn)
         let number = InvoiceNumber(
             series: series, value: try InvoiceStorage.takeNumbers(1, series: series, in: tx))

@@ -117,7 +117,8 @@ import Testing
 
     @Test(arguments: [
         "invoices", "invoice_lines", "ledger_transactions", "ledger_postings", "service_level_results", "number_series",
-        "suspense", "journal_quarantines", "plan_versions", "effective_prices", "accounts",
+        "suspense", "journal_quarantines", "plan_versions", "effective_prices", "accounts", "subscriptions",
+        "credit_notes",
     ])
     func `evidence is never emptied`(table: String) async throws {
         let world = try await world()
@@ -141,6 +142,32 @@ import Testing
         let resolved: SQL = table == "suspense" ? "WHERE resolved_at IS NOT NULL" : ""
         try await expectRefused("UPDATE \(unescaped: table) SET \(unescaped: change) \(resolved)", world, change)
         try await expectRefused("DELETE FROM \(unescaped: table)", world, "delete from \(table)")
+    }
+
+    @Test(arguments: [
+        "period_start = period_start + interval '1 month'", "account_id = '00000000-0000-7000-8000-000000000001'",
+        "accepted_at = accepted_at - interval '1 day'", "reason = 'other'", "plan = 'alpha', plan_version = 1",
+        "resolved_at = now(), outcome = 'waived', resolved_by = 'x', resolution = 'y', period_start = '2020-01-01'",
+        """
+        resolved_at = now(), outcome = 'rated', resolved_by = 'x', plan = 'alpha', plan_version = 1,
+            accepted_at = now()
+        """,
+    ])
+    func `what waits in suspense is not moved`(change: String) async throws {
+        let world = try await world()
+        try await expectRefused(
+            "UPDATE suspense SET \(unescaped: change) WHERE resolved_at IS NULL", world, change)
+    }
+
+    @Test(arguments: [
+        "starts_at = starts_at + interval '1 day'", "plan = 'beta'", "created_at = now()",
+        "account_id = '00000000-0000-7000-8000-000000000001'", "tenant_id = '00000000-0000-7000-8000-000000000001'",
+        "ends_at = now(), starts_at = starts_at + interval '1 day'",
+    ])
+    func `a subscription only ends`(change: String) async throws {
+        let world = try await world()
+        try await expectRefused(
+            "UPDATE subscriptions SET \(unescaped: change) WHERE plan = 'alpha'", world, change)
     }
 
     @Test func `a closed month gets no further promise result`() async throws {

@@ -94,6 +94,57 @@ import Testing
         _ = beta
     }
 
+    @Test(arguments: [
+        "UPDATE invoices SET total = 0, exact_total = 0",
+        "UPDATE invoices SET document = replace(document, '0.15', '0.01')",
+        "UPDATE invoice_lines SET quantity = 1, exact_amount = unit_price / 1000000, amount = 0",
+        "UPDATE invoice_lines SET unit_price = 0.01, exact_amount = 0.01, amount = 0.01",
+        """
+        WITH l AS (UPDATE invoice_lines SET quantity = 10000, exact_amount = 0.0015, amount = 0.00)
+        UPDATE invoices SET total = 0.00, exact_total = 0.0015, document = replace(replace(replace(document,
+            '"1000000"', '"10000"'), '"0.15","', '"0.0015","'), '"amount":"0.15"', '"amount":"0.00"')
+        """,
+    ])
+    func `a draft that was changed in the database does not become final as it was changed`(change: String) async throws
+    {
+        let world = try await BillingWorld.make()
+        let beta = try await world.customer(2, plan: "beta", from: "2026-11-01T00:00:00Z")
+        try await world.ingest(
+            [world.request(beta, at: "2026-11-03T10:00:00Z", input: 1_000_000)], heartbeat: "2026-12-01T00:00:10Z")
+        let drafts = try await world.run("2026-11", now: "2026-12-02T09:00:00Z").prepareDrafts().draftIDs
+        let draft = try #require(drafts.first)
+        try await world.pool.execute(SQL(unescaped: change))
+        let actions = InvoiceActions(database: world.database, by: .clerk)
+        // Refused, or computed anew.
+        _ = try? await actions.finalize(draft, now: now)
+        _ = try? await actions.finalize(draft, now: now)
+        for invoice in try await world.database.read({ try InvoiceStorage.all(of: beta.id, in: $0) }) {
+            guard invoice.state != .draft else { continue }
+            #expect(invoice.total.description == "0.15" && invoice.exactTotal.description == "0.15")
+            #expect(try invoice.document().lines.map(\.amount) == ["0.15"])
+        }
+        let report = try await ReconciliationTests.reconcile(world)
+        for check in report.checks { #expect(check.isEqual, "\(check.name): \(check.differences)") }
+    }
+
+    @Test func `a draft that later usage overtook is shown anew before it becomes final`() async throws {
+        let world = try await BillingWorld.make()
+        let beta = try await world.customer(2, plan: "beta", from: "2026-11-01T00:00:00Z")
+        try await world.ingest(
+            [world.request(beta, at: "2026-11-03T10:00:00Z", input: 1_000_000)], heartbeat: "2026-12-01T00:00:10Z")
+        let drafts = try await world.run("2026-11", now: "2026-12-02T09:00:00Z").prepareDrafts().draftIDs
+        let draft = try #require(drafts.first)
+        try await world.ingest(
+            [world.request(beta, at: "2026-11-04T10:00:00Z", input: 1_000_000)], heartbeat: "2026-12-02T00:00:10Z")
+        let actions = InvoiceActions(database: world.database, by: .clerk)
+        await #expect {
+            try await actions.finalize(draft, now: now)
+        } throws: {
+            "\($0)".contains("computed anew it is over 0.30 USD, and was over 0.15; look at it, then finalize it")
+        }
+        #expect(try await actions.finalize(draft, now: now).invoice.total.description == "0.30")
+    }
+
     @Test func `a final invoice and its lines cannot be changed by a statement`() async throws {
         let (world, _, invoice) = try await finalized()
         for statement in [

@@ -208,7 +208,7 @@ struct UnreadableRowTests {
     private func next(
         _ state: SnapshotState, _ statement: SQL, _ kind: SnapshotChangeKind, _ entity: String, _ made: Fixture
     ) async throws -> (state: SnapshotState, isLoaded: Bool) {
-        try await made.pool.execute(statement)
+        try await made.pool.executePastTriggers(statement)
         try await made.database.write { _ = try ChangeStorage.record(kind, entity: entity, in: $0) }
         return try await made.database.read { tx in
             var state = state
@@ -298,7 +298,7 @@ struct UnreadableRowTests {
         let (statement, reason) = Self.held[index]
         try await Fixture.run { made in
             try await fill(made)
-            try await made.pool.execute(statement)
+            try await made.pool.executePastTriggers(statement)
             try await made.withJournal { journal in
                 let entries = (0..<6).map { number in
                     made.entry(UInt64(number), accepted: Fixture.now) { entry in

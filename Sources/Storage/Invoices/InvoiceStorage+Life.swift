@@ -21,9 +21,11 @@ extension InvoiceStorage {
         _ draft: InvoiceDraft, documentJSON: String, positions: JournalVector, now: Timestamp, in tx: Transaction
     ) throws -> DraftOutcome {
         let vector = try positions.json()
+        var outcome = DraftOutcome.stored
         if let existing = try find(draft.id, in: tx) {
             guard existing.state == .draft else { return .final(existing.state) }
-            if existing.documentJSON == documentJSON, existing.positions == positions { return .unchanged }
+            if existing.documentJSON == documentJSON, existing.positions == positions { outcome = .unchanged }
+            // The same or not, it is written anew: what somebody changed in the database does not outlive a run.
             try tx.execute(
                 """
                 DELETE FROM invoice_lines WHERE account_id = \(draft.accountID) AND invoice_id = \(draft.id)
@@ -31,6 +33,7 @@ extension InvoiceStorage {
             try tx.execute(
                 """
                 UPDATE invoices SET total = \(draft.total), exact_total = \(draft.exactTotal),
+                    currency = \(draft.currency), period_end = \(draft.period.end),
                     journal_positions = \(vector), document = \(documentJSON),
                     document_version = \(InvoiceDocument.currentVersion), created_at = \(now)
                 WHERE account_id = \(draft.accountID) AND invoice_id = \(draft.id)
@@ -55,7 +58,7 @@ extension InvoiceStorage {
             }
         }
         try insertLines(of: draft, in: tx)
-        return .stored
+        return outcome
     }
 
     private static func insertLines(of draft: InvoiceDraft, in tx: Transaction) throws {

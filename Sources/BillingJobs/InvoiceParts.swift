@@ -1,0 +1,40 @@
+import Accounts
+import Invoicing
+import Monetary
+import Storage
+
+/// An invoice against its own lines and document.
+enum InvoiceParts {
+    /// What its parts say that contradicts each other; nothing where they agree.
+    static func contradictions(in invoice: StoredInvoice, in tx: DatabaseTransaction) throws -> [String] {
+        var found: [String] = []
+        let lines = try ReconcileStorage.lines(of: invoice, in: tx)
+        let sum = try Money.sum(lines.map(\.amount), currency: invoice.currency)
+        let exact = try Money.sum(lines.map(\.exactAmount), currency: invoice.currency)
+        if sum != invoice.total { found.append("its lines sum to \(sum), its total is \(invoice.total)") }
+        if exact != invoice.exactTotal {
+            found.append("its lines sum to \(exact) before rounding, it says \(invoice.exactTotal)")
+        }
+        for line in lines {
+            guard let quantity = line.quantity, let price = line.unitPrice else { continue }
+            let (amount, isOver) = Int128(quantity).multipliedReportingOverflow(by: price)
+            if isOver || amount != line.exactAmount.picounits {
+                found.append("line \(line.id) is \(line.exactAmount), not its quantity times its price")
+            }
+        }
+        guard let document = try? invoice.document() else { return found + ["its document cannot be read"] }
+        let shown = document.lines.map { "\($0.id) \($0.kind) \($0.quantity ?? "-") \($0.exactAmount) \($0.amount)" }
+        let stored = lines.map { line in
+            let quantity = line.quantity.map { "\($0)" } ?? "-"
+            return "\(line.id) \(line.kind.rawValue) \(quantity) \(line.exactAmount) \(line.amount)"
+        }
+        if shown != stored || document.totals.total != "\(invoice.total)" || document.number != invoice.number
+            || document.totals.exactTotal != "\(invoice.exactTotal)" || document.currency != invoice.currency.code
+            || document.customer.accountID != "\(invoice.accountID)" || document.invoiceID != "\(invoice.id)"
+            || document.period.start != "\(invoice.period.start)" || document.period.end != "\(invoice.period.end)"
+        {
+            found.append("its document shows something else than its lines and total")
+        }
+        return found
+    }
+}
