@@ -83,7 +83,7 @@ class Demo:
     def customer(self, name, plan, **details):
         """An account with a tenant, a subscription from the first of this month, and a key."""
         flags = [part for key, value in details.items() for part in (f"--{key.replace('_', '-')}", value)]
-        account = self.made("accounts", "create", name, "--currency", "USD", *flags)["account"]
+        account = self.made("accounts", "create", name, "--currency", "USD", "--mode", "test", *flags)["account"]
         tenant = self.made("tenants", "create", name, "--account", account)
         first_day = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-01T00:00:00Z")
         self.made("subscriptions", "create", "--tenant", tenant["tenant"], "--plan", plan, "--from", first_day)
@@ -168,8 +168,8 @@ class Demo:
     def compare_with_engine(self, before):
         """Holds the real engine's own count of tokens against all that was recorded."""
         sums = self.tollgate(
-            "usage", "sums", "--from", "2000-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z", "--by", "price_key",
-            "--json").stdout
+            "usage", "sums", "--mode", "test", "--from", "2000-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z", "--by",
+            "price_key", "--json").stdout
         result = subprocess.run(
             [sys.executable, ROOT / "scripts/engine/own_count.py", before, self.engine_counts(), sums, "--cut-short",
              str(self.cut_short)], capture_output=True, text=True,
@@ -200,7 +200,7 @@ class Demo:
 
     def invoice_numbers(self, customers):
         """The numbers of these customers' invoices, in order."""
-        rows = json.loads(self.tollgate("invoices", "list", "--limit", "1000", "--json").stdout)
+        rows = json.loads(self.tollgate("invoices", "list", "--mode", "test", "--limit", "1000", "--json").stdout)
         accounts = {customer["account"] for customer in customers}
         return sorted(row["number"] for row in rows if row["account"] in accounts and row["number"])
 

@@ -12,30 +12,39 @@ public struct Account: Hashable, Sendable, Identifiable {
     public let calendar: BillingCalendar
     /// Who the invoice is addressed to.
     public var billing: BillingDetails
-    /// Billing time minus real time (the test clock), in milliseconds; never shrinks.
-    public var clockOffsetMilliseconds: Int64
+    /// Never changes.
+    public let mode: AccountMode
+    /// The sandbox whose clock it has; nil for a live account. Never changes.
+    public let sandboxID: SandboxID?
+    /// Nil for a live account.
+    public let clock: TestClock?
     /// The snapshot change that carried the last clock move; 0 when there was none.
     public var clockChange: Int64
     /// Why the batch passes this account over; nil when it does not.
     public var parkedReason: String?
     public let createdAt: Timestamp
 
-    /// An account as storage holds it.
+    /// A live account, or one of a sandbox.
     public init(
         id: AccountID, name: String, currency: Currency, calendar: BillingCalendar,
-        billing: BillingDetails = BillingDetails(), clockOffsetMilliseconds: Int64 = 0, clockChange: Int64 = 0,
-        parkedReason: String? = nil, createdAt: Timestamp
+        billing: BillingDetails = BillingDetails(), sandboxID: SandboxID? = nil, clock: TestClock = TestClock(),
+        clockChange: Int64 = 0, parkedReason: String? = nil, createdAt: Timestamp
     ) {
         self.id = id
         self.name = name
         self.currency = currency
         self.calendar = calendar
         self.billing = billing
-        self.clockOffsetMilliseconds = clockOffsetMilliseconds
+        mode = sandboxID == nil ? .live : .test
+        self.sandboxID = sandboxID
+        self.clock = sandboxID == nil ? nil : clock
         self.clockChange = clockChange
         self.parkedReason = parkedReason
         self.createdAt = createdAt
     }
+
+    /// Billing time minus real time; 0 for a live account. It never shrinks.
+    public var clockOffsetMilliseconds: Int64 { clock?.offsetMilliseconds ?? 0 }
 
     /// The account's billing time when the real time is `now`.
     public func billingTime(at now: Timestamp) -> Timestamp {

@@ -33,7 +33,8 @@ extension KeyDirectory {
                 SuppliedKey(
                     id: grant.keyID, accountID: grant.accountID, tenantID: grant.tenantID, projectID: grant.projectID,
                     secretDigest: digest, expiresAt: nil))
-            table.set(SuppliedClock(tenant: tenant, offsetMilliseconds: grant.clockOffsetMilliseconds))
+            let clock = grant.clock ?? TestClock(alwaysAheadByMilliseconds: grant.clockOffsetMilliseconds)
+            table.set(SuppliedClock(tenant: tenant, clock: clock))
             table.removeSubscriptions(of: tenant)
             guard let subscription = grant.subscriptionID else { continue }
             table.add(
@@ -41,7 +42,11 @@ extension KeyDirectory {
                     id: subscription, tenant: tenant, plan: grant.plan, startsAt: always, endsAt: nil))
             table.setPlan(
                 grant.plan,
-                versions: [PlanTerms(effectiveFrom: always, tiers: grant.tiers, onClientAbort: grant.onClientAbort)])
+                versions: [
+                    PlanTerms(
+                        effectiveDate: EffectiveDate(from: always, publishedAt: nil), tiers: grant.tiers,
+                        onClientAbort: grant.onClientAbort)
+                ])
         }
         self.init(table: table, at: Timestamp(milliseconds: 0))
     }

@@ -23,12 +23,14 @@ public struct KeyGrant: Hashable, Sendable {
     public let onClientAbort: ClientAbortPolicy
     /// Billing time minus real time (the account's test clock), in milliseconds.
     public let clockOffsetMilliseconds: Int64
+    /// The account's test clock, by which versions of its plan take effect; nil where it was never moved.
+    public let clock: TestClock?
 
     /// A grant as the snapshot holds it.
     public init(
         keyID: KeyID, accountID: AccountID, tenantID: TenantID, projectID: ProjectID,
         subscriptionID: SubscriptionID?, plan: String, tiers: [String], onClientAbort: ClientAbortPolicy,
-        clockOffsetMilliseconds: Int64
+        clockOffsetMilliseconds: Int64, clock: TestClock? = nil
     ) {
         self.keyID = keyID
         self.accountID = accountID
@@ -39,5 +41,6 @@ public struct KeyGrant: Hashable, Sendable {
         self.tiers = tiers
         self.onClientAbort = onClientAbort
         self.clockOffsetMilliseconds = clockOffsetMilliseconds
+        self.clock = clock
     }
 }

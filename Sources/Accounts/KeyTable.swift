@@ -11,6 +11,8 @@ public struct KeyTable: Sendable {
     private var keyIndex = PositionIndex()
     private var tenants = ChunkedArray<TenantRow>()
     private var tenantIndex = PositionIndex()
+    /// The clocks of the tenants that have one that was moved, by their place: those of tests, so there are few.
+    private var clocks: [UInt32: TestClock] = [:]
     private var subscriptions = ChunkedArray<SubscriptionRow>()
     /// The first of the rows that are free for reuse.
     private var freeSubscription = SubscriptionRow.none
@@ -32,12 +34,13 @@ public struct KeyTable: Sendable {
         let billingTime = now.milliseconds &+ tenant.clockOffset
         let subscription = subscription(of: tenant, at: billingTime)
         let plan = subscription.map { plans[Int($0.plan)] }
-        let terms = plan?.terms(at: billingTime)
+        let clock = tenant.clockOffset == 0 ? nil : clocks[key.tenant]
+        let terms = plan?.terms(at: billingTime, under: clock)
         return KeyGrant(
             keyID: key.id, accountID: tenant.reference.accountID, tenantID: tenant.reference.tenantID,
             projectID: key.projectID, subscriptionID: terms == nil ? nil : subscription?.id, plan: plan?.slug ?? "",
             tiers: terms?.tiers ?? [], onClientAbort: terms?.onClientAbort ?? .drain,
-            clockOffsetMilliseconds: tenant.clockOffset)
+            clockOffsetMilliseconds: tenant.clockOffset, clock: clock)
     }
 
     private func subscription(of tenant: TenantRow, at billingTime: Int64) -> SubscriptionRow? {
@@ -105,6 +108,7 @@ public struct KeyTable: Sendable {
     public mutating func set(_ clock: SuppliedClock) {
         let position = tenantPosition(clock.tenant)
         tenants[position].clockOffset = clock.offsetMilliseconds
+        clocks[UInt32(position)] = clock.offsetMilliseconds == 0 ? nil : clock.clock
     }
 
     /// Adds a subscription to those of its tenant. A tenant has at most one at any instant.
@@ -200,7 +204,7 @@ extension KeyTable {
     public func forEachClock(_ body: (SuppliedClock) throws -> Void) rethrows {
         for position in 0..<tenants.count where tenants[position].clockOffset != 0 {
             let tenant = tenants[position]
-            try body(SuppliedClock(tenant: tenant.reference, offsetMilliseconds: tenant.clockOffset))
+            try body(SuppliedClock(tenant: tenant.reference, clock: clocks[UInt32(position)] ?? TestClock()))
         }
     }
 
@@ -258,7 +262,7 @@ private struct PlanRow: Sendable {
     var versions: [PlanTerms]
 
     /// The last version that has taken effect.
-    func terms(at billingTime: Int64) -> PlanTerms? {
-        versions.last { $0.effectiveFrom.milliseconds <= billingTime }
+    func terms(at billingTime: Int64, under clock: TestClock?) -> PlanTerms? {
+        versions.last { $0.effectiveDate.instant(under: clock).milliseconds <= billingTime }
     }
 }

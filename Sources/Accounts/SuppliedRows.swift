@@ -56,29 +56,31 @@ public struct SuppliedSubscription: Hashable, Sendable {
     }
 }
 
-/// Billing time minus real time of a tenant (its account's test clock).
+/// The test clock of a tenant's account; one that was never moved for a live account.
 public struct SuppliedClock: Hashable, Sendable {
     public let tenant: TenantReference
-    public let offsetMilliseconds: Int64
+    public let clock: TestClock
 
-    /// The offset of a tenant's account.
-    public init(tenant: TenantReference, offsetMilliseconds: Int64) {
+    public init(tenant: TenantReference, clock: TestClock) {
         self.tenant = tenant
-        self.offsetMilliseconds = offsetMilliseconds
+        self.clock = clock
     }
+
+    /// Billing time minus real time.
+    public var offsetMilliseconds: Int64 { clock.offsetMilliseconds }
 }
 
 /// What a version of a plan means for admission.
 public struct PlanTerms: Hashable, Sendable {
-    /// Billing time from which the version is in force.
-    public let effectiveFrom: Timestamp
+    /// From when the version is in force.
+    public let effectiveDate: EffectiveDate
     /// The tiers that it sells.
     public let tiers: [String]
     public let onClientAbort: ClientAbortPolicy
 
     /// The terms of one version.
-    public init(effectiveFrom: Timestamp, tiers: [String], onClientAbort: ClientAbortPolicy) {
-        self.effectiveFrom = effectiveFrom
+    public init(effectiveDate: EffectiveDate, tiers: [String], onClientAbort: ClientAbortPolicy) {
+        self.effectiveDate = effectiveDate
         self.tiers = tiers
         self.onClientAbort = onClientAbort
     }

@@ -4,7 +4,8 @@ import Storage
 enum API {
     static func endpoints(_ services: AdminServices) -> [Endpoint] {
         let resources =
-            SellerEndpoints.all + AccountEndpoints.all + TenantEndpoints.all + ProjectEndpoints.all
+            SellerEndpoints.all + AccountEndpoints.all + SandboxEndpoints.all + TenantEndpoints.all
+            + ProjectEndpoints.all
             + APIKeyEndpoints.all + LimitEndpoints.all
             + AdminKeyEndpoints.all + PlanEndpoints.all + PlanDocumentEndpoints.all
             + CatalogueEndpoints.all(services) + SecretEndpoints.all(services) + SubscriptionEndpoints.all

@@ -79,15 +79,20 @@ public protocol AdminJobs: Sendable {
 /// Which invoices to make.
 public struct InvoiceRunRequest: Hashable, Sendable {
     public var period: CivilMonth
-    /// Nil for all.
+    /// Nil for all of the mode.
     public var accounts: [AccountID]?
+    /// Nil for both.
+    public var mode: AccountMode?
     /// Change nothing, only say what would come out.
     public var isDryRun: Bool
 
     /// A run over some accounts, or all.
-    public init(period: CivilMonth, accounts: [AccountID]? = nil, isDryRun: Bool = false) {
+    public init(
+        period: CivilMonth, accounts: [AccountID]? = nil, mode: AccountMode? = nil, isDryRun: Bool = false
+    ) {
         self.period = period
         self.accounts = accounts
+        self.mode = mode
         self.isDryRun = isDryRun
     }
 }

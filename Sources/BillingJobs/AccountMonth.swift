@@ -45,7 +45,8 @@ struct AccountMonth: Sendable {
                 throw BooksError.planMissing(subscription: subscription.id, plan: subscription.plan)
             }
             return SubscriptionTerms(
-                subscription: subscription, tenantName: names[subscription.tenantID] ?? "", history: history)
+                subscription: subscription, tenantName: names[subscription.tenantID] ?? "", history: history,
+                clock: account.clock)
         }
     }
 

@@ -104,7 +104,7 @@ private struct RecordSums {
             attempts += 1
             let again = RatedAgain(
                 attempt.record, of: request, history: history, suspense: fromSuspense[attempt.record.id],
-                currency: account.currency)
+                account: account)
             // Nothing is nothing in every currency: the account's was not known where it did not read.
             let stored = attempt.amount.isZero ? .zero(account.currency) : attempt.amount
             check.add(left: again.amount, right: stored)
@@ -213,15 +213,16 @@ private struct RatedAgain {
     /// By the version that was in force; what came out of suspense, by the one that took it out.
     init(
         _ attempt: AttemptRecord, of request: RequestRecord, history: PlanHistory?, suspense: SuspenseRating?,
-        currency: Currency
+        account: Account
     ) {
-        amount = .zero(currency)
+        amount = .zero(account.currency)
         guard attempt.isDelivered else { return }
         rating = .suspended
-        let inForce = suspense?.isInForceAsked == false ? nil : history?.version(at: request.acceptedAt)
+        let inForce =
+            suspense?.isInForceAsked == false ? nil : history?.version(at: request.acceptedAt, under: account.clock)
         let candidates = [inForce, suspense?.version]
         version = inForce ?? suspense?.version
-        for version in candidates.compactMap(\.self) where version.currency == currency {
+        for version in candidates.compactMap(\.self) where version.currency == account.currency {
             guard
                 let rated = try? Rating.rate(
                     attempt, surface: request.surface, tierRequested: request.tierRequested, version: version),

@@ -42,6 +42,7 @@ extension InvoiceRun {
         let issuedOn: CivilDate
         /// The last local day of its period.
         let lastDay: CivilDate
+        let series: String
     }
 
     private func queue(_ ids: [InvoiceID]) async throws -> [QueueEntry] {
@@ -51,11 +52,12 @@ extension InvoiceRun {
                 guard let invoice = try InvoiceStorage.find(id, in: tx) else { return nil }
                 let account = try AccountStorage.require(invoice.accountID, months: .none, in: tx)
                 let issuedAt = account.billingTime(at: now)
+                let issuedOn = account.calendar.day(of: issuedAt)
                 let next = account.calendar.month(ofPeriodAt: invoice.period.start).advanced(by: 1)
                 return QueueEntry(
-                    invoiceID: id, accountID: account.id, issuedAt: issuedAt,
-                    issuedOn: account.calendar.day(of: issuedAt),
-                    lastDay: CivilDate(daysSince1970: next.firstDay.daysSince1970 - 1))
+                    invoiceID: id, accountID: account.id, issuedAt: issuedAt, issuedOn: issuedOn,
+                    lastDay: CivilDate(daysSince1970: next.firstDay.daysSince1970 - 1),
+                    series: InvoiceNumber.series(of: account.mode, on: issuedOn))
             }
         }
         return entries.sorted { ($0.issuedOn, $0.accountID) < ($1.issuedOn, $1.accountID) }
@@ -73,7 +75,7 @@ extension InvoiceRun {
         try await service.change(by: actor) { session in
             let terms = try session.look(.read(.invoices)) { tx in
                 // Whoever numbers holds the series until the commit: a second run waits here, then finds nothing to do.
-                for series in Set(group.map { InvoiceNumber.series(on: $0.issuedOn) }).sorted() {
+                for series in Set(group.map(\.series)).sorted() {
                     try InvoiceStorage.lockSeries(series, in: tx)
                 }
                 return try SellerStorage.require(in: tx).paymentTermsDays
@@ -121,9 +123,8 @@ extension InvoiceRun {
             throw BooksError.contradictory(invoice: invoice.id, contradiction)
         }
         let amounts = try InvoiceStorage.amounts(of: invoice, in: tx)
-        let series = InvoiceNumber.series(on: entry.issuedOn)
         let number = InvoiceNumber(
-            series: series, value: try InvoiceStorage.takeNumbers(1, series: series, in: tx))
+            series: entry.series, value: try InvoiceStorage.takeNumbers(1, series: entry.series, in: tx))
         let document = try invoice.document().issued(
             as: number, on: entry.issuedOn, paymentTermsDays: paymentTermsDays)
         let dueOn = CivilDate(daysSince1970: entry.issuedOn.daysSince1970 + Int64(paymentTermsDays))

@@ -18,18 +18,23 @@ public struct InvoiceRun: Sendable {
         public var month: CivilMonth
         /// Real time; each account's test clock is added to it.
         public var now: Timestamp
-        /// Only these accounts; nil for all.
+        /// Only these accounts; nil for all of the mode.
         public var accounts: [AccountID]?
+        /// Only accounts of this mode; nil for both. Each takes numbers of its own series.
+        public var mode: AccountMode?
         /// Computes everything and stores nothing.
         public var isDryRun = false
         /// How long after a month's end usage is waited for.
         public var graceMilliseconds: Int64 = 0
 
         /// A run of a month for all accounts.
-        public init(month: CivilMonth, now: Timestamp, accounts: [AccountID]? = nil) {
+        public init(
+            month: CivilMonth, now: Timestamp, accounts: [AccountID]? = nil, mode: AccountMode? = nil
+        ) {
             self.month = month
             self.now = now
             self.accounts = accounts
+            self.mode = mode
         }
     }
 
@@ -69,6 +74,7 @@ public struct InvoiceRun: Sendable {
         try actor.require(options.isDryRun ? .read(.invoices) : .write(.invoices))
         let context = try await readContext()
         var report = InvoiceRunReport(month: options.month, isDryRun: options.isDryRun)
+        report.otherModeCount = context.otherModeCount
         report.retiredJournals = context.retired
         report.damagedPlaces = context.damaged
         for (index, id) in context.accounts.enumerated() {
@@ -83,6 +89,8 @@ public struct InvoiceRun: Sendable {
     struct Context: Sendable {
         let seller: Seller
         let accounts: [AccountID]
+        /// Accounts that the run leaves out because of their mode.
+        let otherModeCount: Int
         let retired: [RegisteredJournal]
         let damaged: [StoredQuarantine]
         /// Whether accounts are on several nodes.
@@ -91,11 +99,11 @@ public struct InvoiceRun: Sendable {
 
     func readContext() async throws -> Context {
         try await database.read { [options] tx in
-            let accounts =
-                try options.accounts?.sorted().map { try AccountStorage.require($0, months: .none, in: tx).id }
-                ?? AccountStorage.ids(in: tx)
             return Context(
-                seller: try SellerStorage.require(in: tx), accounts: accounts,
+                seller: try SellerStorage.require(in: tx),
+                accounts: try AccountStorage.ids(options.accounts, mode: options.mode, in: tx),
+                otherModeCount: options.accounts == nil && options.mode != nil
+                    ? try AccountStorage.ids(in: tx).count - AccountStorage.ids(mode: options.mode, in: tx).count : 0,
                 retired: try JournalStorage.list(in: tx).filter { $0.retiredAt != nil },
                 damaged: try QuarantineStorage.list(in: tx),
                 isDistributed: try InstallationStorage.isDistributed(in: tx))

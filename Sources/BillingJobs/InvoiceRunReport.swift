@@ -60,6 +60,8 @@ public struct InvoiceRunReport: Sendable {
     public let isDryRun: Bool
     /// In the order of their ids.
     public var accounts: [AccountOutcome] = []
+    /// How many accounts the run left out because of their mode.
+    public var otherModeCount = 0
     /// Journals that were given up by hand: what they held is on no invoice.
     public var retiredJournals: [RegisteredJournal] = []
     /// Places of journals that could not be read: they hold accounts until they are released.

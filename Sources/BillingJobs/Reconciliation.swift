@@ -12,6 +12,8 @@ public struct Reconciliation: Sendable {
         public var month: CivilMonth?
         /// Only these accounts; nil for all.
         public var accounts: [AccountID]?
+        /// Only accounts of this mode; nil for both, each compared by itself.
+        public var mode: AccountMode?
         /// Directories of gateways' journals that can be read from here.
         public var journalDirectories: [String] = []
         /// An engine's own book; nil where there is none.
@@ -44,9 +46,12 @@ public struct Reconciliation: Sendable {
         return try await database.read { [options] tx in
             var comparison = try Comparison(options, in: tx)
             try comparison.compareJournals(in: tx)
-            try comparison.compareRecords(in: tx)
-            try comparison.compareLedger(in: tx)
-            try comparison.compareInvoices(in: tx)
+            try comparison.forEachMode { comparison in
+                try comparison.compareRecords(in: tx)
+                try comparison.compareLedger(in: tx)
+                try comparison.compareInvoices(in: tx)
+            }
+            if options.accounts == nil { try comparison.compareNumbers(in: tx) }
             try comparison.compareEngine(in: tx)
             return ReconciliationReport(checks: comparison.checks)
         }
@@ -57,7 +62,7 @@ public struct Reconciliation: Sendable {
 struct Comparison {
     let options: Reconciliation.Options
     /// The accounts compared.
-    let accounts: [Account]
+    private(set) var accounts: [Account]
     let histories: [String: PlanHistory]
     var checks: [ReconciliationCheck]
     /// Completed requests by the gateways' records, with what the engine should have counted.
@@ -70,7 +75,7 @@ struct Comparison {
         self.options = options
         var accounts: [Account] = []
         var readable = ReconciliationCheck("accounts can be read")
-        for id in try options.accounts?.sorted() ?? AccountStorage.ids(in: tx) {
+        for id in try AccountStorage.ids(options.accounts, mode: options.mode, in: tx) {
             try Self.guarding("\(id)", &readable, in: tx) { check in
                 accounts.append(try AccountStorage.require(id, in: tx))
                 check.add(.count("accounts"), left: 1, right: 1)
@@ -79,6 +84,20 @@ struct Comparison {
         self.accounts = accounts
         checks = readable.isEqual ? [] : [readable]
         histories = try PlanStorage.histories(in: tx)
+    }
+
+    /// Compares the accounts of each mode by themselves: sums of live accounts hold nothing of a test, and what a check
+    /// says is said of accounts of one mode. Where there are none it is said of no live ones.
+    mutating func forEachMode(_ body: (inout Comparison) throws -> Void) rethrows {
+        let all = accounts
+        let modes = AccountMode.allCases.filter { mode in all.contains { $0.mode == mode } }
+        for mode in modes.isEmpty ? [options.mode ?? .live] : modes {
+            accounts = all.filter { $0.mode == mode }
+            let first = checks.count
+            try body(&self)
+            for index in first..<checks.count { checks[index].mode = mode }
+        }
+        accounts = all
     }
 
     /// Compares one account; what cannot be read or computed of it is its own difference, and the others go on.

@@ -1,3 +1,4 @@
+public import Accounts
 import Monetary
 
 /// Two sides that must be equal, and whether they are.
@@ -21,6 +22,10 @@ public struct ReconciliationCheck: Sendable {
 
     /// What is compared, such as `rollups = ledger accruals`.
     public let name: String
+    /// Of which accounts; nil where it is about none, or about all together.
+    public internal(set) var mode: AccountMode?
+    /// Its name, and of which accounts it is where they are not those that pay.
+    public var title: String { mode == .test ? "\(name) (test accounts)" : name }
     /// The sums of the left side.
     public private(set) var left: [Unit: Int128] = [:]
     /// The sums of the right side.
@@ -93,5 +98,5 @@ public struct ReconciliationReport: Sendable {
     public var isEqual: Bool { checks.allSatisfy(\.isEqual) }
 
     /// What could not be compared.
-    public var skipped: [String] { checks.filter { !$0.isCompared }.map(\.name) }
+    public var skipped: [String] { checks.filter { !$0.isCompared }.map(\.title) }
 }

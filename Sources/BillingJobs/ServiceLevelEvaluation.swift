@@ -98,7 +98,7 @@ private struct PromiseJudge {
     /// Nil where the plan promises nothing.
     init?(_ joined: [SubscriptionTerms], in period: BillingPeriod) {
         guard let first = joined.first,
-            let version = first.history.version(at: max(period.start, first.subscription.startsAt))
+            let version = first.version(at: max(period.start, first.subscription.startsAt))
         else { return nil }
         let promises = version.document.promises.sorted { $0.key < $1.key }.flatMap { tier, promises in
             promises.map { TierPromise($0, tier: tier) }

@@ -130,7 +130,7 @@ public struct SuspenseActions: Sendable {
             }
             let pricing = SuspendedPricing(
                 history: histories[subscriptionID] ?? PlanHistory(), currency: account.currency,
-                billingTime: account.billingTime(at: now))
+                billingTime: account.billingTime(at: now), clock: account.clock)
             let priced: IngestAttempt
             do throws(SuspendedPricing.Refusal) {
                 priced = try pricing.rate(attempt.record, of: stored.request)
@@ -183,6 +183,8 @@ struct SuspendedPricing {
     let currency: Currency
     /// The account's.
     let billingTime: Timestamp
+    /// The account's; nil for a live one.
+    let clock: TestClock?
 
     /// Why it has no price even now.
     struct Refusal: Error, Hashable, CustomStringConvertible {
@@ -191,7 +193,7 @@ struct SuspendedPricing {
 
     /// The attempt, priced.
     func rate(_ record: AttemptRecord, of request: RequestRecord) throws(Refusal) -> IngestAttempt {
-        let candidates = [history.version(at: request.acceptedAt), history.version(at: billingTime)].compactMap(\.self)
+        let candidates = [request.acceptedAt, billingTime].compactMap { history.version(at: $0, under: clock) }
         var refusal = Refusal(description: "its subscription's plan has no version in force")
         for version in candidates {
             do throws(Refusal) {

@@ -21,7 +21,7 @@ struct EntryRating {
         var request = entry.request
         let account = book.account(request.accountID)
         let place = place(of: request.acceptedAt, account: account)
-        let pricing = Result { () throws(Unpriced) in try version(for: &request) }
+        let pricing = Result { () throws(Unpriced) in try version(for: &request, under: account?.clock) }
         return IngestRequest(
             request: request, tier: tier(of: entry, version: try? pricing.get()),
             attempts: entry.attempts.map { rate($0, of: request, by: pricing, currency: account?.currency ?? .usd) },
@@ -109,7 +109,9 @@ struct EntryRating {
 
     /// The version that prices the request, in force at its acceptance: of the plan of its own subscription, or of the
     /// one that its tenant had by then, which takes its place in the record.
-    private func version(for request: inout RequestRecord) throws(Unpriced) -> PlanVersion {
+    private func version(
+        for request: inout RequestRecord, under clock: TestClock?
+    ) throws(Unpriced) -> PlanVersion {
         if !book.unreadable.isEmpty { try refuseUnreadable(request) }
         guard book.account(request.accountID) != nil else {
             throw Unpriced(.unknownAccount, detail: "account \(request.accountID) is not in the database")
@@ -132,12 +134,12 @@ struct EntryRating {
         }
         request.subscriptionID = subscription.id
         let history = book.history(of: subscription.plan)
-        if let bad = history.unreadableVersion(at: request.acceptedAt) {
+        if let bad = history.unreadableVersion(at: request.acceptedAt, under: clock) {
             throw Unpriced(
                 .planVersionUnreadable,
                 detail: "version \(bad.number) of plan \(subscription.plan) does not read: \(bad.reason)")
         }
-        guard let version = history.version(at: request.acceptedAt) else {
+        guard let version = history.version(at: request.acceptedAt, under: clock) else {
             throw Unpriced(
                 .noPlanVersion,
                 detail: "plan \(subscription.plan) had no version in force at \(request.acceptedAt)")

@@ -33,7 +33,9 @@ enum SnapshotPartCoding {
         }
         writer.list(part.limits) { writer, rule in writer.limit(rule) }
         writer.list(part.removedLimits) { writer, id in writer.id(id) }
-        guard !part.histories.isEmpty || part.models != nil || part.secrets != nil || part.sealingSecret != nil
+        guard
+            !part.histories.isEmpty || part.models != nil || part.secrets != nil || part.sealingSecret != nil
+                || part.clocks.contains(where: { !$0.clock.moves.isEmpty })
         else { return writer.bytes }
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
@@ -45,7 +47,8 @@ enum SnapshotPartCoding {
         var reader = ByteReader(bytes)
         var part = SnapshotPart()
         part.clocks = try reader.list { reader in
-            SuppliedClock(tenant: try reader.tenant(), offsetMilliseconds: try reader.integer())
+            SuppliedClock(
+                tenant: try reader.tenant(), clock: TestClock(alwaysAheadByMilliseconds: try reader.integer()))
         }
         part.keys = try reader.list { reader in
             let id: KeyID = try reader.id()

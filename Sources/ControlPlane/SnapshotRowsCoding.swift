@@ -1,3 +1,4 @@
+import Accounts
 import Engines
 import Identity
 import Metering
@@ -17,6 +18,12 @@ struct SnapshotRowsCoding: Codable {
     var suspending: [String: [Int]]?
     /// Versions that do not read, by plan; nil in copies from before they were kept.
     var unreadable: [String: [Unread]]?
+    /// When the versions were published, in their order and in milliseconds, by plan; nil in copies from before it was
+    /// kept.
+    var published: [String: [Int64?]]?
+    /// The moves of test clocks and whose they are; nil in copies from before they were kept, of which the offset is
+    /// known alone.
+    var clocks: [Clock]?
     /// Nil where the catalogue did not change.
     var catalogue: SnapshotCatalogueCoding?
     /// There whenever the catalogue is; nil in copies from before there were any.
@@ -54,20 +61,45 @@ struct SnapshotRowsCoding: Codable {
         }
     }
 
+    /// A clock that several tenants may have.
+    struct Clock: Codable {
+        /// Places in the part's list of clocks.
+        var places: [Int]
+        /// Real times and, in their order, what the clock was ahead from then on.
+        var at: [Int64]
+        var ahead: [Int64]
+
+        init(_ clock: TestClock, places: [Int]) {
+            self.places = places
+            at = clock.moves.map(\.at.milliseconds)
+            ahead = clock.moves.map(\.offsetMilliseconds)
+        }
+
+        var clock: TestClock {
+            TestClock(
+                moves: zip(at, ahead).map {
+                    TestClock.Move(at: Timestamp(milliseconds: $0), offsetMilliseconds: $1)
+                })
+        }
+    }
+
     struct Unread: Codable {
         var number: Int
         var effectiveFrom: Int64
+        var publishedAt: Int64?
         var reason: String
 
         init(_ version: UnreadableVersion) {
             number = version.number
             effectiveFrom = version.effectiveFrom.milliseconds
+            publishedAt = version.publishedAt?.milliseconds
             reason = version.reason
         }
 
         var version: UnreadableVersion {
             UnreadableVersion(
-                number: number, effectiveFrom: Timestamp(milliseconds: effectiveFrom), reason: reason)
+                number: number, effectiveFrom: Timestamp(milliseconds: effectiveFrom),
+                publishedAt: publishedAt.map { Timestamp(milliseconds: $0) }, reason: reason)
         }
     }
 
@@ -78,6 +110,9 @@ struct SnapshotRowsCoding: Codable {
         prices = Dictionary(special.map { (Self.name($0.document), $0.prices.map { Price($0) }) }) { first, _ in first }
         suspending = part.histories.mapValues { $0.versions.filter { $0.unpriced == .suspend }.map(\.version) }
         unreadable = part.histories.mapValues { $0.unreadable.map { Unread($0) } }.filter { !$0.value.isEmpty }
+        published = part.histories.mapValues { $0.versions.map { $0.publishedAt?.milliseconds } }
+        let places = Dictionary(grouping: part.clocks.indices) { part.clocks[$0].clock }
+        clocks = places.filter { !$0.key.moves.isEmpty }.map { Clock($0.key, places: $0.value) }
         catalogue = part.models.map { SnapshotCatalogueCoding($0) }
         secrets = part.secrets?.values.sorted { $0.name < $1.name }.map { SnapshotSecretCoding($0) }
         sealedSecret = part.sealingSecret.flatMap { secret in
@@ -90,15 +125,23 @@ struct SnapshotRowsCoding: Codable {
     private static func name(_ document: PlanDocument) -> String { "\(document.plan)@\(document.version)" }
 
     func add(to part: inout SnapshotPart, openedBy keyring: SecretKeyring? = nil) throws {
+        for clock in clocks ?? [] {
+            for place in clock.places where part.clocks.indices.contains(place) {
+                part.clocks[place] = SuppliedClock(tenant: part.clocks[place].tenant, clock: clock.clock)
+            }
+        }
         for (plan, texts) in plans {
-            var rows = try texts.map { text in
+            let instants = published?[plan] ?? []
+            var rows = try texts.enumerated().map { index, text in
                 let document = try PlanDocument(yaml: text)
                 let rows = try prices?[Self.name(document)]?.map { try $0.row(of: document) }
                 let version =
                     try rows.map { rows throws(PlanRejection) in try PlanVersion(document: document, published: rows) }
                     ?? PlanVersion(document: document)
                 let isSuspending = suspending.map { $0[plan]?.contains(version.version) == true } ?? true
-                let published = version.published(under: isSuspending ? .suspend : .refuse)
+                let instant = instants.indices.contains(index) ? instants[index] : nil
+                let published = version.published(
+                    under: isSuspending ? .suspend : .refuse, at: instant.map { Timestamp(milliseconds: $0) })
                 return (version.version, Result<PlanVersion, UnreadableVersion>.success(published))
             }
             rows += unreadable?[plan]?.map { ($0.number, .failure($0.version)) } ?? []

@@ -67,8 +67,8 @@ struct SnapshotState: Sendable {
     private var subscriptionFaults: Set<SnapshotPart.SubscriptionFault> = []
     private var boundaries = InstantHeap()
     private var boundariesMax = boundariesSpare
-    /// What test clocks are or were ahead; 0 for all other accounts.
-    private var clockOffsets: Set<Int64> = [0]
+    /// The test clocks that there are or were.
+    private var clocks: Set<TestClock> = []
     private var sweptAt: Timestamp
 
     init(now: Timestamp) {
@@ -123,13 +123,13 @@ struct SnapshotState: Sendable {
         takeFaults(of: part)
         for clock in part.clocks {
             keys.set(clock)
-            guard clockOffsets.insert(clock.offsetMilliseconds).inserted else { continue }
-            for history in histories.values { addBoundaries(of: history, offsets: [clock.offsetMilliseconds], now) }
+            guard clock.offsetMilliseconds != 0, clocks.insert(clock.clock).inserted else { continue }
+            for history in histories.values { addBoundaries(of: history, under: [clock.clock], now) }
         }
         for (plan, history) in part.histories {
             histories[plan] = history
             keys.setPlan(plan, versions: history.versions.map { PlanTerms($0) })
-            addBoundaries(of: history, offsets: clockOffsets, now)
+            addBoundaries(of: history, under: [nil] + clocks.map { $0 }, now)
         }
         for key in part.keys {
             keys.put(key)
@@ -188,9 +188,12 @@ struct SnapshotState: Sendable {
         if instant > now.milliseconds { boundaries.insert(instant) }
     }
 
-    private mutating func addBoundaries(of history: PlanHistory, offsets: Set<Int64>, _ now: Timestamp) {
+    private mutating func addBoundaries(of history: PlanHistory, under clocks: [TestClock?], _ now: Timestamp) {
         for version in history.versions {
-            for offset in offsets { addBoundary(version.effectiveFrom.milliseconds - offset, now) }
+            for clock in clocks {
+                let instant = version.effectiveDate.instant(under: clock)
+                addBoundary(instant.milliseconds - (clock?.offsetMilliseconds ?? 0), now)
+            }
         }
     }
 
@@ -202,10 +205,10 @@ struct SnapshotState: Sendable {
     /// Forgets the instants that mean nothing any more, of clocks that moved on and subscriptions that changed.
     private mutating func countBoundaries(_ now: Timestamp) {
         boundaries = InstantHeap()
-        clockOffsets = [0]
+        clocks = []
         let table = keys
-        table.forEachClock { clockOffsets.insert($0.offsetMilliseconds) }
-        for history in histories.values { addBoundaries(of: history, offsets: clockOffsets, now) }
+        table.forEachClock { clocks.insert($0.clock) }
+        for history in histories.values { addBoundaries(of: history, under: [nil] + clocks.map { $0 }, now) }
         table.forEachKey { key in
             if let expiry = key.expiresAt { addBoundary(expiry.milliseconds, now) }
         }
@@ -222,6 +225,6 @@ extension PlanTerms {
             case .cut: .cut
             case .drain: .drain
             }
-        self.init(effectiveFrom: version.effectiveFrom, tiers: version.tiers, onClientAbort: policy)
+        self.init(effectiveDate: version.effectiveDate, tiers: version.tiers, onClientAbort: policy)
     }
 }

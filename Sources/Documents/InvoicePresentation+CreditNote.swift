@@ -5,24 +5,24 @@ public struct CreditNoteStanding: Hashable, Sendable {
     public var settlement: CreditNoteSettlement
     /// The local day on which the money went back, such as `2026-12-05`.
     public var refundedOn: String?
-    /// True where the account's time is a test clock's.
-    public var usesTestClock: Bool
+    /// True where the account is a test account.
+    public var isTest: Bool
 
-    public init(_ settlement: CreditNoteSettlement, refundedOn: String? = nil, usesTestClock: Bool = false) {
+    public init(_ settlement: CreditNoteSettlement, refundedOn: String? = nil, isTest: Bool = false) {
         self.settlement = settlement
         self.refundedOn = refundedOn
-        self.usesTestClock = usesTestClock
+        self.isTest = isTest
     }
 }
 
 extension InvoicePresentation {
     init(_ note: CreditNoteDocument, standing: CreditNoteStanding) {
         let currency = note.currency
-        title = "Credit note"
+        title = standing.isTest ? "Test credit note" : "Credit note"
         reference = note.number
-        watermark = standing.usesTestClock ? "TEST" : nil
+        watermark = standing.isTest ? "TEST" : nil
         status = standing.refundedOn.map { "Paid back on \(DateText.day($0))" }
-        notices = standing.usesTestClock ? ["Made on a test clock: a trial run; no money goes back."] : []
+        notices = standing.isTest ? ["This credit note is of a test account: a trial run; no money goes back."] : []
         facts = Self.facts(note)
         seller = Party(label: "From", note.seller)
         customer = Party(label: "Credited to", note.customer)

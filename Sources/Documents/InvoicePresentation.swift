@@ -56,7 +56,7 @@ struct InvoicePresentation {
     /// BCP 47, of the words that are ours.
     static let language = "en"
 
-    /// `Invoice`, `Draft invoice`.
+    /// `Invoice`, `Draft test invoice`.
     var title: String
     /// `INV-2026-000001`, or the id of a draft.
     var reference: String
@@ -86,9 +86,11 @@ struct InvoicePresentation {
 }
 
 extension InvoicePresentation {
-    init(_ document: InvoiceDocument, standing: InvoiceStanding) {
+    init(_ document: InvoiceDocument, standing given: InvoiceStanding) {
+        var standing = given
+        standing.isTest = given.isTest || document.isTest
         let currency = document.currency
-        title = standing.state == .draft ? "Draft invoice" : "Invoice"
+        title = Self.title(standing)
         reference = document.number ?? document.invoiceID
         watermark = Self.watermark(standing)
         status = Self.status(standing)
@@ -104,7 +106,7 @@ extension InvoicePresentation {
         totalNotes = Self.totalNotes(document)
         paymentTitle = "Payment"
         let isOwed =
-            standing.state == .finalized && !standing.usesTestClock
+            standing.state == .finalized && !standing.isTest
             && (standing.amountDue.map { !NumberText.isZero($0) } ?? true)
         payment = isOwed ? Self.paragraphs(document.paymentInstructions) : []
         evidence = document.serviceLevels.map { Evidence($0, currency: currency) }
@@ -114,11 +116,16 @@ extension InvoicePresentation {
     /// Every row, in order.
     var rows: [Row] { groups.flatMap(\.blocks).flatMap(\.rows) }
 
+    private static func title(_ standing: InvoiceStanding) -> String {
+        let noun = standing.isTest ? "test invoice" : "invoice"
+        return standing.state == .draft ? "Draft \(noun)" : noun.prefix(1).uppercased() + noun.dropFirst()
+    }
+
     private static func watermark(_ standing: InvoiceStanding) -> String? {
         switch standing.state {
         case .draft: "DRAFT"
         case .void: "VOID"
-        case .finalized, .paid: standing.usesTestClock ? "TEST" : nil
+        case .finalized, .paid: standing.isTest ? "TEST" : nil
         }
     }
 
@@ -143,8 +150,8 @@ extension InvoicePresentation {
         case .void: notices.append("This invoice is void. It is not to be paid.")
         case .finalized, .paid: break
         }
-        if standing.usesTestClock {
-            notices.append("Made on a test clock: a trial run, not a request for payment.")
+        if standing.isTest {
+            notices.append("This invoice is of a test account: a trial run, not a request for payment.")
         }
         for credited in standing.creditNotes {
             notices.append(
@@ -174,6 +181,7 @@ extension InvoicePresentation {
         case .paid: return "paid, for \(span)"
         case .void: return "not owed: this invoice is void"
         case .finalized:
+            if standing.isTest { return "not owed: a test, for \(span)" }
             if NumberText.isZero(due(document, standing)) { return "nothing to pay, for \(span)" }
             return document.dueOn.map { "due on \(DateText.day($0))" } ?? "due"
         }
@@ -187,13 +195,14 @@ extension InvoicePresentation {
         }
         let total = "\(NumberText.grouped(document.totals.total)) \(document.currency)"
         guard standing.state == .finalized else { return totals + [Fact(label: "Total", value: total)] }
-        guard let due = standing.amountDue else { return totals + [Fact(label: "Total due", value: total)] }
+        let label = standing.isTest ? "Total of the test" : "Total due"
+        guard let due = standing.amountDue else { return totals + [Fact(label: label, value: total)] }
         totals.append(Fact(label: "Total", value: NumberText.grouped(document.totals.total)))
         for credited in standing.creditNotes {
             totals.append(
                 Fact(label: "Credit note \(credited.number)", value: "-\(NumberText.grouped(credited.amount))"))
         }
-        return totals + [Fact(label: "Total due", value: "\(NumberText.grouped(due)) \(document.currency)")]
+        return totals + [Fact(label: label, value: "\(NumberText.grouped(due)) \(document.currency)")]
     }
 
     private static func totalNotes(_ document: InvoiceDocument) -> [String] {

@@ -5,8 +5,9 @@ public struct InvoiceStanding: Hashable, Sendable {
     public var state: InvoiceState
     /// The local day on which it was paid or made void, such as `2026-12-05`; nil where it is not known.
     public var since: String?
-    /// True where the account's time is a test clock's: such an invoice asks nobody for money, and says so.
-    public var usesTestClock: Bool
+    /// True where the account is a test account: such an invoice asks nobody for money, and says so. A document that
+    /// was made for one says it itself.
+    public var isTest: Bool
 
     /// What credit notes gave back, in the order in which they were issued.
     public var creditNotes: [Credited] = []
@@ -27,14 +28,14 @@ public struct InvoiceStanding: Hashable, Sendable {
     }
 
     /// A state, with the day on which it was reached.
-    public init(_ state: InvoiceState, since: String? = nil, usesTestClock: Bool = false) {
+    public init(_ state: InvoiceState, since: String? = nil, isTest: Bool = false) {
         self.state = state
         self.since = since
-        self.usesTestClock = usesTestClock
+        self.isTest = isTest
     }
 
     /// What the document alone tells: one without a number is a draft, any other waits for payment.
     public init(of document: InvoiceDocument) {
-        self.init(document.number == nil ? .draft : .finalized)
+        self.init(document.number == nil ? .draft : .finalized, isTest: document.isTest)
     }
 }

@@ -66,10 +66,13 @@ public enum IDKinds {
     public enum Limit: IDKind { public static let prefix = "lim" }
     public enum AuditEntry: IDKind { public static let prefix = "aud" }
     public enum Event: IDKind { public static let prefix = "evt" }
+    public enum Sandbox: IDKind { public static let prefix = "sbx" }
 }
 
 /// The billing account: who gets the invoice, and the unit of distribution.
 public typealias AccountID = TypedID<IDKinds.Account>
+/// Test accounts that share a clock.
+public typealias SandboxID = TypedID<IDKinds.Sandbox>
 /// A customer's organisation or team; belongs to one billing account.
 public typealias TenantID = TypedID<IDKinds.Tenant>
 /// A part of a tenant whose usage is shown apart.

@@ -32,6 +32,7 @@ extension InvoiceDocument {
     /// The document of a draft: everything but number and dates.
     public init(_ draft: InvoiceDraft, seller: Seller, account: Account) throws(InvoicingError) {
         schema = InvoiceDocument.schema(version: InvoiceDocument.currentVersion)
+        mode = account.mode == .live ? nil : account.mode.rawValue
         invoiceID = "\(draft.id)"
         number = nil
         issuedOn = nil

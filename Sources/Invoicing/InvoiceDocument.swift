@@ -1,3 +1,4 @@
+import Accounts
 import FoundationEssentials
 public import ServiceLevels
 
@@ -16,10 +17,15 @@ public struct InvoiceDocument: Hashable, Sendable, Codable {
     /// The schema of a version: `tollgate.invoice/2`.
     public static func schema(version: Int) -> String { "\(schemaPrefix)\(version)" }
 
+    /// Whether it is of a test account.
+    public var isTest: Bool { mode == AccountMode.test.rawValue }
+
     /// The number of its shape; nil where it is not one of ours.
     public var version: Int? { Int(schema.trimmingPrefix(Self.schemaPrefix)) }
 
     public var schema: String
+    /// `test` on an invoice of a test account; nil on one that is meant.
+    public var mode: String?
     /// `inv_…`
     public var invoiceID: String
     /// `INV-2026-000001`; nil on a draft.
@@ -42,7 +48,7 @@ public struct InvoiceDocument: Hashable, Sendable, Codable {
     public var serviceLevels: [ServiceLevel]
 
     enum CodingKeys: String, CodingKey {
-        case schema, number, currency, seller, customer, period, lines, totals
+        case schema, mode, number, currency, seller, customer, period, lines, totals
         case invoiceID = "invoice_id"
         case issuedOn = "issued_on"
         case dueOn = "due_on"

@@ -11,12 +11,15 @@ public struct SubscriptionTerms: Hashable, Sendable {
     /// Shown on the lines.
     public let tenantName: String
     public let history: PlanHistory
+    /// The account's, by which versions take effect; nil for a live account.
+    public let clock: TestClock?
 
     /// A subscription as the account has it.
-    public init(subscription: Subscription, tenantName: String, history: PlanHistory) {
+    public init(subscription: Subscription, tenantName: String, history: PlanHistory, clock: TestClock? = nil) {
         self.subscription = subscription
         self.tenantName = tenantName
         self.history = history
+        self.clock = clock
     }
 
     public var id: SubscriptionID { subscription.id }
@@ -28,8 +31,11 @@ public struct SubscriptionTerms: Hashable, Sendable {
 
     /// The version in force just before `instant`.
     func version(before instant: Timestamp) -> PlanVersion? {
-        history.versions.last { $0.effectiveFrom < instant }
+        history.versions.last { $0.effectiveDate.instant(under: clock) < instant }
     }
+
+    /// The version in force at `instant`.
+    public func version(at instant: Timestamp) -> PlanVersion? { history.version(at: instant, under: clock) }
 }
 
 /// What a usage line is about: one meter of one model in one tier at one price.

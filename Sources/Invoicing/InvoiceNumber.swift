@@ -1,3 +1,4 @@
+public import Accounts
 public import Identity
 
 /// A number of a series without gaps, such as `INV-2026-000001`. The series changes with the year of the document's
@@ -10,8 +11,13 @@ public struct InvoiceNumber: Hashable, Sendable, CustomStringConvertible {
     /// The digits that a number is filled up to; a larger one has more.
     public static let digits = 6
 
-    /// The series of credit notes dated in the year of `date`: `CN-2026`.
-    public static func creditNoteSeries(on date: CivilDate) -> String { "CN-\(date.year)" }
+    /// The series of credit notes dated in the year of `date`: `CN-2026`; `TEST-CN-2026` for those of test accounts.
+    public static func creditNoteSeries(of mode: AccountMode, on date: CivilDate) -> String {
+        switch mode {
+        case .live: "CN-\(date.year)"
+        case .test: "TEST-CN-\(date.year)"
+        }
+    }
 
     /// The number `value` of `series`.
     public init(series: String, value: Int64) {
@@ -19,8 +25,13 @@ public struct InvoiceNumber: Hashable, Sendable, CustomStringConvertible {
         self.value = value
     }
 
-    /// The series of invoices dated in the year of `date`: `INV-2026`.
-    public static func series(on date: CivilDate) -> String { "INV-\(date.year)" }
+    /// The series of invoices dated in the year of `date`: `INV-2026`; `TEST-2026` for those of test accounts.
+    public static func series(of mode: AccountMode, on date: CivilDate) -> String {
+        switch mode {
+        case .live: "INV-\(date.year)"
+        case .test: "TEST-\(date.year)"
+        }
+    }
 
     public var description: String {
         let text = "\(value)"

@@ -45,7 +45,8 @@ public struct PlanHistory: Hashable, Sendable {
             try checkOrder(of: version)
         } catch {
             throw UnreadableVersion(
-                number: version.version, effectiveFrom: version.effectiveFrom, reason: error.description)
+                number: version.version, effectiveFrom: version.effectiveFrom, publishedAt: version.publishedAt,
+                reason: error.description)
         }
         return PlanHistory(versions: versions + [version], unreadable: unreadable)
     }
@@ -60,17 +61,19 @@ public struct PlanHistory: Hashable, Sendable {
         self = history
     }
 
-    /// The version in force at an instant: the last that took effect by then. Nil before the first one, and where that
-    /// version does not read.
-    public func version(at instant: Timestamp) -> PlanVersion? {
-        let version = versions.last { $0.effectiveFrom <= instant }
-        return unreadableVersion(at: instant) == nil ? version : nil
+    /// The version in force at an instant of billing time: the last that took effect by then, under a test clock where
+    /// it is the billing time of one. Nil before the first one, and where that version does not read.
+    public func version(at instant: Timestamp, under clock: TestClock?) -> PlanVersion? {
+        let version = versions.last { $0.effectiveDate.instant(under: clock) <= instant }
+        return unreadableVersion(at: instant, under: clock) == nil ? version : nil
     }
 
     /// The version in force at an instant, where it does not read.
-    public func unreadableVersion(at instant: Timestamp) -> UnreadableVersion? {
-        guard let bad = unreadable.last(where: { $0.effectiveFrom <= instant }) else { return nil }
-        let good = versions.last { $0.effectiveFrom <= instant }
+    public func unreadableVersion(at instant: Timestamp, under clock: TestClock?) -> UnreadableVersion? {
+        guard let bad = unreadable.last(where: { $0.effectiveDate.instant(under: clock) <= instant }) else {
+            return nil
+        }
+        let good = versions.last { $0.effectiveDate.instant(under: clock) <= instant }
         return good.map { $0.version > bad.number } ?? false ? nil : bad
     }
 
@@ -116,12 +119,20 @@ public struct PlanHistory: Hashable, Sendable {
 public struct UnreadableVersion: Error, Hashable, Sendable {
     public let number: Int
     public let effectiveFrom: Timestamp
+    /// Real time; nil where nobody knows.
+    public let publishedAt: Timestamp?
     public let reason: String
 
+    /// As of a version that reads.
+    public var effectiveDate: EffectiveDate {
+        EffectiveDate(from: effectiveFrom, publishedAt: number == 1 ? nil : publishedAt)
+    }
+
     /// A version of that number.
-    public init(number: Int, effectiveFrom: Timestamp, reason: String) {
+    public init(number: Int, effectiveFrom: Timestamp, publishedAt: Timestamp? = nil, reason: String) {
         self.number = number
         self.effectiveFrom = effectiveFrom
+        self.publishedAt = publishedAt
         self.reason = reason
     }
 }

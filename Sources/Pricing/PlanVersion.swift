@@ -12,6 +12,8 @@ public struct PlanVersion: Sendable {
     /// What becomes of what the version has no price for: what the document says, but for versions published before
     /// there was this rule (`published(under:)`).
     public private(set) var unpriced: UnpricedRule
+    /// Real time; nil where nobody knows.
+    public private(set) var publishedAt: Timestamp?
     private let rows: [Key: Row]
 
     private struct Key: Hashable {
@@ -68,10 +70,11 @@ public struct PlanVersion: Sendable {
         self.rows = rows
     }
 
-    /// The same version as it was published: under the rule that was stored with it.
-    public func published(under rule: UnpricedRule) -> PlanVersion {
+    /// The same version as it was published: when, and under the rule that was stored with it.
+    public func published(under rule: UnpricedRule, at instant: Timestamp?) -> PlanVersion {
         var version = self
         version.unpriced = rule
+        version.publishedAt = instant
         return version
     }
 
@@ -138,8 +141,13 @@ extension PlanVersion {
     public var title: String { document.title }
     /// What every price is in.
     public var currency: Currency { document.currency }
-    /// The first instant that this version prices.
+    /// The first instant that this version prices, for all but test clocks that had passed it.
     public var effectiveFrom: Timestamp { document.effectiveFrom }
+    /// The first instant that it prices. Before a plan's first version nothing had a price that it could change, so it
+    /// reaches back under every clock.
+    public var effectiveDate: EffectiveDate {
+        EffectiveDate(from: effectiveFrom, publishedAt: version == 1 ? nil : publishedAt)
+    }
     /// How an invoice line becomes an amount that can be paid.
     public var rounding: Rounding { document.rounding }
     /// The monthly fee; nil where there is none.

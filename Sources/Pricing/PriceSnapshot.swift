@@ -1,3 +1,4 @@
+public import Identity
 public import Metering
 import Monetary
 
@@ -38,11 +39,14 @@ public struct PriceSnapshot: Sendable {
     ///
     /// - Parameters:
     ///   - plan: the slug of the plan of the request's subscription.
+    ///   - clock: of the request's account, where that is one for tests.
     ///   - isFinal: whether the record will be written as it is here, and no price can be in force that is not known
     ///     here.
-    public func quote(_ entry: borrowing UsageEntry, plan: String, isFinal: Bool = true) -> CostQuote? {
+    public func quote(
+        _ entry: borrowing UsageEntry, plan: String, under clock: TestClock? = nil, isFinal: Bool = true
+    ) -> CostQuote? {
         let request = entry.request
-        guard let version = histories[plan]?.version(at: request.acceptedAt) else { return nil }
+        guard let version = histories[plan]?.version(at: request.acceptedAt, under: clock) else { return nil }
         var total = Money.zero(version.currency)
         var isLinear = true
         for attempt in entry.attempts where attempt.isDelivered {

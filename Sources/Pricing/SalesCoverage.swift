@@ -13,7 +13,7 @@ public struct SalesCoverage: Sendable {
         var soldNow: Set<String> = []
         var soldFrom: [String: Timestamp] = [:]
         for history in histories {
-            if let version = history.version(at: now) { soldNow.formUnion(version.prices.map(\.priceKey)) }
+            if let version = history.version(at: now, under: nil) { soldNow.formUnion(version.prices.map(\.priceKey)) }
             for version in history.versions where version.effectiveFrom > now {
                 for key in Set(version.prices.map(\.priceKey)) {
                     soldFrom[key] = min(soldFrom[key] ?? version.effectiveFrom, version.effectiveFrom)

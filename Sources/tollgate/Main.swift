@@ -42,7 +42,8 @@ struct RootCommand: AsyncParsableCommand {
         version: "tollgate \(ProgramVersion.text)",
         subcommands: [
             DevCommand.self, ServeCommand.self, SimulatorCommand.self, MigrateCommand.self, PlansCommand.self,
-            BackendsCommand.self, SecretsCommand.self, AccountsCommand.self, TenantsCommand.self, KeysCommand.self,
+            BackendsCommand.self, SecretsCommand.self, AccountsCommand.self, SandboxesCommand.self, TenantsCommand.self,
+            KeysCommand.self,
             AdminKeysCommand.self, LimitsCommand.self, SubscriptionsCommand.self, SellerCommand.self,
             UsageCommand.self, SuspenseCommand.self, InvoicesCommand.self, CreditNotesCommand.self,
             ServiceLevelsCommand.self,

@@ -9,22 +9,24 @@ import Testing
 private struct NaiveKeys {
     var keys: [SHA256Digest: SuppliedKey] = [:]
     var subscriptions: [TenantReference: [SuppliedSubscription]] = [:]
-    var clocks: [TenantReference: Int64] = [:]
+    var clocks: [TenantReference: TestClock] = [:]
     var plans: [String: [PlanTerms]] = [:]
 
     func grant(_ digest: SHA256Digest, at now: Timestamp) -> KeyGrant? {
         guard let key = keys[digest], key.expiresAt.map({ now < $0 }) ?? true else { return nil }
         let tenant = TenantReference(accountID: key.accountID, tenantID: key.tenantID)
-        let offset = clocks[tenant] ?? 0
+        let offset = clocks[tenant]?.offsetMilliseconds ?? 0
         let billing = now.advanced(byMilliseconds: offset)
         let subscription = subscriptions[tenant]?.first {
             $0.startsAt <= billing && ($0.endsAt.map { billing < $0 } ?? true)
         }
-        let terms = subscription.flatMap { plans[$0.plan]?.last { $0.effectiveFrom <= billing } }
+        let clock = offset == 0 ? nil : clocks[tenant]
+        let terms = subscription.flatMap { plans[$0.plan]?.last { $0.effectiveDate.instant(under: clock) <= billing } }
         return KeyGrant(
             keyID: key.id, accountID: key.accountID, tenantID: key.tenantID, projectID: key.projectID,
             subscriptionID: terms == nil ? nil : subscription?.id, plan: subscription?.plan ?? "",
-            tiers: terms?.tiers ?? [], onClientAbort: terms?.onClientAbort ?? .drain, clockOffsetMilliseconds: offset)
+            tiers: terms?.tiers ?? [], onClientAbort: terms?.onClientAbort ?? .drain, clockOffsetMilliseconds: offset,
+            clock: clock)
     }
 }
 
@@ -58,14 +60,21 @@ private struct World {
         case 6...7: replaceSubscriptions()
         case 8:
             let tenant = World.tenant(number(below: World.tenants))
-            let offset = Int64(number(below: 10))
-            table.set(SuppliedClock(tenant: tenant, offsetMilliseconds: offset))
-            naive.clocks[tenant] = offset
+            let (early, late) = (Int64(number(below: 6)), Int64(number(below: 6)))
+            let clock = TestClock(moves: [
+                TestClock.Move(at: Timestamp(milliseconds: Int64(number(below: 5)) - 1000), offsetMilliseconds: early),
+                TestClock.Move(at: Timestamp(milliseconds: -995), offsetMilliseconds: early + late),
+            ])
+            table.set(SuppliedClock(tenant: tenant, clock: clock))
+            naive.clocks[tenant] = clock
         default:
             let plan = "plan-\(number(below: 4))"
             let versions = (0..<number(below: 3)).map { version in
                 PlanTerms(
-                    effectiveFrom: Timestamp(milliseconds: Int64(version) * 7), tiers: ["standard", "t\(version)"],
+                    effectiveDate: EffectiveDate(
+                        from: Timestamp(milliseconds: Int64(version) * 7),
+                        publishedAt: version == 0 ? nil : Timestamp(milliseconds: Int64(number(below: 12)) - 1000)),
+                    tiers: ["standard", "t\(version)"],
                     onClientAbort: version == 0 ? .drain : .cut)
             }
             table.setPlan(plan, versions: versions)

@@ -43,13 +43,51 @@ struct ResourceTests {
 
     @Test func `a test clock moves forward, and never back`() async throws {
         try await RunningAPI.run { api in
-            let id = try #require(try await api.call("POST", "/v1/accounts", ["name": "A"])["id"])
+            let made = try await api.call("POST", "/v1/accounts", ["name": "A", "mode": "test"])
+            let (id, sandbox) = (try #require(made["id"]), try #require(made["sandbox"]))
+            #expect(made["mode"] == "test")
             let moved = try await api.call("POST", "/v1/accounts/\(id)/clock", ["to": "2026-11-01T00:00:00Z"])
             #expect(moved["billing_time"] == "2026-11-01T00:00:00.000Z", "\(moved)")
             let back = try await api.call("POST", "/v1/accounts/\(id)/clock", ["to": "2026-10-01T00:00:00Z"])
             #expect(back.status == 409 && back["code"] == "conflict")
             let unparked = try await api.call("POST", "/v1/accounts/\(id)/unpark", as: .billing)
             #expect(unparked.status == 200 && unparked.json["hold_reason"] == .null)
+            let moves = try await api.call("GET", "/v1/sandboxes/\(sandbox)/moves", as: .viewer)
+            #expect(moves.json["data"]?.elements?.first?["to"] == "2026-11-01T00:00:00.000Z", "\(moves)")
+        }
+    }
+
+    @Test func `accounts of a sandbox share its clock, and a live account has none`() async throws {
+        try await RunningAPI.run { api in
+            let sandbox = try #require(try await api.call("POST", "/v1/sandboxes", ["name": "Trial"])["id"])
+            let input: JSONValue = ["name": "A", "mode": "test", "sandbox": .string(sandbox)]
+            let accounts = [
+                try #require(try await api.call("POST", "/v1/accounts", input)["id"]),
+                try #require(try await api.call("POST", "/v1/accounts", input)["id"]),
+            ]
+            let live = try #require(try await api.call("POST", "/v1/accounts", ["name": "L"])["id"])
+            let to: JSONValue = ["to": "2027-09-21T00:00:00Z"]
+            for id in accounts + [live] {
+                let refused = try await api.call("POST", "/v1/accounts/\(id)/clock", to)
+                #expect(refused.status == 409 && refused["code"] == "conflict", "\(refused)")
+            }
+            let moved = try await api.call("POST", "/v1/sandboxes/\(sandbox)/clock", to)
+            #expect(moved["billing_time"] == "2027-09-21T00:00:00.000Z", "\(moved)")
+            for id in accounts {
+                let account = try await api.call("GET", "/v1/accounts/\(id)", as: .viewer)
+                #expect(account["billing_time"] == "2027-09-21T00:00:00.000Z" && account["sandbox"] == sandbox)
+            }
+            for (mode, count) in [("live", 1), ("test", 2)] {
+                let listed = try await api.call("GET", "/v1/accounts?mode=\(mode)", as: .viewer)
+                #expect(listed.json["data"]?.elements?.count == count, "\(listed)")
+            }
+            let wrong: [JSONValue] = [
+                ["name": "A", "mode": "live", "sandbox": .string(sandbox)], ["name": "A", "mode": "trial"],
+                ["name": "A", "sandbox": .string(sandbox)],
+            ]
+            for input in wrong { #expect(try await api.call("POST", "/v1/accounts", input).status == 400) }
+            #expect(try await api.call("GET", "/v1/sandboxes/\(sandbox)", as: .viewer).status == 200)
+            #expect(try await api.call("GET", "/v1/sandboxes", as: .viewer).json["data"]?.elements?.count == 1)
         }
     }
 

@@ -147,7 +147,7 @@ struct UsageFixture {
     func storeFinal(in database: Database) async throws -> InvoiceID {
         let id = try await storeDraft(in: database, quantity: 10_000_000)
         guard let day = CivilDate("2026-10-02") else { preconditionFailure("the second is a day") }
-        let number = InvoiceNumber(series: InvoiceNumber.series(on: day), value: 1)
+        let number = InvoiceNumber(series: InvoiceNumber.series(of: .live, on: day), value: 1)
         try await database.write { tx in
             try SellerStorage.set(Seller(name: "Tokens Ltd"), in: tx)
             let draft = try InvoiceStorage.require(id, in: tx)

@@ -103,19 +103,30 @@ actor BillingWorld {
         }
     }
 
+    /// Learns of what was published by other ways.
+    func reload(_ plan: String) async {
+        histories[plan] = try? await database.read { try PlanStorage.history(of: plan, in: $0) }
+    }
+
     /// A customer with one subscription.
     func customer(
-        _ number: UInt64, plan: String, zone: String = "UTC", from: String = "2026-09-01T00:00:00Z"
+        _ number: UInt64, plan: String, zone: String = "UTC", from: String = "2026-09-01T00:00:00Z",
+        mode: AccountMode = .live
     ) async throws -> Customer {
         let account = Account(
             id: Self.id(number), name: "Customer \(number)", currency: .usd,
-            calendar: try BillingCalendar(zoneName: zone), createdAt: Self.beginning)
+            calendar: try BillingCalendar(zoneName: zone),
+            sandboxID: mode == .test ? SandboxID(Self.id(number, as: IDKinds.Account.self).uuid) : nil,
+            createdAt: Self.beginning)
         let tenant = Tenant(
             id: Self.id(number), accountID: account.id, name: "Tenant \(number)", createdAt: Self.beginning)
         let subscription = Subscription(
             id: Self.id(number), accountID: account.id, tenantID: tenant.id, plan: plan, startsAt: Self.instant(from),
             createdAt: Self.beginning)
         try await database.write { tx in
+            if let id = account.sandboxID {
+                try SandboxStorage.insert(Sandbox(id: id, name: account.name, createdAt: account.createdAt), in: tx)
+            }
             try AccountStorage.insert(account, in: tx)
             try TenantStorage.insert(tenant, in: tx)
             try SubscriptionStorage.insert(subscription, in: tx)
@@ -148,7 +159,9 @@ actor BillingWorld {
         attempt.usageComplete = true
         attempt.termination = outcome == .success ? .complete : .upstreamError
         let history = histories[customer.subscription.plan] ?? PlanHistory()
-        guard let version = history.version(at: accepted) else { throw StorageError.notFound("version") }
+        guard let version = history.version(at: accepted, under: customer.account.clock) else {
+            throw StorageError.notFound("version")
+        }
         let rated = try Rating.rate(
             attempt, surface: record.surface, tierRequested: tier, version: version)
         let lines = rated.charges.map { IngestLine(priceID: $0.price.id, quantity: $0.quantity, amount: $0.amount) }
@@ -188,11 +201,11 @@ actor BillingWorld {
     }
 
     nonisolated func run(
-        _ month: String, now: String, accounts: [AccountID]? = nil, isDryRun: Bool = false,
+        _ month: String, now: String, accounts: [AccountID]? = nil, mode: AccountMode? = nil, isDryRun: Bool = false,
         graceMilliseconds: Int64 = 0
     ) throws -> InvoiceRun {
         guard let civil = CivilMonth(month) else { throw StorageError.notFound("month \(month)") }
-        var options = InvoiceRun.Options(month: civil, now: Self.instant(now), accounts: accounts)
+        var options = InvoiceRun.Options(month: civil, now: Self.instant(now), accounts: accounts, mode: mode)
         options.isDryRun = isDryRun
         options.graceMilliseconds = graceMilliseconds
         return InvoiceRun(database: database, by: .clerk, options: options)

@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 import BillingJobs
 import Identity
 import Invoicing
@@ -41,18 +42,19 @@ import Testing
     }
 
     @Test func `a clock move that a gateway has not confirmed is waited for`() async throws {
-        let (world, beta) = try await world()
+        let world = try await BillingWorld.make()
+        let beta = try await world.customer(2, plan: "beta", from: "2026-10-01T00:00:00Z", mode: .test)
         try await world.ingest(usage(world, beta, at: "2026-11-03T10:00:00Z"), heartbeat: "2026-11-03T10:00:10Z")
         let now = BillingWorld.instant("2026-11-04T00:00:00Z")
-        let moved = try await world.database.write {
-            try ClockStorage.advance(beta.id, to: BillingWorld.instant("2026-12-03T00:00:00Z"), now: now, in: $0)
+        let moved = try await BillingService(world.database, now: { now }).change(by: .clerk) {
+            try $0.advanceClock(of: beta.id, to: BillingWorld.instant("2026-12-03T00:00:00Z"))
         }
         try await world.ingest(heartbeat: "2026-11-04T00:00:10Z", snapshotChange: moved.clockChange - 1)
         let unconfirmed = try await world.run("2026-11", now: "2026-11-04T00:01:00Z").run()
         #expect(unconfirmed.word(beta.id).contains("has not confirmed the account's last clock move"))
         try await world.ingest(heartbeat: "2026-11-04T00:00:20Z", snapshotChange: moved.clockChange)
         let report = try await world.run("2026-11", now: "2026-11-04T00:01:00Z").run()
-        #expect(report.word(beta.id) == "finalized INV-2026-000001 0.15")
+        #expect(report.word(beta.id) == "finalized TEST-2026-000001 0.15")
         #expect(report.finalized.first?.issuedOn?.description == "2026-12-03")
     }
 

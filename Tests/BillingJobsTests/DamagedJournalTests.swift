@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 import BillingJobs
 import Identity
 import Invoicing
@@ -73,10 +74,13 @@ import Testing
         start: String, offset: Int64, isHeld: Bool
     ) async throws {
         let world = try await BillingWorld.make()
-        let customer = try await world.customer(1, plan: "beta", from: start)
+        let customer = try await world.customer(1, plan: "beta", from: start, mode: .test)
         try await world.ingest(heartbeat: "2026-11-20T00:00:00Z")
         try await damage(world, at: 512)
-        try await world.pool.execute("UPDATE accounts SET clock_offset_ms = \(offset)")
+        let sandbox = try #require(customer.account.sandboxID)
+        _ = try await BillingService(world.database, now: { BillingWorld.beginning }).change(by: .clerk) {
+            try $0.advanceClock(of: sandbox, .byMilliseconds(offset))
+        }
         let holding = try await world.database.read { try QuarantineStorage.holding(customer.id, in: $0) }
         #expect(holding.count == (isHeld ? 1 : 0))
     }

@@ -63,6 +63,8 @@ struct Deeds {
         let admin = try await doing(.adminKeyCreated) { try $0.createAdminKey(name: "ops", role: .viewer) }
         try await doing(.adminKeyRevoked) { try $0.revokeAdminKey(admin.key.id) }
         try await doing(.sellerUpdated) { try $0.setSeller(Deeds.seller("Provider")) }
+        let sandbox = try await doing(.sandboxCreated) { try $0.createSandbox(name: "Trial") }
+        try await doing(.sandboxClockAdvanced) { try $0.advanceClock(of: sandbox.id, .byMilliseconds(5)) }
         let journal = try await fixture.registerJournal()
         try await doing(.journalDamageReleased) {
             try $0.releaseJournalDamage(of: journal, at: nil, reason: "because of journal.damage_released")
@@ -72,7 +74,8 @@ struct Deeds {
 
     private func opened() async throws -> Account {
         let account = try await doing(.accountCreated, in: { .account($0.id) }) {
-            try $0.openAccount(name: "Example", currency: .eur, calendar: BillingCalendar(zoneName: "Europe/Berlin"))
+            try $0.openAccount(
+                name: "Example", currency: .eur, calendar: BillingCalendar(zoneName: "Europe/Berlin"), mode: .test)
         }
         let chain = AuditChain.account(account.id)
         try await doing(.accountUpdated, in: { _ in chain }) { try $0.updateAccount(account.id, name: "Other") { $0 } }

@@ -62,7 +62,7 @@ struct SnapshotDifferenceTests {
         let now = Fixture.now
         let account = Account(
             id: Fixture.id(11), name: "Second", currency: .eur, calendar: try BillingCalendar(zoneName: "UTC"),
-            createdAt: now)
+            sandboxID: Sandbox.id(ofItsOwn: Fixture.id(11)), createdAt: now)
         let tenant = Tenant(id: Fixture.id(12), accountID: account.id, name: "T", createdAt: now)
         let late = Tenant(id: Fixture.id(22), accountID: account.id, name: "Late", createdAt: now)
         let project = Project(
@@ -83,14 +83,17 @@ struct SnapshotDifferenceTests {
         let text = Fixture.planText(version: 2, effectiveFrom: "2027-01-01T00:00:00Z")
         let version = try PlanVersion(yaml: text)
         return [
-            Change(name: "account") { try AccountStorage.insert(account, in: $0) },
+            Change(name: "account") { tx in
+                try Fixture.openSandbox(of: account, in: tx)
+                try AccountStorage.insert(account, in: tx)
+            },
             Change(name: "tenant and key") { tx in
                 try TenantStorage.insert(tenant, in: tx)
                 try ProjectStorage.insert(project, in: tx)
                 try APIKeyStorage.insert(key(14, project), in: tx)
             },
             Change(name: "subscription") { try SubscriptionStorage.insert(subscription, in: $0) },
-            Change(name: "clock") { _ = try ClockStorage.advance(account.id, byMilliseconds: day, in: $0) },
+            Change(name: "clock") { _ = try Fixture.advance(account.id, byMilliseconds: day, in: $0) },
             Change(name: "a tenant of an account whose clock was moved before") { tx in
                 try TenantStorage.insert(late, in: tx)
                 try ProjectStorage.insert(lateProject, in: tx)

@@ -23,7 +23,8 @@ struct SnapshotFileTests {
         var part = SnapshotPart()
         for number in keys {
             let tenant = TenantReference(accountID: Fixture.id(number / 4), tenantID: Fixture.id(number / 2))
-            part.clocks.append(SuppliedClock(tenant: tenant, offsetMilliseconds: Int64(number % 3)))
+            part.clocks.append(
+                SuppliedClock(tenant: tenant, clock: TestClock(alwaysAheadByMilliseconds: Int64(number % 3))))
             part.keys.append(
                 SuppliedKey(
                     id: Fixture.id(number), accountID: tenant.accountID, tenantID: tenant.tenantID,

@@ -111,9 +111,9 @@ struct InvoiceHTMLTests {
         #expect(void.contains("Void since 3 December 2026"))
         #expect(void.contains("It is not to be paid."))
 
-        let trial = InvoiceHTML.render(document, standing: InvoiceStanding(.finalized, usesTestClock: true))
+        let trial = InvoiceHTML.render(document, standing: InvoiceStanding(.finalized, isTest: true))
         #expect(trial.contains(">TEST<"))
-        #expect(trial.contains("Made on a test clock"))
+        #expect(trial.contains("This invoice is of a test account"))
         #expect(!trial.contains("IBAN"))
     }
 }

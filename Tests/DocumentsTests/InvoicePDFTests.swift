@@ -88,8 +88,8 @@ struct InvoicePDFTests {
             try InvoicePDF.render(document, standing: InvoiceStanding(.void, since: "2026-12-03")))
         #expect(void.contains("This invoice is void."))
         let trial = try PDFReader.text(
-            try InvoicePDF.render(document, standing: InvoiceStanding(.finalized, usesTestClock: true)))
-        #expect(trial.contains("Made on a test clock"))
+            try InvoicePDF.render(document, standing: InvoiceStanding(.finalized, isTest: true)))
+        #expect(trial.contains("This invoice is of a test account"))
     }
 
     @Test func `an empty address, a very long name and control characters are drawn`() throws {

@@ -102,8 +102,10 @@ final class Installation: Sendable {
 
     /// Opens an account with one tenant, one key and a subscription.
     /// - Parameter from: when the subscription starts, RFC 3339; nil for now.
-    func customer(_ name: String, plan: String = "pay-as-you-go", from: String? = nil) async throws -> Customer {
-        let account = try await created("accounts", "create", name).text("account")
+    func customer(
+        _ name: String, plan: String = "pay-as-you-go", from: String? = nil, mode: String = "live"
+    ) async throws -> Customer {
+        let account = try await created("accounts", "create", name, "--mode", mode).text("account")
         let tenant = try await created("tenants", "create", name, "--account", account)
         let tenantID = try tenant.text("tenant")
         let key = try await created("keys", "create", name, "--project", try tenant.text("project"))

@@ -16,27 +16,30 @@ extension EndToEndTests {
             let month = MainJob.Month.present.next
             for number in 1...Self.accounts {
                 let customer = try await installation.customer(
-                    "customer \(number)", plan: "team-priority", from: month.day(1))
+                    "customer \(number)", plan: "team-priority", from: month.day(1), mode: "test")
                 _ = try await installation.tollgate(
                     "accounts", "clock", customer.account, "--to", month.next.day(2)
                 ).successful("accounts clock")
             }
 
             let started = ContinuousClock.now
-            _ = try await installation.tollgate("invoices", "run", "--period", month.text, "--dry-run")
-                .successful("invoices run --dry-run")
+            _ = try await installation.tollgate(
+                "invoices", "run", "--mode", "test", "--period", month.text, "--dry-run"
+            )
+            .successful("invoices run --dry-run")
             let whole = ContinuousClock.now - started
             var killed = 0
             for share in 1...Self.kills {
                 let run = try RunningProgram.start(
-                    [ProgramFiles.tollgate, "invoices", "run", "--period", month.text],
+                    [ProgramFiles.tollgate, "invoices", "run", "--mode", "test", "--period", month.text],
                     environment: installation.environment, directory: installation.files.path, name: "killed-run")
                 try await Task.sleep(for: whole * share / Self.kills)
                 run.send(SIGKILL)
                 if try await run.ended() == .killed(signal: SIGKILL) { killed += 1 }
             }
             #expect(killed > 0, "some runs were caught at work")
-            _ = try await installation.tollgate("invoices", "run", "--period", month.text).successful("invoices run")
+            _ = try await installation.tollgate("invoices", "run", "--mode", "test", "--period", month.text).successful(
+                "invoices run")
 
             let numbers = try await installation.query(
                 "SELECT number FROM invoices WHERE state = 'finalized' ORDER BY number"
@@ -50,7 +53,7 @@ extension EndToEndTests {
             try await installation.remove()
         }
 
-        /// The counter at the end of `INV-2026-000001`.
+        /// The counter at the end of `TEST-2026-000001`.
         private func lastNumber(_ text: String) throws -> Int {
             guard let digits = text.split(separator: "-").last, let number = Int(digits) else {
                 throw ProgramFailure("no invoice number: \(text)")

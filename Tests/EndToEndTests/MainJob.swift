@@ -47,8 +47,9 @@ struct MainJob {
         let installation = try await Installation.make(plans: [teamFile, singleFile])
         try installation.engine.configure(#"{"prompt_tokens": 40000, "cached_tokens": 1234}"#)
         let first = Month.present.next
-        let team = try await installation.customer("team", plan: "team-priority", from: first.day(6, hour: 12))
-        let single = try await installation.customer("single", from: first.day(1))
+        let team = try await installation.customer(
+            "team", plan: "team-priority", from: first.day(6, hour: 12), mode: "test")
+        let single = try await installation.customer("single", from: first.day(1), mode: "test")
         return MainJob(
             installation: installation, team: team, single: single, teamPlan: try PlanByHand(file: teamFile),
             singlePlan: try PlanByHand(file: singleFile), months: [first, first.next, first.next.next])
@@ -104,7 +105,8 @@ struct MainJob {
     func invoice(_ month: Month) async throws {
         let deadline = ContinuousClock.now + .seconds(60)
         while true {
-            let run = try await installation.tollgate("invoices", "run", "--period", month.text, "--json")
+            let run = try await installation.tollgate(
+                "invoices", "run", "--mode", "test", "--period", month.text, "--json")
             if run.isSuccess { return }
             guard run.output.contains(#""waiting""#), ContinuousClock.now < deadline else {
                 _ = try run.successful("invoices run \(month.text)")

@@ -36,10 +36,10 @@ extension EndToEndTests {
         @Test func `one customer's long request holds its own month and no other's`() async throws {
             let installation = try await Installation.make()
             let month = MainJob.Month.present.next
-            let slow = try await installation.customer("slow", from: month.day(1))
+            let slow = try await installation.customer("slow", from: month.day(1), mode: "test")
             let others = [
-                try await installation.customer("quick", from: month.day(1)),
-                try await installation.customer("quiet", from: month.day(1)),
+                try await installation.customer("quick", from: month.day(1), mode: "test"),
+                try await installation.customer("quiet", from: month.day(1), mode: "test"),
             ]
             let gateway = try await installation.served()
             try await move([slow] + others, to: month.day(9), installation)
@@ -114,7 +114,8 @@ extension EndToEndTests {
         ) async throws -> [String: String] {
             var words: [String: String] = [:]
             try await eventually("\(accounts) wait") {
-                let run = try await installation.tollgate("invoices", "run", "--period", month.text, "--json")
+                let run = try await installation.tollgate(
+                    "invoices", "run", "--mode", "test", "--period", month.text, "--json")
                 words = [:]
                 for row in try run.json().array {
                     words[try row.text("account")] = try row.text("result")

@@ -9,7 +9,7 @@ extension EndToEndTests {
             let admin = try await AdminClient.start(installation, role: "admin")
             let month = MainJob.Month.present.next
 
-            let tenant = try admin.post("/v1/tenants", #"{"name": "Research"}"#)
+            let tenant = try admin.post("/v1/tenants", #"{"name": "Research", "mode": "test"}"#)
             let (tenantID, account) = (try tenant.text("id"), try tenant.text("account"))
             _ = try admin.post(
                 "/v1/subscriptions",
@@ -47,7 +47,8 @@ extension EndToEndTests {
             let installation = try await Installation.make()
             let viewer = try await AdminClient.start(installation, role: "viewer")
             #expect(try viewer.get("/v1/plans").json().data.array.count == 1)
-            let refused = try viewer.call(.post("", key: nil, json: #"{"name": "Research"}"#), "/v1/tenants")
+            let refused = try viewer.call(
+                .post("", key: nil, json: #"{"name": "Research", "mode": "test"}"#), "/v1/tenants")
             #expect(refused.status == 403)
             #expect(try refused.json().code.string == "role_too_low")
             #expect(try viewer.get("/v1/tenants").json().data.array.isEmpty)
@@ -119,7 +120,7 @@ private struct AdminClient {
     /// Runs the month's invoices until the account's is final; returns its id.
     func invoice(_ account: String, _ month: MainJob.Month) async throws -> String {
         try await eventually("an invoice of \(month.text)") {
-            _ = try post("/v1/invoice_runs", #"{"period": "\#(month.text)"}"#, status: 200)
+            _ = try post("/v1/invoice_runs", #"{"period": "\#(month.text)", "mode": "test"}"#, status: 200)
             return try get("/v1/invoices?account=\(account)&state=finalized").json().data.array.first?.id.string
         }
     }

@@ -28,7 +28,7 @@ extension EndToEndTests {
             #expect(
                 doctor.output.contains("warn   catalogue") && doctor.output.contains("sim-unsold"), "\(doctor.output)")
 
-            let customer = try await installation.customer("Early")
+            let customer = try await installation.customer("Early", mode: "test")
             let program = try installation.serve("all")
             let port = try JSONValue(parsing: try await program.firstLine()).number("admin_port")
             let body = #"{"model": "sim-unsold", "messages": [{"role": "user", "content": "How much is it?"}]}"#

@@ -10,7 +10,7 @@ import Testing
         let history = try PlanHistory(published: [
             version(2, "2026-02-01T00:00:00Z"), version(1, "2026-01-01T00:00:00Z"),
         ])
-        let at = { (text: String) in history.version(at: Timestamp(text) ?? self.now)?.version }
+        let at = { (text: String) in history.version(at: Timestamp(text) ?? self.now, under: nil)?.version }
         #expect(at("2025-12-31T23:59:59.999Z") == nil)
         #expect(at("2026-01-01T00:00:00Z") == 1)
         #expect(at("2026-01-31T23:59:59.999Z") == 1)

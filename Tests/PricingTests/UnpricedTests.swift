@@ -49,11 +49,11 @@ import Testing
 
     @Test func `a version keeps the rule that it was published under and stays the same version`() throws {
         let version = try PlanSamples.version()
-        let old = version.published(under: .suspend)
+        let old = version.published(under: .suspend, at: nil)
         #expect(old.unpriced == .suspend && old == version)
         let history = try PlanHistory(published: [old])
         #expect(try history.publishing(version, now: PlanSamples.instant) == .unchanged)
-        #expect(history.version(at: PlanSamples.instant)?.unpriced == .suspend)
+        #expect(history.version(at: PlanSamples.instant, under: nil)?.unpriced == .suspend)
     }
 
     @Test(arguments: [
@@ -70,7 +70,7 @@ import Testing
         #expect(version.billedTier(of: attempt, requested: requested) == billed)
         let isUnpriced = served == "scale" || served == "dedicated"
         #expect(version.billsRequestedTier(of: attempt, requested: requested) == isUnpriced)
-        let old = version.published(under: .suspend)
+        let old = version.published(under: .suspend, at: nil)
         let usual = ServiceTier.billable(served: served, requested: requested)
         #expect(old.billedTier(of: attempt, requested: requested) == usual)
         #expect(!old.billsRequestedTier(of: attempt, requested: requested))

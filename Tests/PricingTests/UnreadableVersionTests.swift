@@ -29,12 +29,12 @@ struct UnreadableVersionTests {
         let history = PlanHistory(reading: [
             .success(try version(1, from: 1)), .failure(bad), .success(try version(3, from: 20)),
         ])
-        #expect(history.version(at: try instant(5))?.version == 1)
-        #expect(history.version(at: try instant(15)) == nil)
-        #expect(history.unreadableVersion(at: try instant(15)) == bad)
-        #expect(history.version(at: try instant(25))?.version == 3)
-        #expect(history.unreadableVersion(at: try instant(25)) == nil)
-        #expect(history.unreadableVersion(at: try instant(5)) == nil)
+        #expect(history.version(at: try instant(5), under: nil)?.version == 1)
+        #expect(history.version(at: try instant(15), under: nil) == nil)
+        #expect(history.unreadableVersion(at: try instant(15), under: nil) == bad)
+        #expect(history.version(at: try instant(25), under: nil)?.version == 3)
+        #expect(history.unreadableVersion(at: try instant(25), under: nil) == nil)
+        #expect(history.unreadableVersion(at: try instant(5), under: nil) == nil)
     }
 
     @Test func `versions that do not follow do not read`() throws {
@@ -44,7 +44,7 @@ struct UnreadableVersionTests {
         #expect(back.versions.count == 1 && back.unreadable.map(\.number) == [2])
         let gap = PlanHistory(reading: [.success(try version(3, from: 1))])
         let after = try instant(5)
-        #expect(gap.versions.isEmpty && gap.version(at: after) == nil)
+        #expect(gap.versions.isEmpty && gap.version(at: after, under: nil) == nil)
     }
 
     @Test func `the next version mends a plan whose last one does not read`() throws {
@@ -61,6 +61,6 @@ struct UnreadableVersionTests {
             Issue.record("version 3 is new")
             return
         }
-        #expect(mended.version(at: try instant(21))?.version == 3 && mended.unreadable == [bad])
+        #expect(mended.version(at: try instant(21), under: nil)?.version == 3 && mended.unreadable == [bad])
     }
 }

@@ -43,20 +43,21 @@ import Testing
         #expect(calls.first?.hasPrefix("on all nodes: ALTER DATABASE") == true)
         #expect(calls.first?.hasSuffix("SET citus.enable_unsafe_triggers TO on") == true)
         #expect(
-            calls[1...4] == [
-                "reference plans", "reference plan_versions", "reference effective_prices",
+            calls[1...6] == [
+                "reference plans", "reference plan_versions", "reference effective_prices", "reference sandboxes",
+                "reference sandbox_moves",
                 "distribute accounts by account_id with none",
             ])
         let tables = try await accountTables()
         #expect(tables.count > 20)
         #expect(
-            Set(calls.dropFirst(5))
+            Set(calls.dropFirst(7))
                 == Set(
                     tables.subtracting(["accounts"]).map {
                         "distribute \($0) by account_id with accounts"
                     }))
-        #expect(calls.count == tables.count + 4)
-        #expect(moved == tables.count + 3)
+        #expect(calls.count == tables.count + 6)
+        #expect(moved == tables.count + 5)
         #expect(said.all.contains("accounts: distributed by account_id"))
         #expect(said.all.contains("effective_prices: a copy on every node"))
         #expect(try await isDistributed())
@@ -76,7 +77,7 @@ import Testing
         _ = try await Distribution(configuration: cluster.configuration).run()
         let calls = try await cluster.calls().filter { !$0.hasPrefix("on all nodes") }
         #expect(Set(calls).count == calls.count)
-        #expect(calls.count == (try await accountTables().count) + 3)
+        #expect(calls.count == (try await accountTables().count) + 5)
     }
 
     @Test(arguments: [

@@ -111,7 +111,7 @@ struct PlanStorageTests {
         #expect(try await apply(text, made) == .published)
         let history = try await made.database.read { try PlanStorage.history(of: "pay-as-you-go", in: $0) }
         #expect(history.versions.map(\.version) == [1, 2])
-        #expect(history.version(at: StorageFixture.now)?.version == 1)
+        #expect(history.version(at: StorageFixture.now, under: nil)?.version == 1)
         let rows = try await TestDatabase.required.pool.query(
             """
             SELECT count(*), max(picounits_per_unit) FROM effective_prices
@@ -123,13 +123,21 @@ struct PlanStorageTests {
         #expect(list.items.map(\.latestVersion) == [2])
     }
 
-    @Test func `a version must lie ahead of the test clocks of the plan's accounts`() async throws {
+    @Test(arguments: [30, 365, 3650] as [Int64])
+    func `a test clock that is days ahead holds up no price change`(days: Int64) async throws {
         let made = try await StorageFixture.make()
-        try await made.database.write { tx in
-            _ = try ClockStorage.advance(made.account.id, byMilliseconds: 30 * 86_400_000, in: tx)
+        let account = try await made.database.write { tx in
+            let account = try StorageFixture.testAccount(in: tx)
+            try StorageFixture.advance(account.id, byMilliseconds: days * 86_400_000, in: tx)
+            return try AccountStorage.require(account.id, in: tx)
         }
         let text = StorageFixture.planText(version: 2, effectiveFrom: "2026-10-01T00:00:00Z")
-        await #expect(throws: PlanHistoryError.self) { try await apply(text, made) }
+        #expect(try await apply(text, made) == .published)
+        let history = try await made.database.read { try PlanStorage.history(of: "pay-as-you-go", in: $0) }
+        let from = history.versions[1].effectiveDate
+        #expect(from.instant(under: nil) == Timestamp("2026-10-01T00:00:00Z"))
+        let ahead = account.billingTime(at: StorageFixture.now).advanced(byMilliseconds: 1000)
+        #expect(from.instant(under: account.clock) == max(from.from, ahead))
     }
 
     @Test func `a catalogue is made exactly as applied`() async throws {

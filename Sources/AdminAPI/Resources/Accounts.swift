@@ -30,6 +30,12 @@ enum AccountEndpoints {
                     "tax_id": .string(billing.taxID), "email": .string(billing.email),
                 ]
             },
+            .init("mode", .choice(AccountMode.self, "Whether its invoices are meant.")) {
+                .string($0.account.mode.rawValue)
+            },
+            .init("sandbox", .id(SandboxID.self, "Whose clock it has; null for a live account.").nullable) {
+                .optional($0.account.sandboxID)
+            },
             .init("billing_time", .instant("The account's billing time: real time, or its test clock.")) {
                 .string("\($0.account.billingTime(at: $0.now))")
             },
@@ -68,9 +74,11 @@ enum AccountEndpoints {
 
     private static let list = Endpoint(
         .get, "/v1/accounts", "listAccounts", tag: "Accounts", "List billing accounts", access: .role(.viewer),
-        parameters: Parameter.page, successes: [.json(200, "A page.", shape.pageSchema)],
+        parameters: [.query("mode", .choice(AccountMode.self, "Only of this mode; both when not said."))]
+            + Parameter.page,
+        successes: [.json(200, "A page.", shape.pageSchema)],
         work: .look { call, session in
-            let page = try session.accounts(try call.page(AccountID.self))
+            let page = try session.accounts(mode: call.queryChoice("mode"), try call.page(AccountID.self))
             return .page(
                 page.items.map { shape.json(View(account: $0, now: call.now)) }, hasMore: page.hasMore,
                 next: page.items.last.map { "\($0.id)" })
@@ -84,13 +92,21 @@ enum AccountEndpoints {
                 .optional("currency", .text("ISO 4217; USD when not said. It never changes.", lengths: 3...3)),
                 .optional("time_zone", .text("IANA name; UTC when not said. It never changes.")),
                 .optional("billing", billingSchema(.optional)),
+                .optional("mode", .choice(AccountMode.self, "live when not said. It never changes.")),
+                .optional(
+                    "sandbox",
+                    .id(
+                        SandboxID.self,
+                        "Whose clock a test account has; one of its own when not said. It never changes.")),
             ], named: "AccountInput"),
-        successes: [.json(201, "The account.", shape.schema)],
+        successes: [.json(201, "The account.", shape.schema)], problems: [404],
         work: .change { call, session in
             let account = try session.openAccount(
                 name: try call.body.required("name"), currency: try currency(call.body["currency"]?.text ?? "USD"),
                 calendar: try BillingCalendar(zoneName: call.body["time_zone"]?.text ?? "UTC"),
-                billing: billing(call.body["billing"], over: BillingDetails()))
+                billing: billing(call.body["billing"], over: BillingDetails()),
+                mode: call.body["mode"]?.text.flatMap { AccountMode(rawValue: $0) } ?? .live,
+                joining: call.body["sandbox"] == nil ? nil : try call.body.requiredID("sandbox"))
             return .created(shape.json(View(account: account, now: call.now)))
         })
 
@@ -118,9 +134,9 @@ enum AccountEndpoints {
 
     private static let advanceClock = Endpoint(
         .post, "/v1/accounts/{account}/clock", "advanceAccountClock", tag: "Accounts",
-        "Move an account's test clock on",
-        description: "Billing time of this account alone jumps to the instant. It never goes back. For trying out: "
-            + "never move the clock of an account that pays.",
+        "Move a test account's clock on",
+        description: "Billing time of this account alone jumps to the instant. It never goes back. A live account has "
+            + "no such clock, and one that shares its sandbox with others moves with that.",
         access: .role(.admin), parameters: [one],
         body: .json([.required("to", .instant("Billing time."))], named: "ClockInput"),
         successes: [.json(200, "The account.", shape.schema)],

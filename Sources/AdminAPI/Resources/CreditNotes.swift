@@ -97,14 +97,15 @@ enum CreditNoteEndpoints {
     private static let list = Endpoint(
         .get, "/v1/credit_notes", "listCreditNotes", tag: "Invoices", "List credit notes", access: .role(.viewer),
         parameters: [
-            .query("account", .id(AccountID.self, "Only of this account.")),
+            .query("account", .id(AccountID.self, "Only of this account.")), .mode,
             .query("invoice", .id(InvoiceID.self, "Only those that correct this invoice.")),
             .query("number", .text("The one of this number, such as CN-2026-000001.")),
         ] + Parameter.page,
         successes: [.json(200, "A page, in the order of their ids.", shape.pageSchema)], problems: [404],
         work: .look { call, session in
-            let filter = CreditNoteFilter(
+            var filter = CreditNoteFilter(
                 account: call.queryID("account"), invoice: call.queryID("invoice"), number: call.queryText("number"))
+            filter.mode = call.mode(isNamed: filter != CreditNoteFilter())
             return .page(try session.creditNotes(filter, try call.page(CreditNoteID.self)), as: shape) { "\($0.id)" }
         })
 

@@ -23,6 +23,7 @@ enum InvoiceDocumentSchema {
         [
             .required(
                 "schema", .text("Its shape: `tollgate.invoice/2`; documents made before keep theirs.")),
+            .optional("mode", .choice(["test"], "On an invoice of a test account; left out on one that is meant.")),
             .required("invoice_id", .id(InvoiceID.self)),
             .optional("number", .text("Left out on a draft.")),
             .optional("issued_on", .formatted(.day)), .optional("due_on", .formatted(.day)),

@@ -14,7 +14,12 @@ enum InvoiceEndpoints {
         [
             .init("id", .id(InvoiceID.self)) { .string("\($0.id)") },
             .init("account", .id(AccountID.self)) { .string("\($0.accountID)") },
-            .init("number", .text("Such as INV-2026-000001; null on a draft.").nullable) { .optional($0.number) },
+            .init("mode", .choice(AccountMode.self)) { .string($0.mode.rawValue) },
+            .init(
+                "number",
+                .text("Such as INV-2026-000001, or TEST-2026-000001 of a test account; null on a draft.")
+                    .nullable
+            ) { .optional($0.number) },
             .init("state", .choice(InvoiceState.self)) { .string($0.state.rawValue) },
             .init("period_start", .instant("Billing time, inside.")) { .string("\($0.period.start)") },
             .init("period_end", .instant("Billing time, no longer inside.")) { .string("\($0.period.end)") },
@@ -52,7 +57,7 @@ enum InvoiceEndpoints {
         .get, "/v1/invoices", "listInvoices", tag: "Invoices", "List invoices", access: .role(.viewer),
         parameters: [
             .query("account", .id(AccountID.self, "Only of this account.")),
-            .query("state", .choice(InvoiceState.self)),
+            .mode, .query("state", .choice(InvoiceState.self)),
             .query("number", .text("The one of this number, such as INV-2026-000001.")),
             .query("period", .formatted(.month, "Only of this month, of each account in its zone.")),
         ] + Parameter.page,
@@ -60,6 +65,7 @@ enum InvoiceEndpoints {
         work: .look { call, session in
             var filter = InvoiceFilter(
                 account: call.queryID("account"), state: call.queryChoice("state"), number: call.queryText("number"))
+            filter.mode = call.mode(isNamed: filter.account != nil || filter.number != nil)
             filter.month = call.queryText("period").flatMap { CivilMonth($0) }
             let page = try session.invoices(filter, try call.page(InvoiceID.self))
             return .page(page, as: shape) { "\($0.id)" }
@@ -194,7 +200,10 @@ enum InvoiceRunEndpoints {
             body: .json(
                 [
                     .required("period", .formatted(.month, "The month to invoice.")),
-                    .optional("accounts", .list(.id(AccountID.self), "All when not said.", countMax: 10_000)),
+                    .optional(
+                        "accounts", .list(.id(AccountID.self), "All of the mode when not said.", countMax: 10_000)),
+                    .optional(
+                        "mode", .choice(AccountMode.self, "Only of these accounts; live where no accounts are named.")),
                     .optional("dry_run", .boolean("Change nothing, only say what would come out.")),
                 ], named: "InvoiceRunInput"),
             successes: [
@@ -212,13 +221,16 @@ enum InvoiceRunEndpoints {
                 }
                 let accounts = call.body["accounts"]?.elements?.compactMap { $0.text.flatMap { AccountID($0) } }
                 let isDryRun = call.body["dry_run"]?.truth ?? false
+                let mode = call.body["mode"]?.text.flatMap { AccountMode(rawValue: $0) }
                 if let accounts {
                     try await services.look(for: call) { session in
                         for account in accounts { _ = try session.account(account) }
                     }
                 }
                 let report = try await services.jobs.runInvoices(
-                    InvoiceRunRequest(period: period, accounts: accounts, isDryRun: isDryRun), by: call.requiredCaller)
+                    InvoiceRunRequest(
+                        period: period, accounts: accounts, mode: .asked(mode, isNamed: accounts != nil),
+                        isDryRun: isDryRun), by: call.requiredCaller)
                 return .ok([
                     "period": .string("\(period)"), "dry_run": .boolean(isDryRun),
                     "data": .array(report.items.map(item.json)),

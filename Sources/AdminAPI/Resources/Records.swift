@@ -152,6 +152,7 @@ enum RecordEndpoints {
         filter.tenant = call.queryID("tenant")
         filter.project = call.queryID("project")
         filter.key = call.queryID("key")
+        filter.mode = call.mode(isNamed: filter.isNamed)
         filter.model = call.queryText("model")
         filter.outcome = call.queryChoice("outcome")
         filter.from = call.queryInstant("from")

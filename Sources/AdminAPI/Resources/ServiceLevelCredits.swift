@@ -33,11 +33,12 @@ enum ServiceLevelCreditEndpoints {
     private static let list = Endpoint(
         .get, "/v1/service_level_credits", "listServiceLevelCredits", tag: "Service levels",
         "List credits that are owed", access: .role(.viewer),
-        parameters: [.query("account", .id(AccountID.self, "Only of this account."))] + Parameter.page,
+        parameters: [.query("account", .id(AccountID.self, "Only of this account.")), .mode] + Parameter.page,
         successes: [.json(200, "A page, by result.", shape.pageSchema)],
         work: .look { call, session in
+            let account: AccountID? = call.queryID("account")
             let page = try session.owedCredits(
-                of: call.queryID("account"), try call.page(ServiceLevelResultID.self))
+                of: account, mode: call.mode(isNamed: account != nil), try call.page(ServiceLevelResultID.self))
             return .page(page, as: shape) { "\($0.result.id)" }
         })
 

@@ -76,7 +76,7 @@ enum ServiceLevelEndpoints {
                     + "account, or of all, `limit` accounts a page.",
                 access: .role(.viewer),
                 parameters: [
-                    .query("account", .id(AccountID.self, "Only of this account.")),
+                    .query("account", .id(AccountID.self, "Only of this account.")), .mode,
                     .query(
                         "period",
                         .formatted(
@@ -109,7 +109,7 @@ enum ServiceLevelEndpoints {
 
     private static func page(_ month: CivilMonth, _ call: Call, _ services: AdminServices) async throws -> Answer {
         let request = try call.page(AccountID.self)
-        let accounts = try await services.look(for: call) { try $0.accounts(request) }
+        let accounts = try await services.look(for: call) { try $0.accounts(mode: call.mode(isNamed: false), request) }
         var results: [JSONValue] = []
         var isFinal = true
         for account in accounts.items {

@@ -40,6 +40,7 @@ enum SuspenseEndpoints {
         access: .role(.viewer),
         parameters: [
             .query("account", .id(AccountID.self, "Only of this account.")),
+            .query("mode", .choice(AccountMode.self, "Only of accounts of this mode; both when not said.")),
             .query("reason", .text("Only of this code, such as `no_price`.")),
             .query("model", .text("Only of this model, by its own name.")), .query("price_key", .text()),
             .query("from", .instant("Accepted from here on, billing time.")),
@@ -49,6 +50,7 @@ enum SuspenseEndpoints {
         successes: [.json(200, "A page, by attempt.", shape.pageSchema)],
         work: .look { call, session in
             var filter = SuspenseFilter(account: call.queryID("account"))
+            filter.mode = call.queryChoice("mode")
             filter.reason = call.queryText("reason")
             filter.model = call.queryText("model")
             filter.priceKey = call.queryText("price_key")

@@ -40,12 +40,15 @@ enum TenantEndpoints {
 
     private static let create = Endpoint(
         .post, "/v1/tenants", "createTenant", tag: "Tenants", "Create a tenant and its first project",
-        description: "Without `account` the tenant gets a billing account of its own, of its name, in USD and UTC.",
+        description:
+            "Without `account` the tenant gets a billing account of its own, of its name, in USD and UTC, live "
+            + "or of the `mode` that is said.",
         access: .role(.admin),
         body: .json(
             [
                 .required("name", .text()),
                 .optional("account", .id(AccountID.self, "The account that pays for it.")),
+                .optional("mode", .choice(AccountMode.self, "Of the account of its own; live when not said.")),
                 .optional("project", .text("The name of its first project; `default` when not said.")),
             ], named: "TenantInput"),
         successes: [.json(201, "The tenant.", createdShape.schema)], problems: [404],
@@ -53,6 +56,7 @@ enum TenantEndpoints {
             let created = try session.createTenant(
                 name: try call.body.required("name"),
                 account: call.body["account"] == nil ? nil : try call.body.requiredID("account"),
+                mode: call.body["mode"]?.text.flatMap { AccountMode(rawValue: $0) },
                 projectName: call.body["project"]?.text ?? "default")
             return .created(createdShape.json(Created(tenant: created.tenant, project: created.project)))
         })

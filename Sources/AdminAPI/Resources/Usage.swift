@@ -30,7 +30,7 @@ enum UsageEndpoints {
 
     /// Filters that sums and single records have in common.
     static let filters: [Parameter] = [
-        .query("account", .id(AccountID.self)), .query("tenant", .id(TenantID.self)),
+        .query("account", .id(AccountID.self)), .mode, .query("tenant", .id(TenantID.self)),
         .query("project", .id(ProjectID.self)), .query("key", .id(KeyID.self)),
         .query("model", .text("The model's own name, or an alias.")),
     ]
@@ -110,6 +110,7 @@ enum UsageEndpoints {
         query.tenant = call.queryID("tenant")
         query.project = call.queryID("project")
         query.key = call.queryID("key")
+        query.mode = call.mode(isNamed: query.isNamed)
         query.model = call.queryText("model")
         query.tier = call.queryText("tier")
         query.meter = call.queryChoice("meter")

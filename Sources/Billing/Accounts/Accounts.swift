@@ -4,12 +4,15 @@ public import Monetary
 public import Storage
 
 extension ReadSession {
-    public func accounts(_ page: PageRequest = PageRequest()) throws -> Page<Account> {
-        try look(.read(.accounts)) { try AccountStorage.list(page, in: $0) }
+    /// A page of all accounts, or of those of a mode.
+    public func accounts(
+        mode: AccountMode? = nil, _ page: PageRequest = PageRequest()
+    ) throws -> Page<Account> {
+        try look(.read(.accounts)) { try AccountStorage.list(mode: mode, page, in: $0) }
     }
 
-    public func accountIDs() throws -> [AccountID] {
-        try look(.read(.accounts)) { try AccountStorage.ids(in: $0) }
+    public func accountIDs(mode: AccountMode? = nil) throws -> [AccountID] {
+        try look(.read(.accounts)) { try AccountStorage.ids(mode: mode, in: $0) }
     }
 
     public func account(_ id: AccountID) throws -> Account {
@@ -18,14 +21,18 @@ extension ReadSession {
 }
 
 extension WriteSession {
-    /// Opens a billing account. Currency and zone never change.
+    /// Opens a billing account. Currency, zone, mode and sandbox never change; a test account that joins no sandbox is
+    /// one of its own.
     public func openAccount(
-        name: String, currency: Currency, calendar: BillingCalendar, billing: BillingDetails = BillingDetails()
+        name: String, currency: Currency, calendar: BillingCalendar, billing: BillingDetails = BillingDetails(),
+        mode: AccountMode = .live, joining sandboxID: SandboxID? = nil
     ) throws -> Account {
         try change(.accountCreated) { tx in
+            let id = Randomness.id(at: now, AccountID.self)
+            let sandbox = try sandbox(for: id, named: name, mode: mode, joining: sandboxID, in: tx)
             let account = Account(
-                id: Randomness.id(at: now), name: name, currency: currency, calendar: calendar, billing: billing,
-                createdAt: now)
+                id: id, name: name, currency: currency, calendar: calendar, billing: billing, sandboxID: sandbox?.id,
+                clock: sandbox?.clock ?? TestClock(), createdAt: now)
             try AccountStorage.insert(account, in: tx)
             return .made(account, .account(account.id, account.id, after: account.facts))
         }
@@ -39,16 +46,6 @@ extension WriteSession {
             try AccountStorage.hold(id, in: tx)
             let before = try AccountStorage.require(id, in: tx)
             try AccountStorage.update(id, name: name ?? before.name, billing: billing(before.billing), in: tx)
-            return try updated(before, in: tx)
-        }
-    }
-
-    /// Moves an account's test clock on to an instant of billing time.
-    public func advanceClock(of id: AccountID, to instant: Timestamp) throws -> Account {
-        try change(.accountClockAdvanced) { tx in
-            try AccountStorage.hold(id, in: tx)
-            let before = try AccountStorage.require(id, in: tx)
-            try ClockStorage.advance(id, to: instant, now: now, in: tx)
             return try updated(before, in: tx)
         }
     }

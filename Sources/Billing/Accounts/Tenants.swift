@@ -24,11 +24,16 @@ extension ReadSession {
 extension WriteSession {
     /// Adds a tenant and its first project; without an account it gets one of its own, of its name, in USD and UTC.
     public func createTenant(
-        name: String, account: AccountID?, projectName: String = "default"
+        name: String, account: AccountID?, mode: AccountMode? = nil, projectName: String = "default"
     ) throws -> (tenant: Tenant, project: Project) {
+        guard account == nil || mode == nil else {
+            throw StorageError.invalid(parameter: "mode", message: "it is the account's: say an account or a mode")
+        }
         let accountID =
             try account
-            ?? openAccount(name: name, currency: .usd, calendar: BillingCalendar(zoneName: "UTC")).id
+            ?? openAccount(
+                name: name, currency: .usd, calendar: BillingCalendar(zoneName: "UTC"), mode: mode ?? .live
+            ).id
         let tenant = try change(.tenantCreated) { tx in
             let tenant = Tenant(id: Randomness.id(at: now), accountID: accountID, name: name, createdAt: now)
             try TenantStorage.insert(tenant, in: tx)

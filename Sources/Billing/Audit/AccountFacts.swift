@@ -1,4 +1,5 @@
 import Accounts
+import Identity
 import Invoicing
 
 extension Account {
@@ -9,7 +10,18 @@ extension Account {
                 "legal_name": .text(billing.legalName), "address": .texts(billing.address),
                 "tax_id": .text(billing.taxID), "email": .text(billing.email),
             ]),
+            "mode": .text(mode.rawValue), "sandbox": .optional(sandboxID),
             "clock_offset_ms": .number(clockOffsetMilliseconds), "hold_reason": .optional(parkedReason),
+            "created_at": "\(createdAt)",
+        ]
+    }
+}
+
+extension Sandbox {
+    func facts(accounts: [AccountID]) -> Facts {
+        [
+            "id": "\(id)", "name": .text(name), "accounts": .texts(accounts),
+            "clock_offset_ms": .number(clock.offsetMilliseconds),
             "created_at": "\(createdAt)",
         ]
     }

@@ -47,7 +47,7 @@ extension WriteSession {
             let instant = account.billingTime(at: now)
             let day = account.calendar.day(of: instant)
             // In the order of invoice runs: the series, then the account.
-            let series = InvoiceNumber.creditNoteSeries(on: day)
+            let series = InvoiceNumber.creditNoteSeries(of: account.mode, on: day)
             try InvoiceStorage.lockSeries(series, in: tx)
             try AccountStorage.hold(account.id, in: tx)
             let invoice = try InvoiceStorage.require(invoiceID, in: tx)

@@ -13,7 +13,7 @@ extension ReadSession {
             let since = invoice.voidedAt ?? invoice.paidAt
             var standing = InvoiceStanding(
                 invoice.state, since: since.map { "\(account.calendar.day(of: $0))" },
-                usesTestClock: account.clockOffsetMilliseconds != 0)
+                isTest: account.mode == .test)
             standing.creditNotes = notes.map { InvoiceStanding.Credited(number: $0.number, amount: "\($0.total)") }
             if !notes.isEmpty, invoice.state == .finalized { standing.amountDue = "\(try invoice.amountDue())" }
             return InvoicePage(document: try invoice.document(), standing: standing)
@@ -28,7 +28,7 @@ extension ReadSession {
                 document: try note.document(),
                 standing: CreditNoteStanding(
                     note.settlement, refundedOn: note.refundedAt.map { "\(account.calendar.day(of: $0))" },
-                    usesTestClock: account.clockOffsetMilliseconds != 0))
+                    isTest: account.mode == .test))
         }
     }
 }

@@ -1,4 +1,4 @@
-import Accounts
+public import Accounts
 public import Identity
 public import Storage
 
@@ -20,10 +20,10 @@ extension ReadSession {
         try look(.read(.invoices)) { try InvoiceStorage.find(number: number, in: $0) }
     }
 
-    /// Credits of broken promises that are owed, of an account or of all.
-    public func owedCredits(of account: AccountID? = nil, _ page: PageRequest = PageRequest()) throws
-        -> Page<GrantedResult>
-    {
-        try look(.read(.credits)) { try ServiceLevelStorage.owed(account: account, page, in: $0) }
+    /// Credits of broken promises that are owed, of an account, of those of a mode or of all.
+    public func owedCredits(
+        of account: AccountID? = nil, mode: AccountMode? = nil, _ page: PageRequest = PageRequest()
+    ) throws -> Page<GrantedResult> {
+        try look(.read(.credits)) { try ServiceLevelStorage.owed(account: account, mode: mode, page, in: $0) }
     }
 }

@@ -7,6 +7,8 @@ public enum ChangeKind: String, CaseIterable, Sendable {
     case accountClockAdvanced = "account.clock_advanced"
     case accountPutOnHold = "account.put_on_hold"
     case accountResumed = "account.resumed"
+    case sandboxCreated = "sandbox.created"
+    case sandboxClockAdvanced = "sandbox.clock_advanced"
     case tenantCreated = "tenant.created"
     case tenantUpdated = "tenant.updated"
     case projectCreated = "project.created"
@@ -40,7 +42,8 @@ public enum ChangeKind: String, CaseIterable, Sendable {
     /// What an actor needs to make it.
     public var permission: Permission {
         switch self {
-        case .accountCreated, .accountUpdated, .accountClockAdvanced: .write(.accounts)
+        case .accountCreated, .accountUpdated, .accountClockAdvanced, .sandboxCreated, .sandboxClockAdvanced:
+            .write(.accounts)
         case .accountPutOnHold, .accountResumed, .invoiceFinalized, .invoicePaid, .invoiceVoided: .write(.invoices)
         case .creditNoteIssued, .creditNoteRefunded: .write(.invoices)
         case .tenantCreated, .tenantUpdated, .projectCreated: .write(.tenants)

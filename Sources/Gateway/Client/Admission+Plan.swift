@@ -13,8 +13,8 @@ extension Admission {
         guard let history = snapshot.prices.history(of: grant.plan) else { return nil }
         let instant = now.advanced(byMilliseconds: grant.clockOffsetMilliseconds)
         // Nobody knows what a version sells that does not read: requests go on, and their usage is held.
-        if history.unreadableVersion(at: instant) != nil { return nil }
-        guard let version = history.version(at: instant) else {
+        if history.unreadableVersion(at: instant, under: grant.clock) != nil { return nil }
+        guard let version = history.version(at: instant, under: grant.clock) else {
             guard history.versions.first?.unpriced == .refuse else { return nil }
             throw .planNotInForce(grant.plan)
         }

@@ -66,15 +66,18 @@ extension Exchange {
     private func quote(of entry: UsageEntry, isUsageFinal: Bool) -> CostQuote? {
         let snapshots = loop.shared.snapshots
         let acceptedAt = entry.request.acceptedAt.advanced(byMilliseconds: -admitted.grant.clockOffsetMilliseconds)
+        // Under a test clock that is ahead, a price may have changed a second ago.
+        let isPriceKnown = admitted.grant.clock == nil && snapshots.knowsPrices(at: acceptedAt)
         return snapshots.current.prices.quote(
-            entry, plan: admitted.grant.plan, isFinal: isUsageFinal && snapshots.knowsPrices(at: acceptedAt))
+            entry, plan: admitted.grant.plan, under: admitted.grant.clock, isFinal: isUsageFinal && isPriceKnown)
     }
 
     /// Whether the plan has no price for the tier that served, so that the one asked for is billed.
     func billsRequestedTier(of attempt: AttemptRecord) -> Bool {
         let request = entry.request
         guard let served = attempt.tierServed, served != request.tierRequested else { return false }
-        return loop.shared.snapshots.current.prices.history(of: admitted.grant.plan)?.version(at: request.acceptedAt)?
+        return loop.shared.snapshots.current.prices.history(of: admitted.grant.plan)?
+            .version(at: request.acceptedAt, under: admitted.grant.clock)?
             .billsRequestedTier(of: attempt, requested: request.tierRequested) == true
     }
 

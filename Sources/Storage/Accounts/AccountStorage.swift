@@ -16,11 +16,15 @@ public enum AccountStorage {
         try ZoneCheck.require(account.calendar, around: account.createdAt, in: tx)
         try tx.execute(
             """
-            INSERT INTO accounts (account_id, name, currency, time_zone, legal_name, address, tax_id, email, created_at)
+            INSERT INTO accounts (
+                account_id, name, currency, time_zone, legal_name, address, tax_id, email, created_at, mode, sandbox_id,
+                clock_offset_ms
+            )
             VALUES (
                 \(account.id), \(account.name), \(account.currency), \(account.calendar.zoneName),
                 \(account.billing.legalName), \(account.billing.address), \(account.billing.taxID),
-                \(account.billing.email), \(account.createdAt)
+                \(account.billing.email), \(account.createdAt), \(account.mode.rawValue), \(account.sandboxID),
+                \(account.clockOffsetMilliseconds)
             )
             """)
         try ChangeStorage.record(.account, entity: account.id.description, in: tx)
@@ -51,15 +55,44 @@ public enum AccountStorage {
     }
 
     /// A page of all accounts.
-    public static func list(_ page: PageRequest = PageRequest(), in tx: Transaction) throws -> Page<Account> {
+    public static func list(
+        mode: AccountMode? = nil, _ page: PageRequest = PageRequest(), in tx: Transaction
+    ) throws -> Page<Account> {
         let rows = try tx.query(
-            "\(select) WHERE account_id > \(page.afterOrZero) ORDER BY account_id LIMIT \(page.limitAndOne)")
+            """
+            \(select) WHERE account_id > \(page.afterOrZero) \(only(mode))
+            ORDER BY account_id LIMIT \(page.limitAndOne)
+            """)
         return Page(try rows.map(account), page)
     }
 
-    /// The ids of all accounts, in order: what a batch walks over.
-    public static func ids(in tx: Transaction) throws -> [AccountID] {
-        try tx.query("SELECT account_id FROM accounts ORDER BY account_id").decodeAll()
+    /// The ids of all accounts, or of those of a mode, in order: what a batch walks over.
+    public static func ids(mode: AccountMode? = nil, in tx: Transaction) throws -> [AccountID] {
+        try tx.query("SELECT account_id FROM accounts WHERE true \(only(mode)) ORDER BY account_id").decodeAll()
+    }
+
+    /// These accounts, or all of the mode, in order. `.notFound` where one of them is not there, and a conflict where
+    /// one is of the other mode: nothing that was asked for is left out in silence.
+    public static func ids(_ named: [AccountID]?, mode: AccountMode?, in tx: Transaction) throws -> [AccountID] {
+        guard let named else { return try ids(mode: mode, in: tx) }
+        return try Set(named).sorted().map { id in
+            let row = try tx.query("SELECT mode FROM accounts WHERE account_id = \(id)").first
+            guard let row else { throw StorageError.notFound("account \(id)") }
+            let own = try row.value("mode", as: AccountMode.self)
+            guard mode == nil || mode == own else {
+                throw StorageError.conflict("account \(id) is \(own.rawValue): say that mode, or none")
+            }
+            return id
+        }
+    }
+
+    private static func only(_ mode: AccountMode?) -> SQL { mode.map { "AND mode = \($0.rawValue)" } ?? "" }
+
+    /// For rows that belong to accounts: those of accounts of that mode.
+    static func rowsOfAccounts(_ mode: AccountMode?, named column: String = "account_id") -> SQL {
+        guard let mode else { return "" }
+        let accounts: SQL = "(SELECT m.account_id FROM accounts m WHERE m.mode = \(mode.rawValue)) "
+        return "AND \(unescaped: column) IN \(accounts)"
     }
 
     /// Changes the name and what stands on invoices. Currency and zone never change.
@@ -113,8 +146,9 @@ public enum AccountStorage {
             }
         let rows: SQL = "FROM billing_periods b WHERE b.account_id = accounts.account_id \(kept) ORDER BY month"
         return """
-            SELECT account_id, name, currency, time_zone, legal_name, address, tax_id, email, clock_offset_ms,
-                clock_change, parked_reason, created_at, ARRAY(SELECT month \(rows)) AS months,
+            SELECT account_id, name, currency, time_zone, legal_name, address, tax_id, email, sandbox_id,
+                clock_change, parked_reason, created_at, \(SandboxStorage.clockColumns("accounts")),
+                ARRAY(SELECT month \(rows)) AS months,
                 ARRAY(SELECT period_start \(rows)) AS period_starts
             FROM accounts
             """
@@ -163,7 +197,8 @@ public enum AccountStorage {
                 address: try row.decode("address"),
                 taxID: try row.decode("tax_id"),
                 email: try row.decode("email")),
-            clockOffsetMilliseconds: try row.decode("clock_offset_ms"),
+            sandboxID: try row.decode("sandbox_id"),
+            clock: try SandboxStorage.clock(row),
             clockChange: try row.decode("clock_change"),
             parkedReason: try row.decode("parked_reason"),
             createdAt: try row.decode("created_at"))

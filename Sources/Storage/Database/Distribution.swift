@@ -50,7 +50,7 @@ public struct Distribution: Sendable {
 
     /// Seller-wide tables that statements join with those of accounts: every node has a copy. In the order of their
     /// foreign keys.
-    static let referenceTables = ["plans", "plan_versions", "effective_prices"]
+    static let referenceTables = ["plans", "plan_versions", "effective_prices", "sandboxes", "sandbox_moves"]
 
     private let configuration: PostgresConfiguration
 

@@ -1,3 +1,4 @@
+public import Accounts
 public import Identity
 public import Invoicing
 public import Ledger
@@ -72,6 +73,8 @@ public struct StoredCreditNote: Hashable, Sendable, Identifiable {
 public struct CreditNoteFilter: Hashable, Sendable {
     public var account: AccountID?
     public var invoice: InvoiceID?
+    /// Of accounts of that mode; nil for both.
+    public var mode: AccountMode?
     /// `CN-2026-000001`
     public var number: String?
 
@@ -105,6 +108,7 @@ public enum CreditNoteStorage {
         var conditions: SQL = ""
         if let account = filter.account { conditions += "AND account_id = \(account) " }
         if let invoice = filter.invoice { conditions += "AND invoice_id = \(invoice) " }
+        conditions += AccountStorage.rowsOfAccounts(filter.mode)
         if let number = filter.number { conditions += "AND number = \(number) " }
         let rows = try tx.query(
             """

@@ -8,6 +8,8 @@ public import Postgres
 public struct StoredInvoice: Hashable, Sendable, Identifiable {
     public let id: InvoiceID
     public let accountID: AccountID
+    /// The account's.
+    public let mode: AccountMode
     public let period: BillingPeriod
     public let state: InvoiceState
     /// `INV-2026-000001`; nil on a draft.
@@ -48,6 +50,8 @@ public struct StoredInvoice: Hashable, Sendable, Identifiable {
 /// Which invoices are asked for.
 public struct InvoiceFilter: Hashable, Sendable {
     public var account: AccountID?
+    /// Of accounts of that mode; nil for both.
+    public var mode: AccountMode?
     public var state: InvoiceState?
     /// The first instant of the period.
     public var periodStart: Timestamp?
@@ -166,6 +170,7 @@ public enum InvoiceStorage {
     private static func conditions(_ filter: InvoiceFilter) -> SQL {
         var sql: SQL = ""
         if let account = filter.account { sql += "AND account_id = \(account) " }
+        sql += AccountStorage.rowsOfAccounts(filter.mode)
         if let state = filter.state { sql += "AND state = \(state.rawValue) " }
         if let start = filter.periodStart { sql += "AND period_start = \(start) " }
         if let month = filter.month {
@@ -198,14 +203,15 @@ public enum InvoiceStorage {
         SELECT account_id, invoice_id, period_start, period_end, state, number, currency, total, exact_total,
             journal_positions, document, created_at, issued_at, issued_on, due_on, paid_at, voided_at,
             \(credited("true")) AS credited,
-            \(credited("c.settlement = 'open_invoice'")) AS credited_before_payment
+            \(credited("c.settlement = 'open_invoice'")) AS credited_before_payment,
+            (SELECT a.mode FROM accounts a WHERE a.account_id = invoices.account_id) AS mode
         FROM invoices
         """
 
     private static func invoice(_ row: Row) throws -> StoredInvoice {
         let currency = try row.decode("currency", as: Currency.self)
         return StoredInvoice(
-            id: try row.decode("invoice_id"), accountID: try row.decode("account_id"),
+            id: try row.decode("invoice_id"), accountID: try row.decode("account_id"), mode: try row.value("mode"),
             period: BillingPeriod(start: try row.decode("period_start"), end: try row.decode("period_end")),
             state: try row.value("state"), number: try row.decode("number"), currency: currency,
             total: try row.money("total", currency), exactTotal: try row.money("exact_total", currency),

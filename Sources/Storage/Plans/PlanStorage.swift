@@ -39,7 +39,7 @@ public enum PlanStorage {
 
     /// Publishes a version: the document, and a row for each of its prices. Applying it again changes nothing.
     ///
-    /// It must take effect at least a minute after the billing time of every account that is subscribed to the plan.
+    /// It must take effect at least a minute from now. A test clock that is past that goes by it a second from now.
     @discardableResult
     public static func apply(
         _ version: PlanVersion, now: Timestamp, in tx: Transaction
@@ -56,8 +56,7 @@ public enum PlanStorage {
         // The plan's row is the lock under which versions join its history.
         _ = try tx.query("SELECT 1 FROM plans WHERE plan = \(plan) FOR UPDATE")
         let history = try history(of: plan, in: tx)
-        let furthest = try furthestOffset(plan: plan, in: tx)
-        switch try history.publishing(version, now: now.advanced(byMilliseconds: furthest)) {
+        switch try history.publishing(version, now: now) {
         case .unchanged: return .unchanged
         case .new:
             let findings = version.publicationFindings()
@@ -90,10 +89,11 @@ public enum PlanStorage {
                 let number = try row.decode("version", as: Int.self)
                 // A version whose date does not read may have been in force at any time.
                 let since = try UnreadableRow.reading { try row.decode("effective_from", as: Timestamp.self) }
+                let publishedAt = try UnreadableRow.reading { try row.decode("created_at", as: Timestamp.self) }
                 return try UnreadableRow.reading { try published(row, in: tx).version }.mapError {
                     UnreadableVersion(
                         number: number, effectiveFrom: (try? since.get()) ?? Timestamp(milliseconds: 0),
-                        reason: $0.reason)
+                        publishedAt: try? publishedAt.get(), reason: $0.reason)
                 }
             })
     }
@@ -163,16 +163,6 @@ public enum PlanStorage {
         if !batch.isEmpty { try tx.execute(batch.insert(into: "effective_prices")) }
     }
 
-    /// The most that the test clock of an account subscribed to the plan is ahead.
-    private static func furthestOffset(plan: String, in tx: Transaction) throws -> Int64 {
-        try tx.query(
-            """
-            SELECT coalesce(max(a.clock_offset_ms), 0) FROM accounts a
-            WHERE EXISTS (SELECT 1 FROM subscriptions s WHERE s.account_id = a.account_id AND s.plan = \(plan))
-            """
-        ).onlyValue()
-    }
-
     /// The rows of prices that were stored with a version.
     private static func prices(
         of plan: String, version: Int, in tx: Transaction
@@ -214,9 +204,9 @@ public enum PlanStorage {
         guard let rule = UnpricedRule(rawValue: try row.decode("unpriced")) else {
             throw StorageError.corrupt("a published version of plan \(name) has an unknown rule for what is unpriced")
         }
+        let createdAt = try row.decode("created_at", as: Timestamp.self)
         return PublishedPlanVersion(
-            version: version.published(under: rule), text: text, sha256: sha256, createdAt: try row.decode("created_at")
-        )
+            version: version.published(under: rule, at: createdAt), text: text, sha256: sha256, createdAt: createdAt)
     }
 }
 

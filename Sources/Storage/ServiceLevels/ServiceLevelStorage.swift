@@ -188,12 +188,13 @@ public enum ServiceLevelStorage {
     /// A page of the credits that are owed, of one account or all, in the order of their ids: granted, of months whose
     /// invoice is final, and neither on a final invoice nor paid out.
     public static func owed(
-        account: AccountID? = nil, _ page: PageRequest = PageRequest(), in tx: Transaction
+        account: AccountID? = nil, mode: AccountMode? = nil, _ page: PageRequest = PageRequest(), in tx: Transaction
     ) throws -> Page<GrantedResult> {
         let rows = try tx.query(
             """
             \(granted)
             WHERE r.result_id > \(page.afterOrZero) AND (\(account)::uuid IS NULL OR r.account_id = \(account))
+                \(AccountStorage.rowsOfAccounts(mode, named: "r.account_id"))
                 AND r.exact_credit > coalesce(a.exact_amount, 0) + coalesce(p.exact_amount, 0)
                 AND EXISTS (
                     SELECT 1 FROM invoices i WHERE i.account_id = r.account_id AND i.period_start = r.period_start

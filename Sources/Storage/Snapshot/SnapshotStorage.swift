@@ -8,7 +8,7 @@ public import Pricing
 /// A part of what gateways are supplied with: rows of a load of everything, or of one difference. Applying a part again
 /// changes nothing.
 public struct SnapshotPart: Sendable {
-    /// Billing time minus real time. Those of a load leave out the tenants whose account has no test clock.
+    /// Test clocks. Those of a load leave out the tenants whose account has none that was moved.
     public var clocks: [SuppliedClock] = []
     /// Whole histories of plans, by slug.
     public var histories: [String: PlanHistory] = [:]
@@ -88,8 +88,13 @@ public enum SnapshotStorage {
             try take(part)
             part = SnapshotPart()
         }
+        let clocks = try SandboxStorage.clocks(in: tx)
         try tx.copyOut("\(selectClocks) WHERE a.clock_offset_ms <> 0") { row in
-            part.clocks.append(try clock(row))
+            let tenant = TenantReference(accountID: try id(row, 0), tenantID: try id(row, 1))
+            guard let clock = clocks[try id(row, 2)] else {
+                throw StorageError.corrupt("the clock of account \(tenant.accountID) has no moves")
+            }
+            part.clocks.append(SuppliedClock(tenant: tenant, clock: clock))
             try handOver(whenOver: partRowsMax)
         }
         try tx.copyOut(
@@ -181,14 +186,17 @@ public enum SnapshotStorage {
         ).decodeAll()
         let tenants = try tx.query(
             """
-            SELECT account_id, tenant_id, clock_offset_ms FROM tenants JOIN accounts a USING (account_id)
+            SELECT account_id, tenant_id, sandbox_id FROM tenants JOIN accounts a USING (account_id)
             WHERE account_id = ANY(\(Array(touched.accounts))::uuid[])
                 OR tenant_id = ANY(\(subscribed + touched.tenants)::uuid[])
             """)
-        for row in tenants {
+        let sandboxes = try tenants.map { try $0.decode("sandbox_id", as: SandboxID?.self) }
+        let clocks = try SandboxStorage.clocks(of: Set(sandboxes.compactMap(\.self)), in: tx)
+        for (row, sandbox) in zip(tenants, sandboxes) {
             let tenant = TenantReference(
                 accountID: try row.decode("account_id"), tenantID: try row.decode("tenant_id"))
-            part.clocks.append(SuppliedClock(tenant: tenant, offsetMilliseconds: try row.decode("clock_offset_ms")))
+            let clock = sandbox.flatMap { clocks[$0] } ?? TestClock()
+            part.clocks.append(SuppliedClock(tenant: tenant, clock: clock))
             part.replacedTenants.append(tenant)
         }
         let rows = try tx.query(
@@ -222,7 +230,7 @@ public enum SnapshotStorage {
 
 extension SnapshotStorage {
     private static let selectClocks: SQL = """
-        SELECT t.account_id, t.tenant_id, a.clock_offset_ms FROM tenants t JOIN accounts a USING (account_id)
+        SELECT t.account_id, t.tenant_id, a.sandbox_id FROM tenants t JOIN accounts a USING (account_id)
         """
 
     private static let selectKeys: SQL = """
@@ -240,12 +248,6 @@ extension SnapshotStorage {
 
     private static func instant(_ row: CopiedRow, _ column: Int) throws -> Timestamp? {
         try row.milliseconds(column).map { Timestamp(milliseconds: $0) }
-    }
-
-    private static func clock(_ row: CopiedRow) throws -> SuppliedClock {
-        SuppliedClock(
-            tenant: TenantReference(accountID: try id(row, 0), tenantID: try id(row, 1)),
-            offsetMilliseconds: try row.int64(2))
     }
 
     private static func key(_ row: CopiedRow) throws -> SuppliedKey {

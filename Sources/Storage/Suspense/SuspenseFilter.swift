@@ -1,3 +1,4 @@
+public import Accounts
 public import Identity
 public import Monetary
 
@@ -49,6 +50,8 @@ public struct SuspendedUsage: Hashable, Sendable {
 /// Which suspended usage is meant.
 public struct SuspenseFilter: Hashable, Sendable {
     public var account: AccountID?
+    /// Of accounts of that mode; nil for both.
+    public var mode: AccountMode?
     public var attempts: [AttemptID]?
     /// A stable code, such as `no_price`.
     public var reason: String?
@@ -68,7 +71,11 @@ public struct SuspenseFilter: Hashable, Sendable {
     }
 
     /// True where nothing is left out: a slip of the hand should not forgive everybody everything.
-    public var isEverything: Bool { self == SuspenseFilter() }
+    public var isEverything: Bool {
+        var filter = self
+        filter.mode = nil
+        return filter == SuspenseFilter()
+    }
 }
 
 /// What shall become of suspended usage, and who says so.

@@ -173,6 +173,7 @@ public enum SuspenseStorage {
     private static func conditions(_ filter: SuspenseFilter) -> SQL {
         var sql: SQL = ""
         if let account = filter.account { sql += "AND s.account_id = \(account) " }
+        sql += AccountStorage.rowsOfAccounts(filter.mode, named: "s.account_id")
         if let attempts = filter.attempts { sql += "AND s.record_id = ANY(\(attempts)::uuid[]) " }
         if let reason = filter.reason { sql += "AND s.reason = \(reason) " }
         if let model = filter.model { sql += "AND r.model = \(model) " }

@@ -44,6 +44,7 @@ public enum RecordStorage {
     private static func conditions(_ filter: RecordFilter, _ page: PageRequest) -> SQL {
         var sql: SQL = ""
         if let account = filter.account { sql += "AND account_id = \(account) " }
+        sql += AccountStorage.rowsOfAccounts(filter.mode)
         if let tenant = filter.tenant { sql += "AND tenant_id = \(tenant) " }
         if let project = filter.project { sql += "AND project_id = \(project) " }
         if let key = filter.key { sql += "AND key_id = \(key) " }

@@ -31,6 +31,8 @@ public struct UsageQuery: Hashable, Sendable {
 
     public var span: Span
     public var account: AccountID?
+    /// Of accounts of that mode; nil for both.
+    public var mode: AccountMode?
     public var tenant: TenantID?
     public var project: ProjectID?
     public var key: KeyID?
@@ -107,6 +109,8 @@ public struct StoredAttempt: Hashable, Sendable {
 /// Which single records are asked for.
 public struct RecordFilter: Hashable, Sendable {
     public var account: AccountID?
+    /// Of accounts of that mode; nil for both.
+    public var mode: AccountMode?
     public var tenant: TenantID?
     public var project: ProjectID?
     public var key: KeyID?
@@ -119,4 +123,14 @@ public struct RecordFilter: Hashable, Sendable {
 
     /// Every record.
     public init() {}
+}
+
+extension UsageQuery {
+    /// Whether it is about one account, by whatever name.
+    public var isNamed: Bool { account != nil || tenant != nil || project != nil || key != nil }
+}
+
+extension RecordFilter {
+    /// Whether it is about one account, by whatever name.
+    public var isNamed: Bool { account != nil || tenant != nil || project != nil || key != nil }
 }

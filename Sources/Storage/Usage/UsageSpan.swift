@@ -71,6 +71,7 @@ struct UsageSpans {
         let earliest = from.advanced(byMilliseconds: -2 * day)
         let latest = to.advanced(byMilliseconds: 2 * day)
         var filter: SQL = ""
+        if let mode = query.mode { filter += "AND a.mode = \(mode.rawValue) " }
         if let tenant = query.tenant {
             filter += "AND a.account_id IN (SELECT account_id FROM tenants WHERE tenant_id = \(tenant)) "
         }

@@ -18,16 +18,19 @@ struct AccountsCommand: AsyncParsableCommand {
         @OptionGroup var options: ConfigurationOptions
         @OptionGroup var output: OutputOptions
         @OptionGroup var page: PageOptions
+        @Option(help: "Only live or only test accounts; default: both.", transform: readMode) var mode: AccountMode?
 
         func run() async throws {
-            let request = try page.request(IDKinds.Account.self)
-            let accounts = try await options.look { try $0.accounts(request) }
+            let (request, mode) = (try page.request(IDKinds.Account.self), mode)
+            let accounts = try await options.look { try $0.accounts(mode: mode, request) }
             output.print(
-                columns: ["account", "name", "currency", "time zone", "clock ahead ms", "parked"],
+                columns: [
+                    "account", "name", "mode", "currency", "time zone", "sandbox", "clock ahead ms", "parked",
+                ],
                 rows: accounts.items.map {
                     [
-                        "\($0.id)", $0.name, $0.currency.code, $0.calendar.zoneName, "\($0.clockOffsetMilliseconds)",
-                        $0.parkedReason ?? "",
+                        "\($0.id)", $0.name, $0.mode.rawValue, $0.currency.code, $0.calendar.zoneName,
+                        $0.sandboxID.map { "\($0)" } ?? "", "\($0.clockOffsetMilliseconds)", $0.parkedReason ?? "",
                     ]
                 })
             page.sayMore(accounts.hasMore, after: accounts.items.last?.id)
@@ -49,22 +52,32 @@ struct AccountsCommand: AsyncParsableCommand {
         @Option(help: "A line of the address; repeat for more.") var address: [String] = []
         @Option(help: "Tax id on the invoice.") var taxID = ""
         @Option(help: "Where invoices go.") var email = ""
+        @Option(
+            help: "live, or test: a clock that can be moved, and invoices that nobody owes. It never changes.",
+            transform: readMode)
+        var mode = AccountMode.live
+        @Option(help: "Whose clock a test account has; default: one of its own.") var sandbox: String?
 
         func run() async throws {
-            let (name, currency) = (name, try Currency(code: currency))
+            let (name, currency, mode) = (name, try Currency(code: currency), mode)
+            let sandboxID: SandboxID? = try sandbox.map { try readID($0) }
             let calendar = try BillingCalendar(zoneName: timeZone)
             let billing = BillingDetails(legalName: legalName, address: address, taxID: taxID, email: email)
             let account = try await options.change(reason) {
-                try $0.openAccount(name: name, currency: currency, calendar: calendar, billing: billing)
+                try $0.openAccount(
+                    name: name, currency: currency, calendar: calendar, billing: billing, mode: mode,
+                    joining: sandboxID)
             }
-            output.print(fields: [("account", "\(account.id)")])
+            output.print(
+                fields: [("account", "\(account.id)"), ("mode", account.mode.rawValue)]
+                    + (account.sandboxID.map { [("sandbox", "\($0)")] } ?? []))
         }
     }
 
     struct Clock: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Move an account's test clock on; it never goes back.",
-            discussion: "For trying out: never move the clock of an account that pays.")
+            abstract: "Move a test account's clock on; it never goes back.",
+            discussion: "Accounts that share a clock move with their sandbox: `tollgate sandboxes clock`.")
 
         @OptionGroup var options: ConfigurationOptions
         @OptionGroup var output: OutputOptions

@@ -30,12 +30,14 @@ struct CreditNotesCommand: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
         @OptionGroup var page: PageOptions
         @Option(help: "Only this account.") var account: String?
+        @OptionGroup var mode: ModeOptions
         @Option(help: "Only those that correct this invoice, by id or number.") var invoice: String?
 
         func run() async throws {
             let request = try page.request(IDKinds.CreditNote.self)
             var filter = CreditNoteFilter(account: try account.map { try readID($0) })
             if let invoice { filter.invoice = try await InvoicesCommand.find(invoice, options: options).id }
+            filter.mode = mode.asked(isNamed: filter != CreditNoteFilter())
             let notes = try await options.look { [filter] in try $0.creditNotes(filter, request) }
             output.print(
                 columns: [

@@ -1,3 +1,4 @@
+import Accounts
 import ArgumentParser
 import EngineSimulator
 import Foundation
@@ -20,6 +21,7 @@ struct DevCommand: AsyncParsableCommand {
     @Option(help: "The key that the engine at that URL asks for.") var engineKey: String?
     @Option(help: "The model that the engine at that URL serves; default: the simulator's models.")
     var engineModel: String?
+    @Option(help: "Whether the account that it makes is test or live.", transform: readMode) var mode = AccountMode.test
     @Option(help: "Port of the inference API; 0 takes a free one.") var gatewayPort = 0
     @Option(help: "Port of the admin API; 0 takes a free one.") var adminPort = 0
     @Flag(help: "Print one JSON line when ready, for scripts.") var json = false
@@ -64,7 +66,7 @@ struct DevCommand: AsyncParsableCommand {
         let pool = ConnectionPool(cluster.configuration(), connectionCountMax: 2)
         let keys = try await DevelopmentSeed(
             database: Database(pool), plansDirectory: try ResourceDirectory.path("pricing-plans"), engine: source,
-            keysPath: "\(directory)/keys.json", keyring: try configuration.secretKeyring()
+            keysPath: "\(directory)/keys.json", keyring: try configuration.secretKeyring(), mode: mode
         ).plant()
         await pool.close()
         let program = try await ProgramRuntime.start(configuration, parts: [.gateway, .admin, .jobs])

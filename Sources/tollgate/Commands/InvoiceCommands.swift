@@ -43,20 +43,22 @@ struct InvoicesCommand: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
         @OptionGroup var page: PageOptions
         @Option(help: "Only this account.") var account: String?
+        @OptionGroup var mode: ModeOptions
         @Option(help: "Only this calendar month, such as 2026-11, of each account in its own zone.")
         var period: String?
 
         func run() async throws {
             let request = try page.request(IDKinds.Invoice.self)
             var filter = InvoiceFilter(account: try account.map { try readID($0) })
+            filter.mode = mode.asked(isNamed: account != nil)
             filter.month = try period.map { try InvoicesCommand.month($0) }
             let invoices = try await options.look { [filter] in try $0.invoices(filter, request) }
             output.print(
-                columns: ["invoice", "number", "account", "from", "to", "state", "total", "currency"],
+                columns: ["invoice", "number", "account", "mode", "from", "to", "state", "total", "currency"],
                 rows: invoices.items.map {
                     [
-                        "\($0.id)", $0.number ?? "", "\($0.accountID)", "\($0.period.start)", "\($0.period.end)",
-                        $0.state.rawValue, "\($0.total)", $0.currency.code,
+                        "\($0.id)", $0.number ?? "", "\($0.accountID)", $0.mode.rawValue, "\($0.period.start)",
+                        "\($0.period.end)", $0.state.rawValue, "\($0.total)", $0.currency.code,
                     ]
                 })
             page.sayMore(invoices.hasMore, after: invoices.items.last?.id)

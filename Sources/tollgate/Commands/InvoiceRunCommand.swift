@@ -1,3 +1,4 @@
+import Accounts
 import ArgumentParser
 import Billing
 import BillingJobs
@@ -17,6 +18,7 @@ struct InvoiceRunCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
     @Option(help: "The calendar month, such as 2026-11.") var period: String
     @Option(help: "Only this account; repeat for more.") var account: [String] = []
+    @OptionGroup var mode: ModeOptions
     @Flag(help: "Compute and show, store nothing.") var dryRun = false
     @Option(help: "Seconds to try again for, where only gateways' heartbeats are missing; at most 3600.")
     var wait = 15
@@ -28,6 +30,7 @@ struct InvoiceRunCommand: AsyncParsableCommand {
     func run() async throws {
         var settings = InvoiceRun.Options(month: try InvoicesCommand.month(period), now: now())
         settings.accounts = account.isEmpty ? nil : try account.map { try readID($0) }
+        settings.mode = mode.asked(isNamed: !account.isEmpty)
         settings.isDryRun = dryRun
         settings.graceMilliseconds = Int64(try options.load().integer("billing.grace_minutes")) * 60_000
         let report = try await options.withDatabase { [settings, wait] database in
@@ -41,6 +44,10 @@ struct InvoiceRunCommand: AsyncParsableCommand {
             say("journal \(place.journalID) cannot be read at \(place.mark) (\(place.reason)); \(state)")
         }
         show(report)
+        if report.otherModeCount > 0, let mode = settings.mode {
+            let other = mode == .live ? AccountMode.test : .live
+            say("\(report.otherModeCount) \(other) accounts are not in this run: --mode \(other)")
+        }
         if !report.isComplete { throw ExitCode.failure }
     }
 

@@ -19,6 +19,8 @@ struct ReconcileCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
     @Option(help: "Only usage of this month, such as 2026-11; default: all.") var period: String?
     @Option(help: "Only this account; repeat for more.") var account: [String] = []
+    @Option(help: "Only live or only test accounts; default: both, each compared by itself.", transform: readMode)
+    var mode: AccountMode?
     @Option(help: "A gateway's journal directory, beside the configuration's; repeat for more.")
     var journal: [String] = []
     @Flag(help: "Book first what the jobs have not booked yet; without them running, usage of today differs.")
@@ -30,6 +32,7 @@ struct ReconcileCommand: AsyncParsableCommand {
         var settings = Reconciliation.Options(now: now())
         settings.month = try period.map(InvoicesCommand.month)
         settings.accounts = account.isEmpty ? nil : try account.map { try readID($0) }
+        settings.mode = mode
         settings.journalDirectories = journal
         if let directory = configuration.text("journal.directory"), FileManager.default.fileExists(atPath: directory) {
             settings.journalDirectories.append(directory)
@@ -45,11 +48,11 @@ struct ReconcileCommand: AsyncParsableCommand {
             try await Reconciliation(database: database, options: settings).run()
         }
         output.print(
-            columns: ["", "check", "left", "right", "difference"],
+            columns: ["", "mode", "check", "left", "right", "difference"],
             rows: report.checks.map {
                 [
-                    !$0.isCompared ? "SKIPPED" : $0.isEqual ? "ok" : "DIFFERS", $0.name, $0.leftText, $0.rightText,
-                    $0.differenceText,
+                    !$0.isCompared ? "SKIPPED" : $0.isEqual ? "ok" : "DIFFERS", $0.mode?.rawValue ?? "", $0.name,
+                    $0.leftText, $0.rightText, $0.differenceText,
                 ]
             })
         if !output.json { details(report) }
@@ -58,9 +61,9 @@ struct ReconcileCommand: AsyncParsableCommand {
 
     private func details(_ report: ReconciliationReport) {
         for check in report.checks {
-            for difference in check.differences { print("\(check.name): \(difference)") }
+            for difference in check.differences { print("\(check.title): \(difference)") }
             if check.differenceCount > check.differences.count {
-                print("\(check.name): \(check.differenceCount - check.differences.count) more differences")
+                print("\(check.title): \(check.differenceCount - check.differences.count) more differences")
             }
             for note in check.notes { print("note: \(note)") }
         }

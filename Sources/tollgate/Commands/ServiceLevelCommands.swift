@@ -22,12 +22,14 @@ struct ServiceLevelsCommand: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
         @Option(help: "The calendar month, such as 2026-11.") var period: String
         @Option(help: "Only this account.") var account: String?
+        @OptionGroup var mode: ModeOptions
         @Flag(help: "List the worst requests, too.") var worst = false
 
         func run() async throws {
             let month = try InvoicesCommand.month(period)
             let only: AccountID? = try account.map { try readID($0) }
-            let accounts = try await options.look { try only.map { [$0] } ?? $0.accountIDs() }
+            let mode = mode.asked(isNamed: only != nil)
+            let accounts = try await options.look { try only.map { [$0] } ?? $0.accountIDs(mode: mode) }
             let reports = try await options.withDatabase { database in
                 var reports: [ServiceLevelReport] = []
                 for id in accounts {
@@ -73,11 +75,13 @@ struct ServiceLevelsCommand: AsyncParsableCommand {
         @OptionGroup var output: OutputOptions
         @OptionGroup var page: PageOptions
         @Option(help: "Only of this account.") var account: String?
+        @OptionGroup var mode: ModeOptions
 
         func run() async throws {
             let request = try page.request(IDKinds.ServiceLevelResult.self)
             let only: AccountID? = try account.map { try readID($0) }
-            let owed = try await options.look { try $0.owedCredits(of: only, request) }
+            let mode = mode.asked(isNamed: only != nil)
+            let owed = try await options.look { try $0.owedCredits(of: only, mode: mode, request) }
             output.print(
                 columns: ["credit", "account", "from", "tier", "objective", "granted", "owed", "currency"],
                 rows: try owed.items.map { granted in

@@ -1,3 +1,4 @@
+import Accounts
 import ArgumentParser
 import Billing
 import BillingJobs
@@ -15,6 +16,8 @@ struct SuspenseCommand: AsyncParsableCommand {
     /// Which suspended usage is meant.
     struct FilterOptions: ParsableArguments {
         @Option(help: "Only of this account.") var account: String?
+        @Option(help: "Only of live or only of test accounts; default: both.", transform: readMode) var mode:
+            AccountMode?
         @Option(help: "Only this attempt; repeat for more.") var attempt: [String] = []
         @Option(help: "Only of this code, such as no_price.") var code: String?
         @Option(help: "Only of this model.") var model: String?
@@ -28,6 +31,7 @@ struct SuspenseCommand: AsyncParsableCommand {
                 throw ValidationError("--attempt at most \(SuspenseFilter.attemptsMax) times")
             }
             if !attempt.isEmpty { filter.attempts = try attempt.map { try readID($0) } }
+            filter.mode = mode
             filter.reason = code
             filter.model = model
             filter.priceKey = priceKey

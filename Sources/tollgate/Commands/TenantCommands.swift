@@ -28,23 +28,29 @@ struct TenantsCommand: AsyncParsableCommand {
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Add a tenant, and its first project, to a billing account.")
+            abstract: "Add a tenant, and its first project, to a billing account.",
+            discussion: "Without --account it gets one of its own, of its name, in USD and UTC.")
 
         @OptionGroup var options: ConfigurationOptions
         @OptionGroup var output: OutputOptions
         @OptionGroup var reason: ReasonOptions
 
         @Argument(help: "Its name.") var name: String
-        @Option(help: "The billing account.") var account: String
+        @Option(help: "The billing account.") var account: String?
+        @Option(help: "live or test: of the account of its own; default: live.", transform: readMode) var mode:
+            AccountMode?
         @Option(help: "The name of its first project.") var project = "default"
 
         func run() async throws {
-            let accountID: AccountID = try readID(account)
-            let (name, project) = (name, project)
+            let accountID: AccountID? = try account.map { try readID($0) }
+            let (name, project, mode) = (name, project, mode)
             let created = try await options.change(reason) {
-                try $0.createTenant(name: name, account: accountID, projectName: project)
+                try $0.createTenant(name: name, account: accountID, mode: mode, projectName: project)
             }
-            output.print(fields: [("tenant", "\(created.tenant.id)"), ("project", "\(created.project.id)")])
+            output.print(fields: [
+                ("tenant", "\(created.tenant.id)"), ("project", "\(created.project.id)"),
+                ("account", "\(created.tenant.accountID)"),
+            ])
         }
     }
 

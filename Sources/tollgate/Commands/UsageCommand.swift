@@ -22,6 +22,7 @@ struct UsageCommand: AsyncParsableCommand {
         @Option(help: "Until, RFC 3339, exclusive; a whole hour, too.") var to: String?
         @Option(help: "Only this account.") var account: String?
         @Option(help: "Only this tenant.") var tenant: String?
+        @OptionGroup var mode: ModeOptions
         @Option(help: "hour, day, account, tenant, project, key, model, price_key, tier; repeat for more.")
         var by: [String] = ["model", "tier"]
         @Option(help: "Only requests with this tag, name=value; repeat for more.") var tag: [String] = []
@@ -67,6 +68,7 @@ struct UsageCommand: AsyncParsableCommand {
                 })
             query.account = try account.map { try readID($0) }
             query.tenant = try tenant.map { try readID($0) }
+            query.mode = mode.asked(isNamed: query.isNamed)
             query.tags = try tag.map { text in
                 let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
                 guard parts.count == 2 else { throw ValidationError("a tag is name=value, not '\(text)'") }

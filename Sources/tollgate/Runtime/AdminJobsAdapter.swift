@@ -14,7 +14,8 @@ struct AdminJobsAdapter: AdminJobs {
     let graceMilliseconds: Int64
 
     func runInvoices(_ request: InvoiceRunRequest, by actor: Actor) async throws -> InvoiceRunAnswer {
-        var options = InvoiceRun.Options(month: request.period, now: now(), accounts: request.accounts)
+        var options = InvoiceRun.Options(
+            month: request.period, now: now(), accounts: request.accounts, mode: request.mode)
         options.isDryRun = request.isDryRun
         options.graceMilliseconds = graceMilliseconds
         let report = try await InvoiceRun(database: database, by: actor, options: options).run()

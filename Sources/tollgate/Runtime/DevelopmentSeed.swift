@@ -66,6 +66,7 @@ struct DevelopmentSeed: Sendable {
     let engine: DevelopmentEngine
     let keysPath: String
     let keyring: SecretKeyring?
+    let mode: AccountMode
 
     private var service: BillingService { BillingService(database, now: now) }
 
@@ -103,7 +104,8 @@ struct DevelopmentSeed: Sendable {
             paymentInstructions: "This is a demonstration: please do not pay.")
         return try await service.change(by: Actor.here.because("tollgate dev")) { session in
             _ = try session.setSeller(seller)
-            let account = try session.openAccount(name: "Demo", currency: .usd, calendar: calendar, billing: billing)
+            let account = try session.openAccount(
+                name: "Demo", currency: .usd, calendar: calendar, billing: billing, mode: mode)
             let (tenant, project) = try session.createTenant(name: "Demo", account: account.id)
             let key = try session.createAPIKey(name: "demo", project: project.id)
             _ = try session.subscribe(

@@ -8,7 +8,8 @@ struct InvoiceText {
 
     var text: String {
         var parts = [
-            "Invoice \(document.number ?? "(draft)") to \(document.customer.name), "
+            "\(document.isTest ? "Test invoice" : "Invoice") \(document.number ?? "(draft)") to "
+                + "\(document.customer.name), "
                 + "\(document.period.from) through \(document.period.through) (\(document.period.timeZone))" + dates,
             Table(
                 columns: ["description", "tier", "quantity", "per million", "exact", "amount"],
