@@ -41,6 +41,8 @@ extension Comparison {
         let stored = lines.map { "\($0.id) \($0.invoiceLineID) \($0.exactAmount) \($0.amount)" }
         if shown != stored || document.totals.total != "\(note.total)" || document.number != note.number
             || document.totals.exactTotal != "\(note.exactTotal)" || document.invoice.id != "\(note.invoiceID)"
+            || document.reason != note.reason || document.issuedOn != "\(note.issuedOn)"
+            || document.creditNoteID != "\(note.id)" || document.currency != note.currency.code
         {
             check.report("\(note.number): its document shows something else than its lines and total")
         }

@@ -15,10 +15,9 @@ extension Comparison {
         var promises = ReconciliationCheck("promises judged again = stored results")
         for account in accounts {
             try Self.guarding(label(account), &lines, in: tx) { lines in
-                let invoices = try InvoiceStorage.all(of: account.id, in: tx).filter {
-                    $0.state == .finalized || $0.state == .paid
-                }
-                for invoice in invoices { try compareParts(of: invoice, account, &lines, in: tx) }
+                let issued = try InvoiceStorage.all(of: account.id, in: tx).filter { $0.state != .draft }
+                for invoice in issued { try compareParts(of: invoice, account, &lines, in: tx) }
+                let invoices = issued.filter { $0.state != .void }
                 try compareUsage(of: invoices, account, &usage, in: tx)
                 for invoice in invoices where period(of: account).map({ $0 == invoice.period }) ?? true {
                     try compareFees(of: invoice, account, &fees, in: tx)

@@ -25,7 +25,7 @@ extension Comparison {
                 try compareClosings(of: account, &balances, in: tx)
             }
         }
-        checks += [accruals, zero, balances]
+        checks += [accruals, zero, balances, try transactions(in: tx)]
     }
 
     private func compareAccruals(

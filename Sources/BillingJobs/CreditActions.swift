@@ -60,8 +60,11 @@ public struct CreditActions: Sendable {
             let stored = try ServiceLevelStorage.storePayout(
                 payout, reason: reason, actor: "\(actor.principal)", paidAt: instant, in: tx)
             guard stored else { continue }
-            try LedgerStorage.insert(
-                try payout.transaction(on: account.calendar.day(of: instant), at: instant), in: tx)
+            let transaction = try payout.transaction(on: account.calendar.day(of: instant), at: instant)
+            guard try LedgerStorage.insert(transaction, in: tx) else {
+                throw StorageError.conflict(
+                    "the ledger already holds the payout of credit \(granted.result.id); run `tollgate reconcile`")
+            }
             sum = try sum.adding(left.amount)
             count += 1
         }

@@ -23,18 +23,39 @@ enum InvoiceParts {
             }
         }
         guard let document = try? invoice.document() else { return found + ["its document cannot be read"] }
-        let shown = document.lines.map { "\($0.id) \($0.kind) \($0.quantity ?? "-") \($0.exactAmount) \($0.amount)" }
-        let stored = lines.map { line in
+        let results = Dictionary(document.serviceLevels.map { ($0.lineID, $0.resultID) }) { first, _ in first }
+        let shown = document.lines.map { Self.text($0, results) }
+        let stored = try lines.map { line in
             let quantity = line.quantity.map { "\($0)" } ?? "-"
-            return "\(line.id) \(line.kind.rawValue) \(quantity) \(line.exactAmount) \(line.amount)"
+            let price = try line.unitPrice.map { "\(try UnitPrice(picounits: $0))" } ?? "-"
+            return [
+                "\(line.id)", line.kind.rawValue, "\(line.subscriptionID)", line.plan, "\(line.planVersion)",
+                line.model ?? "-", line.meter ?? "-", line.tier ?? "-", line.description, quantity, price,
+                "\(line.exactAmount)", "\(line.amount)", line.resultID.map { "\($0)" } ?? "-",
+            ].joined(separator: "\t")
+        }
+        let credits = try Money.sum(
+            lines.filter { $0.kind == .serviceLevelCredit }.map(\.amount), currency: invoice.currency)
+        if document.totals.credits != "\(credits)" || document.totals.charges != "\(try sum.subtracting(credits))" {
+            found.append("its document shows other sums of charges and credits than its lines")
         }
         if shown != stored || document.totals.total != "\(invoice.total)" || document.number != invoice.number
             || document.totals.exactTotal != "\(invoice.exactTotal)" || document.currency != invoice.currency.code
             || document.customer.accountID != "\(invoice.accountID)" || document.invoiceID != "\(invoice.id)"
             || document.period.start != "\(invoice.period.start)" || document.period.end != "\(invoice.period.end)"
+            || document.issuedOn != invoice.issuedOn.map({ "\($0)" })
+            || document.dueOn != invoice.dueOn.map({ "\($0)" })
         {
             found.append("its document shows something else than its lines and total")
         }
         return found
+    }
+
+    private static func text(_ line: InvoiceDocument.Line, _ results: [String: String]) -> String {
+        [
+            line.id, line.kind, line.subscriptionID, line.plan, "\(line.planVersion)", line.model ?? "-",
+            line.meter ?? "-", line.tier ?? "-", line.description, line.quantity ?? "-",
+            line.unitPricePerMillion ?? "-", line.exactAmount, line.amount, results[line.id] ?? "-",
+        ].joined(separator: "\t")
     }
 }

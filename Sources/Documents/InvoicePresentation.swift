@@ -107,7 +107,7 @@ extension InvoicePresentation {
         paymentTitle = "Payment"
         let isOwed =
             standing.state == .finalized && !standing.isTest
-            && (standing.amountDue.map { !NumberText.isZero($0) } ?? true)
+            && (standing.payable.map { !NumberText.isZero($0) } ?? true)
         payment = isOwed ? Self.paragraphs(document.paymentInstructions) : []
         evidence = document.serviceLevels.map { Evidence($0, currency: currency) }
         day = document.issuedOn ?? document.period.through
@@ -140,7 +140,7 @@ extension InvoicePresentation {
 
     /// What is to be paid, or was.
     private static func due(_ document: InvoiceDocument, _ standing: InvoiceStanding) -> String {
-        standing.amountDue ?? document.totals.total
+        standing.payable ?? document.totals.total
     }
 
     private static func notices(_ standing: InvoiceStanding, currency: String) -> [String] {
@@ -194,9 +194,13 @@ extension InvoicePresentation {
             totals.append(Fact(label: "Service level credits", value: NumberText.grouped(document.totals.credits)))
         }
         let total = "\(NumberText.grouped(document.totals.total)) \(document.currency)"
+        if standing.state == .paid, let paid = standing.payable, !NumberText.areEqual(paid, document.totals.total) {
+            totals.append(Fact(label: "Total", value: NumberText.grouped(document.totals.total)))
+            return totals + [Fact(label: "Paid", value: "\(NumberText.grouped(paid)) \(document.currency)")]
+        }
         guard standing.state == .finalized else { return totals + [Fact(label: "Total", value: total)] }
         let label = standing.isTest ? "Total of the test" : "Total due"
-        guard let due = standing.amountDue else { return totals + [Fact(label: label, value: total)] }
+        guard let due = standing.payable else { return totals + [Fact(label: label, value: total)] }
         totals.append(Fact(label: "Total", value: NumberText.grouped(document.totals.total)))
         for credited in standing.creditNotes {
             totals.append(

@@ -11,8 +11,9 @@ public struct InvoiceStanding: Hashable, Sendable {
 
     /// What credit notes gave back, in the order in which they were issued.
     public var creditNotes: [Credited] = []
-    /// What is still to be paid of a final invoice that credit notes correct, as decimal text; nil where none does.
-    public var amountDue: String?
+    /// What is to be paid, or was, of an invoice that credit notes correct: the total less what they gave back before
+    /// the payment, as decimal text. Nil where none does.
+    public var payable: String?
 
     /// What one credit note gave back.
     public struct Credited: Hashable, Sendable {

@@ -64,6 +64,7 @@ import Testing
                 "journal files = records", "records, rated again = stored amounts", "records = usage rollups",
                 "records = request rollups", "usage rollups = ledger accruals",
                 "every ledger transaction sums to zero", "ledger balances = usage, invoices and credits",
+                "each ledger transaction = its invoice, payment, credit or refund",
                 "invoice lines = totals, documents and ledger",
                 "invoiced usage = records inside the invoices' positions", "fees computed again = fee lines",
                 "promises judged again = stored results", "credit notes = lines, documents and ledger",
@@ -154,6 +155,42 @@ import Testing
         (
             "UPDATE ledger_postings SET ledger_account = 'rounding' WHERE ledger_account = 'revenue'",
             "ledger balances = usage, invoices and credits"
+        ),
+        (
+            "UPDATE invoice_lines SET service_level_result_id = gen_random_uuid() WHERE kind = 'sla_credit'",
+            "each ledger transaction = its invoice, payment, credit or refund"
+        ),
+        (
+            "UPDATE service_level_results SET result_id = gen_random_uuid()",
+            "each ledger transaction = its invoice, payment, credit or refund"
+        ),
+        (
+            "UPDATE ledger_transactions SET currency = 'CHF' WHERE kind = 'payment'",
+            "each ledger transaction = its invoice, payment, credit or refund"
+        ),
+        (
+            "UPDATE ledger_transactions SET booked_at = booked_at + interval '1 day' WHERE kind = 'payment'",
+            "each ledger transaction = its invoice, payment, credit or refund"
+        ),
+        (
+            "DELETE FROM ledger_transactions WHERE kind = 'payment'",
+            "each ledger transaction = its invoice, payment, credit or refund"
+        ),
+        (
+            "UPDATE invoices SET paid_at = paid_at + interval '2 days' WHERE state = 'paid'",
+            "each ledger transaction = its invoice, payment, credit or refund"
+        ),
+        (
+            "UPDATE invoices SET due_on = due_on + 1 WHERE state = 'paid'",
+            "invoice lines = totals, documents and ledger"
+        ),
+        (
+            "UPDATE invoice_lines SET description = 'Another' WHERE kind = 'usage'",
+            "invoice lines = totals, documents and ledger"
+        ),
+        (
+            "UPDATE invoice_lines SET subscription_id = gen_random_uuid() WHERE kind = 'base_fee'",
+            "invoice lines = totals, documents and ledger"
         ),
         ("UPDATE number_series SET next_number = next_number + 1", "numbers without a gap"),
     ]

@@ -10,7 +10,8 @@ extension StoredInvoice {
         [
             "id": "\(id)", "account": "\(accountID)", "number": .optional(number), "state": .text(state.rawValue),
             "period_start": "\(period.start)", "period_end": "\(period.end)", "total": "\(total)",
-            "currency": "\(currency)", "issued_on": .optional(issuedOn), "due_on": .optional(dueOn),
+            "credited": "\(credited)", "currency": "\(currency)", "issued_on": .optional(issuedOn),
+            "due_on": .optional(dueOn),
             "paid_at": .optional(paidAt), "voided_at": .optional(voidedAt),
         ]
     }

@@ -117,10 +117,10 @@ extension WriteSession {
 
     /// A credit of a broken promise that was paid out cannot be owed again.
     private static func requireCreditsNotPaidOut(_ invoice: StoredInvoice, in tx: DatabaseTransaction) throws {
-        if try ServiceLevelStorage.isPaidOut(anyCreditOf: invoice, in: tx) {
+        if try ServiceLevelStorage.isPaidOut(creditCarriedBy: invoice, in: tx) {
             throw StorageError.conflict(
-                "a credit of this invoice or of its month was paid out: a full credit note would owe it again; credit "
-                    + "single lines")
+                "a credit that this invoice carries was paid out: a full credit note would owe it again; give back single "
+                    + "lines")
         }
     }
 

@@ -15,7 +15,9 @@ extension ReadSession {
                 invoice.state, since: since.map { "\(account.calendar.day(of: $0))" },
                 isTest: account.mode == .test)
             standing.creditNotes = notes.map { InvoiceStanding.Credited(number: $0.number, amount: "\($0.total)") }
-            if !notes.isEmpty, invoice.state == .finalized { standing.amountDue = "\(try invoice.amountDue())" }
+            if !notes.isEmpty, invoice.state == .finalized || invoice.state == .paid {
+                standing.payable = "\(try invoice.payable())"
+            }
             return InvoicePage(document: try invoice.document(), standing: standing)
         }
     }

@@ -200,6 +200,14 @@ public enum ReconcileStorage {
         public let id: InvoiceLineID
         public let kind: InvoiceLineKind
         public let subscriptionID: SubscriptionID
+        public let plan: String
+        public let planVersion: Int
+        public let model: String?
+        public let meter: String?
+        public let tier: String?
+        public let description: String
+        /// Of a credit line.
+        public let resultID: ServiceLevelResultID?
         public let periodStart: Timestamp
         public let periodEnd: Timestamp
         /// Nil on lines without a unit price.
@@ -214,7 +222,8 @@ public enum ReconcileStorage {
     public static func lines(of invoice: StoredInvoice, in tx: Transaction) throws -> [LineRow] {
         try tx.query(
             """
-            SELECT line_id, kind, subscription_id, period_start, period_end, quantity,
+            SELECT line_id, kind, subscription_id, plan, plan_version, model, meter, tier, description,
+                service_level_result_id, period_start, period_end, quantity,
                 (unit_price * 1000000)::numeric(38, 0) AS picounits_per_unit, exact_amount, amount
             FROM invoice_lines
             WHERE account_id = \(invoice.accountID) AND invoice_id = \(invoice.id) ORDER BY ordinal
@@ -222,8 +231,14 @@ public enum ReconcileStorage {
         ).map { row in
             LineRow(
                 id: try row.decode("line_id"), kind: try row.value("kind"),
-                subscriptionID: try row.decode("subscription_id"), periodStart: try row.decode("period_start"),
-                periodEnd: try row.decode("period_end"), quantity: try row.decode("quantity", as: Int64?.self),
+                subscriptionID: try row.decode("subscription_id"), plan: try row.decode("plan", as: String?.self) ?? "",
+                planVersion: try row.decode("plan_version", as: Int?.self) ?? 0,
+                model: try row.decode("model", as: String?.self),
+                meter: try row.decode("meter", as: String?.self), tier: try row.decode("tier", as: String?.self),
+                description: try row.decode("description"),
+                resultID: try row.decode("service_level_result_id", as: ServiceLevelResultID?.self),
+                periodStart: try row.decode("period_start"), periodEnd: try row.decode("period_end"),
+                quantity: try row.decode("quantity", as: Int64?.self),
                 unitPrice: try row.decode("picounits_per_unit", as: Int128?.self),
                 exactAmount: try row.money("exact_amount", invoice.currency),
                 amount: try row.money("amount", invoice.currency))

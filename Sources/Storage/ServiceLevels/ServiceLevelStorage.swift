@@ -239,6 +239,58 @@ public enum ServiceLevelStorage {
         ).onlyValue()
     }
 
+    /// Whether a credit was paid out that an invoice carries in part.
+    public static func isPaidOut(creditCarriedBy invoice: StoredInvoice, in tx: Transaction) throws -> Bool {
+        try tx.query(
+            """
+            SELECT EXISTS (
+                SELECT 1 FROM service_level_payouts p JOIN invoice_lines l
+                    ON l.account_id = p.account_id AND l.service_level_result_id = p.result_id
+                WHERE p.account_id = \(invoice.accountID) AND l.invoice_id = \(invoice.id)
+            )
+            """
+        ).onlyValue()
+    }
+
+    /// What was paid out of an account's credits, one by one, and when.
+    public static func payouts(
+        of account: Account, in tx: Transaction
+    ) throws -> [(payout: CreditPaidOut, paidAt: Timestamp)] {
+        try tx.query(
+            """
+            SELECT result_id, amount, exact_amount, paid_at FROM service_level_payouts
+            WHERE account_id = \(account.id) ORDER BY result_id
+            """
+        ).map { row in
+            let payout = CreditPaidOut(
+                accountID: account.id, resultID: try row.decode("result_id"),
+                exact: try row.money("exact_amount", account.currency),
+                amount: try row.money("amount", account.currency))
+            return (payout, try row.decode("paid_at"))
+        }
+    }
+
+    /// Results that final invoices or payouts name and that are not there.
+    public static func appliedWithoutResult(
+        of account: AccountID, in tx: Transaction
+    ) throws -> [ServiceLevelResultID] {
+        try tx.query(
+            """
+            SELECT l.service_level_result_id FROM invoice_lines l
+            JOIN invoices i ON i.account_id = l.account_id AND i.invoice_id = l.invoice_id
+            LEFT JOIN service_level_results r
+                ON r.account_id = l.account_id AND r.result_id = l.service_level_result_id
+            WHERE l.account_id = \(account) AND l.kind = \(InvoiceLineKind.serviceLevelCredit.rawValue)
+                AND i.state IN ('finalized', 'paid') AND r.result_id IS NULL
+            UNION
+            SELECT p.result_id FROM service_level_payouts p
+            LEFT JOIN service_level_results r ON r.account_id = p.account_id AND r.result_id = p.result_id
+            WHERE p.account_id = \(account) AND r.result_id IS NULL
+            ORDER BY 1
+            """
+        ).decodeAll()
+    }
+
     /// What was paid out of an account's credits: in whole minor units, and exactly.
     public static func payoutSums(
         of account: Account, in tx: Transaction

@@ -88,7 +88,7 @@ public enum SuspenseStorage {
     /// Refuses words that say nothing.
     public static func requireReason(_ reason: String, parameter: String) throws(StorageError) {
         guard reason.contains(where: { !$0.isWhitespace }) else {
-            throw .invalid(parameter: parameter, message: "say why: it stays with the usage")
+            throw .invalid(parameter: parameter, message: "say why: it stays on record")
         }
         guard reason.count <= SuspenseOrder.reasonLengthMax else {
             throw .invalid(

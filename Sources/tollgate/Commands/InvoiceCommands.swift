@@ -54,11 +54,15 @@ struct InvoicesCommand: AsyncParsableCommand {
             filter.month = try period.map { try InvoicesCommand.month($0) }
             let invoices = try await options.look { [filter] in try $0.invoices(filter, request) }
             output.print(
-                columns: ["invoice", "number", "account", "mode", "from", "to", "state", "total", "currency"],
-                rows: invoices.items.map {
+                columns: [
+                    "invoice", "number", "account", "mode", "from", "to", "state", "total", "credited", "due",
+                    "currency",
+                ],
+                rows: try invoices.items.map {
                     [
                         "\($0.id)", $0.number ?? "", "\($0.accountID)", $0.mode.rawValue, "\($0.period.start)",
-                        "\($0.period.end)", $0.state.rawValue, "\($0.total)", $0.currency.code,
+                        "\($0.period.end)", $0.state.rawValue, "\($0.total)", "\($0.credited)",
+                        "\(try $0.amountDue())", $0.currency.code,
                     ]
                 })
             page.sayMore(invoices.hasMore, after: invoices.items.last?.id)
