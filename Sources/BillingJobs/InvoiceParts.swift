@@ -27,7 +27,7 @@ enum InvoiceParts {
         let shown = document.lines.map { Self.text($0, results) }
         let stored = try lines.map { line in
             let quantity = line.quantity.map { "\($0)" } ?? "-"
-            let price = try line.unitPrice.map { "\(try UnitPrice(picounits: $0))" } ?? "-"
+            let price = try line.unitPrice.map { "\(try UnitPrice(picounits: Int64(clamping: $0)))" } ?? "-"
             return [
                 "\(line.id)", line.kind.rawValue, "\(line.subscriptionID)", line.plan, "\(line.planVersion)",
                 line.model ?? "-", line.meter ?? "-", line.tier ?? "-", line.description, quantity, price,
@@ -36,7 +36,8 @@ enum InvoiceParts {
         }
         let credits = try Money.sum(
             lines.filter { $0.kind == .serviceLevelCredit }.map(\.amount), currency: invoice.currency)
-        if document.totals.credits != "\(credits)" || document.totals.charges != "\(try sum.subtracting(credits))" {
+        let charges = try sum.subtracting(credits)
+        if document.totals.credits != "\(credits)" || document.totals.charges != "\(charges)" {
             found.append("its document shows other sums of charges and credits than its lines")
         }
         if shown != stored || document.totals.total != "\(invoice.total)" || document.number != invoice.number

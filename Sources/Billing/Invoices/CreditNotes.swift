@@ -119,8 +119,8 @@ extension WriteSession {
     private static func requireCreditsNotPaidOut(_ invoice: StoredInvoice, in tx: DatabaseTransaction) throws {
         if try ServiceLevelStorage.isPaidOut(creditCarriedBy: invoice, in: tx) {
             throw StorageError.conflict(
-                "a credit that this invoice carries was paid out: a full credit note would owe it again; give back single "
-                    + "lines")
+                "a credit that this invoice carries was paid out, and a full credit note would owe it again: give back "
+                    + "single lines")
         }
     }
 
