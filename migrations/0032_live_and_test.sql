@@ -70,7 +70,7 @@ BEGIN
         RETURN NEW;
     END IF;
     SELECT mode INTO account_mode FROM accounts WHERE account_id = NEW.account_id;
-    IF (account_mode = 'test') <> starts_with(NEW.number, 'TEST-') THEN
+    IF (account_mode = 'test') <> (position('-TEST-' IN NEW.number) > 0) THEN
         RAISE EXCEPTION 'account % is %: % is no number of its series', NEW.account_id, account_mode, NEW.number
             USING ERRCODE = 'restrict_violation';
     END IF;

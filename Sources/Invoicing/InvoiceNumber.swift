@@ -11,11 +11,11 @@ public struct InvoiceNumber: Hashable, Sendable, CustomStringConvertible {
     /// The digits that a number is filled up to; a larger one has more.
     public static let digits = 6
 
-    /// The series of credit notes dated in the year of `date`: `CN-2026`; `TEST-CN-2026` for those of test accounts.
+    /// The series of credit notes dated in the year of `date`: `CN-2026`; `CN-TEST-2026` for those of test accounts.
     public static func creditNoteSeries(of mode: AccountMode, on date: CivilDate) -> String {
         switch mode {
         case .live: "CN-\(date.year)"
-        case .test: "TEST-CN-\(date.year)"
+        case .test: "CN-TEST-\(date.year)"
         }
     }
 
@@ -25,11 +25,11 @@ public struct InvoiceNumber: Hashable, Sendable, CustomStringConvertible {
         self.value = value
     }
 
-    /// The series of invoices dated in the year of `date`: `INV-2026`; `TEST-2026` for those of test accounts.
+    /// The series of invoices dated in the year of `date`: `INV-2026`; `INV-TEST-2026` for those of test accounts.
     public static func series(of mode: AccountMode, on date: CivilDate) -> String {
         switch mode {
         case .live: "INV-\(date.year)"
-        case .test: "TEST-\(date.year)"
+        case .test: "INV-TEST-\(date.year)"
         }
     }
 

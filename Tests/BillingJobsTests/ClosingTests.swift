@@ -54,7 +54,7 @@ import Testing
         #expect(unconfirmed.word(beta.id).contains("has not confirmed the account's last clock move"))
         try await world.ingest(heartbeat: "2026-11-04T00:00:20Z", snapshotChange: moved.clockChange)
         let report = try await world.run("2026-11", now: "2026-11-04T00:01:00Z").run()
-        #expect(report.word(beta.id) == "finalized TEST-2026-000001 0.15")
+        #expect(report.word(beta.id) == "finalized INV-TEST-2026-000001 0.15")
         #expect(report.finalized.first?.issuedOn?.description == "2026-12-03")
     }
 

@@ -40,12 +40,14 @@ import Testing
         let words = all.map { report.word($0.id) }
         #expect(
             words == [
-                "finalized INV-2026-000001 0.15", "finalized TEST-2026-000001 0.15", "finalized INV-2026-000002 0.15",
-                "finalized TEST-2026-000002 0.15", "finalized INV-2026-000003 0.15", "finalized TEST-2026-000003 0.15",
+                "finalized INV-2026-000001 0.15", "finalized INV-TEST-2026-000001 0.15",
+                "finalized INV-2026-000002 0.15",
+                "finalized INV-TEST-2026-000002 0.15", "finalized INV-2026-000003 0.15",
+                "finalized INV-TEST-2026-000003 0.15",
             ])
         for invoice in report.finalized {
             let document = try await world.document(invoice.id)
-            #expect(document.isTest == (invoice.number?.hasPrefix("TEST-") == true))
+            #expect(document.isTest == (invoice.number?.contains("-TEST-") == true))
             let json = try document.canonicalJSON()
             #expect(json.contains(#""mode":"test""#) == document.isTest)
         }
@@ -66,8 +68,9 @@ import Testing
         let report = try await run.run()
         #expect(report.otherModeCount == 3)
         #expect(Set(report.accounts.map(\.accountID)) == Set(all.filter { $0.account.mode == mode }.map(\.id)))
+        let series = mode == .live ? "INV" : "INV-TEST"
         #expect(
-            report.finalized.compactMap(\.number) == (1...3).map { "\(mode == .live ? "INV" : "TEST")-2026-00000\($0)" }
+            report.finalized.compactMap(\.number) == (1...3).map { "\(series)-2026-00000\($0)" }
         )
         let other = try #require(all.first { $0.account.mode != mode })
         await #expect(throws: StorageError.self) {
@@ -95,7 +98,7 @@ import Testing
             numbers.append(note.number)
         }
         #expect(
-            numbers == (1...3).map { "CN-2026-00000\($0)" } + (1...3).map { "TEST-CN-2026-00000\($0)" },
+            numbers == (1...3).map { "CN-2026-00000\($0)" } + (1...3).map { "CN-TEST-2026-00000\($0)" },
             "invoices are in the order of their numbers")
         #expect(try await differences(world).isEqual)
     }
@@ -155,7 +158,7 @@ import Testing
         }
         try await world.ingest(heartbeat: "2026-12-01T00:00:20Z", snapshotChange: later.clockChange)
         let testRun = try await world.run("2027-11", now: "2026-12-01T01:00:00Z", mode: .test).run()
-        #expect(testRun.word(test.id) == "finalized TEST-2027-000001 0.90")
+        #expect(testRun.word(test.id) == "finalized INV-TEST-2027-000001 0.90")
         #expect(try await differences(world).isEqual)
     }
 
@@ -179,7 +182,7 @@ import Testing
         try await world.ingest(heartbeat: "2026-11-11T12:00:05Z", snapshotChange: moved.clockChange)
         let run = try await world.run("2027-11", now: "2026-11-11T12:00:05Z").run()
         // Ten days at a dollar, twenty at two.
-        #expect(run.word(test.id) == "finalized TEST-2027-000001 50.00")
+        #expect(run.word(test.id) == "finalized INV-TEST-2027-000001 50.00")
         #expect(try await differences(world).isEqual)
     }
 }

@@ -53,7 +53,7 @@ extension EndToEndTests {
             try await installation.remove()
         }
 
-        /// The counter at the end of `TEST-2026-000001`.
+        /// The counter at the end of `INV-TEST-2026-000001`.
         private func lastNumber(_ text: String) throws -> Int {
             guard let digits = text.split(separator: "-").last, let number = Int(digits) else {
                 throw ProgramFailure("no invoice number: \(text)")

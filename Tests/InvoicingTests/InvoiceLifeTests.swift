@@ -29,7 +29,7 @@ import Testing
     @Test func `numbers are filled up and grow beyond their width`() {
         let date = CivilDate("2026-12-01") ?? CivilDate(daysSince1970: 0)
         let series = InvoiceNumber.series(of: .live, on: date)
-        #expect(InvoiceNumber.series(of: .test, on: date) == "TEST-2026")
+        #expect(InvoiceNumber.series(of: .test, on: date) == "INV-TEST-2026")
         #expect("\(InvoiceNumber(series: series, value: 1))" == "INV-2026-000001")
         #expect("\(InvoiceNumber(series: series, value: 1_234_567))" == "INV-2026-1234567")
     }

@@ -45,7 +45,7 @@ import Testing
         await #expect(throws: PostgresError.self) { _ = try await made.pool.query("\(unescaped: statement)") }
     }
 
-    @Test(arguments: [("live", "TEST-2026-000001"), ("test", "INV-2026-000001"), ("test", "X-1")])
+    @Test(arguments: [("live", "INV-TEST-2026-000001"), ("test", "INV-2026-000001"), ("test", "X-1")])
     func `no invoice takes a number of the other mode`(mode: String, number: String) async throws {
         let made = try await made()
         let account = mode == "live" ? made.live : made.test

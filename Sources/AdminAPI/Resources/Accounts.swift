@@ -92,7 +92,9 @@ enum AccountEndpoints {
                 .optional("currency", .text("ISO 4217; USD when not said. It never changes.", lengths: 3...3)),
                 .optional("time_zone", .text("IANA name; UTC when not said. It never changes.")),
                 .optional("billing", billingSchema(.optional)),
-                .optional("mode", .choice(AccountMode.self, "live when not said. It never changes.")),
+                .optional(
+                    "mode",
+                    .choice(AccountMode.self, "live when not said (test under `tollgate dev`). It never changes.")),
                 .optional(
                     "sandbox",
                     .id(
@@ -105,7 +107,7 @@ enum AccountEndpoints {
                 name: try call.body.required("name"), currency: try currency(call.body["currency"]?.text ?? "USD"),
                 calendar: try BillingCalendar(zoneName: call.body["time_zone"]?.text ?? "UTC"),
                 billing: billing(call.body["billing"], over: BillingDetails()),
-                mode: call.body["mode"]?.text.flatMap { AccountMode(rawValue: $0) } ?? .live,
+                mode: call.body["mode"]?.text.flatMap { AccountMode(rawValue: $0) },
                 joining: call.body["sandbox"] == nil ? nil : try call.body.requiredID("sandbox"))
             return .created(shape.json(View(account: account, now: call.now)))
         })

@@ -17,7 +17,7 @@ enum InvoiceEndpoints {
             .init("mode", .choice(AccountMode.self)) { .string($0.mode.rawValue) },
             .init(
                 "number",
-                .text("Such as INV-2026-000001, or TEST-2026-000001 of a test account; null on a draft.")
+                .text("Such as INV-2026-000001, or INV-TEST-2026-000001 of a test account; null on a draft.")
                     .nullable
             ) { .optional($0.number) },
             .init("state", .choice(InvoiceState.self)) { .string($0.state.rawValue) },

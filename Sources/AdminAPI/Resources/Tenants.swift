@@ -48,7 +48,10 @@ enum TenantEndpoints {
             [
                 .required("name", .text()),
                 .optional("account", .id(AccountID.self, "The account that pays for it.")),
-                .optional("mode", .choice(AccountMode.self, "Of the account of its own; live when not said.")),
+                .optional(
+                    "mode",
+                    .choice(
+                        AccountMode.self, "Of the account of its own; as in `POST /v1/accounts`.")),
                 .optional("project", .text("The name of its first project; `default` when not said.")),
             ], named: "TenantInput"),
         successes: [.json(201, "The tenant.", createdShape.schema)], problems: [404],

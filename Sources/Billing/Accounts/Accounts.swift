@@ -22,14 +22,15 @@ extension ReadSession {
 
 extension WriteSession {
     /// Opens a billing account. Currency, zone, mode and sandbox never change; a test account that joins no sandbox is
-    /// one of its own.
+    /// one of its own. Where no mode is said, it is the installation's.
     public func openAccount(
         name: String, currency: Currency, calendar: BillingCalendar, billing: BillingDetails = BillingDetails(),
-        mode: AccountMode = .live, joining sandboxID: SandboxID? = nil
+        mode: AccountMode? = nil, joining sandboxID: SandboxID? = nil
     ) throws -> Account {
         try change(.accountCreated) { tx in
             let id = Randomness.id(at: now, AccountID.self)
-            let sandbox = try sandbox(for: id, named: name, mode: mode, joining: sandboxID, in: tx)
+            let unsaid = try InstallationStorage.defaultAccountMode(in: tx)
+            let sandbox = try sandbox(for: id, named: name, mode: mode ?? unsaid, joining: sandboxID, in: tx)
             let account = Account(
                 id: id, name: name, currency: currency, calendar: calendar, billing: billing, sandboxID: sandbox?.id,
                 clock: sandbox?.clock ?? TestClock(), createdAt: now)

@@ -32,7 +32,7 @@ extension WriteSession {
         let accountID =
             try account
             ?? openAccount(
-                name: name, currency: .usd, calendar: BillingCalendar(zoneName: "UTC"), mode: mode ?? .live
+                name: name, currency: .usd, calendar: BillingCalendar(zoneName: "UTC"), mode: mode
             ).id
         let tenant = try change(.tenantCreated) { tx in
             let tenant = Tenant(id: Randomness.id(at: now), accountID: accountID, name: name, createdAt: now)

@@ -53,9 +53,12 @@ struct AccountsCommand: AsyncParsableCommand {
         @Option(help: "Tax id on the invoice.") var taxID = ""
         @Option(help: "Where invoices go.") var email = ""
         @Option(
-            help: "live, or test: a clock that can be moved, and invoices that nobody owes. It never changes.",
+            help: """
+                live, or test: a clock that can be moved, and invoices that nobody owes. It never changes. Default: \
+                live, or test under `tollgate dev`.
+                """,
             transform: readMode)
-        var mode = AccountMode.live
+        var mode: AccountMode?
         @Option(help: "Whose clock a test account has; default: one of its own.") var sandbox: String?
 
         func run() async throws {

@@ -21,7 +21,8 @@ struct DevCommand: AsyncParsableCommand {
     @Option(help: "The key that the engine at that URL asks for.") var engineKey: String?
     @Option(help: "The model that the engine at that URL serves; default: the simulator's models.")
     var engineModel: String?
-    @Option(help: "Whether the account that it makes is test or live.", transform: readMode) var mode = AccountMode.test
+    @Option(help: "What accounts are unless told otherwise: test or live.", transform: readMode) var mode = AccountMode
+        .test
     @Option(help: "Port of the inference API; 0 takes a free one.") var gatewayPort = 0
     @Option(help: "Port of the admin API; 0 takes a free one.") var adminPort = 0
     @Flag(help: "Print one JSON line when ready, for scripts.") var json = false

@@ -37,8 +37,8 @@ struct TenantsCommand: AsyncParsableCommand {
 
         @Argument(help: "Its name.") var name: String
         @Option(help: "The billing account.") var account: String?
-        @Option(help: "live or test: of the account of its own; default: live.", transform: readMode) var mode:
-            AccountMode?
+        @Option(help: "live or test: of the account of its own; default: as in accounts create.", transform: readMode)
+        var mode: AccountMode?
         @Option(help: "The name of its first project.") var project = "default"
 
         func run() async throws {

@@ -71,6 +71,7 @@ struct DevelopmentSeed: Sendable {
     private var service: BillingService { BillingService(database, now: now) }
 
     func plant() async throws -> DevelopmentKeys {
+        try await database.write { [mode] in try InstallationStorage.setDefaultAccountMode(mode, in: $0) }
         let backend = try engine.backend()
         let models = engine.models(of: backend)
         let backends = [backend].sealed(by: keyring)
