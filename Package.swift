@@ -146,7 +146,8 @@ let package = Package(
         ),
         // tests
         .target(
-            name: "TestSupport", dependencies: ["Identity", "PlanLanguage", "Postgres", "Pricing"],
+            name: "TestSupport",
+            dependencies: ["Accounts", "Identity", "PlanLanguage", "Postgres", "Pricing", "Storage"],
             swiftSettings: settings),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport"], swiftSettings: settings),
         .testTarget(

@@ -114,6 +114,11 @@ public struct BillingCalendar: Hashable, Sendable {
         CivilMonth(of: day(of: start.advanced(byMilliseconds: 14 * Self.dayMilliseconds)))
     }
 
+    /// The last local day of the billing period that begins at the instant.
+    public func lastDay(ofPeriodAt start: Timestamp) -> CivilDate {
+        CivilDate(daysSince1970: month(ofPeriodAt: start).advanced(by: 1).firstDay.daysSince1970 - 1)
+    }
+
     /// The calendar month whose billing period holds the instant.
     public func month(containing instant: Timestamp) -> CivilMonth {
         let month = CivilMonth(of: day(of: instant))

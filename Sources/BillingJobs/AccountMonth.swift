@@ -161,11 +161,9 @@ struct AccountMonth: Sendable {
     }
 
     private func servicePeriod(_ period: BillingPeriod) -> ServicePeriod {
-        let month = account.calendar.month(ofPeriodAt: period.start)
-        let next = month.advanced(by: 1).firstDay
-        return ServicePeriod(
-            start: period.start, end: period.end, firstDay: month.firstDay,
-            lastDay: CivilDate(daysSince1970: next.daysSince1970 - 1))
+        ServicePeriod(
+            start: period.start, end: period.end, firstDay: account.calendar.month(ofPeriodAt: period.start).firstDay,
+            lastDay: account.calendar.lastDay(ofPeriodAt: period.start))
     }
 
     // MARK: earlier months

@@ -43,6 +43,7 @@ extension Comparison {
             || document.totals.exactTotal != "\(note.exactTotal)" || document.invoice.id != "\(note.invoiceID)"
             || document.reason != note.reason || document.issuedOn != "\(note.issuedOn)"
             || document.creditNoteID != "\(note.id)" || document.currency != note.currency.code
+            || document.customer.accountID != "\(account.id)" || document.isTest != (account.mode == .test)
         {
             check.report("\(note.number): its document shows something else than its lines and total")
         }

@@ -68,6 +68,14 @@ extension Comparison {
                 "\(label(account)) \(difference.ledgerAccount) at the end of \(difference.lastDay): kept "
                     + "\(difference.kept), booked \(difference.booked)")
         }
+        let newest = try InvoiceStorage.newestFinal(of: account.id, in: tx)
+        let expected = newest.map { account.calendar.lastDay(ofPeriodAt: $0.period.start) }
+        let closed = try ClosingStorage.closedThrough(of: account.id, in: tx)
+        if closed != expected {
+            check.report(
+                "\(label(account)): its books are closed through \(closed.map { "\($0)" } ?? "no day"), its invoices "
+                    + "say through \(expected.map { "\($0)" } ?? "no day")")
+        }
     }
 
     /// What the balances must be by the tables that they stand for: all of them, so that nothing booked beside the
@@ -87,29 +95,12 @@ extension Comparison {
         // Accruals are held against the rollups on their own.
         let accrued = try ReconcileStorage.accrualSums(of: account, days: nil, in: tx).booked
         try move(accrued, from: .revenue, to: .unbilledReceivables)
-        for invoice in try InvoiceStorage.all(of: account.id, in: tx)
-        where invoice.state == .finalized || invoice.state == .paid {
-            let at = invoice.issuedAt ?? invoice.createdAt
-            let day = invoice.issuedOn ?? account.calendar.day(of: at)
-            let issued = try InvoiceFinalized(InvoiceStorage.booked(invoice, in: tx)).transaction(on: day, at: at)
-            for posting in issued?.postings ?? [] { try add(posting.amount, to: posting.ledgerAccount) }
-            if invoice.state == .paid { try move(invoice.payable(), from: .receivables, to: .cash) }
+        for transaction in try expectedTransactions(of: account, in: tx) {
+            for posting in transaction.postings { try add(posting.amount, to: posting.ledgerAccount) }
         }
-        for note in try CreditNoteStorage.all(of: account.id, in: tx) {
-            let issued = try CreditNoteIssued(
-                CreditNoteStorage.booked(note, in: tx), settledBy: note.settlement.ledgerAccount
-            ).transaction(on: note.issuedOn, at: note.issuedAt)
-            for posting in issued?.postings ?? [] { try add(posting.amount, to: posting.ledgerAccount) }
-            if note.refundedAt != nil { try move(note.total, from: .cash, to: .customerBalance) }
-        }
-        let endOfTime = Timestamp(milliseconds: .max / 2_000)
-        for granted in try ServiceLevelStorage.granted(to: account.id, before: endOfTime, in: tx) {
+        for granted in try ServiceLevelStorage.granted(to: account.id, before: Self.endOfTime, in: tx) {
             try move(granted.result.exactCredit, from: .serviceLevelCreditsOwed, to: .serviceLevelCredits)
         }
-        let payouts = try ServiceLevelStorage.payoutSums(of: account, in: tx)
-        try move(payouts.amount, from: .cash, to: .serviceLevelCreditsOwed)
-        try move(
-            try payouts.exact.subtracting(payouts.amount), from: .rounding, to: .serviceLevelCreditsOwed)
         return balances
     }
 }

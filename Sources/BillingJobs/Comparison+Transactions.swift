@@ -54,7 +54,7 @@ extension Comparison {
     }
 
     /// One for each thing that happened.
-    private func expectedTransactions(
+    func expectedTransactions(
         of account: Account, in tx: DatabaseTransaction
     ) throws -> [LedgerTransaction] {
         var expected: [LedgerTransaction?] = []
@@ -93,8 +93,7 @@ extension Comparison {
         for id in try ServiceLevelStorage.appliedWithoutResult(of: account.id, in: tx) {
             check.report("\(label(account)): credit \(id) was given, and there is no such result")
         }
-        let endOfTime = Timestamp(milliseconds: .max / 2_000)
-        for granted in try ServiceLevelStorage.granted(to: account.id, before: endOfTime, in: tx)
+        for granted in try ServiceLevelStorage.granted(to: account.id, before: Self.endOfTime, in: tx)
         where try granted.result.exactCredit.isLess(than: granted.appliedExact) {
             check.report(
                 "\(label(account)) credit \(granted.result.id): \(granted.appliedExact) was given, "

@@ -22,7 +22,7 @@ public struct CreditActions: Sendable {
     public func payOut(
         to id: AccountID, reason: String, now: Timestamp
     ) async throws -> CreditPayoutReport {
-        try SuspenseStorage.requireReason(reason, parameter: "reason")
+        try WriteSession.requireReason(reason)
         return try await BillingService(database, now: { now }).change(by: actor) { session in
             try session.change(.creditsPaidOut, reason: reason) { tx in
                 let report = try payOut(to: id, reason: reason, now: now, in: tx)

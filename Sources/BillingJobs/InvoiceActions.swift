@@ -61,15 +61,21 @@ public struct InvoiceActions: Sendable {
         try Self.requireDraft(id, try await run.prepareDrafts().accounts.first?.result)
         let draft = try await database.read { try InvoiceStorage.require(id, in: $0) }
         guard draft.documentJSON == before.documentJSON else {
-            throw StorageError.conflict(
-                "the draft was out of date: computed anew it is over \(draft.total) \(draft.currency), and was over "
-                    + "\(before.total); look at it, then finalize it")
+            throw StorageError.conflict(Self.outOfDate(before, now: draft))
         }
-        let result = try await run.finalizeDrafts([id])[before.accountID]
+        let result = try await run.finalizeDrafts([id], expecting: [id: draft.documentJSON])[before.accountID]
         let after = try await database.read { try InvoiceStorage.require(id, in: $0) }
         if case .finalized? = result { return Outcome(invoice: after, changed: true) }
         try Self.requireDraft(id, result)
         return Outcome(invoice: after, changed: false)
+    }
+
+    private static func outOfDate(_ before: StoredInvoice, now draft: StoredInvoice) -> String {
+        let change =
+            before.total == draft.total
+            ? "its total is the same, other words of it are not"
+            : "computed anew it is over \(draft.total) \(draft.currency), and was over \(before.total)"
+        return "the draft was out of date: \(change); look at it, then finalize it"
     }
 
     /// Refuses what is no draft of that id, with the reason.
@@ -133,6 +139,12 @@ public struct InvoiceActions: Sendable {
         try InvoiceStorage.setState(state, of: invoice, at: instant, in: tx)
         if action == .void {
             try ClosingStorage.reopen(closedBy: id, of: account.id, in: tx)
+            // An earlier month may have become final after this one had closed the books past it.
+            if let newest = try InvoiceStorage.newestFinal(of: account.id, in: tx) {
+                try ClosingStorage.close(
+                    account.id, through: account.calendar.lastDay(ofPeriodAt: newest.period.start), by: newest.id,
+                    at: instant, in: tx)
+            }
             try UsagePeriodStorage.reopen(takenInBy: id, of: account.id, in: tx)
         }
         let after = try InvoiceStorage.require(id, in: tx)

@@ -11,13 +11,18 @@ extension InvoiceRun {
     public static let invoicesPerTransactionMax = 500
 
     static let draftIsGone = "the draft was taken back meanwhile, because an earlier invoice changed: run again"
+    static let hasChanged =
+        "the draft was computed anew meanwhile and says something else: look at it, then finalize it"
     static let isVoid = "the invoice was made void meanwhile: run its month again for another one"
 
     /// Gives the drafts their numbers, in the order of invoice date and account, and makes them final. Drafts that
-    /// another run finished first keep what that run gave them. Returns what became of each account.
-    public func finalizeDrafts(_ ids: [InvoiceID]) async throws -> [AccountID: InvoiceRunReport.AccountResult] {
+    /// another run finished first keep what that run gave them. Those for which a document is expected become final
+    /// only with that one. Returns what became of each account.
+    public func finalizeDrafts(
+        _ ids: [InvoiceID], expecting documents: [InvoiceID: String] = [:]
+    ) async throws -> [AccountID: InvoiceRunReport.AccountResult] {
         var results: [AccountID: InvoiceRunReport.AccountResult] = [:]
-        let queue = try await queue(ids)
+        let queue = try await queue(ids, documents)
         var next = 0
         while next < queue.count {
             try Task.checkCancellation()
@@ -42,10 +47,12 @@ extension InvoiceRun {
         let issuedOn: CivilDate
         /// The last local day of its period.
         let lastDay: CivilDate
+        /// What the draft has to say; nil where it may say anything.
+        let document: String?
         let series: String
     }
 
-    private func queue(_ ids: [InvoiceID]) async throws -> [QueueEntry] {
+    private func queue(_ ids: [InvoiceID], _ documents: [InvoiceID: String]) async throws -> [QueueEntry] {
         let now = options.now
         let entries = try await database.read { tx in
             try ids.compactMap { id -> QueueEntry? in
@@ -53,10 +60,9 @@ extension InvoiceRun {
                 let account = try AccountStorage.require(invoice.accountID, months: .none, in: tx)
                 let issuedAt = account.billingTime(at: now)
                 let issuedOn = account.calendar.day(of: issuedAt)
-                let next = account.calendar.month(ofPeriodAt: invoice.period.start).advanced(by: 1)
                 return QueueEntry(
                     invoiceID: id, accountID: account.id, issuedAt: issuedAt, issuedOn: issuedOn,
-                    lastDay: CivilDate(daysSince1970: next.firstDay.daysSince1970 - 1),
+                    lastDay: account.calendar.lastDay(ofPeriodAt: invoice.period.start), document: documents[id],
                     series: InvoiceNumber.series(of: account.mode, on: issuedOn))
             }
         }
@@ -119,6 +125,7 @@ extension InvoiceRun {
     ) throws -> InvoiceRunReport.AccountResult {
         let invoice = try InvoiceStorage.locked(entry.invoiceID, in: tx)
         if let result = try reasonAgainst(invoice, in: tx) { return result }
+        if let expected = entry.document, invoice.documentJSON != expected { return .failed(reason: Self.hasChanged) }
         if let contradiction = try InvoiceParts.contradictions(in: invoice, in: tx).first {
             throw BooksError.contradictory(invoice: invoice.id, contradiction)
         }

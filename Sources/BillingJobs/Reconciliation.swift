@@ -68,6 +68,9 @@ struct Comparison {
     /// Completed requests by the gateways' records, with what the engine should have counted.
     var completed: [RequestID: RecordedTokens] = [:]
 
+    /// After everything that was ever billed.
+    static let endOfTime = Timestamp(milliseconds: .max / 2_000)
+
     /// The most completed requests that are held against an engine's book.
     static let completedMax = 2_000_000
 

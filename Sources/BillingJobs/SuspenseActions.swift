@@ -23,7 +23,7 @@ public struct SuspenseActions: Sendable {
     /// Does what is ordered. `now` is real time. What has no price even now stays, and the report says why.
     public func resolve(_ order: SuspenseOrder, now: Timestamp) async throws -> SuspenseReport {
         try actor.require(order.isDryRun ? .read(.suspense) : .write(.suspense))
-        try SuspenseStorage.requireReason(order.reason, parameter: order.reasonParameter)
+        try WriteSession.requireReason(order.reason, parameter: order.reasonParameter)
         var report = SuspenseReport()
         for account in try await database.read({ try SuspenseStorage.accounts(order.filter, in: $0) }) {
             try Task.checkCancellation()

@@ -22,7 +22,7 @@ extension InvoicePresentation {
         reference = note.number
         watermark = standing.isTest ? "TEST" : nil
         status = standing.refundedOn.map { "Paid back on \(DateText.day($0))" }
-        notices = standing.isTest ? ["This credit note is of a test account: a trial run; no money goes back."] : []
+        notices = standing.isTest ? ["This credit note is of a test account: no money will be refunded."] : []
         facts = Self.facts(note)
         seller = Party(label: "From", note.seller)
         customer = Party(label: "Credited to", note.customer)
@@ -65,7 +65,7 @@ extension InvoicePresentation {
             if let last = groups.indices.last, groups[last].title == title {
                 groups[last].blocks[0].rows.append(row)
             } else {
-                let detail = isOfCredit ? "Owed again: the next invoice carries them" : "Given back"
+                let detail = isOfCredit ? "Owed again" : "Credited"
                 let block = Block(title: nil, detail: nil, rows: [row])
                 groups.append(Group(title: title, detail: detail, blocks: [block]))
             }

@@ -19,8 +19,6 @@ public enum InvoicingError: Error, Equatable, Sendable {
     case forbidden(InvoiceAction, InvoiceState)
     /// A credit note that cannot be: what of it, and why.
     case notCreditable(String)
-    /// Postings that do not sum to zero.
-    case unbalanced(String)
 }
 
 extension InvoicingError: CustomStringConvertible {
@@ -36,7 +34,7 @@ extension InvoicingError: CustomStringConvertible {
         case .tooManyLines(let count):
             "\(count) lines are more than the \(InvoiceDraft.linesMax) that an invoice can have"
         case .forbidden(let action, let state): "an invoice that is \(state.rawValue) cannot be \(action.participle)"
-        case .notCreditable(let reason), .unbalanced(let reason): reason
+        case .notCreditable(let reason): reason
         }
     }
 }

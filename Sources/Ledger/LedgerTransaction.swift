@@ -125,22 +125,3 @@ public struct LedgerTransaction: Hashable, Sendable {
         return sums.filter { !$0.value.isZero }.sorted { $0.key < $1.key }.map { Posting($0.key, $0.value) }
     }
 }
-
-extension LedgerTransaction {
-    /// The transaction that undoes this one.
-    public func reversed(
-        as identity: TransactionIdentity, bookedAt: Timestamp, description: String,
-    ) throws(LedgerError) -> LedgerTransaction {
-        var postings: [Posting] = []
-        for posting in self.postings {
-            do throws(MonetaryError) {
-                postings.append(Posting(posting.ledgerAccount, try posting.amount.negated()))
-            } catch {
-                throw .money(error)
-            }
-        }
-        return try LedgerTransaction(
-            identity, currency: currency, bookedAt: bookedAt, invoiceID: invoiceID, description: description,
-            postings: postings)
-    }
-}

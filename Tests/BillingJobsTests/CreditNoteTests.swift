@@ -220,7 +220,11 @@ import Testing
     @Test(arguments: [
         "UPDATE credit_notes SET total = 1", "UPDATE credit_notes SET reason = 'another'", "DELETE FROM credit_notes",
         "UPDATE credit_notes SET refunded_at = now()", "UPDATE credit_note_lines SET amount = 1",
-        "DELETE FROM credit_note_lines", "TRUNCATE credit_note_lines", "TRUNCATE credit_notes CASCADE",
+        "DELETE FROM credit_note_lines", "TRUNCATE credit_note_lines",
+        """
+        INSERT INTO credit_note_lines
+        SELECT account_id, gen_random_uuid(), credit_note_id, invoice_line_id, 9, kind, 1, 1 FROM credit_note_lines
+        """, "TRUNCATE credit_notes CASCADE",
         """
         INSERT INTO credit_notes SELECT account_id, gen_random_uuid(), invoice_id, 'CN-9', currency, 34, 34, settlement,
             reason, issued_by, document, issued_at, issued_on, NULL FROM credit_notes

@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 import BillingJobs
 import Identity
 import Invoicing

@@ -154,4 +154,43 @@ import Testing
         }
         #expect(try await reconcile(world).contains { $0.contains("2026-11-30") && $0.contains("revenue") })
     }
+
+    @Test func `a void invoice opens no earlier period that another invoice closed after it`() async throws {
+        let world = try await BillingWorld.make()
+        let beta = try await world.customer(2, plan: "beta", zone: "Asia/Tokyo", from: "2026-09-30T15:00:00Z")
+        try await world.ingest(
+            [world.request(beta, at: "2026-11-03T10:00:00Z", input: 1_000_000)], heartbeat: "2026-12-06T00:00:00Z")
+        let november = try await world.run("2026-11", now: "2026-12-06T09:00:00Z").run()
+        // October had nothing to bill until now.
+        try await world.ingest(
+            [world.request(beta, at: "2026-10-03T10:00:00Z", input: 2_000_000)], heartbeat: "2026-12-07T00:00:00Z")
+        let october = try await world.run("2026-10", now: "2026-12-07T09:00:00Z").run()
+        #expect(october.finalized.count == 1)
+        #expect(try await reconcile(world).isEmpty)
+        _ = try await InvoiceActions(database: world.database, by: .clerk).void(
+            try #require(november.finalized.first?.id), now: now)
+        #expect(try await rows(world, "SELECT last_day::text FROM ledger_closings") == ["2026-10-31"])
+        try await world.ingest(
+            [world.request(beta, at: "2026-10-04T10:00:00Z", input: 500_000)], heartbeat: "2026-12-20T00:00:00Z")
+        _ = try await LedgerPoster(database: world.database).postAll(now: now)
+        #expect(try await rows(world, days).contains("usage:sim-model 2026-10-04 1 booked 2026-12-20"))
+        #expect(try await reconcile(world).isEmpty)
+    }
+
+    @Test(arguments: [
+        ("DELETE FROM ledger_checkpoints; DELETE FROM ledger_closings", "books are closed through no day"),
+        ("UPDATE usage_periods SET settled_version = version", "its month counts as settled"),
+    ])
+    func `reconcile names what would let a closed month be forgotten`(statement: String, words: String) async throws {
+        let (world, beta, _) = try await closed()
+        try await world.ingest(
+            [world.request(beta, at: "2026-11-28T10:00:00Z", input: 500_000)], heartbeat: "2026-12-20T00:00:00Z")
+        _ = try await LedgerPoster(database: world.database).postAll(now: now)
+        #expect(try await reconcile(world).isEmpty)
+        try await world.pool.withConnection { connection in
+            try await connection.script("SET session_replication_role = replica; \(statement)")
+            try await connection.script("SET session_replication_role = origin")
+        }
+        #expect(try await reconcile(world).contains { $0.contains(words) })
+    }
 }

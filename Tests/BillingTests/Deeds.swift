@@ -63,6 +63,8 @@ struct Deeds {
         let admin = try await doing(.adminKeyCreated) { try $0.createAdminKey(name: "ops", role: .viewer) }
         try await doing(.adminKeyRevoked) { try $0.revokeAdminKey(admin.key.id) }
         try await doing(.sellerUpdated) { try $0.setSeller(Deeds.seller("Provider")) }
+        try await doing(.installationUpdated) { try $0.setDefaultAccountMode(.test) }
+        try await doing(.installationUpdated) { try $0.setDefaultAccountMode(.live) }
         let sandbox = try await doing(.sandboxCreated) { try $0.createSandbox(name: "Trial") }
         try await doing(.sandboxClockAdvanced) { try $0.advanceClock(of: sandbox.id, .byMilliseconds(5)) }
         let journal = try await fixture.registerJournal()

@@ -72,26 +72,6 @@ struct Fixture {
         try FileManager.default.removeItem(atPath: made.directory)
     }
 
-    /// Opens the sandbox that a test account is by itself, and moves its clock on.
-    static func openSandbox(of account: Account, in tx: DatabaseTransaction) throws {
-        guard let id = account.sandboxID else { return }
-        try SandboxStorage.insert(Sandbox(id: id, name: account.name, createdAt: account.createdAt), in: tx)
-    }
-
-    @discardableResult
-    static func advance(
-        _ id: AccountID, byMilliseconds step: Int64, in tx: DatabaseTransaction
-    ) throws -> Account {
-        let account = try AccountStorage.require(id, in: tx)
-        guard let sandboxID = account.sandboxID else { throw StorageError.notFound("sandbox") }
-        let (offset, moves) = (account.clockOffsetMilliseconds, account.clock?.moves.count ?? 0)
-        try SandboxStorage.insert(
-            SandboxMove(
-                sandboxID: sandboxID, number: Int64(moves + 1), movedAt: now, fromMilliseconds: offset,
-                toMilliseconds: offset + step, movedBy: "test"), accounts: [id], in: tx)
-        return try AccountStorage.require(id, in: tx)
-    }
-
     private static func make(zone: String, policies: String) async throws -> Fixture {
         let pool = try TestDatabase.required.pool
         let database = Database(pool)
@@ -110,7 +90,7 @@ struct Fixture {
         let version = try PlanVersion(yaml: text)
         try await database.write { tx in
             try PlanStorage.apply(version, now: now, in: tx)
-            try openSandbox(of: account, in: tx)
+            try TestSandbox.open(of: account, in: tx)
             try AccountStorage.insert(account, in: tx)
             try TenantStorage.insert(tenant, in: tx)
             try ProjectStorage.insert(project, in: tx)

@@ -23,7 +23,7 @@ struct HeartbeatTests {
                 let followers = [Task { await supplier.run() }, Task { await heartbeat.run() }]
                 let ingest = Task { try await ingester.run() }
                 let account = try await made.database.write { tx in
-                    try Fixture.advance(made.account.id, byMilliseconds: 1000, in: tx)
+                    try TestSandbox.advance(made.account.id, byMilliseconds: 1000, now: Fixture.now, in: tx)
                 }
                 let id = journal.id
                 var reported: Int64 = 0

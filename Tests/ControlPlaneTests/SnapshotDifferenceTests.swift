@@ -84,7 +84,7 @@ struct SnapshotDifferenceTests {
         let version = try PlanVersion(yaml: text)
         return [
             Change(name: "account") { tx in
-                try Fixture.openSandbox(of: account, in: tx)
+                try TestSandbox.open(of: account, in: tx)
                 try AccountStorage.insert(account, in: tx)
             },
             Change(name: "tenant and key") { tx in
@@ -93,7 +93,9 @@ struct SnapshotDifferenceTests {
                 try APIKeyStorage.insert(key(14, project), in: tx)
             },
             Change(name: "subscription") { try SubscriptionStorage.insert(subscription, in: $0) },
-            Change(name: "clock") { _ = try Fixture.advance(account.id, byMilliseconds: day, in: $0) },
+            Change(name: "clock") {
+                _ = try TestSandbox.advance(account.id, byMilliseconds: day, now: now, in: $0)
+            },
             Change(name: "a tenant of an account whose clock was moved before") { tx in
                 try TenantStorage.insert(late, in: tx)
                 try ProjectStorage.insert(lateProject, in: tx)

@@ -68,7 +68,7 @@ struct SnapshotTests {
             await supplier.refresh()
             #expect(box.withLock { $0?.keys.grant(forSecretDigest: made.secret.digest)?.subscriptionID } != nil)
             try await made.database.write { tx in
-                _ = try Fixture.advance(made.account.id, byMilliseconds: day, in: tx)
+                _ = try TestSandbox.advance(made.account.id, byMilliseconds: day, now: Fixture.now, in: tx)
             }
             await supplier.refresh()
             let grant = try #require(box.withLock { $0?.keys.grant(forSecretDigest: made.secret.digest) })

@@ -114,6 +114,11 @@ import Testing
             let account: LedgerAccount = settlement == .openInvoice ? .receivables : .customerBalance
             let given = issued?.postings.first { $0.ledgerAccount == account }?.amount ?? .zero(.usd)
             #expect(given == (try note.total.negated()))
+            for (account, isCredit) in [(LedgerAccount.serviceLevelCreditsOwed, true), (.refunds, false)] {
+                let exact = note.lines.filter { ($0.of.kind == .serviceLevelCredit) == isCredit }
+                let naive = exact.reduce(Int128(0)) { $0 + $1.exactAmount.picounits }
+                #expect((issued?.postings.first { $0.ledgerAccount == account }?.amount.picounits ?? 0) == naive)
+            }
         }
     }
 
@@ -139,7 +144,9 @@ import Testing
         #expect(message(try asked("10.01"), [charge]).hasPrefix("10.00 USD is left of line"))
         #expect(message(try asked(nil, line: 7), [charge]).contains("the invoice has no line"))
         #expect(message(try asked(nil, line: 1), [charge, credit]).contains("is no charge"))
-        #expect(message(try asked(nil), [charge, credit]).contains("credits that the invoice carried were never paid"))
+        #expect(
+            message(try asked(nil), [charge, credit]).contains(
+                "lowered what was to be paid, so that its charges cannot all be given back one by one"))
         let euros: CreditNoteScope = .lines([id(0): try Money(parsing: "1.00", currency: .eur)])
         #expect(message(euros, [charge]).contains("is in USD, not in EUR"))
         var used = charge

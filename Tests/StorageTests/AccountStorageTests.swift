@@ -103,12 +103,12 @@ struct AccountStorageTests {
         let made = try await StorageFixture.make()
         let account = try await made.database.write { try StorageFixture.testAccount(in: $0) }
         let moved = try await made.database.write { tx in
-            try StorageFixture.advance(account.id, byMilliseconds: 86_400_000, in: tx)
+            try TestSandbox.advance(account.id, byMilliseconds: 86_400_000, now: StorageFixture.now, in: tx)
         }
         #expect(moved.clockOffsetMilliseconds == 86_400_000)
         #expect(moved.clockChange == (try await made.database.read { try ChangeStorage.latest(in: $0) }))
         let again = try await made.database.write { tx in
-            try StorageFixture.advance(account.id, byMilliseconds: 5, in: tx)
+            try TestSandbox.advance(account.id, byMilliseconds: 5, now: StorageFixture.now, in: tx)
         }
         #expect(again.clockOffsetMilliseconds == 86_400_005 && again.clock?.moves.count == 2)
     }

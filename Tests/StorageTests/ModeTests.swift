@@ -40,7 +40,7 @@ import Testing
         let made = try await made()
         let database = Database(made.pool)
         try await database.write { tx in
-            _ = try StorageFixture.advance(made.test, byMilliseconds: 1000, in: tx)
+            _ = try TestSandbox.advance(made.test, byMilliseconds: 1000, now: StorageFixture.now, in: tx)
         }
         await #expect(throws: PostgresError.self) { _ = try await made.pool.query("\(unescaped: statement)") }
     }

@@ -128,7 +128,7 @@ struct PlanStorageTests {
         let made = try await StorageFixture.make()
         let account = try await made.database.write { tx in
             let account = try StorageFixture.testAccount(in: tx)
-            try StorageFixture.advance(account.id, byMilliseconds: days * 86_400_000, in: tx)
+            try TestSandbox.advance(account.id, byMilliseconds: days * 86_400_000, now: StorageFixture.now, in: tx)
             return try AccountStorage.require(account.id, in: tx)
         }
         let text = StorageFixture.planText(version: 2, effectiveFrom: "2026-10-01T00:00:00Z")

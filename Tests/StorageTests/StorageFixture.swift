@@ -39,32 +39,12 @@ struct StorageFixture {
         """
     }
 
-    /// Opens the sandbox that a test account is by itself, and moves its clock on.
-    static func openSandbox(of account: Account, in tx: DatabaseTransaction) throws {
-        guard let id = account.sandboxID else { return }
-        try SandboxStorage.insert(Sandbox(id: id, name: account.name, createdAt: account.createdAt), in: tx)
-    }
-
-    @discardableResult
-    static func advance(
-        _ id: AccountID, byMilliseconds step: Int64, in tx: DatabaseTransaction
-    ) throws -> Account {
-        let account = try AccountStorage.require(id, in: tx)
-        guard let sandboxID = account.sandboxID else { throw StorageError.notFound("sandbox") }
-        let (offset, moves) = (account.clockOffsetMilliseconds, account.clock?.moves.count ?? 0)
-        try SandboxStorage.insert(
-            SandboxMove(
-                sandboxID: sandboxID, number: Int64(moves + 1), movedAt: now, fromMilliseconds: offset,
-                toMilliseconds: offset + step, movedBy: "test"), accounts: [id], in: tx)
-        return try AccountStorage.require(id, in: tx)
-    }
-
     /// Another account, for tests, with a clock of its own.
     static func testAccount(_ number: UInt64 = 71, in tx: DatabaseTransaction) throws -> Account {
         let account = Account(
             id: id(number), name: "Test \(number)", currency: .eur, calendar: try BillingCalendar(zoneName: "UTC"),
             sandboxID: SandboxID(id(number, as: IDKinds.Account.self).uuid), createdAt: now)
-        try openSandbox(of: account, in: tx)
+        try TestSandbox.open(of: account, in: tx)
         try AccountStorage.insert(account, in: tx)
         return account
     }

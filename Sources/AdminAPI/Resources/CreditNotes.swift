@@ -50,7 +50,7 @@ enum CreditNoteEndpoints {
         access: .role(.billing), parameters: [.path("invoice", .id(InvoiceID.self))],
         body: .json(
             [
-                .required("reason", .text("Why; the customer reads it.", lengths: 1...1000)),
+                .required("reason", .text("Why; the customer reads it.", lengths: 1...WriteSession.reasonLengthMax)),
                 .optional(
                     "lines",
                     .list(
@@ -154,6 +154,7 @@ enum CreditNoteDocumentSchema {
     static let schema: Schema = .object(
         [
             .required("schema", .text("`\(CreditNoteDocument.currentSchema)`")),
+            .optional("mode", .choice(["test"], "On a note of a test account; left out on one that is meant.")),
             .required("credit_note_id", .id(CreditNoteID.self)),
             .required("number", .text()), .required("issued_on", .formatted(.day)),
             .required("currency", .text("ISO 4217.", lengths: 3...3)),

@@ -3,6 +3,7 @@ import Billing
 import HTTPTypes
 import Identity
 import Invoicing
+import Ledger
 import Pricing
 import Storage
 
@@ -101,6 +102,7 @@ extension Problem {
         case let error as PlanRejection: self = .rejected(error.findings)
         case let error as PlanHistoryError: self = Problem(409, .conflict, error.description)
         case let error as InvoicingError: self = Problem(409, .conflict, error.description)
+        case let error as LedgerError: self = Problem(409, .conflict, error.description)
         case let error as BillingCalendarError: self = .invalid("time_zone", error.description)
         case let error as DocumentRejection:
             self = Problem(422, .rejectedDocument, error.description)

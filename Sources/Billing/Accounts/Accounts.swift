@@ -39,6 +39,20 @@ extension WriteSession {
         }
     }
 
+    /// Says what accounts are where nobody says it.
+    public func setDefaultAccountMode(_ mode: AccountMode) throws {
+        try change(.installationUpdated) { tx in
+            let before = try InstallationStorage.lockDefaultAccountMode(in: tx)
+            guard before != mode else { return .nothing(()) }
+            try InstallationStorage.setDefaultAccountMode(mode, in: tx)
+            return .made(
+                (),
+                .seller(
+                    "installation", before: ["default_account_mode": .text(before.rawValue)],
+                    after: ["default_account_mode": .text(mode.rawValue)]))
+        }
+    }
+
     /// Changes the name or what stands on invoices; nil leaves it as it is.
     public func updateAccount(
         _ id: AccountID, name: String?, billing: (BillingDetails) -> BillingDetails

@@ -60,9 +60,9 @@ extension WriteSession {
     /// Moves the clock of an account that is alone in its sandbox on to an instant of billing time.
     public func advanceClock(of id: AccountID, to instant: Timestamp) throws -> Account {
         try change(.accountClockAdvanced) { tx in
-            let before = try AccountStorage.require(id, in: tx)
-            guard let sandboxID = before.sandboxID else { throw ClockRefusal.live(id) }
+            guard let sandboxID = try AccountStorage.require(id, in: tx).sandboxID else { throw ClockRefusal.live(id) }
             let sandbox = try SandboxStorage.lock(sandboxID, in: tx)
+            let before = try AccountStorage.require(id, in: tx)
             let accounts = try SandboxStorage.accounts(of: sandboxID, in: tx)
             guard accounts == [id] else { throw ClockRefusal.shared(id, sandboxID, count: accounts.count) }
             try advance(sandbox, .to(instant), accounts, in: tx)

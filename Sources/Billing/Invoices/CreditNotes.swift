@@ -40,7 +40,7 @@ extension WriteSession {
     public func issueCreditNote(
         for invoiceID: InvoiceID, _ scope: CreditNoteScope, reason: String
     ) throws -> StoredCreditNote {
-        try SuspenseStorage.requireReason(reason, parameter: "reason")
+        try Self.requireReason(reason)
         return try change(.creditNoteIssued, reason: reason) { tx in
             let found = try InvoiceStorage.require(invoiceID, in: tx)
             let account = try AccountStorage.require(found.accountID, in: tx)

@@ -27,10 +27,7 @@ public struct BillingService: Sendable {
     public func change<Result: Sendable>(
         by actor: Actor, _ body: @Sendable (WriteSession) throws -> Result
     ) async throws -> Result {
-        guard actor.reason.unicodeScalars.count <= WriteSession.reasonLengthMax else {
-            throw StorageError.invalid(
-                parameter: "reason", message: "it has at most \(WriteSession.reasonLengthMax) characters")
-        }
+        try WriteSession.requireLength(of: actor.reason, parameter: "reason")
         let now = now()
         return try await database.write { tx in
             let session = WriteSession(tx, actor, now: now)

@@ -18,6 +18,7 @@ public enum ChangeKind: String, CaseIterable, Sendable {
     case adminKeyCreated = "admin_key.created"
     case adminKeyRevoked = "admin_key.revoked"
     case sellerUpdated = "seller.updated"
+    case installationUpdated = "installation.updated"
     case subscriptionCreated = "subscription.created"
     case subscriptionEnded = "subscription.ended"
     case planPublished = "plan.published"
@@ -49,7 +50,7 @@ public enum ChangeKind: String, CaseIterable, Sendable {
         case .tenantCreated, .tenantUpdated, .projectCreated: .write(.tenants)
         case .apiKeyCreated, .apiKeyRotated, .apiKeyRevoked: .write(.apiKeys)
         case .adminKeyCreated, .adminKeyRevoked: .write(.adminKeys)
-        case .sellerUpdated: .write(.seller)
+        case .sellerUpdated, .installationUpdated: .write(.seller)
         case .subscriptionCreated, .subscriptionEnded: .write(.subscriptions)
         case .planPublished: .write(.plans)
         case .catalogueUpdated: .write(.catalogue)

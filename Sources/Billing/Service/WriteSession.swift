@@ -19,6 +19,20 @@ public final class WriteSession: ReadSession {
     /// The longest reason, in characters.
     public static let reasonLengthMax = 1000
 
+    /// Refuses words that say nothing, for what needs a reason of its own.
+    public static func requireReason(_ reason: String, parameter: String = "reason") throws(StorageError) {
+        guard reason.contains(where: { !$0.isWhitespace }) else {
+            throw .invalid(parameter: parameter, message: "say why: it stays on record")
+        }
+        try requireLength(of: reason, parameter: parameter)
+    }
+
+    static func requireLength(of reason: String, parameter: String) throws(StorageError) {
+        guard reason.unicodeScalars.count <= reasonLengthMax else {
+            throw .invalid(parameter: parameter, message: "it has at most \(reasonLengthMax) characters")
+        }
+    }
+
     /// The one way of a use case to what it changes. What leaves everything as it was leaves no trace.
     public func change<Value>(
         _ kind: ChangeKind, reason: String? = nil, _ body: (DatabaseTransaction) throws -> Change<Value>

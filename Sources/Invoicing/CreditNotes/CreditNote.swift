@@ -90,9 +90,9 @@ public struct CreditNoteDraft: Hashable, Sendable {
         let left = try Self.left(of: invoiceTotal, all)
         guard !total.isNegative, try !Self.isLess(left, than: total) else {
             throw .notCreditable(
-                "it would give back \(total), and \(left) \(left.currency) of the invoice is left: credits that the "
-                    + "invoice carried were never paid, so that its charges cannot all be given back one by one; "
-                    + "credit it in full")
+                "it would give back \(total), and \(left) \(left.currency) of the invoice is left: lines that give "
+                    + "something (credits, corrections) lowered what was to be paid, so that its charges cannot all be "
+                    + "given back one by one; credit it in full")
         }
     }
 

@@ -10,6 +10,8 @@ public struct CreditNoteDocument: Hashable, Sendable, Codable {
     public static let currentSchema = "tollgate.credit_note/1"
 
     public var schema: String
+    /// `test` of a test account; nil where it is meant.
+    public var mode: String?
     /// `cn_…`
     public var creditNoteID: String
     /// `CN-2026-000001`
@@ -28,7 +30,7 @@ public struct CreditNoteDocument: Hashable, Sendable, Codable {
     public var totals: Totals
 
     enum CodingKeys: String, CodingKey {
-        case schema, number, currency, seller, customer, invoice, reason, lines, totals
+        case schema, mode, number, currency, seller, customer, invoice, reason, lines, totals
         case creditNoteID = "credit_note_id"
         case issuedOn = "issued_on"
     }
@@ -94,6 +96,7 @@ extension CreditNoteDocument {
         reason: String, seller: Seller, account: Account
     ) {
         schema = Self.currentSchema
+        mode = account.mode == .live ? nil : account.mode.rawValue
         creditNoteID = "\(draft.id)"
         self.number = "\(number)"
         self.issuedOn = "\(issuedOn)"
@@ -113,6 +116,9 @@ extension CreditNoteDocument {
         }
         totals = Totals(total: "\(draft.total)", exactTotal: "\(draft.exactTotal)")
     }
+
+    /// Whether it is of a test account: nobody is given anything.
+    public var isTest: Bool { mode == AccountMode.test.rawValue }
 
     /// The document as it is stored and served: UTF-8, keys sorted, no spaces, money as strings.
     public func canonicalJSON() throws -> String { try CanonicalJSON.text(of: self) }

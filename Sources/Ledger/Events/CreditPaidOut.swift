@@ -1,18 +1,6 @@
 public import Identity
 public import Monetary
 
-/// What was paid out to an account.
-public struct CreditPayoutReport: Hashable, Sendable {
-    public let amount: Money
-    /// How many credits it settles.
-    public let credits: Int
-
-    public init(amount: Money, credits: Int) {
-        self.amount = amount
-        self.credits = credits
-    }
-}
-
 /// A credit that is paid out: it is no longer owed, money goes, and rounding takes the rest.
 public struct CreditPaidOut: Hashable, Sendable {
     public let accountID: AccountID

@@ -16,6 +16,11 @@ public enum InstallationStorage {
         try tx.query("SELECT default_account_mode FROM installation").only().value("default_account_mode")
     }
 
+    /// The same, held until the transaction ends.
+    public static func lockDefaultAccountMode(in tx: Transaction) throws -> AccountMode {
+        try tx.query("SELECT default_account_mode FROM installation FOR UPDATE").only().value("default_account_mode")
+    }
+
     public static func setDefaultAccountMode(_ mode: AccountMode, in tx: Transaction) throws {
         try tx.execute("UPDATE installation SET default_account_mode = \(mode.rawValue)")
     }

@@ -224,16 +224,13 @@ public enum CreditNoteStorage {
 
     /// The sums of a note's stored lines that the ledger is told.
     private static func amounts(of note: StoredCreditNote, in tx: Transaction) throws -> InvoiceAmounts {
-        let rows = try tx.query(
-            """
-            SELECT kind, sum(exact_amount)::numeric(38, 12) AS exact, sum(amount)::numeric(38, 12) AS total
-            FROM credit_note_lines
-            WHERE account_id = \(note.accountID) AND credit_note_id = \(note.id) GROUP BY kind
-            """)
-        var exact: [InvoiceLineKind: Money] = [:]
-        for row in rows { exact[try row.value("kind")] = try row.money("exact", note.currency) }
-        let totals = try rows.map { try $0.money("total", note.currency) }
-        return try InvoiceAmounts(exact: exact, total: Money.sum(totals, currency: note.currency))
+        try InvoiceStorage.amounts(
+            of: tx.query(
+                """
+                SELECT kind, sum(exact_amount)::numeric(38, 12) AS exact, sum(amount)::numeric(38, 12) AS total
+                FROM credit_note_lines
+                WHERE account_id = \(note.accountID) AND credit_note_id = \(note.id) GROUP BY kind
+                """), note.currency)
     }
 
     /// What the ledger is told of a note.

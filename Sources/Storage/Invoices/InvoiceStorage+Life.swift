@@ -189,14 +189,19 @@ extension InvoiceStorage {
 
     /// The sums of an invoice's stored lines that the ledger is told.
     public static func amounts(of invoice: StoredInvoice, in tx: Transaction) throws -> InvoiceAmounts {
-        let rows = try tx.query(
-            """
-            SELECT kind, sum(exact_amount)::numeric(38, 12) AS exact, sum(amount)::numeric(38, 12) AS total
-            FROM invoice_lines WHERE account_id = \(invoice.accountID) AND invoice_id = \(invoice.id) GROUP BY kind
-            """)
+        try amounts(
+            of: tx.query(
+                """
+                SELECT kind, sum(exact_amount)::numeric(38, 12) AS exact, sum(amount)::numeric(38, 12) AS total
+                FROM invoice_lines WHERE account_id = \(invoice.accountID) AND invoice_id = \(invoice.id) GROUP BY kind
+                """), invoice.currency)
+    }
+
+    /// Of sums by kind, of an invoice's lines or a credit note's.
+    static func amounts(of sums: Rows, _ currency: Currency) throws -> InvoiceAmounts {
         var exact: [InvoiceLineKind: Money] = [:]
-        for row in rows { exact[try row.value("kind")] = try row.money("exact", invoice.currency) }
-        let totals = try rows.map { try $0.money("total", invoice.currency) }
-        return try InvoiceAmounts(exact: exact, total: Money.sum(totals, currency: invoice.currency))
+        for row in sums { exact[try row.value("kind")] = try row.money("exact", currency) }
+        let totals = try sums.map { try $0.money("total", currency) }
+        return try InvoiceAmounts(exact: exact, total: Money.sum(totals, currency: currency))
     }
 }

@@ -154,6 +154,16 @@ public enum InvoiceStorage {
         ).first.map(self.invoice)
     }
 
+    /// The final invoice of the latest period, or nil.
+    public static func newestFinal(of account: AccountID, in tx: Transaction) throws -> StoredInvoice? {
+        try tx.query(
+            """
+            \(select) WHERE account_id = \(account) AND state IN ('finalized', 'paid')
+            ORDER BY period_start DESC LIMIT 1
+            """
+        ).first.map(invoice)
+    }
+
     /// A draft of the account, or nil.
     public static func draft(of account: AccountID, in tx: Transaction) throws -> StoredInvoice? {
         try tx.query("\(select) WHERE account_id = \(account) AND state = 'draft' ORDER BY period_start LIMIT 1")

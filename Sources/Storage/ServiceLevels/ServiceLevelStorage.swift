@@ -291,20 +291,6 @@ public enum ServiceLevelStorage {
         ).decodeAll()
     }
 
-    /// What was paid out of an account's credits: in whole minor units, and exactly.
-    public static func payoutSums(
-        of account: Account, in tx: Transaction
-    ) throws -> (amount: Money, exact: Money) {
-        let row = try tx.query(
-            """
-            SELECT coalesce(sum(amount), 0)::numeric(38, 12) AS amount,
-                coalesce(sum(exact_amount), 0)::numeric(38, 12) AS exact_amount
-            FROM service_level_payouts WHERE account_id = \(account.id)
-            """
-        ).only()
-        return (try row.money("amount", account.currency), try row.money("exact_amount", account.currency))
-    }
-
     /// Results with what final invoices carry of their credits, less what credit notes took back of that, and with what
     /// was paid out, as `applied`.
     static let granted: SQL = """

@@ -89,9 +89,6 @@ public struct SuspenseOrder: Hashable, Sendable {
     /// Computes everything and stores nothing.
     public var isDryRun = false
 
-    /// The longest reason, in characters.
-    public static let reasonLengthMax = 1000
-
     /// An order for all that the filter lets through.
     public init(_ outcome: SuspenseOutcome, _ filter: SuspenseFilter, reason: String) {
         self.outcome = outcome

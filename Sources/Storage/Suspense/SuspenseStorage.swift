@@ -85,17 +85,6 @@ public enum SuspenseStorage {
             """)
     }
 
-    /// Refuses words that say nothing.
-    public static func requireReason(_ reason: String, parameter: String) throws(StorageError) {
-        guard reason.contains(where: { !$0.isWhitespace }) else {
-            throw .invalid(parameter: parameter, message: "say why: it stays on record")
-        }
-        guard reason.count <= SuspenseOrder.reasonLengthMax else {
-            throw .invalid(
-                parameter: parameter, message: "it has at most \(SuspenseOrder.reasonLengthMax) characters")
-        }
-    }
-
     /// Stores what rating made of attempts of one account that were in suspense: their amounts, the rollups, and how
     /// they came out of it. The caller holds the account.
     public static func storeRated(

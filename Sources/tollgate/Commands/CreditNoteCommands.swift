@@ -127,8 +127,9 @@ struct CreditNotesCommand: AsyncParsableCommand {
         }
 
         private static func text(_ document: CreditNoteDocument) -> String {
-            [
-                "Credit note \(document.number) to \(document.customer.name), dated \(document.issuedOn), on invoice "
+            let title = document.isTest ? "Test credit note" : "Credit note"
+            return [
+                "\(title) \(document.number) to \(document.customer.name), dated \(document.issuedOn), on invoice "
                     + "\(document.invoice.number) of \(document.invoice.issuedOn)\nreason: \(document.reason)",
                 Table(
                     columns: ["description", "invoiced", "exact", "credited"],

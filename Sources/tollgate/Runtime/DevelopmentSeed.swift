@@ -71,7 +71,9 @@ struct DevelopmentSeed: Sendable {
     private var service: BillingService { BillingService(database, now: now) }
 
     func plant() async throws -> DevelopmentKeys {
-        try await database.write { [mode] in try InstallationStorage.setDefaultAccountMode(mode, in: $0) }
+        try await service.change(by: Actor.here.because("tollgate dev")) { [mode] in
+            try $0.setDefaultAccountMode(mode)
+        }
         let backend = try engine.backend()
         let models = engine.models(of: backend)
         let backends = [backend].sealed(by: keyring)
