@@ -62,12 +62,12 @@ extension Comparison {
             guard let issuedAt = invoice.issuedAt, let issuedOn = invoice.issuedOn else { continue }
             let booked = try InvoiceStorage.booked(invoice, in: tx)
             expected.append(try InvoiceFinalized(booked).transaction(on: issuedOn, at: issuedAt))
-            if let at = invoice.paidAt {
+            if invoice.state == .paid, let at = invoice.paidAt {
                 expected.append(
                     try InvoicePaid(booked, owed: invoice.payable()).transaction(
                         on: account.calendar.day(of: at), at: at))
             }
-            if let at = invoice.voidedAt {
+            if invoice.state == .void, let at = invoice.voidedAt {
                 expected.append(try InvoiceVoided(booked).transaction(on: account.calendar.day(of: at), at: at))
             }
         }
