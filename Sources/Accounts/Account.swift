@@ -21,14 +21,14 @@ public struct Account: Hashable, Sendable, Identifiable {
     /// The snapshot change that carried the last clock move; 0 when there was none.
     public var clockChange: Int64
     /// Why the batch passes this account over; nil when it does not.
-    public var parkedReason: String?
+    public var holdReason: String?
     public let createdAt: Timestamp
 
     /// A live account, or one of a sandbox.
     public init(
         id: AccountID, name: String, currency: Currency, calendar: BillingCalendar,
         billing: BillingDetails = BillingDetails(), sandboxID: SandboxID? = nil, clock: TestClock = TestClock(),
-        clockChange: Int64 = 0, parkedReason: String? = nil, createdAt: Timestamp
+        clockChange: Int64 = 0, holdReason: String? = nil, createdAt: Timestamp
     ) {
         self.id = id
         self.name = name
@@ -39,7 +39,7 @@ public struct Account: Hashable, Sendable, Identifiable {
         self.sandboxID = sandboxID
         self.clock = sandboxID == nil ? nil : clock
         self.clockChange = clockChange
-        self.parkedReason = parkedReason
+        self.holdReason = holdReason
         self.createdAt = createdAt
     }
 

@@ -1,4 +1,5 @@
 public import Identity
+import Metering
 
 /// Every key that may be used at one moment, by the SHA-256 of its secret. Immutable: a change, or the passing of an
 /// instant at which something begins or ends, brings a new directory, which shares all rows that did not change.

@@ -1,12 +1,5 @@
 public import Identity
-
-/// What a plan says about an answer whose client left before its end.
-public enum ClientAbortPolicy: String, CaseIterable, Sendable {
-    /// Read a plain answer on to its end (at most 60 s) and bill it whole.
-    case drain
-    /// Cut the engine at once.
-    case cut
-}
+public import Metering
 
 /// What an API key stands for: all that the gateway needs to admit a request, without asking anyone.
 public struct KeyGrant: Hashable, Sendable {

@@ -1,4 +1,5 @@
 public import Identity
+import Metering
 
 /// Every key that may be used with what it stands for, in flat rows: at most 200 bytes a key, also where each key has a
 /// tenant and a subscription of its own.

@@ -1,4 +1,5 @@
 public import Identity
+public import Metering
 
 /// A key as gateways are supplied with it.
 public struct SuppliedKey: Hashable, Sendable {

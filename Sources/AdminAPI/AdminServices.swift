@@ -102,7 +102,7 @@ public struct InvoiceRunAnswer: Hashable, Sendable {
     /// One account's part.
     public struct Item: Hashable, Sendable {
         public var accountID: AccountID
-        /// A stable word: `finalized`, `draft`, `unchanged`, `would_invoice`, `nothing_to_bill`, `waiting`, `parked`,
+        /// A stable word: `finalized`, `draft`, `unchanged`, `would_invoice`, `nothing_to_bill`, `waiting`, `on_hold`,
         /// `failed`.
         public var outcome: String
         public var invoiceID: InvoiceID?

@@ -1,6 +1,6 @@
 public import Identity
 
-/// Books that do not agree with themselves. The account is parked; `tollgate reconcile` shows where.
+/// Books that do not agree with themselves. The account is put on hold; `tollgate reconcile` shows where.
 public enum BooksError: Error, Hashable, Sendable, CustomStringConvertible {
     /// A draft whose lines, total and document say different things.
     case contradictory(invoice: InvoiceID, String)

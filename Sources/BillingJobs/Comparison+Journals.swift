@@ -39,7 +39,7 @@ extension Comparison {
         in tx: DatabaseTransaction
     ) throws {
         var reader = start
-        let end = JournalPosition(segment: journal.mark.segment, offset: journal.mark.offset)
+        let end = journal.mark
         let known = try QuarantineStorage.list(journal: journal.id, in: tx)
         var found = JournalContent(released: known.filter { $0.releasedAt != nil })
         while true {
@@ -125,7 +125,7 @@ private struct JournalContent {
     var firstSegment: Int64?
     private var ids: Set<RequestID> = []
     /// By place, why someone released it.
-    private let released: [JournalMark: String]
+    private let released: [JournalPosition: String]
 
     init(released: [StoredQuarantine]) {
         self.released = Dictionary(released.map { ($0.mark, $0.releaseReason ?? "") }) { first, _ in first }
@@ -161,7 +161,7 @@ private struct JournalContent {
             case .quarantined(let range):
                 if range.reason == .missingSegment, firstSegment == nil {
                     check.note("journal \(journal.id): segments up to \(range.lastSegment) are removed")
-                } else if let reason = released[JournalMark(segment: range.segment, offset: range.offset)] {
+                } else if let reason = released[JournalPosition(segment: range.segment, offset: range.offset)] {
                     check.note("journal \(journal.id): \(range); released: \(reason)")
                 } else {
                     check.report("journal \(journal.id): \(range)")

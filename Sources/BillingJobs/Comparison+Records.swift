@@ -201,7 +201,8 @@ private struct SuspenseRating {
     let isInForceAsked: Bool
 }
 
-/// An attempt rated a second time, from what is published.
+/// An attempt rated a second time, from what is published. Ingest has its own way to rate: reconcile shares no step
+/// with what it checks.
 private struct RatedAgain {
     var rating = RatingState.notBillable
     var version: PlanVersion?

@@ -42,7 +42,7 @@ public struct CreditActions: Sendable {
     private func payOut(
         to id: AccountID, reason: String, now: Timestamp, in tx: DatabaseTransaction
     ) throws -> CreditPayoutReport {
-        try AccountStorage.hold(id, in: tx)
+        try AccountStorage.lock(id, in: tx)
         let account = try AccountStorage.require(id, in: tx)
         let instant = account.billingTime(at: now)
         let subscriptions = try Paging.all { try SubscriptionStorage.list(account: id, $0, in: tx) }

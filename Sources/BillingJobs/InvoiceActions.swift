@@ -83,7 +83,7 @@ public struct InvoiceActions: Sendable {
         switch result {
         case .drafted(let draft)? where draft.id == id: return
         case .already(let invoice)? where invoice.id == id: return
-        case .parked(let reason)?, .failed(let reason)?: throw StorageError.conflict(reason)
+        case .onHold(let reason)?, .failed(let reason)?: throw StorageError.conflict(reason)
         case .notClosed(let obstacles)?:
             throw StorageError.conflict(obstacles.map(\.description).joined(separator: "; "))
         default: throw StorageError.conflict("the draft is gone: computed anew its month comes to something else")
@@ -121,7 +121,7 @@ public struct InvoiceActions: Sendable {
     private func apply(
         _ action: InvoiceAction, to id: InvoiceID, now: Timestamp, booking: Booking, in tx: DatabaseTransaction
     ) throws -> Change<Outcome> {
-        try AccountStorage.hold(try InvoiceStorage.require(id, in: tx).accountID, in: tx)
+        try AccountStorage.lock(try InvoiceStorage.require(id, in: tx).accountID, in: tx)
         let invoice = try InvoiceStorage.locked(id, in: tx)
         guard let state = try invoice.state.applying(action) else {
             return .nothing(Outcome(invoice: invoice, changed: false))

@@ -89,7 +89,7 @@ extension InvoiceRun {
             var results: [AccountID: InvoiceRunReport.AccountResult] = [:]
             for entry in group {
                 results[entry.accountID] = try session.change(.invoiceFinalized) { tx in
-                    try AccountStorage.hold(entry.accountID, in: tx)
+                    try AccountStorage.lock(entry.accountID, in: tx)
                     // Whoever made the invoice before it void took the draft, which was computed from it, too.
                     guard let draft = try InvoiceStorage.find(entry.invoiceID, in: tx) else {
                         return .nothing(.failed(reason: Self.draftIsGone))
@@ -115,7 +115,7 @@ extension InvoiceRun {
         case .draft: break
         }
         let account = try AccountStorage.require(invoice.accountID, months: .none, in: tx)
-        if let reason = account.parkedReason { return .parked(reason: reason) }
+        if let reason = account.holdReason { return .onHold(reason: reason) }
         let holds = try Self.holds(on: account, before: invoice.period.end, in: tx)
         return holds.isEmpty ? nil : .notClosed(holds)
     }

@@ -119,7 +119,7 @@ public struct InvoiceRun: Sendable {
             }
             let settled = try await settledJournals(for: id, context)
             return try await database.writeAtOneMoment { tx in
-                try AccountStorage.hold(id, in: tx)
+                try AccountStorage.lock(id, in: tx)
                 return try self.prepare(id, context, journals: settled ?? JournalStorage.list(in: tx), in: tx)
             }
         } catch {
@@ -136,14 +136,14 @@ public struct InvoiceRun: Sendable {
         return journals
     }
 
-    /// One account's failure is its own: it is parked with the reason, unless it was the database that failed.
+    /// One account's failure is its own: it is put on hold with the reason, unless it was the database that failed.
     func failed(_ id: AccountID, _ error: any Error) async throws -> InvoiceRunReport.AccountOutcome {
         if error is CancellationError || DatabaseFailure(error) == .unavailable { throw error }
         let reason = "invoice \(options.month): \(error)"
         let isBooks = DatabaseFailure(error) == nil && !options.isDryRun
         let name = try await isBooks ? putOnHold(id, because: reason) : database.read { try Self.name(of: id, in: $0) }
         return InvoiceRunReport.AccountOutcome(
-            accountID: id, name: name, result: isBooks ? .parked(reason: reason) : .failed(reason: reason))
+            accountID: id, name: name, result: isBooks ? .onHold(reason: reason) : .failed(reason: reason))
     }
 
     private static func name(of id: AccountID, in tx: DatabaseTransaction) throws -> String {
@@ -154,10 +154,10 @@ public struct InvoiceRun: Sendable {
     private func putOnHold(_ id: AccountID, because reason: String) async throws -> String {
         try await service.change(by: actor) { session in
             try session.change(.accountPutOnHold) { tx in
-                try AccountStorage.hold(id, in: tx)
-                let before = try AccountStorage.parkedReason(of: id, in: tx)
+                try AccountStorage.lock(id, in: tx)
+                let before = try AccountStorage.holdReason(of: id, in: tx)
                 guard let name = try AccountStorage.name(of: id, in: tx) else { return .nothing("") }
-                try AccountStorage.park(id, reason: reason, in: tx)
+                try AccountStorage.putOnHold(id, reason: reason, in: tx)
                 return .made(
                     name,
                     .account(
@@ -180,7 +180,7 @@ public struct InvoiceRun: Sendable {
         if let invoice = accountMonth.current, invoice.state != .draft {
             return outcome(.already(InvoiceSummary(invoice)))
         }
-        if let reason = account.parkedReason { return outcome(.parked(reason: reason)) }
+        if let reason = account.holdReason { return outcome(.onHold(reason: reason)) }
         let obstacles = try obstacles(accountMonth, journals, in: tx)
         guard obstacles.isEmpty else { return outcome(.notClosed(obstacles)) }
 

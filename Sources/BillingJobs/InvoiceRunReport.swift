@@ -44,7 +44,7 @@ public struct InvoiceRunReport: Sendable {
         /// Not yet; each reason says what to do.
         case notClosed([ClosingObstacle])
         /// Its books do not balance: passed over until someone looked and released it.
-        case parked(reason: String)
+        case onHold(reason: String)
         /// The database refused; try again.
         case failed(reason: String)
     }
@@ -77,7 +77,7 @@ public struct InvoiceRunReport: Sendable {
         accounts.allSatisfy { outcome in
             switch outcome.result {
             case .finalized, .already, .nothingToBill, .wouldInvoice: true
-            case .drafted, .notClosed, .parked, .failed: false
+            case .drafted, .notClosed, .onHold, .failed: false
             }
         }
     }

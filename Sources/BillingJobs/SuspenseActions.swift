@@ -53,7 +53,7 @@ public struct SuspenseActions: Sendable {
     ) async throws -> Step {
         let work: @Sendable (DatabaseTransaction) throws -> Step = { tx in
             guard let id = filter.account else { return Step() }
-            if !order.isDryRun { try AccountStorage.hold(id, in: tx) }
+            if !order.isDryRun { try AccountStorage.lock(id, in: tx) }
             let account = try AccountStorage.require(id, in: tx)
             let found = try SuspenseStorage.list(filter, page, in: tx)
             var step = Step()

@@ -9,15 +9,15 @@ import Storage
 /// From a closed request of the journal to what is stored of it. Pure, and never fails: what has no price waits in
 /// suspense.
 struct EntryRating {
-    let book: PriceBook
-    private var places: [Quarter: Place] = [:]
+    let book: RatingContext
+    private var places: [QuarterHour: Place] = [:]
 
-    init(book: PriceBook) {
+    init(book: RatingContext) {
         self.book = book
     }
 
     /// The request with its attempts rated, in its account's calendar.
-    mutating func rate(_ entry: UsageEntry, mark: JournalMark) -> IngestRequest {
+    mutating func rate(_ entry: UsageEntry, mark: JournalPosition) -> IngestRequest {
         var request = entry.request
         let account = book.account(request.accountID)
         let place = place(of: request.acceptedAt, account: account)
@@ -31,7 +31,7 @@ struct EntryRating {
     /// A quarter of an hour of UTC in one account's calendar. Zones are apart from UTC, and change, by whole quarters,
     /// so that all of it lies in one local hour and period; asking the zone's rules for each request would cost more
     /// than all the rest of rating.
-    private struct Quarter: Hashable {
+    private struct QuarterHour: Hashable {
         static let milliseconds: Int64 = 900_000
 
         let account: AccountID?
@@ -48,7 +48,7 @@ struct EntryRating {
             return Place(periodStart: accepted, hourStart: accepted)
         }
         guard accepted.milliseconds >= Self.quartersSince else { return place(of: accepted, in: calendar) }
-        let quarter = Quarter(account: account?.id, number: accepted.milliseconds / Quarter.milliseconds)
+        let quarter = QuarterHour(account: account?.id, number: accepted.milliseconds / QuarterHour.milliseconds)
         if let known = places[quarter] { return known }
         let place = place(of: accepted, in: calendar)
         places[quarter] = place

@@ -7,9 +7,9 @@ public final class IngestStatus: Sendable {
     /// A moment's numbers.
     public struct Snapshot: Hashable, Sendable {
         /// The end of what is in the database; nil before the journal was registered.
-        public var position: JournalMark?
+        public var position: JournalPosition?
         /// The end of what the journal has synced.
-        public var durable: JournalMark?
+        public var durable: JournalPosition?
         /// Bytes between them where both are in one segment; of more segments, only whether there are some.
         public var lagBytes: Int64 = 0
         /// Whether whole segments wait.
@@ -36,7 +36,7 @@ public final class IngestStatus: Sendable {
     func update(_ change: (inout Snapshot) -> Void) { state.withLock { change(&$0) } }
 
     /// Notes both ends while there is more to store.
-    func note(position: JournalMark, durable: JournalMark) {
+    func note(position: JournalPosition, durable: JournalPosition) {
         update {
             $0.position = position
             $0.durable = durable
@@ -46,7 +46,7 @@ public final class IngestStatus: Sendable {
     }
 
     /// Notes that nothing is left to store; between the two ends lies at most a segment's end mark and header.
-    func noteIdle(position: JournalMark, durable: JournalMark) {
+    func noteIdle(position: JournalPosition, durable: JournalPosition) {
         update {
             $0.position = position
             $0.durable = durable

@@ -51,11 +51,11 @@ public actor Ingester {
     private let configuration: Configuration
     private let logger: Logger
     private let now: @Sendable () -> Timestamp
-    private var book = PriceBook()
+    private var book = RatingContext()
     /// What does not read, as it was told last.
     private var faults: Set<ServiceFault> = []
     /// Where a batch ended whose commit nobody confirmed.
-    private var unknownCommit: JournalMark?
+    private var unknownCommit: JournalPosition?
     private let isFinishing = Atomic<Bool>(false)
 
     /// How far it is.
@@ -96,16 +96,16 @@ public actor Ingester {
                     try await self.store(batch, expecting: mark, open: standing)
                 }
                 mark = batch.to
-                status.note(position: mark, durable: JournalMark(durable))
+                status.note(position: mark, durable: durable)
                 if !batch.isFull, !isLast { try await pause() }
                 continue
             }
-            status.noteIdle(position: mark, durable: JournalMark(durable))
+            status.noteIdle(position: mark, durable: durable)
             if isLast { return }
             if retentionLooked.map({ ContinuousClock.now - $0 > .milliseconds(configuration.retentionMilliseconds) })
                 ?? true
             {
-                removeOldSegments(before: JournalPosition(mark))
+                removeOldSegments(before: mark)
                 retentionLooked = .now
             }
             try await pause()
@@ -119,7 +119,7 @@ public actor Ingester {
     /// Reads on, and begins anew at `mark` where the process had no file descriptor or memory left: that passes, and
     /// the running requests must not end for it. What was noted in `open` before is only noted again.
     private func readPatiently(
-        _ reader: inout JournalReader?, from mark: JournalMark, upTo durable: JournalPosition,
+        _ reader: inout JournalReader?, from mark: JournalPosition, upTo durable: JournalPosition,
         open: inout OpenRequests
     ) async throws -> JournalBatch? {
         var pause = configuration.retryMillisecondsMin
@@ -127,7 +127,7 @@ public actor Ingester {
             do throws(JournalError) {
                 var current =
                     if let reader { reader } else {
-                        try JournalReader(directory: journal.directory, from: JournalPosition(mark))
+                        try JournalReader(directory: journal.directory, from: mark)
                     }
                 let batch = try read(&current, from: mark, upTo: durable, open: &open)
                 reader = current
@@ -145,7 +145,7 @@ public actor Ingester {
 
     /// The next batch, bounded in entries and bytes; nil when there is nothing new.
     private func read(
-        _ reader: inout JournalReader, from mark: JournalMark, upTo durable: JournalPosition,
+        _ reader: inout JournalReader, from mark: JournalPosition, upTo durable: JournalPosition,
         open: inout OpenRequests
     ) throws(JournalError) -> JournalBatch? {
         var batch = JournalBatch(from: mark)
@@ -168,7 +168,7 @@ public actor Ingester {
     // MARK: storing
 
     private func register() async throws -> (RegisteredJournal, OpenRequests.Inherited) {
-        let until = JournalMark(journal.durablePosition)
+        let until = journal.durablePosition
         let (id, epoch, gateway, time) = (journal.id, journal.epoch, configuration.gateway, now())
         do {
             return try await database.write { tx in
@@ -183,8 +183,8 @@ public actor Ingester {
         }
     }
 
-    private func store(_ batch: JournalBatch, expecting mark: JournalMark, open: OpenStanding) async throws {
-        book = try await PriceBook.reading(
+    private func store(_ batch: JournalBatch, expecting mark: JournalPosition, open: OpenStanding) async throws {
+        book = try await RatingContext.reading(
             accounts: Set(batch.closed.map(\.entry.request.accountID)),
             subscriptions: Set(batch.closed.map(\.entry.request.subscriptionID)), startingFrom: book, from: database)
         tellFaults()

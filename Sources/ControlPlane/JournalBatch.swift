@@ -13,7 +13,7 @@ struct OpenRequests {
         var byAccount: [AccountID: Timestamp] = [:]
         /// Of accounts that an earlier release did not tell apart; nil where there is nothing of the sort.
         var ofAnybody: Timestamp?
-        var until: JournalMark
+        var until: JournalPosition
     }
 
     private var running: [RequestID: (account: AccountID, acceptedAt: Timestamp)] = [:]
@@ -31,7 +31,7 @@ struct OpenRequests {
     mutating func close(_ id: RequestID) { running[id] = nil }
 
     /// What is open at `mark`, as the database is to hold it from then on.
-    mutating func standing(at mark: JournalMark) -> OpenStanding {
+    mutating func standing(at mark: JournalPosition) -> OpenStanding {
         var oldest = mark < inherited.until ? inherited.byAccount : [:]
         var first = oldest.values.min()
         for (account, acceptedAt) in running.values {
@@ -62,24 +62,24 @@ struct OpenStanding {
 
 /// A batch of the journal, sorted by what ingest does with it.
 struct JournalBatch {
-    let from: JournalMark
-    private(set) var to: JournalMark
+    let from: JournalPosition
+    private(set) var to: JournalPosition
     /// Closed requests, each once, and the end of its entry.
-    private(set) var closed: [(entry: UsageEntry, mark: JournalMark)] = []
+    private(set) var closed: [(entry: UsageEntry, mark: JournalPosition)] = []
     private(set) var refusals: [RefusalCount] = []
-    private(set) var quarantines: [(range: QuarantinedRange, mark: JournalMark)] = []
+    private(set) var quarantines: [(range: QuarantinedRange, mark: JournalPosition)] = []
     private(set) var heartbeat: JournalHeartbeat?
     /// Whether a batch's bounds cut it off: there is more.
     var isFull = false
     private var closedIDs: Set<RequestID> = []
 
-    init(from: JournalMark) {
+    init(from: JournalPosition) {
         self.from = from
         to = from
     }
 
     mutating func add(_ item: JournalItem, open: inout OpenRequests) {
-        to = JournalMark(item.end)
+        to = item.end
         switch item.content {
         case .quarantined(let range): quarantines.append((range, to))
         case .entry(let entry):
@@ -98,7 +98,7 @@ struct JournalBatch {
 
     /// The batch to store: requests rated from `book`.
     func rated(
-        journal: JournalID, epoch: Int64, book: PriceBook, open: OpenStanding, now: Timestamp
+        journal: JournalID, epoch: Int64, book: RatingContext, open: OpenStanding, now: Timestamp
     ) -> IngestBatch {
         var batch = IngestBatch(journalID: journal, epoch: epoch, from: from, to: to)
         var rating = EntryRating(book: book)
@@ -106,7 +106,7 @@ struct JournalBatch {
         batch.refusals = refusals
         batch.quarantines = quarantines.map { range, _ in
             StoredQuarantine(
-                journalID: journal, mark: JournalMark(segment: range.segment, offset: range.offset),
+                journalID: journal, mark: JournalPosition(segment: range.segment, offset: range.offset),
                 length: range.length, reason: range.reason.rawValue, foundAt: now)
         }
         batch.heartbeat = heartbeat.map { ($0.realTime, $0.snapshotChange) }
@@ -115,17 +115,5 @@ struct JournalBatch {
         batch.openChanges = open.changes
         batch.opensByAccount = open.isByAccount
         return batch
-    }
-}
-
-extension JournalMark {
-    init(_ position: JournalPosition) {
-        self.init(segment: position.segment, offset: position.offset)
-    }
-}
-
-extension JournalPosition {
-    init(_ mark: JournalMark) {
-        self.init(segment: mark.segment, offset: mark.offset)
     }
 }

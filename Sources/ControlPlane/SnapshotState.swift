@@ -2,6 +2,7 @@ public import Accounts
 public import Engines
 import Identity
 public import Limits
+import Metering
 public import Pricing
 import Storage
 public import Tokenizers

@@ -4,8 +4,8 @@ public import Invoicing
 public enum InvoiceHTML {
     /// Renders the document. Equal arguments give equal text. Without a standing, it is the one that the document alone
     /// tells: a draft where it has no number, waiting for payment otherwise.
-    public static func render(_ document: InvoiceDocument, standing: InvoiceStanding? = nil) -> String {
-        render(InvoicePresentation(document, standing: standing ?? InvoiceStanding(of: document)))
+    public static func render(_ document: InvoiceDocument, standing: InvoiceStatus? = nil) -> String {
+        render(InvoicePresentation(document, standing: standing ?? InvoiceStatus(of: document)))
     }
 
     /// The same of a credit note.

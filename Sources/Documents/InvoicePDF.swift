@@ -13,9 +13,9 @@ public enum InvoicePDF {
     ///
     /// It takes milliseconds. A process draws one document at a time; a caller waits for its turn.
     public static func render(
-        _ document: InvoiceDocument, standing: InvoiceStanding? = nil,
+        _ document: InvoiceDocument, standing: InvoiceStatus? = nil,
     ) throws(DocumentError) -> [UInt8] {
-        try render(InvoicePresentation(document, standing: standing ?? InvoiceStanding(of: document)))
+        try render(InvoicePresentation(document, standing: standing ?? InvoiceStatus(of: document)))
     }
 
     /// The same of a credit note.

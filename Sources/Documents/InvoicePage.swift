@@ -4,9 +4,9 @@ public import Invoicing
 /// transaction.
 public struct InvoicePage: Sendable {
     public let document: InvoiceDocument
-    public let standing: InvoiceStanding
+    public let standing: InvoiceStatus
 
-    public init(document: InvoiceDocument, standing: InvoiceStanding) {
+    public init(document: InvoiceDocument, standing: InvoiceStatus) {
         self.document = document
         self.standing = standing
     }

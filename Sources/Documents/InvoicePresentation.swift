@@ -86,7 +86,7 @@ struct InvoicePresentation {
 }
 
 extension InvoicePresentation {
-    init(_ document: InvoiceDocument, standing given: InvoiceStanding) {
+    init(_ document: InvoiceDocument, standing given: InvoiceStatus) {
         var standing = given
         standing.isTest = given.isTest || document.isTest
         let currency = document.currency
@@ -116,12 +116,12 @@ extension InvoicePresentation {
     /// Every row, in order.
     var rows: [Row] { groups.flatMap(\.blocks).flatMap(\.rows) }
 
-    private static func title(_ standing: InvoiceStanding) -> String {
+    private static func title(_ standing: InvoiceStatus) -> String {
         let noun = standing.isTest ? "test invoice" : "invoice"
         return standing.state == .draft ? "Draft \(noun)" : noun.prefix(1).uppercased() + noun.dropFirst()
     }
 
-    private static func watermark(_ standing: InvoiceStanding) -> String? {
+    private static func watermark(_ standing: InvoiceStatus) -> String? {
         switch standing.state {
         case .draft: "DRAFT"
         case .void: "VOID"
@@ -129,7 +129,7 @@ extension InvoicePresentation {
         }
     }
 
-    private static func status(_ standing: InvoiceStanding) -> String? {
+    private static func status(_ standing: InvoiceStatus) -> String? {
         let day = standing.since.map { " on \(DateText.day($0))" } ?? ""
         return switch standing.state {
         case .draft, .finalized: nil
@@ -139,11 +139,11 @@ extension InvoicePresentation {
     }
 
     /// What is to be paid, or was.
-    private static func due(_ document: InvoiceDocument, _ standing: InvoiceStanding) -> String {
+    private static func due(_ document: InvoiceDocument, _ standing: InvoiceStatus) -> String {
         standing.payable ?? document.totals.total
     }
 
-    private static func notices(_ standing: InvoiceStanding, currency: String) -> [String] {
+    private static func notices(_ standing: InvoiceStatus, currency: String) -> [String] {
         var notices: [String] = []
         switch standing.state {
         case .draft: notices.append("This is a draft. It has no number, can still change, and is not to be paid.")
@@ -174,7 +174,7 @@ extension InvoicePresentation {
         return facts + [Fact(label: "Invoice id", value: document.invoiceID)]
     }
 
-    private static func headlineDetail(_ document: InvoiceDocument, _ standing: InvoiceStanding) -> String {
+    private static func headlineDetail(_ document: InvoiceDocument, _ standing: InvoiceStatus) -> String {
         let span = DateText.span(from: document.period.from, through: document.period.through)
         switch standing.state {
         case .draft: return "so far for \(span)"
@@ -187,7 +187,7 @@ extension InvoicePresentation {
         }
     }
 
-    private static func totals(_ document: InvoiceDocument, _ standing: InvoiceStanding) -> [Fact] {
+    private static func totals(_ document: InvoiceDocument, _ standing: InvoiceStatus) -> [Fact] {
         var totals: [Fact] = []
         if !NumberText.isZero(document.totals.credits) {
             totals.append(Fact(label: "Charges", value: NumberText.grouped(document.totals.charges)))

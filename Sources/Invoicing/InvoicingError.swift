@@ -1,7 +1,7 @@
 public import Identity
 public import Monetary
 
-/// Why an invoice cannot be made or changed. The account is parked with it; the batch goes on.
+/// Why an invoice cannot be made or changed. The account is put on hold with it; the batch goes on.
 public enum InvoicingError: Error, Equatable, Sendable {
     /// An amount does not fit, or two currencies meet.
     case money(MonetaryError)

@@ -1,4 +1,5 @@
 import Identity
+import Metering
 import Monetary
 import Pricing
 import StrictYAML
@@ -115,7 +116,7 @@ extension PlanReader {
         let known = ["on_client_abort", "on_gateway_loss", "usage_missing"]
         guard let fields = reader.fields(field, known: known) else { return policies }
         if let value = fields["on_client_abort"] {
-            policies.onClientAbort = reader.choice(value, of: PlanPolicies.ClientAbort.self) ?? .drain
+            policies.onClientAbort = reader.choice(value, of: ClientAbortPolicy.self) ?? .drain
         }
         if let value = fields["on_gateway_loss"] {
             policies.onGatewayLoss = reader.choice(value, of: PlanPolicies.Counted.self) ?? .waive

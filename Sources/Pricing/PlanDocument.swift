@@ -1,4 +1,5 @@
 public import Identity
+public import Metering
 public import Monetary
 
 /// What a plan document says: one version of one plan, before tiers are multiplied out. `docs/plans.md` explains each
@@ -96,14 +97,6 @@ public enum UnpricedRule: String, CaseIterable, Hashable, Sendable {
 
 /// What is billed when an answer did not end as it should.
 public struct PlanPolicies: Hashable, Sendable {
-    /// What becomes of a plain (not streamed) answer whose client left.
-    public enum ClientAbort: String, CaseIterable, Sendable {
-        /// The gateway reads it to its end, at most 60 s, and bills it whole.
-        case drain
-        /// The gateway cuts the engine at once and bills what it had received.
-        case cut
-    }
-
     /// Whether tokens that were counted, not reported, are billed.
     public enum Counted: String, CaseIterable, Sendable {
         /// The count is billed and labelled as such.
@@ -113,7 +106,7 @@ public struct PlanPolicies: Hashable, Sendable {
     }
 
     /// For plain answers; a stream whose client left is always cut.
-    public var onClientAbort: ClientAbort
+    public var onClientAbort: ClientAbortPolicy
     /// For requests that were running when their gateway died.
     public var onGatewayLoss: Counted
     /// For answers that ended normally without the engine saying what it used.
@@ -121,7 +114,7 @@ public struct PlanPolicies: Hashable, Sendable {
 
     /// The defaults are those of a document that does not say.
     public init(
-        onClientAbort: ClientAbort = .drain, onGatewayLoss: Counted = .waive, usageMissing: Counted = .billCounted
+        onClientAbort: ClientAbortPolicy = .drain, onGatewayLoss: Counted = .waive, usageMissing: Counted = .billCounted
     ) {
         self.onClientAbort = onClientAbort
         self.onGatewayLoss = onGatewayLoss

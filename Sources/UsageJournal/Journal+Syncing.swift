@@ -1,3 +1,4 @@
+import Identity
 import Synchronization
 
 // MARK: - The sync thread

@@ -69,29 +69,6 @@ public enum JournalEntry: Hashable, Sendable {
     public static let refusalsMax = 1024
 }
 
-/// A place in the journal: the end of one record and the start of the next.
-public struct JournalPosition: Hashable, Comparable, Sendable, CustomStringConvertible {
-    /// The segment's number, from 1; 0 only in `start`.
-    public var segment: Int64
-    /// Bytes from the segment file's beginning.
-    public var offset: Int64
-
-    /// The place `offset` bytes into a segment.
-    public init(segment: Int64, offset: Int64) {
-        self.segment = segment
-        self.offset = offset
-    }
-
-    /// Before everything that the journal ever held.
-    public static let start = JournalPosition(segment: 0, offset: 0)
-
-    public var description: String { "\(segment):\(offset)" }
-
-    public static func < (left: JournalPosition, right: JournalPosition) -> Bool {
-        (left.segment, left.offset) < (right.segment, right.offset)
-    }
-}
-
 /// Bytes of the journal that cannot be read: kept, copied aside and shown, never skipped silently.
 public struct QuarantinedRange: Hashable, Sendable, CustomStringConvertible {
     /// Why the bytes cannot be read.

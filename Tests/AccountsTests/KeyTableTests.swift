@@ -1,5 +1,6 @@
 import Foundation
 import Identity
+import Metering
 import NaiveArithmetic
 import Testing
 

@@ -62,9 +62,9 @@ struct UsageFixture {
     }
 
     private func batch(_ version: PlanVersion) throws -> IngestBatch {
-        let start = JournalMark(segment: 0, offset: 0)
+        let start = JournalPosition(segment: 0, offset: 0)
         var batch = IngestBatch(
-            journalID: journal, epoch: 1, from: start, to: JournalMark(segment: 1, offset: 300))
+            journalID: journal, epoch: 1, from: start, to: JournalPosition(segment: 1, offset: 300))
         batch.requests = [
             try entry(0, version, .rated, outcome: .success, tags: [Tag(name: "team", value: "search & find")]),
             try entry(1, version, .waived, outcome: .gatewayLost),
@@ -110,7 +110,7 @@ struct UsageFixture {
         return IngestRequest(
             request: request, tier: "standard", attempts: [attempt], periodStart: period.start,
             hourStart: account.calendar.hourStart(of: Self.acceptedAt),
-            mark: JournalMark(segment: 1, offset: Int64(100 * (index + 1))))
+            mark: JournalPosition(segment: 1, offset: Int64(100 * (index + 1))))
     }
 
     /// A stored draft of the account's September.

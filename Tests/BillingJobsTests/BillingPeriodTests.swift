@@ -65,7 +65,7 @@ import Testing
             """)
         _ = try await world.run("2026-10", now: now, accounts: [one.id]).run()
         let report = try await world.run("2026-11", now: now).run()
-        #expect(report.word(one.id).hasPrefix("parked: "), "\(report.word(one.id))")
+        #expect(report.word(one.id).hasPrefix("on hold: "), "\(report.word(one.id))")
         #expect(report.word(one.id).contains("begins at \(stray), which is none of Europe/Berlin"))
         #expect(report.word(two.id).hasPrefix("finalized"))
         let reconciled = try await ReconciliationTests.reconcile(world)

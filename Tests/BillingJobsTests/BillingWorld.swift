@@ -16,7 +16,7 @@ actor BillingWorld {
     nonisolated let database: Database
     nonisolated let pool: ConnectionPool
     nonisolated let journalID = BillingWorld.id(900, as: IDKinds.Journal.self)
-    private var mark = JournalMark(segment: 0, offset: 0)
+    private var mark = JournalPosition(segment: 0, offset: 0)
     private var sequence: UInt64 = 1000
     private var histories: [String: PlanHistory] = [:]
 
@@ -182,7 +182,7 @@ actor BillingWorld {
         open: [AccountID: String?] = [:], opensByAccount: Bool = true
     ) async throws {
         var batch = IngestBatch(journalID: journalID, epoch: 1, from: mark, to: mark)
-        var position = JournalMark(segment: 1, offset: mark.offset)
+        var position = JournalPosition(segment: 1, offset: mark.offset)
         batch.requests = requests.map { request in
             position.offset += 100
             var placed = request
@@ -259,7 +259,7 @@ extension InvoiceRunReport {
         case .wouldInvoice(let document): return "would invoice \(document.totals.total)"
         case .nothingToBill: return "nothing"
         case .notClosed(let obstacles): return "not closed: " + obstacles.map(\.description).joined(separator: "; ")
-        case .parked(let reason): return "parked: \(reason)"
+        case .onHold(let reason): return "on hold: \(reason)"
         case .failed(let reason): return "failed: \(reason)"
         }
     }

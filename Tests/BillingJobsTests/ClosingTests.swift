@@ -161,7 +161,7 @@ import Testing
         #expect(after.word(beta.id) == "finalized INV-2026-000002 0.15")
     }
 
-    @Test func `books that contradict themselves park their account and the batch goes on`() async throws {
+    @Test func `books that contradict themselves put their account on hold and the batch goes on`() async throws {
         let (world, beta) = try await world()
         let other = try await world.customer(3, plan: "beta", from: "2026-11-01T00:00:00Z")
         try await world.ingest(
@@ -171,14 +171,14 @@ import Testing
             "UPDATE usage_rollups SET amount = amount + 0.000000000001 WHERE account_id = \(beta.id)")
         let report = try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run()
         #expect(
-            report.word(beta.id).hasPrefix("parked: invoice 2026-11: sim-model: input tokens, standard: the rollups"))
+            report.word(beta.id).hasPrefix("on hold: invoice 2026-11: sim-model: input tokens, standard: the rollups"))
         #expect(report.word(other.id) == "finalized INV-2026-000001 0.15")
-        // Mended, it stays parked until someone releases it.
+        // Mended, it stays on hold until someone releases it.
         try await world.pool.execute(
             "UPDATE usage_rollups SET amount = amount - 0.000000000001 WHERE account_id = \(beta.id)")
-        let parked = try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run()
-        #expect(parked.word(beta.id).hasPrefix("parked: invoice 2026-11"))
-        try await world.database.write { try AccountStorage.park(beta.id, reason: nil, in: $0) }
+        let again = try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run()
+        #expect(again.word(beta.id).hasPrefix("on hold: invoice 2026-11"))
+        try await world.database.write { try AccountStorage.putOnHold(beta.id, reason: nil, in: $0) }
         let released = try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run()
         #expect(released.word(beta.id) == "finalized INV-2026-000002 0.15")
     }

@@ -18,7 +18,7 @@ import Testing
         return (world, try await world.customer(2, plan: "beta", from: "2026-10-01T00:00:00Z"))
     }
 
-    private func positions(_ world: BillingWorld, _ account: AccountID) async throws -> [JournalID: JournalMark] {
+    private func positions(_ world: BillingWorld, _ account: AccountID) async throws -> [JournalID: JournalPosition] {
         try await world.database.read { try PositionStorage.positions(of: account, in: $0) }
     }
 
@@ -64,7 +64,7 @@ import Testing
         // The coordinator shows that the journal was ingested past the month's end …
         try await world.ingest(heartbeat: "2026-12-01T00:00:10Z")
         let late = try await world.request(beta, at: "2026-11-30T23:59:00Z", input: 1_000_000)
-        let mark = JournalMark(segment: 1, offset: 1)
+        let mark = JournalPosition(segment: 1, offset: 1)
         var batch = IngestBatch(journalID: world.journalID, epoch: 1, from: mark, to: mark)
         batch.requests = [late]
         // … and the account's node has its part of that still to do.

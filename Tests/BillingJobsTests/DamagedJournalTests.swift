@@ -39,7 +39,9 @@ import Testing
             """)
     }
 
-    private func release(_ world: BillingWorld, at mark: JournalMark?, reason: String = "looked") async throws -> Int {
+    private func release(_ world: BillingWorld, at mark: JournalPosition?, reason: String = "looked") async throws
+        -> Int
+    {
         let (journal, found) = (world.journalID, found)
         return try await world.database.write {
             try QuarantineStorage.release(journal, at: mark, reason: reason, actor: "a test", now: found, in: $0)
@@ -58,8 +60,8 @@ import Testing
                 report.word(customer.id).hasPrefix("not closed: journal \(world.journalID) cannot be read at 1:512"))
         }
         #expect(report.word(later.id).hasPrefix("finalized"), "it was no customer yet when the damage was found")
-        #expect(report.damagedPlaces.map(\.mark) == [JournalMark(segment: 1, offset: 512)])
-        #expect(try await release(world, at: JournalMark(segment: 1, offset: 512), reason: "an empty page") == 1)
+        #expect(report.damagedPlaces.map(\.mark) == [JournalPosition(segment: 1, offset: 512)])
+        #expect(try await release(world, at: JournalPosition(segment: 1, offset: 512), reason: "an empty page") == 1)
         let after = try await world.run("2026-11", now: Self.now).run()
         for customer in customers + [other] { #expect(after.word(customer.id).hasPrefix("finalized")) }
         #expect(after.damagedPlaces.map(\.releaseReason) == ["an empty page"], "the run still names it")
@@ -96,12 +98,14 @@ import Testing
     @Test func `each place is released by itself, or all of a journal at once`() async throws {
         let (world, customers, _) = try await world()
         for offset in [0, 512, 8192] as [Int64] { try await damage(world, at: offset) }
-        #expect(try await release(world, at: JournalMark(segment: 1, offset: 0)) == 1)
+        #expect(try await release(world, at: JournalPosition(segment: 1, offset: 0)) == 1)
         let held = try await world.run("2026-11", now: Self.now).run()
         #expect(held.word(customers[0].id).contains("at 1:512") && held.word(customers[0].id).contains("at 1:8192"))
         #expect(try await release(world, at: nil) == 2)
         await #expect(throws: StorageError.self) { try await release(world, at: nil) }
-        await #expect(throws: StorageError.self) { try await release(world, at: JournalMark(segment: 7, offset: 0)) }
+        await #expect(throws: StorageError.self) {
+            try await release(world, at: JournalPosition(segment: 7, offset: 0))
+        }
         let free = try await world.run("2026-11", now: Self.now).run()
         #expect(free.isComplete)
     }
@@ -154,9 +158,9 @@ import Testing
 
     @Test(arguments: ["3:4096", "0:0", "9223372036854775807:1"])
     func `a place is read as it is written`(text: String) throws {
-        #expect(JournalMark(text)?.description == text)
+        #expect(JournalPosition(text)?.description == text)
         for wrong in ["", "3", "3:", ":3", "3:4:5", "-1:4", "a:b", "3 :4", "9223372036854775808:1"] {
-            #expect(JournalMark(wrong) == nil, "\(wrong)")
+            #expect(JournalPosition(wrong) == nil, "\(wrong)")
         }
     }
 }

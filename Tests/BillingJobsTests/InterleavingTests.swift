@@ -51,7 +51,7 @@ import Testing
         case .run, .runAgain:
             let report = try await world.run(month, now: play.nowText).run()
             for account in report.accounts {
-                if case .parked(let reason) = account.result { Issue.record("\(act.rawValue): \(reason)") }
+                if case .onHold(let reason) = account.result { Issue.record("\(act.rawValue): \(reason)") }
             }
         case .prepare:
             _ = try await world.run(month, now: play.nowText, accounts: [customer.id]).prepareDrafts()

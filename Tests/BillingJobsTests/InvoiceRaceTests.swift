@@ -100,14 +100,14 @@ struct Gate {
         } else {
             #expect(word.hasPrefix("finalized"))
         }
-        #expect(!word.hasPrefix("parked"), "\(word)")
+        #expect(!word.hasPrefix("on hold"), "\(word)")
         for month in ["2026-11", "2026-12"] {
             #expect(try await world.run(month, now: "2027-01-04T09:00:00Z").run().isComplete)
         }
         try await expectSoundBooks(world)
     }
 
-    @Test func `a draft that is gone when its number comes is said and parks nobody`() async throws {
+    @Test func `a draft that is gone when its number comes is said and puts nobody on hold`() async throws {
         let (world, alpha, _) = try await november()
         let run = try world.run("2026-12", now: "2027-01-02T09:00:00Z")
         let drafts = try await run.prepareDrafts().draftIDs

@@ -51,13 +51,13 @@ import UsageJournal
         var reader = try JournalReader(directory: directory)
         let items = try reader.next(limit: 100)
         let id = reader.journalID
-        let end = JournalMark(segment: reader.position.segment, offset: reader.position.offset)
-        var batch = IngestBatch(journalID: id, epoch: epoch, from: JournalMark(segment: 0, offset: 0), to: end)
+        let end = reader.position
+        var batch = IngestBatch(journalID: id, epoch: epoch, from: JournalPosition(segment: 0, offset: 0), to: end)
         for item in items {
             guard case .entry(.close(let closed)) = item.content, var request = requests[closed.request.id] else {
                 continue
             }
-            request.mark = JournalMark(segment: item.end.segment, offset: item.end.offset)
+            request.mark = item.end
             batch.requests.append(request)
         }
         let outcome = try await world.database.write { [batch] tx in

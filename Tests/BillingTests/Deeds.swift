@@ -84,7 +84,7 @@ struct Deeds {
         try await doing(.accountClockAdvanced, in: { _ in chain }) {
             try $0.advanceClock(of: account.id, to: $0.now.advanced(byMilliseconds: 5))
         }
-        try await fixture.database.write { try AccountStorage.park(account.id, reason: "books differ", in: $0) }
+        try await fixture.database.write { try AccountStorage.putOnHold(account.id, reason: "books differ", in: $0) }
         try await doing(.accountResumed, in: { _ in chain }) { try $0.resumeAccount(account.id) }
         return account
     }

@@ -204,7 +204,7 @@ struct Fixture {
     }
 
     /// Puts the journal's position back, as the restore of an older database would.
-    func setMark(_ mark: JournalMark, journal: JournalID) async throws {
+    func setMark(_ mark: JournalPosition, journal: JournalID) async throws {
         try await pool.execute(
             """
             UPDATE journals SET segment = \(mark.segment), byte_offset = \(mark.offset)

@@ -101,7 +101,7 @@ struct IngesterTests {
             }
             let stored = try await made.stored()
             #expect(try await made.count("request_records") == 40)
-            try await made.setMark(JournalMark(segment: 0, offset: 0), journal: id)
+            try await made.setMark(JournalPosition(segment: 0, offset: 0), journal: id)
             try await made.withJournal { journal in
                 let status = try await made.ingestAll(journal, entriesMax: 11)
                 #expect(status.requests == 0 && status.attempts == 0)

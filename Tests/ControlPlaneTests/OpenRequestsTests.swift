@@ -9,7 +9,7 @@ import Testing
 @Suite struct OpenRequestsTests {
     private func account(_ number: UInt64) -> AccountID { AccountID(UUIDv7(high: 1, low: number)) }
 
-    private func mark(_ offset: Int64) -> JournalMark { JournalMark(segment: 1, offset: offset) }
+    private func mark(_ offset: Int64) -> JournalPosition { JournalPosition(segment: 1, offset: offset) }
 
     /// A request of this account, accepted so many milliseconds after the epoch.
     private func request(_ number: UInt64, of account: UInt64, at milliseconds: Int64) -> RequestRecord {
@@ -21,7 +21,9 @@ import Testing
             modelRequested: "m", tierRequested: "standard", isStream: false, tags: [], clockOffsetMilliseconds: 0)
     }
 
-    private func fresh() -> OpenRequests { OpenRequests(inherited: .init(until: JournalMark(segment: 0, offset: 0))) }
+    private func fresh() -> OpenRequests {
+        OpenRequests(inherited: .init(until: JournalPosition(segment: 0, offset: 0)))
+    }
 
     @Test func `each account has the minute of its own oldest request, and only changes are stored`() {
         var open = fresh()

@@ -4,6 +4,7 @@ import Engines
 import Foundation
 import Identity
 import Logging
+import Metering
 import Postgres
 import Storage
 import Synchronization

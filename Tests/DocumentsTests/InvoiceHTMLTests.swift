@@ -102,16 +102,16 @@ struct InvoiceHTMLTests {
         #expect(open.contains("due on 15 December 2026"))
         #expect(!open.contains("class=\"watermark\""))
 
-        let paid = InvoiceHTML.render(document, standing: InvoiceStanding(.paid, since: "2026-12-05"))
+        let paid = InvoiceHTML.render(document, standing: InvoiceStatus(.paid, since: "2026-12-05"))
         #expect(paid.contains("Paid on 5 December 2026"))
         #expect(!paid.contains("IBAN"))
 
-        let void = InvoiceHTML.render(document, standing: InvoiceStanding(.void, since: "2026-12-03"))
+        let void = InvoiceHTML.render(document, standing: InvoiceStatus(.void, since: "2026-12-03"))
         #expect(void.contains(">VOID<"))
         #expect(void.contains("Void since 3 December 2026"))
         #expect(void.contains("It is not to be paid."))
 
-        let trial = InvoiceHTML.render(document, standing: InvoiceStanding(.finalized, isTest: true))
+        let trial = InvoiceHTML.render(document, standing: InvoiceStatus(.finalized, isTest: true))
         #expect(trial.contains(">TEST<"))
         #expect(trial.contains("This invoice is of a test account"))
         #expect(!trial.contains("IBAN"))

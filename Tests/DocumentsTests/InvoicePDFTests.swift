@@ -82,13 +82,13 @@ struct InvoicePDFTests {
         #expect(draft.contains("Draft invoice"))
         #expect(draft.contains("This is a draft."))
         let paid = try PDFReader.text(
-            try InvoicePDF.render(document, standing: InvoiceStanding(.paid, since: "2026-12-05")))
+            try InvoicePDF.render(document, standing: InvoiceStatus(.paid, since: "2026-12-05")))
         #expect(paid.contains("Paid on 5 December 2026"))
         let void = try PDFReader.text(
-            try InvoicePDF.render(document, standing: InvoiceStanding(.void, since: "2026-12-03")))
+            try InvoicePDF.render(document, standing: InvoiceStatus(.void, since: "2026-12-03")))
         #expect(void.contains("This invoice is void."))
         let trial = try PDFReader.text(
-            try InvoicePDF.render(document, standing: InvoiceStanding(.finalized, isTest: true)))
+            try InvoicePDF.render(document, standing: InvoiceStatus(.finalized, isTest: true)))
         #expect(trial.contains("This invoice is of a test account"))
     }
 

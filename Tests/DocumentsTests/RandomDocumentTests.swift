@@ -10,7 +10,7 @@ struct RandomDocumentTests {
         for seed in Seeds.all {
             var generator = SeededGenerator(seed: seed)
             let document = try RandomDocument.make(&generator)
-            let page = InvoicePresentation(document, standing: InvoiceStanding(of: document))
+            let page = InvoicePresentation(document, standing: InvoiceStatus(of: document))
             #expect(page.rows.map(\.lineID) == document.lines.map(\.id), "seed \(seed)")
             #expect(page.evidence.count == document.serviceLevels.count, "seed \(seed)")
 

@@ -214,7 +214,7 @@ actor GoldenWorld {
         case .wouldInvoice(let document): "would invoice \(document.totals.total)"
         case .nothingToBill: "nothing to bill"
         case .notClosed(let obstacles): "waits: " + obstacles.map(\.description).joined(separator: "; ")
-        case .parked(let reason): "parked: \(reason)"
+        case .onHold(let reason): "on hold: \(reason)"
         case .failed(let reason): "failed: \(reason)"
         }
     }
@@ -302,7 +302,7 @@ actor GoldenWorld {
         let since = invoice.state == .paid ? invoice.paidAt : invoice.voidedAt
         let page = InvoiceHTML.render(
             try invoice.document(),
-            standing: InvoiceStanding(
+            standing: InvoiceStatus(
                 invoice.state, since: since.map { account.calendar.day(of: $0).description }))
         let (body, style) = try GoldenFiles.splitStyle(page)
         stylesheet = style

@@ -1,3 +1,4 @@
+import Metering
 import PlanLanguage
 import Pricing
 import TestSupport

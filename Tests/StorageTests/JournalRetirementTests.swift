@@ -16,8 +16,8 @@ import Testing
             _ = try JournalStorage.register(journal, gateway: "g1", epoch: 1, now: registered, in: tx)
             guard let beat else { return }
             var batch = IngestBatch(
-                journalID: journal, epoch: 1, from: JournalMark(segment: 0, offset: 0),
-                to: JournalMark(segment: 1, offset: 100))
+                journalID: journal, epoch: 1, from: JournalPosition(segment: 0, offset: 0),
+                to: JournalPosition(segment: 1, offset: 100))
             batch.heartbeat = (beat, 0)
             _ = try IngestStorage.store(batch, in: tx)
         }
@@ -54,8 +54,8 @@ import Testing
         let (journal, stored) = (journal, try #require(Timestamp("2026-11-07T09:00:00Z")))
         try await made.database.write { tx in
             var batch = IngestBatch(
-                journalID: journal, epoch: 1, from: JournalMark(segment: 1, offset: 100),
-                to: JournalMark(segment: 1, offset: 200))
+                journalID: journal, epoch: 1, from: JournalPosition(segment: 1, offset: 100),
+                to: JournalPosition(segment: 1, offset: 200))
             batch.heartbeat = (try #require(Timestamp("2026-11-03T12:00:10Z")), 0)
             batch.storedAt = stored
             _ = try IngestStorage.store(batch, in: tx)

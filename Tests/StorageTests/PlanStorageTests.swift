@@ -207,7 +207,7 @@ struct PlanStorageTests {
                 try JournalStorage.register(id, gateway: "g1", epoch: epoch, now: StorageFixture.now, in: tx)
             }
         }
-        #expect(try await register(epoch: 1).mark == JournalMark(segment: 0, offset: 0))
+        #expect(try await register(epoch: 1).mark == JournalPosition(segment: 0, offset: 0))
         #expect(try await register(epoch: 3).epoch == 3)
         await #expect(throws: StorageError.self) { try await register(epoch: 2) }
         try await made.database.write {

@@ -45,7 +45,7 @@ enum AccountEndpoints {
             .init(
                 "hold_reason",
                 .text("Why invoice runs pass this account over; null when they do not.", lengths: 0...100_000).nullable
-            ) { .optional($0.account.parkedReason) },
+            ) { .optional($0.account.holdReason) },
             .init("created_at", .instant()) { .string("\($0.account.createdAt)") },
         ])
 

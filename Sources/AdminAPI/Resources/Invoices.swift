@@ -159,7 +159,7 @@ enum InvoiceRunEndpoints {
         ])
 
     private static let outcomes = [
-        "finalized", "draft", "unchanged", "would_invoice", "nothing_to_bill", "waiting", "parked", "failed",
+        "finalized", "draft", "unchanged", "would_invoice", "nothing_to_bill", "waiting", "on_hold", "failed",
     ]
 
     static func all(_ services: AdminServices) -> [Endpoint] { [run(services), preview(services)] }
@@ -194,7 +194,7 @@ enum InvoiceRunEndpoints {
         Endpoint(
             .post, "/v1/invoice_runs", "runInvoices", tag: "Invoices", "Make the invoices of a month",
             description:
-                "Running twice changes nothing. An account whose books do not balance is parked with a reason, "
+                "Running twice changes nothing. An account whose books do not balance is put on hold with a reason, "
                 + "and the others go on.",
             access: .role(.billing),
             body: .json(

@@ -75,7 +75,7 @@ enum JournalEndpoints {
         work: .change { call, session in
             let id: JournalID = try call.id("journal")
             let mark = try call.body["position"]?.text.map { text in
-                guard let mark = JournalMark(text) else {
+                guard let mark = JournalPosition(text) else {
                     throw Problem.invalid("position", "must be a segment and a byte, such as 3:4096")
                 }
                 return mark

@@ -52,7 +52,8 @@ struct Dispatcher: Sendable {
             body: try reader.body(body, mediaType: head.mediaType), origin: head.origin,
             reason: head.endpoint.takesAuditReason ? head.auditReason : "")
         if head.endpoint.takesIdempotencyKey, let key, let text = head.idempotencyKey {
-            return try await Once(call: call, head: head, key: key, idempotencyKey: text, body: body).answer(services)
+            return try await IdempotentRequest(call: call, head: head, key: key, idempotencyKey: text, body: body)
+                .answer(services)
         }
         switch head.endpoint.work {
         case .look(let work):
@@ -86,7 +87,7 @@ struct Dispatcher: Sendable {
 /// A write and its key are one transaction: a call that died left neither. A job claims its key beforehand and gives it
 /// free when it fails. Either way a second call that comes meanwhile is told that the first is under way. Problems are
 /// not kept: what was refused may be tried again.
-private struct Once: Sendable {
+private struct IdempotentRequest: Sendable {
     let call: Call
     let head: Dispatcher.Head
     let key: AdminKey

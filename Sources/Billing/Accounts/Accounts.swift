@@ -58,7 +58,7 @@ extension WriteSession {
         _ id: AccountID, name: String?, billing: (BillingDetails) -> BillingDetails
     ) throws -> Account {
         try change(.accountUpdated) { tx in
-            try AccountStorage.hold(id, in: tx)
+            try AccountStorage.lock(id, in: tx)
             let before = try AccountStorage.require(id, in: tx)
             try AccountStorage.update(id, name: name ?? before.name, billing: billing(before.billing), in: tx)
             return try updated(before, in: tx)
@@ -68,9 +68,9 @@ extension WriteSession {
     /// Takes an account back into invoice runs.
     public func resumeAccount(_ id: AccountID) throws -> Account {
         try change(.accountResumed) { tx in
-            try AccountStorage.hold(id, in: tx)
+            try AccountStorage.lock(id, in: tx)
             let before = try AccountStorage.require(id, in: tx)
-            try AccountStorage.park(id, reason: nil, in: tx)
+            try AccountStorage.putOnHold(id, reason: nil, in: tx)
             return try updated(before, in: tx)
         }
     }

@@ -92,7 +92,7 @@ extension WriteSession {
         }
         if target == offset { return }
         guard sandbox.clock.moves.count < TestClock.movesMax else { throw ClockRefusal.movedTooOften(sandbox.id) }
-        for account in accounts { try AccountStorage.hold(account, in: tx) }
+        for account in accounts { try AccountStorage.lock(account, in: tx) }
         try SandboxStorage.insert(
             SandboxMove(
                 sandboxID: sandbox.id, number: Int64(sandbox.clock.moves.count + 1),

@@ -11,7 +11,7 @@ extension Account {
                 "tax_id": .text(billing.taxID), "email": .text(billing.email),
             ]),
             "mode": .text(mode.rawValue), "sandbox": .optional(sandboxID),
-            "clock_offset_ms": .number(clockOffsetMilliseconds), "hold_reason": .optional(parkedReason),
+            "clock_offset_ms": .number(clockOffsetMilliseconds), "hold_reason": .optional(holdReason),
             "created_at": "\(createdAt)",
         ]
     }

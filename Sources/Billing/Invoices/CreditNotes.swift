@@ -49,7 +49,7 @@ extension WriteSession {
             // In the order of invoice runs: the series, then the account.
             let series = InvoiceNumber.creditNoteSeries(of: account.mode, on: day)
             try InvoiceStorage.lockSeries(series, in: tx)
-            try AccountStorage.hold(account.id, in: tx)
+            try AccountStorage.lock(account.id, in: tx)
             let invoice = try InvoiceStorage.require(invoiceID, in: tx)
             let settlement = try Self.settlement(of: invoice)
             if scope == .full { try Self.requireCreditsNotPaidOut(invoice, in: tx) }
@@ -75,7 +75,7 @@ extension WriteSession {
     public func refundCreditNote(_ id: CreditNoteID) throws -> StoredCreditNote {
         try change(.creditNoteRefunded) { tx in
             let account = try AccountStorage.require(try CreditNoteStorage.require(id, in: tx).accountID, in: tx)
-            try AccountStorage.hold(account.id, in: tx)
+            try AccountStorage.lock(account.id, in: tx)
             let note = try CreditNoteStorage.require(id, in: tx)
             guard note.settlement == .customerBalance else {
                 throw StorageError.conflict(

@@ -11,10 +11,10 @@ extension ReadSession {
             let account = try AccountStorage.require(invoice.accountID, in: tx)
             let notes = try CreditNoteStorage.all(of: invoice, in: tx)
             let since = invoice.voidedAt ?? invoice.paidAt
-            var standing = InvoiceStanding(
+            var standing = InvoiceStatus(
                 invoice.state, since: since.map { "\(account.calendar.day(of: $0))" },
                 isTest: account.mode == .test)
-            standing.creditNotes = notes.map { InvoiceStanding.Credited(number: $0.number, amount: "\($0.total)") }
+            standing.creditNotes = notes.map { InvoiceStatus.Credited(number: $0.number, amount: "\($0.total)") }
             if !notes.isEmpty, invoice.state == .finalized || invoice.state == .paid {
                 standing.payable = "\(try invoice.payable())"
             }

@@ -16,7 +16,7 @@ extension ReadSession {
 extension WriteSession {
     /// Says that someone looked at what could not be read: of one place, or of all places of a journal. Returns how
     /// many were held.
-    public func releaseJournalDamage(of id: JournalID, at mark: JournalMark?, reason: String) throws -> Int {
+    public func releaseJournalDamage(of id: JournalID, at mark: JournalPosition?, reason: String) throws -> Int {
         try change(.journalDamageReleased, reason: reason) { tx in
             let count = try QuarantineStorage.release(
                 id, at: mark, reason: reason, actor: actor.principal.description, now: now, in: tx)

@@ -6,7 +6,9 @@ public import Pricing
 internal import Synchronization
 public import Tokenizers
 
-/// Everything the gateway knows about keys and models at one moment. Immutable; a change brings a new one.
+/// Everything the gateway knows about keys and models at one moment. Immutable; a change brings a new one. What
+/// supplies a gateway has a type of its own (`SuppliedSnapshot`, which also says what cannot be used), because neither
+/// of the two knows the other; the program hands one over as the other.
 public struct GatewaySnapshot: Sendable {
     /// The number of the last change that it contains.
     public let change: Int64

@@ -108,23 +108,23 @@ public enum AccountStorage {
         guard count == 1 else { throw StorageError.notFound("account \(id)") }
     }
 
-    /// Parks an account so that the batch passes it over, or takes it up again (nil).
-    public static func park(_ id: AccountID, reason: String?, in tx: Transaction) throws {
+    /// Puts an account on hold so that the batch passes it over, or takes it up again (nil).
+    public static func putOnHold(_ id: AccountID, reason: String?, in tx: Transaction) throws {
         let count = try tx.execute("UPDATE accounts SET parked_reason = \(reason) WHERE account_id = \(id)")
         guard count == 1 else { throw StorageError.notFound("account \(id)") }
     }
 
     /// Why the batch passes an account over, also where the rest of it cannot be read; nil where it does not.
-    public static func parkedReason(of id: AccountID, in tx: Transaction) throws -> String? {
+    public static func holdReason(of id: AccountID, in tx: Transaction) throws -> String? {
         try tx.query("SELECT parked_reason FROM accounts WHERE account_id = \(id)").first.flatMap {
             try $0.decode("parked_reason", as: String?.self)
         }
     }
 
-    /// Holds the account until the transaction ends: whoever else changes its invoices waits. A transaction that began
+    /// Locks the account until the transaction ends: whoever else changes its invoices waits. A transaction that began
     /// to read before the other one ended is told so and, at one moment (`Database.writeAtOneMoment`), runs again; a
     /// mere lock would let it go on with what it had read.
-    public static func hold(_ id: AccountID, in tx: Transaction) throws {
+    public static func lock(_ id: AccountID, in tx: Transaction) throws {
         let count = try tx.execute("UPDATE accounts SET parked_reason = parked_reason WHERE account_id = \(id)")
         guard count == 1 else { throw StorageError.notFound("account \(id)") }
     }
@@ -200,7 +200,7 @@ public enum AccountStorage {
             sandboxID: try row.decode("sandbox_id"),
             clock: try SandboxStorage.clock(row),
             clockChange: try row.decode("clock_change"),
-            parkedReason: try row.decode("parked_reason"),
+            holdReason: try row.decode("parked_reason"),
             createdAt: try row.decode("created_at"))
     }
 }

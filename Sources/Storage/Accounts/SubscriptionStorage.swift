@@ -145,7 +145,7 @@ public enum SubscriptionStorage {
 
     /// A month that is invoiced stays as it is: its base fee would never be charged, its promises never judged.
     private static func requireOpenMonth(_ subscription: Subscription, in tx: Transaction) throws {
-        try AccountStorage.hold(subscription.accountID, in: tx)
+        try AccountStorage.lock(subscription.accountID, in: tx)
         let invoicedUntil = try tx.query(
             """
             SELECT max(period_end) FROM invoices

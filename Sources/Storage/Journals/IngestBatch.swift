@@ -84,12 +84,12 @@ public struct IngestRequest: Hashable, Sendable {
     /// The local hour of acceptance.
     public var hourStart: Timestamp
     /// The end of its entry in the journal: it is inside every position that is not before it.
-    public var mark: JournalMark
+    public var mark: JournalPosition
 
     /// A request ready to be stored.
     public init(
         request: RequestRecord, tier: String, attempts: [IngestAttempt], periodStart: Timestamp,
-        hourStart: Timestamp, mark: JournalMark
+        hourStart: Timestamp, mark: JournalPosition
     ) {
         self.request = request
         self.tier = tier
@@ -105,9 +105,9 @@ public struct IngestBatch: Sendable {
     public let journalID: JournalID
     public let epoch: Int64
     /// Where the database must stand, or nothing is stored.
-    public var from: JournalMark
+    public var from: JournalPosition
     /// Where it stands afterwards.
-    public var to: JournalMark
+    public var to: JournalPosition
     public var requests: [IngestRequest] = []
     public var refusals: [RefusalCount] = []
     public var quarantines: [StoredQuarantine] = []
@@ -123,7 +123,7 @@ public struct IngestBatch: Sendable {
     public var opensByAccount = true
 
     /// An empty stretch.
-    public init(journalID: JournalID, epoch: Int64, from: JournalMark, to: JournalMark) {
+    public init(journalID: JournalID, epoch: Int64, from: JournalPosition, to: JournalPosition) {
         self.journalID = journalID
         self.epoch = epoch
         self.from = from

@@ -1,40 +1,13 @@
 public import Identity
 public import Postgres
 
-/// A place in a journal, as the database keeps it: the end of what was ingested.
-public struct JournalMark: Hashable, Comparable, Sendable, CustomStringConvertible {
-    /// From 1; 0 before the first.
-    public var segment: Int64
-    public var offset: Int64
-
-    /// A place in a journal.
-    public init(segment: Int64, offset: Int64) {
-        self.segment = segment
-        self.offset = offset
-    }
-
-    public var description: String { "\(segment):\(offset)" }
-
-    /// Reads what `description` writes; nil for anything else.
-    public init?(_ text: String) {
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.count == 2, let segment = Int64(parts[0]), let offset = Int64(parts[1]), segment >= 0, offset >= 0
-        else { return nil }
-        self.init(segment: segment, offset: offset)
-    }
-
-    public static func < (left: JournalMark, right: JournalMark) -> Bool {
-        (left.segment, left.offset) < (right.segment, right.offset)
-    }
-}
-
 /// A gateway's journal and how far it is ingested.
 public struct RegisteredJournal: Hashable, Sendable, Identifiable {
     public let id: JournalID
     /// The gateway's name.
     public let gateway: String
     public let epoch: Int64
-    public let mark: JournalMark
+    public let mark: JournalPosition
     /// Real time of the last heartbeat inside the mark.
     public let ingestedThrough: Timestamp?
     /// Real time at which the mark last moved; nil where it did not since an earlier release.
@@ -133,7 +106,7 @@ public enum JournalStorage {
     private static func journal(_ row: Row) throws -> RegisteredJournal {
         RegisteredJournal(
             id: try row.decode("journal_id"), gateway: try row.decode("gateway"), epoch: try row.decode("epoch"),
-            mark: JournalMark(segment: try row.decode("segment"), offset: try row.decode("byte_offset")),
+            mark: JournalPosition(segment: try row.decode("segment"), offset: try row.decode("byte_offset")),
             ingestedThrough: try row.decode("ingested_through"), markMovedAt: try row.decode("mark_moved_at"),
             snapshotChange: try row.decode("snapshot_change"),
             oldestOpenAt: try row.decode("oldest_open_at"), opensByAccount: try row.decode("opens_by_account"),

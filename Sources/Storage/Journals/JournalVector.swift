@@ -5,10 +5,10 @@ public import Postgres
 /// How far each journal was ingested when something was computed: exactly the records up to these places are in it.
 public struct JournalVector: Hashable, Sendable {
     /// By journal.
-    public let marks: [JournalID: JournalMark]
+    public let marks: [JournalID: JournalPosition]
 
     /// The places of these journals.
-    public init(marks: [JournalID: JournalMark]) {
+    public init(marks: [JournalID: JournalPosition]) {
         self.marks = marks
     }
 
@@ -35,12 +35,12 @@ public struct JournalVector: Hashable, Sendable {
     }
 
     init(json: String) throws {
-        var marks: [JournalID: JournalMark] = [:]
+        var marks: [JournalID: JournalPosition] = [:]
         for entry in try JSONDecoder().decode([Entry].self, from: Data(json.utf8)) {
             guard let id = JournalID(entry.journal) else {
                 throw StorageError.corrupt("a vector of positions names \"\(entry.journal)\", which is no journal")
             }
-            marks[id] = JournalMark(segment: entry.segment, offset: entry.offset)
+            marks[id] = JournalPosition(segment: entry.segment, offset: entry.offset)
         }
         self.marks = marks
     }

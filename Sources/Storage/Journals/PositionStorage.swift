@@ -25,15 +25,15 @@ public enum PositionStorage {
                 """))
     }
 
-    static func positions(of account: AccountID, in tx: Transaction) throws -> [JournalID: JournalMark] {
+    static func positions(of account: AccountID, in tx: Transaction) throws -> [JournalID: JournalPosition] {
         let rows = try tx.query(
             """
             SELECT journal_id, segment, byte_offset FROM journal_positions
             WHERE account_id = \(account) AND segment > 0
             """)
-        var marks: [JournalID: JournalMark] = [:]
+        var marks: [JournalID: JournalPosition] = [:]
         for row in rows {
-            marks[try row.decode("journal_id")] = JournalMark(
+            marks[try row.decode("journal_id")] = JournalPosition(
                 segment: try row.decode("segment"), offset: try row.decode("byte_offset"))
         }
         return marks

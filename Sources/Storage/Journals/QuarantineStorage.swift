@@ -4,7 +4,7 @@ public import Postgres
 /// Bytes of a journal that could not be read, or a record of it that could not be stored.
 public struct StoredQuarantine: Hashable, Sendable {
     public let journalID: JournalID
-    public let mark: JournalMark
+    public let mark: JournalPosition
     public let length: Int64
     public let reason: String
     public let foundAt: Timestamp
@@ -17,7 +17,7 @@ public struct StoredQuarantine: Hashable, Sendable {
 
     /// So many bytes at `mark` of a journal.
     public init(
-        journalID: JournalID, mark: JournalMark, length: Int64, reason: String, foundAt: Timestamp,
+        journalID: JournalID, mark: JournalPosition, length: Int64, reason: String, foundAt: Timestamp,
         accountID: AccountID? = nil, releasedAt: Timestamp? = nil, releasedBy: String? = nil,
         releaseReason: String? = nil
     ) {
@@ -102,7 +102,8 @@ public enum QuarantineStorage {
     /// Says that someone looked: of one place, or of all places of a journal. Returns how many were held.
     @discardableResult
     public static func release(
-        _ journal: JournalID, at mark: JournalMark?, reason: String, actor: String, now: Timestamp, in tx: Transaction
+        _ journal: JournalID, at mark: JournalPosition?, reason: String, actor: String, now: Timestamp,
+        in tx: Transaction
     ) throws -> Int {
         guard reason.contains(where: { !$0.isWhitespace }) else {
             throw StorageError.invalid(parameter: "reason", message: "say what was found: it stays with the journal")
@@ -130,7 +131,7 @@ public enum QuarantineStorage {
     private static func quarantine(_ row: Row) throws -> StoredQuarantine {
         StoredQuarantine(
             journalID: try row.decode("journal_id"),
-            mark: JournalMark(segment: try row.decode("segment"), offset: try row.decode("byte_offset")),
+            mark: JournalPosition(segment: try row.decode("segment"), offset: try row.decode("byte_offset")),
             length: try row.decode("length"), reason: try row.decode("reason"), foundAt: try row.decode("found_at"),
             accountID: try row.decode("account_id"), releasedAt: try row.decode("released_at"),
             releasedBy: try row.decode("released_by"), releaseReason: try row.decode("release_reason"))

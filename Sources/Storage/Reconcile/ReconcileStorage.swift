@@ -122,7 +122,7 @@ public enum ReconcileStorage {
 
     /// Requests and attempts that a journal's part from `segment` up to `mark` gave.
     public static func recordCounts(
-        of journal: JournalID, fromSegment segment: Int64, upTo mark: JournalMark, in tx: Transaction
+        of journal: JournalID, fromSegment segment: Int64, upTo mark: JournalPosition, in tx: Transaction
     ) throws -> (requests: Int64, attempts: Int64) {
         func count(_ table: String) throws -> Int64 {
             try tx.query(

@@ -89,7 +89,7 @@ public enum RecordStorage {
             let request = try request(row)
             return StoredRequest(
                 request: request, tier: try row.decode("tier"), journalID: try row.decode("journal_id"),
-                mark: JournalMark(
+                mark: JournalPosition(
                     segment: try row.decode("journal_segment"), offset: try row.decode("journal_offset")),
                 attempts: byRequest[request.id] ?? [])
         }

@@ -89,7 +89,7 @@ public struct StoredRequest: Hashable, Sendable {
     public let tier: String
     public let journalID: JournalID
     /// The end of its entry in the journal.
-    public let mark: JournalMark
+    public let mark: JournalPosition
     /// By number.
     public let attempts: [StoredAttempt]
 }

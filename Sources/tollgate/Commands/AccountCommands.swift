@@ -25,12 +25,12 @@ struct AccountsCommand: AsyncParsableCommand {
             let accounts = try await options.look { try $0.accounts(mode: mode, request) }
             output.print(
                 columns: [
-                    "account", "name", "mode", "currency", "time zone", "sandbox", "clock ahead ms", "parked",
+                    "account", "name", "mode", "currency", "time zone", "sandbox", "clock ahead ms", "on hold",
                 ],
                 rows: accounts.items.map {
                     [
                         "\($0.id)", $0.name, $0.mode.rawValue, $0.currency.code, $0.calendar.zoneName,
-                        $0.sandboxID.map { "\($0)" } ?? "", "\($0.clockOffsetMilliseconds)", $0.parkedReason ?? "",
+                        $0.sandboxID.map { "\($0)" } ?? "", "\($0.clockOffsetMilliseconds)", $0.holdReason ?? "",
                     ]
                 })
             page.sayMore(accounts.hasMore, after: accounts.items.last?.id)

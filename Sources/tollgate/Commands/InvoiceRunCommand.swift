@@ -100,7 +100,7 @@ extension InvoiceRunReport.AccountResult {
         case .wouldInvoice(let document): ("would_invoice", "", document.totals.total, "")
         case .nothingToBill: ("nothing_to_bill", "", "", "no usage and no base fee")
         case .notClosed(let obstacles): ("waiting", "", "", obstacles.map(\.description).joined(separator: "; "))
-        case .parked(let reason): ("parked", "", "", reason)
+        case .onHold(let reason): ("on_hold", "", "", reason)
         case .failed(let reason): ("failed", "", "", reason)
         }
     }
@@ -108,7 +108,7 @@ extension InvoiceRunReport.AccountResult {
     /// True where the detail is sentences.
     fileprivate var isReasoned: Bool {
         switch self {
-        case .notClosed, .parked, .failed: true
+        case .notClosed, .onHold, .failed: true
         case .finalized, .drafted, .already, .wouldInvoice, .nothingToBill: false
         }
     }

@@ -66,13 +66,13 @@ struct JournalsCommand: AsyncParsableCommand {
             let id: JournalID = try readID(journal)
             guard all != !at.isEmpty else { throw ValidationError("give --at, or --all") }
             let marks = try at.map { text in
-                guard let mark = JournalMark(text) else {
+                guard let mark = JournalPosition(text) else {
                     throw ValidationError("--at: '\(text)' is no place such as 3:4096")
                 }
                 return mark
             }
             let reason = reason
-            let places: [JournalMark?] = marks.isEmpty ? [nil] : marks
+            let places: [JournalPosition?] = marks.isEmpty ? [nil] : marks
             let count = try await options.change { session in
                 try places.reduce(0) { count, place in
                     count + (try session.releaseJournalDamage(of: id, at: place, reason: reason))

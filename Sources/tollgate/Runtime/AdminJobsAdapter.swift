@@ -64,7 +64,7 @@ struct AdminJobsAdapter: AdminJobs {
         case .wouldInvoice(let document):
             item.total = document.totals.total
             item.currency = document.currency
-        case .nothingToBill, .notClosed, .parked, .failed:
+        case .nothingToBill, .notClosed, .onHold, .failed:
             item.reason = words.detail
         }
         return item

@@ -1,7 +1,7 @@
 public import Invoicing
 
 /// What has become of an invoice since its document was frozen. It is shown beside the document and is no part of it.
-public struct InvoiceStanding: Hashable, Sendable {
+public struct InvoiceStatus: Hashable, Sendable {
     public var state: InvoiceState
     /// The local day on which it was paid or made void, such as `2026-12-05`; nil where it is not known.
     public var since: String?

@@ -6,7 +6,7 @@ import Storage
 
 /// What rating needs to know of accounts, subscriptions and plans, kept between batches. A change makes stale what it
 /// is about, and nothing else: that a key was made or a limit moved is no reason to read plans again.
-struct PriceBook: Sendable {
+struct RatingContext: Sendable {
     /// The newest change that the book knows; nil before it was first read.
     private(set) var mark: ChangeMark?
     /// Nil values: looked for and not there.
@@ -40,9 +40,9 @@ struct PriceBook: Sendable {
 
     /// The book with all that these ids need, read in one moment. Anything that changed in between is read anew.
     static func reading(
-        accounts: Set<AccountID>, subscriptions: Set<SubscriptionID>, startingFrom old: PriceBook,
+        accounts: Set<AccountID>, subscriptions: Set<SubscriptionID>, startingFrom old: RatingContext,
         from database: Database
-    ) async throws -> PriceBook {
+    ) async throws -> RatingContext {
         try await database.read { tx in
             var book = try current(old, in: tx)
             for id in accounts where book.accounts[id] == nil {
@@ -75,7 +75,7 @@ struct PriceBook: Sendable {
     }
 
     /// What of a book is still so.
-    private static func current(_ old: PriceBook, in tx: DatabaseTransaction) throws -> PriceBook {
+    private static func current(_ old: RatingContext, in tx: DatabaseTransaction) throws -> RatingContext {
         if max(old.accounts.count, old.subscriptions.count) <= entriesMax, let mark = old.mark,
             let changed = try ChangeStorage.touchedTerms(since: mark, in: tx)
         {
@@ -84,7 +84,7 @@ struct PriceBook: Sendable {
             book.mark = changed.mark
             return book
         }
-        var book = PriceBook()
+        var book = RatingContext()
         book.mark = try ChangeStorage.newest(in: tx)
         return book
     }

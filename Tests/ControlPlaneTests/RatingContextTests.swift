@@ -10,9 +10,9 @@ import Testing
 @testable import ControlPlane
 
 /// A change makes stale what it is about, and nothing else.
-@Suite(.database, .timeLimit(.minutes(2))) struct PriceBookTests {
-    private func read(_ made: Fixture, from old: PriceBook = PriceBook()) async throws -> PriceBook {
-        try await PriceBook.reading(
+@Suite(.database, .timeLimit(.minutes(2))) struct RatingContextTests {
+    private func read(_ made: Fixture, from old: RatingContext = RatingContext()) async throws -> RatingContext {
+        try await RatingContext.reading(
             accounts: [made.account.id], subscriptions: [made.subscription.id], startingFrom: old, from: made.database)
     }
 
@@ -31,7 +31,7 @@ import Testing
         var plan: Bool
     }
 
-    private func kept(_ new: PriceBook, _ old: PriceBook, _ made: Fixture) -> Kept {
+    private func kept(_ new: RatingContext, _ old: RatingContext, _ made: Fixture) -> Kept {
         Kept(
             account: new.account(made.account.id)?.name == "Example",
             subscription: new.subscription(made.subscription.id) == old.subscription(made.subscription.id),
