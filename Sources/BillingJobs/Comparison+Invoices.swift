@@ -25,7 +25,7 @@ extension Comparison {
                 }
             }
         }
-        checks += [lines, usage, fees, promises, try creditNotes(in: tx)]
+        checks += [lines, usage, fees, promises, try creditNotes(in: tx), try documentsInTrail(in: tx)]
     }
 
     // MARK: one invoice

@@ -56,7 +56,8 @@ extension Comparison {
             // Where no version could be asked none is asked now, whatever reads by now. What had no price has none.
             let wasAsked =
                 isRated ? standing.reason == RatingError.noPriceCode : UnknownTerms(rawValue: standing.reason) == nil
-            return SuspenseRating(version: version, isInForceAsked: wasAsked)
+            return SuspenseRating(
+                version: version, isInForceAsked: wasAsked, isWaived: standing.outcome == .waived)
         }
     }
 
@@ -84,6 +85,7 @@ private struct RecordSums {
     var fromSuspense: [AttemptID: SuspenseRating] = [:]
     private var attempts: Int64 = 0
     private var suspended: Int64 = 0
+    private var waived: Int64 = 0
     /// `records, quantity, amount, waived_quantity, waived_amount`
     private var usage: [RollupRow.Key: [Int128]] = [:]
     /// `requests, successes, client_errors, client_aborts, provider_errors, gateway_losses`
@@ -108,7 +110,9 @@ private struct RecordSums {
             // Nothing is nothing in every currency: the account's was not known where it did not read.
             let stored = attempt.amount.isZero ? .zero(account.currency) : attempt.amount
             check.add(left: again.amount, right: stored)
-            if again.rating == .suspended { suspended += 1 }
+            if again.rating == .suspended {
+                if fromSuspense[attempt.record.id]?.isWaived == true { waived += 1 } else { suspended += 1 }
+            }
             if again.rating != attempt.rating || again.amount != stored
                 || again.version?.planID != attempt.plan || again.version?.version != attempt.planVersion
             {
@@ -148,6 +152,7 @@ private struct RecordSums {
         let stored = try ReconcileStorage.attemptCounts(of: account.id, in: period, in: tx)
         check.add(.count("attempts"), left: Int128(attempts), right: Int128(stored.attempts))
         check.add(.count("in suspense"), left: Int128(suspended), right: Int128(stored.suspended))
+        check.add(.count("waived out of suspense"), left: Int128(waived), right: Int128(stored.waived))
         if attempts != stored.attempts {
             check.report("\(account.id): \(stored.attempts - attempts) attempts belong to no request")
         }
@@ -199,6 +204,8 @@ private struct SuspenseRating {
     let version: PlanVersion?
     /// Whether the version that was in force is asked first: it should not have had a price.
     let isInForceAsked: Bool
+    /// It stays without a price, and nobody is asked for it.
+    let isWaived: Bool
 }
 
 /// An attempt rated a second time, from what is published. Ingest has its own way to rate: reconcile shares no step

@@ -31,10 +31,16 @@ public struct InvoiceActions: Sendable {
         return try await database.read { tx in
             let account = try AccountMonth.account(id, for: month, in: tx)
             let accountMonth = try AccountMonth(account, month: month, in: tx)
+            let document = try document(accountMonth, in: tx)
+            let current = accountMonth.current
+            let isOpen = current.map { $0.state == .draft } ?? true
+            let json = try document?.canonicalJSON()
             return InvoicePreview(
-                document: try document(accountMonth, in: tx),
+                document: document,
                 suspended: try SuspenseStorage.unresolvedByReason(
-                    account: id, period: accountMonth.upToItsEnd, in: tx))
+                    account: id, period: accountMonth.upToItsEnd, in: tx),
+                staleDraft: isOpen && current?.documentJSON != json ? current?.id : nil,
+                monthBefore: isOpen ? try accountMonth.earlierMonthNotInvoiced(in: tx) : nil)
         }
     }
 

@@ -52,6 +52,7 @@ public struct Reconciliation: Sendable {
                 try comparison.compareInvoices(in: tx)
             }
             if options.accounts == nil { try comparison.compareNumbers(in: tx) }
+            if options.month == nil { try comparison.compareAuditChains(in: tx) }
             try comparison.compareEngine(in: tx)
             return ReconciliationReport(checks: comparison.checks)
         }

@@ -43,8 +43,12 @@ extension InvoiceBuilder {
     private func line(for stretch: ServiceStretch, exact: Money, amount: Money) -> InvoiceLine {
         let version = stretch.version
         let daysInMonth = input.month.dayCount
-        let isWhole = stretch.days.count == daysInMonth || exact == version.baseFee?.amount
-        let share = isWhole ? "" : ", \(stretch.days.count) of \(daysInMonth) days"
+        // Beside days that are no whole month a whole fee would look like a mistake.
+        let share =
+            stretch.days.count == daysInMonth
+            ? ""
+            : exact == version.baseFee?.amount
+                ? ", not prorated" : ", \(stretch.days.count) of \(daysInMonth) days"
         let charge = LineCharge.period(name: BaseFee.name, plan: version.planID, planVersion: version.version)
         return line(
             .baseFee, charge, subscription: stretch.subscriptionID, description: "\(version.title): base fee\(share)",

@@ -79,6 +79,32 @@ import Testing
         #expect(try await world.fingerprint() == before)
     }
 
+    @Test func `a preview says which draft and which earlier month are not final beside it`() async throws {
+        let world = try await BillingWorld.make()
+        let beta = try await world.customer(2, plan: "beta", from: "2026-11-01T00:00:00Z")
+        try await world.ingest(
+            [
+                world.request(beta, at: "2026-11-03T10:00:00Z", input: 1_000_000),
+                world.request(beta, at: "2026-12-03T10:00:00Z", input: 2_000_000),
+            ], heartbeat: "2026-12-05T00:00:10Z")
+        let draft = try #require(
+            try await world.run("2026-11", now: "2026-12-06T09:00:00Z").prepareDrafts().draftIDs.first)
+        let actions = InvoiceActions(database: world.database, by: .clerk)
+        func preview(_ month: String) async throws -> InvoicePreview {
+            try await actions.preview(account: beta.id, month: try #require(CivilMonth(month)))
+        }
+        #expect(try await preview("2026-11").notes.isEmpty)
+        let december = try await preview("2026-12")
+        #expect(december.notes.count == 1 && december.monthBefore == CivilMonth("2026-11"))
+        #expect(try december.canonicalJSON().contains(#""notes":["2026-11 is not invoiced yet"#))
+        try await world.ingest(
+            [world.request(beta, at: "2026-11-04T10:00:00Z", input: 1_000_000)], heartbeat: "2026-12-06T00:00:10Z")
+        let november = try await preview("2026-11")
+        #expect(november.staleDraft == draft && november.document?.totals.total == "0.30")
+        _ = try await world.run("2026-11", now: "2026-12-06T09:00:00Z").run()
+        for month in ["2026-11", "2026-12"] { #expect(try await preview(month).notes.isEmpty) }
+    }
+
     @Test func `a draft left by a crash can be made final by itself`() async throws {
         let world = try await BillingWorld.make()
         let beta = try await world.customer(2, plan: "beta", from: "2026-11-01T00:00:00Z")

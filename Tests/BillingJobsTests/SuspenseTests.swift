@@ -104,6 +104,10 @@ extension BillingWorld {
         let after = try await world.run("2026-11", now: "2026-12-02T09:00:00Z").run()
         #expect(after.word(one.id) == "finalized INV-2026-000002 6.30")
         try await expectSoundBooks(world)
+        // What was given away waits for nobody.
+        let check = try #require(
+            try await ReconciliationTests.reconcile(world).checks.first { $0.name.hasPrefix("records, rated again") })
+        #expect(check.leftText.contains("0 in suspense") && check.leftText.contains("2 waived out of suspense"))
     }
 
     @Test func `who, why and the version stay with what was resolved`() async throws {

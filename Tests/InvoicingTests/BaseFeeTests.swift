@@ -16,7 +16,7 @@ import Testing
     @Test func `a whole month costs the whole fee`() throws {
         let lines = try fees(Fixture.terms([Fixture.version(1, from: early, fee: "49.00")]))
         #expect(lines.map(\.exactAmount) == [try Fixture.usd("49")])
-        #expect(lines.first?.description == "Team: base fee")
+        #expect(lines.first?.description == "Team: base fee, not prorated")
     }
 
     @Test func `the local day of the start counts and the day of an end in its middle does not`() throws {
@@ -161,7 +161,7 @@ import Testing
         let lines = try Fixture.draft(terms).lines
         #expect(lines.map(\.amount) == [try Fixture.usd("50")])
         #expect(lines.first?.subscriptionID == other(3))
-        #expect(lines.first?.description == "Team: base fee")
+        #expect(lines.first?.description == "Team: base fee, not prorated")
         // Another tenant on the same plan has a fee of its own.
         let neighbour = try Fixture.terms(from: "2026-11-05T10:00:00Z", id: other(9), tenant: other(9), versions)
         #expect(try Fixture.draft(terms + [neighbour]).total == (try Fixture.usd("100")))

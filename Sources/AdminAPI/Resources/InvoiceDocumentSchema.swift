@@ -16,7 +16,12 @@ enum InvoiceDocumentSchema {
                         .required("records", .integer()), .required("by_reason", .map(.integer(), "By stable code.")),
                     ], named: "SuspendedCount",
                     "Usage that waits in suspense: not in here, and the invoice cannot be final before it is rated or "
-                        + "waived. Left out where there is none."))
+                        + "waived. Left out where there is none.")),
+            .optional(
+                "notes",
+                .list(
+                    .text("A sentence.", lengths: 0...1000), "What beside it is not final; left out where nothing is.",
+                    countMax: 2)),
         ], named: "InvoicePreview", "What an invoice would say now.")
 
     private static let members: [Schema.Property] =

@@ -170,7 +170,8 @@ enum InvoiceRunEndpoints {
             "What an account's invoice of a month would say now",
             description: "Changes nothing, and needs no end of the "
                 + "month. The stored document where the invoice is final. `suspended` says how much usage "
-                + "waits in suspense and is missing from it.",
+                + "waits in suspense and is missing from it, `notes` which draft and which earlier month are not "
+                + "final.",
             access: .role(.viewer),
             parameters: [
                 .query("account", .id(AccountID.self), isRequired: true),

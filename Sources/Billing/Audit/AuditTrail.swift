@@ -12,26 +12,7 @@ extension ReadSession {
     /// Follows every chain, or one, from its first entry to its head.
     public func verifyAuditTrail(_ only: AuditChain? = nil) throws -> AuditReport {
         try look(.read(.audit)) { tx in
-            var report = AuditReport()
-            for (chain, head) in try AuditStorage.chains(in: tx) where only == nil || chain == only {
-                guard let head else {
-                    report.faults.append(AuditFault(chain, 0, "the chain has no head"))
-                    continue
-                }
-                var verification = AuditVerification(chain, endingAt: head)
-                var number: Int64 = 0
-                while true {
-                    let entries = try AuditStorage.entries(
-                        of: chain, after: number, limit: AuditReport.entriesAtATime, in: tx)
-                    for entry in entries { verification.take(entry) }
-                    guard entries.count == AuditReport.entriesAtATime, let last = entries.last else { break }
-                    number = last.number
-                }
-                verification.finish()
-                report.chains.append(.init(chain: chain, head: head))
-                report.entryCount += verification.entryCount
-                report.faults += verification.faults
-            }
+            let report = try AuditReport(of: only.map { [$0] }, in: tx)
             if let only, report.chains.isEmpty, report.faults.isEmpty {
                 throw StorageError.notFound("account \(only)")
             }
@@ -54,4 +35,26 @@ public struct AuditReport: Hashable, Sendable {
 
     /// Entries in memory at a time.
     static let entriesAtATime = 1000
+
+    /// Follows these chains, or all, from their first entries to their heads.
+    public init(of only: Set<AuditChain>? = nil, in tx: DatabaseTransaction) throws {
+        for (chain, head) in try AuditStorage.chains(in: tx) where only?.contains(chain) != false {
+            guard let head else {
+                faults.append(AuditFault(chain, 0, "the chain has no head"))
+                continue
+            }
+            var verification = AuditVerification(chain, endingAt: head)
+            var number: Int64 = 0
+            while true {
+                let entries = try AuditStorage.entries(of: chain, after: number, limit: Self.entriesAtATime, in: tx)
+                for entry in entries { verification.take(entry) }
+                guard entries.count == Self.entriesAtATime, let last = entries.last else { break }
+                number = last.number
+            }
+            verification.finish()
+            chains.append(Chain(chain: chain, head: head))
+            entryCount += verification.entryCount
+            faults += verification.faults
+        }
+    }
 }

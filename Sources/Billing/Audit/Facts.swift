@@ -1,4 +1,5 @@
 import Engines
+import FoundationEssentials
 
 /// What is known of a thing, as audit entries and events say it. Never a secret, and nothing that one could be made of.
 public struct Facts: Hashable, Sendable {
@@ -29,6 +30,44 @@ public struct Facts: Hashable, Sendable {
     static func areSame(_ one: Facts?, _ other: Facts?) -> Bool {
         guard let one, let other else { return one == nil && other == nil }
         return one.json.utf8.elementsEqual(other.json.utf8)
+    }
+
+    /// The members of which a JSON object, as `json` wrote it once, says something else. Only those that it has: later
+    /// versions of the program may know more of a thing.
+    public func differences(from json: String, except names: Set<String> = []) throws -> [String] {
+        let told = try JSONDecoder().decode([String: Told].self, from: Data(json.utf8))
+        return members.compactMap { member in
+            guard !names.contains(member.name), let before = told[member.name], before != Told(member.value) else {
+                return nil
+            }
+            return member.name
+        }
+    }
+
+    /// A member of JSON that is a text or nothing; of everything else only that it is something else.
+    private enum Told: Hashable, Decodable {
+        case null
+        case text([UInt8])
+        case other
+
+        init(_ value: Value) {
+            switch value {
+            case .null: self = .null
+            case .text(let text): self = .text(Array(text.utf8))
+            default: self = .other
+            }
+        }
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.singleValueContainer()
+            if container.decodeNil() {
+                self = .null
+            } else if let text = try? container.decode(String.self) {
+                self = .text(Array(text.utf8))
+            } else {
+                self = .other
+            }
+        }
     }
 
     /// JSON in the order of the members.

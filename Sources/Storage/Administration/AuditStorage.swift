@@ -1,5 +1,5 @@
 public import Accounts
-import Identity
+public import Identity
 public import Postgres
 
 /// The audit trail: entries in chains, one an account and one for the seller.
@@ -103,6 +103,36 @@ public enum AuditStorage {
         try tx.query(
             "\(select) WHERE account_id = \(chain.uuid) AND number > \(number) ORDER BY number LIMIT \(limit)"
         ).map(entry)
+    }
+
+    /// What was said of an account's invoices that became final, were paid or made void, in order: of all, or of those
+    /// of a period.
+    public static func invoiceEntries(
+        of account: AccountID, periodStart: Timestamp? = nil, in tx: Transaction
+    ) throws -> [AuditEntry] {
+        let only: SQL = periodStart.map { "AND after->>'period_start' = \("\($0)")" } ?? ""
+        return try tx.query(
+            "\(select) WHERE account_id = \(account) AND action LIKE 'invoice.%' \(only) ORDER BY number"
+        ).map(entry)
+    }
+
+    /// What was said of an account's credit notes, in order: of all, or of those of these invoices.
+    public static func creditNoteEntries(
+        of account: AccountID, correcting invoices: Set<InvoiceID>? = nil, in tx: Transaction
+    ) throws -> [AuditEntry] {
+        let only: SQL = invoices.map { "AND after->>'invoice' = ANY(\($0.map(\.description))::text[])" } ?? ""
+        return try tx.query(
+            "\(select) WHERE account_id = \(account) AND action LIKE 'credit_note.%' \(only) ORDER BY number"
+        ).map(entry)
+    }
+
+    /// The first entry of an account's chain, or the first one of these actions.
+    public static func firstEntry(
+        of account: AccountID, actions prefix: String = "", in tx: Transaction
+    ) throws -> AuditEntry? {
+        try tx.query(
+            "\(select) WHERE account_id = \(account) AND starts_with(action, \(prefix)) ORDER BY number LIMIT 1"
+        ).first.map(entry)
     }
 
     /// Every chain that there is or should be, the seller's first; the head is nil where it is missing.

@@ -128,9 +128,12 @@ public enum CreditNoteStorage {
         ).map(StoredCreditNote.init)
     }
 
-    /// The notes of an account.
-    public static func all(of account: AccountID, in tx: Transaction) throws -> [StoredCreditNote] {
-        try tx.query("\(select) WHERE account_id = \(account) ORDER BY issued_at, credit_note_id")
+    /// The notes of an account: all, or those of these invoices.
+    public static func all(
+        of account: AccountID, correcting invoices: Set<InvoiceID>? = nil, in tx: Transaction
+    ) throws -> [StoredCreditNote] {
+        let only: SQL = invoices.map { "AND invoice_id = ANY(\(Array($0))::uuid[])" } ?? ""
+        return try tx.query("\(select) WHERE account_id = \(account) \(only) ORDER BY issued_at, credit_note_id")
             .map(StoredCreditNote.init)
     }
 

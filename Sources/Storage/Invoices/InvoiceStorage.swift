@@ -170,10 +170,14 @@ public enum InvoiceStorage {
             .first.map(invoice)
     }
 
-    /// All invoices of an account, by period, void ones too: for reconcile, which compares all.
-    public static func all(of account: AccountID, in tx: Transaction) throws -> [StoredInvoice] {
-        try tx.query(
-            "\(select) WHERE account_id = \(account) ORDER BY period_start, created_at, invoice_id"
+    /// All invoices of an account, or of one of its periods, by period, void ones too: for reconcile, which compares
+    /// all.
+    public static func all(
+        of account: AccountID, periodStart: Timestamp? = nil, in tx: Transaction
+    ) throws -> [StoredInvoice] {
+        let only: SQL = periodStart.map { "AND period_start = \($0)" } ?? ""
+        return try tx.query(
+            "\(select) WHERE account_id = \(account) \(only) ORDER BY period_start, created_at, invoice_id"
         ).map(invoice)
     }
 

@@ -103,21 +103,23 @@ public enum ReconcileStorage {
         ).decodeAll()
     }
 
-    /// Attempts of the account's period: all, and those without a price: in suspense, or waived out of it.
+    /// Attempts of the account's period: all, those that wait in suspense, and those that were waived out of it.
     public static func attemptCounts(
         of account: AccountID, in period: BillingPeriod?, in tx: Transaction
-    ) throws -> (attempts: Int64, suspended: Int64) {
+    ) throws -> (attempts: Int64, suspended: Int64, waived: Int64) {
         let span: SQL = period.map { "AND accepted_at >= \($0.start) AND accepted_at < \($0.end)" } ?? ""
         let row = try tx.query(
             """
             SELECT (SELECT count(*) FROM attempt_records WHERE account_id = \(account) \(span)) AS attempts,
                 (
-                    SELECT count(*) FROM suspense
-                    WHERE account_id = \(account) AND outcome IS DISTINCT FROM 'rated' \(span)
-                ) AS suspended
+                    SELECT count(*) FROM suspense WHERE account_id = \(account) AND resolved_at IS NULL \(span)
+                ) AS suspended,
+                (
+                    SELECT count(*) FROM suspense WHERE account_id = \(account) AND outcome = 'waived' \(span)
+                ) AS waived
             """
         ).only()
-        return (try row.decode("attempts"), try row.decode("suspended"))
+        return (try row.decode("attempts"), try row.decode("suspended"), try row.decode("waived"))
     }
 
     /// Requests and attempts that a journal's part from `segment` up to `mark` gave.

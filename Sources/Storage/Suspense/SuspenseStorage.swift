@@ -142,17 +142,19 @@ public enum SuspenseStorage {
         public let reason: String
         public let plan: String?
         public let planVersion: Int?
+        /// Nil while it waits.
+        public let outcome: SuspenseOutcome?
     }
 
     /// Every attempt of the account that was ever in suspense.
     public static func standings(of account: AccountID, in tx: Transaction) throws -> [AttemptID: Standing] {
         var standings: [AttemptID: Standing] = [:]
         let rows = try tx.query(
-            "SELECT record_id, plan, plan_version, reason FROM suspense WHERE account_id = \(account)")
+            "SELECT record_id, plan, plan_version, reason, outcome FROM suspense WHERE account_id = \(account)")
         for row in rows {
             standings[try row.decode("record_id")] = Standing(
                 reason: try row.decode("reason"), plan: try row.decode("plan"),
-                planVersion: try row.decode("plan_version"))
+                planVersion: try row.decode("plan_version"), outcome: try outcome(row))
         }
         return standings
     }
@@ -193,8 +195,12 @@ public enum SuspenseStorage {
             periodStart: try row.decode("period_start"), reason: try row.decode("reason"),
             detail: try row.decode("detail"), model: try row.decode("model"), priceKey: try row.decode("price_key"),
             resolvedAt: try row.decode("resolved_at"),
-            outcome: try row.decode("outcome", as: String?.self) == nil ? nil : try row.value("outcome"),
+            outcome: try outcome(row),
             resolution: try row.decode("resolution"), resolvedBy: try row.decode("resolved_by"),
             plan: try row.decode("plan"), planVersion: try row.decode("plan_version"))
+    }
+
+    private static func outcome(_ row: Row) throws -> SuspenseOutcome? {
+        try row.decode("outcome", as: String?.self) == nil ? nil : try row.value("outcome")
     }
 }

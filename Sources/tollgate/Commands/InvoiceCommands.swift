@@ -99,6 +99,7 @@ struct InvoicesCommand: AsyncParsableCommand {
             } else {
                 print("nothing to bill")
             }
+            if !output.json { for note in preview.notes { say(note) } }
             if let warning = preview.warning { say("\(warning): `tollgate suspense list --account \(id)`") }
         }
     }

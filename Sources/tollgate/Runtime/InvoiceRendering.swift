@@ -6,18 +6,23 @@ import ServiceLevels
 struct InvoiceText {
     let document: InvoiceDocument
 
+    /// Which tenant a line is of is said where it is not the same of all.
+    private var hasTenants: Bool { Set(document.lines.map(\.tenant)).count > 1 }
+
     var text: String {
         var parts = [
             "\(document.isTest ? "Test invoice" : "Invoice") \(document.number ?? "(draft)") to "
                 + "\(document.customer.name), "
                 + "\(document.period.from) through \(document.period.through) (\(document.period.timeZone))" + dates,
             Table(
-                columns: ["description", "tier", "quantity", "per million", "exact", "amount"],
+                columns: (hasTenants ? ["tenant"] : [])
+                    + ["description", "tier", "quantity", "per million", "exact", "amount"],
                 rows: document.lines.map {
-                    [
-                        Self.short($0), $0.tier ?? "", $0.quantity ?? "", $0.unitPricePerMillion ?? "", $0.exactAmount,
-                        $0.amount,
-                    ]
+                    (hasTenants ? [$0.tenant] : [])
+                        + [
+                            Self.short($0), $0.tier ?? "", $0.quantity ?? "", $0.unitPricePerMillion ?? "",
+                            $0.exactAmount, $0.amount,
+                        ]
                 }
             ).text,
             "total \(document.totals.total) \(document.currency)   (exactly \(document.totals.exactTotal))",
