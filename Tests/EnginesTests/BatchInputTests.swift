@@ -61,6 +61,21 @@ import Testing
         }
     }
 
+    @Test func `the models that tools of its lines make pictures with are known, each once`() throws {
+        func line(_ id: String, _ tools: String) -> String {
+            #"{"custom_id":"\#(id)","method":"POST","url":"/v1/responses","body":{"model":"m","input":"x","tools":["#
+                + tools + "]}}"
+        }
+        let lines = [
+            line("a", #"{"type":"image_generation","model":"one"}"#), line("b", #"{"type":"image_generation"}"#),
+            line("c", #"{"type":"image_generation","model":"two"}"#),
+            line("d", #"{"type":"function","name":"f"},{"type":"image_generation","model":"one"}"#), line("e", ""),
+        ]
+        try Array(lines.joined(separator: "\n").utf8).withUnsafeBytes { bytes in
+            #expect(try BatchInput(reading: bytes).pictureModels == ["one", "two"])
+        }
+    }
+
     @Test func `no bytes make it trap`() {
         var random = SeededGenerator(seed: 7)
         let text = Array((line("a") + "\n" + line("b")).utf8)

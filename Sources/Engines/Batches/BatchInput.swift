@@ -13,6 +13,8 @@ public struct BatchInput: Sendable {
     public let features: RequestedFeatures
     /// A tool that any of them asks for and that is in no list of allowed ones.
     public let otherTool: String?
+    /// The models that tools of theirs make pictures with.
+    public let pictureModels: Set<String>
     /// Where the lines name the model, with its quotes.
     private let modelRanges: [Range<Int>]
 
@@ -40,6 +42,7 @@ public struct BatchInput: Sendable {
         var seen: Set<SHA256Digest> = []
         var features: RequestedFeatures = []
         var otherTool: String?
+        var pictureModels: Set<String> = []
         var number = 0
         var start = 0
         while start < file.count {
@@ -78,6 +81,7 @@ public struct BatchInput: Sendable {
                 }
                 features.formUnion(line.features)
                 otherTool = otherTool ?? line.otherTool
+                if let name = line.size?.pictureModel { pictureModels.insert(name) }
                 ranges.append(start + line.modelRange.lowerBound..<start + line.modelRange.upperBound)
             } catch {
                 throw RequestError(
@@ -93,6 +97,7 @@ public struct BatchInput: Sendable {
         lineCount = ranges.count
         self.features = features
         self.otherTool = otherTool
+        self.pictureModels = pictureModels
         modelRanges = ranges
     }
 

@@ -9,6 +9,8 @@ public struct BatchOutputLine: Sendable {
     /// Whether it says why there is none.
     public private(set) var hasError = false
     private var hasResponse = false
+    /// Where the line itself has a body.
+    private var own: Range<Int>?
 
     /// Reads a line, without its end. Throws where it is no object, or says not whom it answers.
     public init(reading line: UnsafeRawBufferPointer) throws(JSONScanError) {
@@ -20,6 +22,12 @@ public struct BatchOutputLine: Sendable {
             } else if key.equals("response", in: line), try scanner.kind() == .object {
                 hasResponse = true
                 try readResponse(&scanner, of: line)
+            } else if key.equals("response", in: line) {
+                // What is no object answers nothing that could be read: null says so, a text hides it.
+                hasResponse = true
+                try scanner.skip()
+            } else if key.equals("body", in: line), try scanner.kind() == .object {
+                own = try scanner.skip()
             } else if key.equals("error", in: line) {
                 let isSomething = try scanner.kind() != .null
                 hasError = try !scanner.skip().isEmpty && isSomething
@@ -29,7 +37,7 @@ public struct BatchOutputLine: Sendable {
         }
         try scanner.end()
         // Some write the answer itself where others have it with its status, or put its members into the line.
-        if body.isEmpty, !hasResponse, !hasError, status == 0 { body = 0..<line.count }
+        if body.isEmpty, !hasResponse, !hasError, status == 0 { body = own ?? 0..<line.count }
         if !body.isEmpty, status == 0 { status = 200 }
         guard !customID.isEmpty else { throw JSONScanError(problem: .unexpectedEnd, offset: line.count) }
     }

@@ -89,6 +89,16 @@ public struct JSONObjectText: Sendable {
         }
     }
 
+    /// The elements of an array that are strings.
+    public func texts(_ key: String) -> [String] {
+        (elements(key) ?? []).compactMap { element in
+            element.withUnsafeBytes { raw in
+                var scanner = JSONScanner(raw)
+                return (try? scanner.string())?.value(in: raw)
+            }
+        }
+    }
+
     /// The object with other values for these members, as they are to be written; nil takes one away, and what is new
     /// stands at the end.
     public func changed(_ changes: [(key: String, value: [UInt8]?)]) -> [UInt8] {

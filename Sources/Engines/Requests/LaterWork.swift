@@ -92,6 +92,13 @@ extension AnswerFacts {
         return hasError && finishReason == "failed" && usage == nil && units.isEmpty
     }
 
+    /// Whether it was understood as an answer: it has counts, something that the model made, or choices without a word.
+    public var isMeasurable: Bool {
+        let said = usageSaid.map { [$0.promptTokens, $0.completionTokens, $0.totalTokens].contains { $0 != nil } }
+        return said == true || choicesSeen > 0 || textBytesSeen > 0 || !written.isEmpty || items > 0
+            || contentEvents > 0 || !units.isEmpty || usage?.units.isEmpty == false || !toolUsage.isEmpty
+    }
+
     /// Whether it has come to anything that is owed, as far as it was seen.
     public var hasBegunLater: Bool {
         usage != nil || textBytes > 0 || !written.isEmpty || items > 0 || contentEvents > 0 || !units.isEmpty

@@ -33,7 +33,9 @@ struct BatchLineRecord {
         // What the model wrote before it failed is handed over with the error, and is no answer's text.
         let generated = isRefused ? ErrorRedaction.generatedBytes(in: line) : 0
         guard !read.body.isEmpty || generated > 0, var request else {
-            return read.hasError || isRefused && read.status > 0 ? nil : missing(file: file, number: number)
+            guard !read.hasError, !isRefused || read.status == 0 else { return nil }
+            return unmeasured(
+                "line \(number) of the batch's file \(file) has neither an answer nor an error", file, number)
         }
         if let size = size(read.customID) { request.take(size) }
         let meter = AnswerMeter(
@@ -44,6 +46,11 @@ struct BatchLineRecord {
         facts.takeGenerated(bytes: generated)
         let isFailure = meter.isErrorInPlaceOfAnswer
         let isAnswer = !isRefused && !isFailure
+        // An answer in a form that nobody knows: its prompt alone is not what it costs.
+        guard !isAnswer || facts.isMeasurable else {
+            return unmeasured(
+                "line \(number) of the batch's file \(file) holds nothing that can be measured", file, number)
+        }
         // A failure costs what of an answer came with it, and nothing where none did.
         guard isAnswer || facts.usage != nil || generated > 0, !isFailure || facts.textBytes > 0 || facts.items > 0
         else { return nil }
@@ -76,32 +83,29 @@ struct BatchLineRecord {
     }
 
     /// The record of the batch itself, without usage: once it is there, all its lines are.
-    func ofBatch(status: String) -> UsageEntry {
+    func ofBatch(reason: String) -> UsageEntry {
         var request = request(RequestID(owner.requestID.uuid))
-        request.reason = status == "completed" ? "" : "batch_\(status)"
+        request.reason = reason
         request.marks.end = 0
         return UsageEntry(request: request, attempts: [])
     }
 
     /// What cannot be read waits in suspense: it may have been served, and someone must look.
     private func unreadable(file: String, number: Int, _ error: JSONScanError) -> UsageEntry {
+        unmeasured("line \(number) of the batch's file \(file) cannot be read: \(error.problem.rawValue)", file, number)
+    }
+
+    /// What of the batch nobody can measure, and why.
+    private func unmeasured(_ why: String, _ file: String, _ number: Int) -> UsageEntry {
         var entry = record(of: "unreadable", "\(file)\n\(number)")
         entry.attempts[0].termination = .complete
         entry.attempts[0].usageSource = .engine
-        entry.attempts[0].contradiction =
-            "line \(number) of the batch's file \(file) cannot be read: \(error.problem.rawValue)"
+        entry.attempts[0].contradiction = why
         return entry
     }
 
-    /// A line that says neither what was made nor why nothing was.
-    private func missing(file: String, number: Int) -> UsageEntry {
-        var entry = record(of: "unreadable", "\(file)\n\(number)")
-        entry.attempts[0].termination = .complete
-        entry.attempts[0].usageSource = .engine
-        entry.attempts[0].contradiction =
-            "line \(number) of the batch's file \(file) has neither an answer nor an error"
-        return entry
-    }
+    /// Lines that were served, by the engine's word, and that none of the batch's files has: they wait in suspense.
+    func unaccounted(_ why: String) -> UsageEntry { unmeasured(why, "", 0) }
 
     private func record(of kind: String, _ name: String) -> UsageEntry {
         let ids = ids(of: kind, name)

@@ -10,10 +10,10 @@ final class BatchSettlement {
     private let loop: LoopContext
     private let backend: Backend
     private let records: BatchLineRecord
-    private let status: String
+    private let batch: UpstreamBatch
     private var files: [String]
     private let inputFile: String
-    /// What the lines asked for, by `custom_id`; nil until an answer without usage has shown that it is needed.
+    /// What the lines asked for, by `custom_id`; nil until an answer has shown that it is needed.
     private var sizes: [String: BatchLineSize]?
     private var isReadingInput = false
     private let answerFiles: [String]
@@ -29,6 +29,11 @@ final class BatchSettlement {
     private var group: [UsageEntry] = []
     private var isWriting = false
     private var hasFileEnded = false
+    /// Lines of the files that were served, each once, and those that were not.
+    private var served: Set<RequestID> = []
+    private var failedCount: Int64 = 0
+    /// Whether a file of answers is gone.
+    private var hasLostOutput = false
 
     /// Records that are written together; the file is read on when they are durable.
     private static let groupMax = 64
@@ -41,7 +46,7 @@ final class BatchSettlement {
         self.loop = loop
         self.records = records
         backend = records.backend
-        status = batch.status
+        self.batch = batch
         files = batch.answerFiles
         answerFiles = batch.answerFiles
         inputFile = batch.inputFile
@@ -74,6 +79,8 @@ final class BatchSettlement {
     private func readInputFirst() {
         call?.abandon()
         group.removeAll(keepingCapacity: true)
+        served.removeAll()
+        failedCount = 0
         sizes = [:]
         files = answerFiles
         read(inputFile, isInput: true)
@@ -109,6 +116,7 @@ final class BatchSettlement {
                 loop.shared.registry.counter(
                     "tollgate_batch_files_lost_total", help: "Batch output files deleted before they were metered."
                 ).increment()
+                if batch.outputFiles.contains(file) { hasLostOutput = true }
             }
             call?.abandon()
             nextFile()
@@ -169,13 +177,34 @@ final class BatchSettlement {
         }
         let entry = line.withUnsafeReadableBytes { bytes -> UsageEntry? in
             guard bytes.contains(where: { $0 > 0x20 }) else { return nil }
-            return records.entry(
+            let entry = records.entry(
                 of: bytes, file: file, number: lineNumber, size: { sizes?[$0] }, priceKey: { loop.priceKey(of: $0) })
+            if entry == nil { failedCount += 1 }
+            return entry
         }
-        guard let entry else { return }
+        guard var entry else { return }
         let lacksInput = entry.attempts.contains { $0.usageSource != .nothing && $0.buckets.inputTotal == 0 }
-        if lacksInput, sizes == nil, !inputFile.isEmpty { return readInputFirst() }
+        if lacksInput || entry.attempts.count > 1, sizes == nil, !inputFile.isEmpty { return readInputFirst() }
+        // Pictures are counted by themselves.
+        if lacksInput, entry.attempts[0].usageSource == .estimated, records.owner.surface != .imageGenerations {
+            entry.attempts[0].contradiction =
+                entry.attempts[0].contradiction ?? "neither the answer nor the file that was handed in has its input"
+        }
+        if entry.request.outcome == .success { served.insert(entry.request.id) } else { failedCount += 1 }
         group.append(entry)
+    }
+
+    /// Why lines that were served are missing; nil where all of them were found, as far as the engine says.
+    private func reasonOfMissing() -> String? {
+        guard let counts = batch.counts else {
+            if hasLostOutput { return "an output file of the batch is gone, and nobody says how many lines it had" }
+            let isEmpty = batch.hasSucceeded && answerFiles.isEmpty
+            return isEmpty ? "the batch ended as \(batch.status) and names no file" : nil
+        }
+        // Some count a line that failed among those that were worked through.
+        let found = Int64(served.count) + max(0, failedCount - counts.failed)
+        guard found < counts.completed else { return nil }
+        return "the engine served \(counts.completed) lines of the batch, and its files have \(found)"
     }
 
     // MARK: Writing
@@ -188,7 +217,8 @@ final class BatchSettlement {
 
     /// Once this record is there, nobody reads the batch's files again.
     private func writeLast() {
-        write([records.ofBatch(status: status)]) { $0.done(true) }
+        let missing = reasonOfMissing().map { [records.unaccounted($0)] } ?? []
+        write(missing + [records.ofBatch(reason: batch.hasSucceeded ? "" : "batch_" + batch.status)]) { $0.done(true) }
     }
 
     /// Goes on once the records are durable. The journal writes in order, so the last one's word is that of all.

@@ -14,6 +14,8 @@ struct FileUpload: Sendable {
 
     /// The longest name of a file that is passed on, in bytes; the rest is cut off.
     private static let nameBytesMax = 100
+    /// OpenAI's bound.
+    private static let expirySecondsMin: Int64 = 3600
     /// The fields that are passed on as they came.
     private static let passedFields: Set<String> = ["expires_after[anchor]", "expires_after[seconds]"]
 
@@ -57,9 +59,20 @@ struct FileUpload: Sendable {
         } catch {
             throw .badRequest(error)
         }
+        // Lines are read again where an answer does not say its size.
+        if let part = parts.first(where: { $0.name == "expires_after[seconds]" }) {
+            let seconds = Int64(String(decoding: body[part.value], as: UTF8.self)) ?? 0
+            guard seconds >= FileUpload.expirySecondsMin else {
+                throw .badRequest(
+                    RequestError(
+                        message: "A file must be kept for \(FileUpload.expirySecondsMin) seconds or more.",
+                        parameter: part.name, code: "invalid_value"))
+            }
+        }
         let (model, route) = try admission.batchRoute(of: input.model, surface: input.surface, grant: grant)
         try admission.checkSoldInBatches(
-            input.surface, features: input.features, otherTool: input.otherTool, model: model, grant: grant)
+            input.surface, features: input.features, otherTool: input.otherTool, pictureModels: input.pictureModels,
+            model: model, grant: grant)
         self.route = route
         tag = FileTag(byteCount: file.value.count, surface: input.surface, model: input.model)
         self.contentType = "multipart/form-data; boundary=" + boundary

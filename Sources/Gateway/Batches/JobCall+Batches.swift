@@ -22,6 +22,7 @@ extension JobCall {
         }
         let missing = APIError.noSuch(.file, order.inputFile).naming("input_file_id")
         guard let (file, backend) = opened(order.inputFile, .file) else { return fail(missing) }
+        do throws(APIError) { try claimIdempotencyKey() } catch { return fail(error) }
         // What was found out about the file when it was handed in stands in its name.
         ask(question(.files, "/" + file.encodedID, on: backend), missing: missing) { [self] answer in
             let name = (try? JSONObjectText(reading: answer.body))?.text("filename") ?? ""
@@ -56,6 +57,7 @@ extension JobCall {
             return fail(.modelNotFound(tag.model))
         }
         let content = Content(bytes: ByteBuffer(bytes: order.bytes(inputFile: file.id, owner: value)))
+        mayHaveCreated = true
         ask(
             question(.batches, method: "POST", content: content, on: backend),
             missing: .noSuch(.file, order.inputFile).naming("input_file_id")
@@ -69,6 +71,7 @@ extension JobCall {
                 EngineCall.ask(
                     question(.batches, rest, method: "POST", on: backend), tls: shared.upstreamTLS, on: loop.eventLoop
                 ) { _ in }
+                mayHaveCreated = false
                 return fail(.metadataNotKept)
             }
             shared.batches.reads(batch.place, file.id)
@@ -113,7 +116,7 @@ extension JobCall {
     }
 
     private func shown(_ batch: UpstreamBatch) -> [UInt8] {
-        batch.shown(to: grant.projectID, isSettled: isShownAsEnded(batch), by: seal)
+        batch.shown(to: grant.projectID, isSettled: shared.batches.isSettled(batch.place), by: seal)
     }
 }
 
@@ -125,13 +128,16 @@ private struct BatchOrder {
     private let object: JSONObjectText
     private let metadata: JSONObjectText?
 
+    /// What reaches the backend: whatever else a system knows may send the answers elsewhere, or have it work through
+    /// lines that nobody read.
+    private static let members: [StaticString] = [
+        "input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after",
+    ]
+    /// Answers are read before they expire (OpenAI's bound).
+    private static let expirySecondsMin: Int64 = 3600
+
     init(reading body: [UInt8]) throws(RequestError) {
-        let object = try JSONObjectText(
-            reading: body,
-            names: [
-                "input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after", "service_tier",
-                "model",
-            ])
+        let object = try JSONObjectText(reading: body, names: BatchOrder.members + ["service_tier", "model"])
         self.object = object
         func text(_ name: String) throws(RequestError) -> String {
             guard let text = object.text(name) else {
@@ -150,11 +156,21 @@ private struct BatchOrder {
                     + "\(paths).", parameter: "endpoint", code: "invalid_endpoint")
         }
         self.surface = surface
-        // Batches are a tier of their own, and their lines name the model.
-        for name in ["service_tier", "model"] where object.value(name).map({ $0 != Array("null".utf8) }) == true {
+        let known = BatchOrder.members.map(\.description)
+        for name in object.keys where !known.contains(name) && object.value(name) != Array("null".utf8) {
+            // Batches are a tier of their own, and their lines name the model.
             throw RequestError(
-                message: "The field '\(name)' is not available for batches. Leave it out.", parameter: name,
-                code: name == "model" ? "field_not_available" : "tier_not_available")
+                message: "The field '\(name.prefix(100))' is not available for batches. Leave it out.",
+                parameter: String(name.prefix(100)),
+                code: name == "service_tier" ? "tier_not_available" : "field_not_available")
+        }
+        if let expiry = object.value("output_expires_after"), expiry != Array("null".utf8) {
+            let seconds = object.object("output_expires_after")?.integer("seconds") ?? 0
+            guard seconds >= BatchOrder.expirySecondsMin else {
+                throw RequestError(
+                    message: "Answers must be kept for \(BatchOrder.expirySecondsMin) seconds or more: set 'seconds'.",
+                    parameter: "output_expires_after", code: "invalid_value")
+            }
         }
         metadata = object.object("metadata")
         let isNull = object.value("metadata").map { $0 == Array("null".utf8) } ?? true
@@ -175,14 +191,16 @@ private struct BatchOrder {
         }
     }
 
-    /// The order as the backend gets it.
+    /// The order as the backend gets it: what is null is as good as left out.
     func bytes(inputFile: String, owner: String) -> [UInt8] {
         let member: (key: String, value: [UInt8]?) = (BatchOwner.metadataKey, JSONString.bytes(of: owner))
         let own = Array("{".utf8) + JSONString.bytes(of: member.key) + Array(":".utf8) + (member.value ?? [])
-        return object.changed([
-            ("input_file_id", JSONString.bytes(of: inputFile)),
-            ("metadata", metadata?.changed([member]) ?? own + Array("}".utf8)),
-        ])
+        let known = BatchOrder.members.map(\.description)
+        return object.changed(
+            [
+                ("input_file_id", JSONString.bytes(of: inputFile)),
+                ("metadata", metadata?.changed([member]) ?? own + Array("}".utf8)),
+            ] + object.keys.filter { !known.contains($0) }.map { ($0, nil) })
     }
 }
 

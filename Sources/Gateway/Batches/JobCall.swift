@@ -36,6 +36,11 @@ final class JobCall {
     var unavailable: [String] = []
     private var isStreaming = false
     private var isChunked = false
+    /// The client's key for a retry, and what of it belongs to this call.
+    private let idempotencyValue: String?
+    private var idempotencyDigest: IdempotencyDigest?
+    /// Whether something may have been made at the backend that would be made twice by a retry.
+    var mayHaveCreated = false
 
     /// From a question to its answer's end; of files, between two parts.
     private static let answerMilliseconds: Int64 = 120_000
@@ -60,6 +65,7 @@ final class JobCall {
         query = incoming.query.dropFirst()
         contentType = incoming.head.headers.first("content-type") ?? ""
         body = incoming.body
+        idempotencyValue = incoming.head.headers.first(LoopContext.idempotencyHeader)
         requestID = loop.ids.request(offset: grant.clockOffsetMilliseconds)
     }
 
@@ -131,6 +137,7 @@ final class JobCall {
     ) {
         askOnce(question) { [self] answer in
             guard let answer else { return fail(.jobsUpstream(question.backend, nil)) }
+            if !(200..<300).contains(answer.head.status) { mayHaveCreated = false }
             switch answer.head.status {
             case 200..<300: then(answer)
             case 404, 410: fail(missing)
@@ -197,11 +204,6 @@ final class JobCall {
         loop.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Self.settleLookMilliseconds)) {
             self.wait(until: until, isOver: isOver, then: then)
         }
-    }
-
-    /// Whether a batch may be seen at its end.
-    func isShownAsEnded(_ batch: UpstreamBatch) -> Bool {
-        !batch.hasEnded || batch.owner == nil || shared.batches.isSettled(batch.place)
     }
 
     // MARK: Answering
@@ -305,8 +307,22 @@ final class JobCall {
         let client = client
         self.client = nil
         hold?.settle(LimitUsage(inputTokens: 0, outputTokens: 0))
+        if let digest = idempotencyDigest {
+            shared.idempotency.ended(digest, of: requestID, isSpent: mayHaveCreated)
+        }
         loop.finished(self)
         return client
+    }
+
+    /// Takes the client's key for a retry, if it sent one, until this call has ended, and for good where that made
+    /// something.
+    func claimIdempotencyKey() throws(APIError) {
+        guard let value = idempotencyValue else { return }
+        let request = InferenceRequest(of: path.surface, model: "")
+        let fingerprint = body.withUnsafeReadableBytes { RequestFingerprint(of: request, body: $0) }
+        idempotencyDigest = try loop.claimIdempotencyKey(
+            value, by: grant.keyID, for: requestID, asking: fingerprint
+        ).digest
     }
 }
 

@@ -35,17 +35,22 @@ extension Admission {
         }
         try checkSold(request.surface, isStream: request.isStream, sold, of: model)
         try checkSold(request.features, sold, of: model, otherTool: request.otherTool)
-        if let name = request.pictureModel {
-            guard let pictures = snapshot.catalogue.model(named: name), pictures.isAllowed(for: grant.tenantID),
-                version.sells(priceKey: pictures.priceKey)
-            else { throw .notSold("a tool with the model '\(name)'", by: model, parameter: "tools") }
-        }
+        if let name = request.pictureModel { try checkSold(tool: name, version, model: model, grant: grant) }
+    }
+
+    /// Refuses a tool that makes pictures with a model of its own which the plan does not sell.
+    private func checkSold(
+        tool name: String, _ version: PlanVersion, model: CatalogueModel, grant: KeyGrant
+    ) throws(APIError) {
+        guard let pictures = snapshot.catalogue.model(named: name), pictures.isAllowed(for: grant.tenantID),
+            version.sells(priceKey: pictures.priceKey)
+        else { throw .notSold("a tool with the model '\(name.prefix(200))'", by: model, parameter: "tools") }
     }
 
     /// Refuses a batch of what the plan does not sell in batches. `features`: what any of its lines asks for.
     func checkSoldInBatches(
-        _ surface: Surface, features: RequestedFeatures = [], otherTool: String? = nil, model: CatalogueModel,
-        grant: KeyGrant
+        _ surface: Surface, features: RequestedFeatures = [], otherTool: String? = nil,
+        pictureModels: Set<String> = [], model: CatalogueModel, grant: KeyGrant
     ) throws(APIError) {
         guard let version = try sellingVersion(for: grant) else { return }
         guard let sold = version.sold(priceKey: model.priceKey, tier: version.batchTier) else {
@@ -53,6 +58,7 @@ extension Admission {
         }
         try checkSold(surface, isStream: false, sold, of: model)
         try checkSold(features, sold, of: model, otherTool: otherTool)
+        for name in pictureModels.sorted() { try checkSold(tool: name, version, model: model, grant: grant) }
     }
 
     /// Whether the plan sells the model in any tier.

@@ -16,11 +16,19 @@ extension LoopContext {
         _ headers: Headers, of entry: inout UsageEntry, asking fingerprint: RequestFingerprint?
     ) throws(APIError) {
         guard let value = headers.first(LoopContext.idempotencyHeader), let fingerprint else { return }
+        entry.request.idempotencyDigest = try claimIdempotencyKey(
+            value, by: entry.request.keyID, for: entry.request.id, asking: fingerprint
+        ).bytes
+    }
+
+    /// Takes the key for a request of this API key, or refuses it.
+    func claimIdempotencyKey(
+        _ value: String, by keyID: KeyID, for request: RequestID, asking fingerprint: RequestFingerprint
+    ) throws(APIError) -> IdempotencyKey {
         guard (1...LoopContext.idempotencyKeyBytesMax).contains(value.utf8.count) else { throw .badIdempotencyKey }
-        let key = IdempotencyKey(
-            digest: IdempotencyDigest(keyID: entry.request.keyID, value: value), fingerprint: fingerprint)
-        switch shared.idempotency.claim(key, for: entry.request.id, now: shared.clock.realTime) {
-        case .taken: entry.request.idempotencyDigest = key.bytes
+        let key = IdempotencyKey(digest: IdempotencyDigest(keyID: keyID, value: value), fingerprint: fingerprint)
+        switch shared.idempotency.claim(key, for: request, now: shared.clock.realTime) {
+        case .taken: return key
         case .running(let first): throw .stillRunning(first)
         case .spent(let first): throw .alreadyRun(first)
         case .differs(let first): throw .asksForSomethingElse(first)

@@ -19,6 +19,8 @@ final class BatchService: Sendable {
         var status = "in_progress"
         var output: String?
         var errors: String?
+        /// Further members of its document, with a comma in front.
+        var further = ""
     }
 
     struct State {
@@ -48,7 +50,9 @@ final class BatchService: Sendable {
     }
 
     /// Serves a batch: these lines are its output and error files.
-    func end(_ batch: Int = 0, status: String = "completed", output: [String], errors: [String] = []) {
+    func end(
+        _ batch: Int = 0, status: String = "completed", output: [String], errors: [String] = [], further: String = ""
+    ) {
         state.withLock { state in
             func keep(_ lines: [String], _ name: String) -> String? {
                 guard !lines.isEmpty else { return nil }
@@ -60,6 +64,7 @@ final class BatchService: Sendable {
             state.batches[batch].output = keep(output, "output.jsonl")
             state.batches[batch].errors = keep(errors, "errors.jsonl")
             state.batches[batch].status = status
+            state.batches[batch].further = further
         }
     }
 
@@ -147,6 +152,6 @@ final class BatchService: Sendable {
         return #"{"id":"\#(batch.id)","object":"batch","endpoint":\#(text(batch.order.value("endpoint"))),"#
             + #""input_file_id":\#(text(batch.order.value("input_file_id"))),"status":"\#(batch.status)","#
             + #""output_file_id":\#(id(batch.output)),"error_file_id":\#(id(batch.errors)),"created_at":4102444800,"#
-            + #""completed_at":1,"metadata":\#(metadata)}"#
+            + #""completed_at":1,"metadata":\#(metadata)\#(batch.further)}"#
     }
 }
