@@ -71,9 +71,8 @@ import Testing
             line("c", #"{"type":"image_generation","model":"two"}"#),
             line("d", #"{"type":"function","name":"f"},{"type":"image_generation","model":"one"}"#), line("e", ""),
         ]
-        try Array(lines.joined(separator: "\n").utf8).withUnsafeBytes { bytes in
-            #expect(try BatchInput(reading: bytes).pictureModels == ["one", "two"])
-        }
+        let input = try Array(lines.joined(separator: "\n").utf8).withUnsafeBytes { try BatchInput(reading: $0) }
+        #expect(input.pictureModels == ["one", "two"])
     }
 
     @Test func `no bytes make it trap`() {
