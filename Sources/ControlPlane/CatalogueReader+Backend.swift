@@ -10,7 +10,7 @@ extension CatalogueReader {
     private static let backendKeys = [
         "name", "url", "kind", "api_key", "api_key_env", "secret", "hardware", "quantisation", "region", "api_version",
         "aws", "count", "include_usage", "usage_quirks", "tokenizer", "audit_usage", "ask_for_counts", "answer_model",
-        "probe", "probe_seconds", "anthropic_betas", "concurrent_requests_max",
+        "probe", "probe_seconds", "anthropic_betas", "tiers", "concurrent_requests_max",
         "context_tokens_max", "read_metrics", "metrics_path",
     ]
 
@@ -72,6 +72,7 @@ extension CatalogueReader {
         settings.answersUpstreamModel = choice(members, "answer_model", path, default: AnswerModel.client) == .upstream
         readProbe(members, path: path, node, into: &settings)
         settings.anthropicBetas = anthropicBetas(members, kind: kind, path)
+        settings.tiers = tiers(members, path)
         settings.concurrentRequestsMax =
             number(members, "concurrent_requests_max", path, 1...1_000_000).map { Int($0) }
         settings.contextTokensMax = number(members, "context_tokens_max", path, 1...1_000_000_000)

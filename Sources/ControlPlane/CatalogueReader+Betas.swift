@@ -20,4 +20,21 @@ extension CatalogueReader {
         }
         return names
     }
+
+    /// The tiers that a backend serves beside the base one.
+    mutating func tiers(_ members: [String: YAMLNode], _ path: String) -> [String] {
+        guard let node = members["tiers"] else { return [] }
+        let path = "\(path).tiers"
+        let names = texts(node, path: path)
+        guard names.count <= CatalogueReader.tiersMax else {
+            report(path, node, "at most \(CatalogueReader.tiersMax) tiers")
+            return []
+        }
+        for name in names where !isSlug(name) || name == "batch" || name == "standard" {
+            report(path, node, "\"\(name)\" is no tier that a backend may have beside the base one")
+        }
+        return names
+    }
+
+    private static let tiersMax = 16
 }

@@ -90,7 +90,7 @@ import Testing
         (.messages, #"{"type":"code_execution_20260120","name":"c"}"#, .codeInterpreter),
         (.geminiGenerate, #"{"fileSearch":{"fileSearchStoreNames":[]}}"#, .fileSearch),
         (.geminiGenerate, #"{"retrieval":{"vertexRagStore":{}}}"#, .fileSearch),
-        (.responses, #"{"type":"mcp","server_label":"x","server_url":"https://x.example"}"#, .remoteTool),
+        (.responses, #"{"type":"mcp","server_label":"x","server_url":"https://x.example.org"}"#, .remoteTool),
         (.geminiGenerate, #"{"type":"google_search"}"#, .webSearch),
         (.geminiGenerate, #"{"functionDeclarations":[],"googleSearch":{}}"#, .webSearch),
     ]) func `tools that plans may sell are told apart`(surface: Surface, tool: String, expected: RequestedFeatures)

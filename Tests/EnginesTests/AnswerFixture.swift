@@ -16,6 +16,7 @@ struct AnswerFixture: Sendable {
     var request: String?
     var counting = BackendSettings.UsageCounting.final
     var upstreamModel: String?
+    var tiers: [String] = []
 
     struct Headers: HeaderLookup {
         var fields: [String: String] = [:]
@@ -35,6 +36,7 @@ struct AnswerFixture: Sendable {
     var backend: Backend {
         var settings = BackendSettings()
         settings.counting = counting
+        settings.tiers = tiers
         return Backend(
             name: "b", isTLS: false, host: "engine", port: 80, basePath: "", apiKey: nil, kind: kind,
             settings: settings)
@@ -49,9 +51,12 @@ struct AnswerFixture: Sendable {
         let request = try inferenceRequest()
         var fields = headers
         fields["content-type"] = contentType ?? (isStream ? "text/event-stream; charset=utf-8" : "application/json")
+        let type = fields["content-type"]?.lowercased() ?? ""
         let meter = AnswerMeter(
             request: request, backend: backend, status: status, headers: Headers(fields: fields),
-            upstreamModel: upstreamModel)
+            upstreamModel: upstreamModel,
+            beginning: AnswerFixture.beginning(of: pieces, request, status: status, contentType: type))
+        _ = pieces.first { piece in piece.withUnsafeBytes { meter.takeBeginning($0) } }
         var reading = Reading()
         var pending: [UInt8] = []
         func finishEvent() {
@@ -85,6 +90,18 @@ struct AnswerFixture: Sendable {
         reading.facts = meter.facts
         reading.isTerminated = meter.facts.isTerminated
         return reading
+    }
+
+    /// How the gateway takes an answer to be cut that it has to look at; nil for others.
+    static func beginning(
+        of pieces: [[UInt8]], _ request: InferenceRequest, status: Int, contentType: String
+    ) -> AnswerFraming? {
+        guard AnswerBeginning.decides(request, status: status, contentType: contentType) else { return nil }
+        var look = AnswerBeginning(contentType: contentType)
+        for piece in pieces {
+            if let framing = piece.withUnsafeBytes({ look.take($0) }) { return framing }
+        }
+        return look.framingAtEnd
     }
 
     func read(_ text: String) throws -> Reading { try read([Array(text.utf8)]) }

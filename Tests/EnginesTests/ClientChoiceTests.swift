@@ -90,13 +90,13 @@ import Testing
             choices: .address, meaning: .clientMistake),
         Sample(
             kind: .vllm, status: 500,
-            body: #"{"error":{"message":"404, message='Not Found', url='http://a.b/c.png'","code":500}}"#,
+            body: #"{"error":{"message":"404, message='Not Found', url='http://a.io/c.png'","code":500}}"#,
             choices: .address, meaning: .clientMistake),
         Sample(
             kind: .vllm, status: 500, body: #"{"error":{"message":"Cannot connect to host a.b:443 ssl:default"}}"#,
             choices: .address, meaning: .clientMistake),
         Sample(
-            kind: .openAI, status: 408, body: #"{"error":{"message":"Timeout: error while downloading http://a.b"}}"#,
+            kind: .openAI, status: 408, body: #"{"error":{"message":"Timeout: error while downloading http://a.io"}}"#,
             choices: .address, meaning: .clientMistake),
         Sample(
             kind: .gemini, status: 500,
@@ -130,10 +130,10 @@ import Testing
     private static let chosen: [(body: String, choices: ClientChoices)] = [
         (#"{"messages":[{"role":"user","content":"hi"}]}"#, []),
         (#"{"max_tokens":5,"messages":[]}"#, .length),
-        (#"{"messages":[{"content":[{"type":"image_url","image_url":{"url":"https://a.b/c.png"}}]}]}"#, .address),
+        (#"{"messages":[{"content":[{"type":"image_url","image_url":{"url":"https://a.io/c.png"}}]}]}"#, .address),
         (#"{"messages":[{"content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}]}]}"#, []),
         (
-            #"{"messages":[{"content":[{"type":"video_url","video_url":"HTTP://a.b"}]}],"n_predict":9}"#,
+            #"{"messages":[{"content":[{"type":"video_url","video_url":"HTTP://a.io"}]}],"n_predict":9}"#,
             [.address, .length]
         ),
     ]
@@ -148,7 +148,7 @@ import Testing
     }
 
     @Test func `a response with a server of the client's own names an address`() throws {
-        let body = #"{"model":"m","input":"x","tools":[{"type":"mcp","server_label":"a","server_url":"https://a.b"}]}"#
+        let body = #"{"model":"m","input":"x","tools":[{"type":"mcp","server_label":"a","server_url":"https://a.io"}]}"#
         let request = try Array(body.utf8).withUnsafeBytes { try InferenceRequest(reading: $0, surface: .responses) }
         #expect(request.choices == .address)
     }

@@ -26,7 +26,8 @@ import Testing
     private func target(
         _ backend: Backend, _ surface: Surface, model: String = "up", query: String = ""
     ) throws -> String {
-        let request = try request(#"{"model":"m","input":"x"}"#, surface)
+        let member = surface == .audioTranscriptions ? "file" : "input"
+        let request = try request(#"{"model":"m","\#(member)":"x"}"#, surface)
         #expect(backend.dialect.serves(surface))
         return backend.dialect.target(
             for: request, upstreamModel: model, backend: backend, query: ForwardedQuery(query[...], to: backend.dialect)

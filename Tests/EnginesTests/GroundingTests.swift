@@ -5,21 +5,35 @@ import Testing
 
 /// Searches, tools and members of Google's and Amazon's that pass by another name, or in another place.
 @Suite struct GroundingTests {
-    private func searches(_ grounding: String, isStream: Bool) -> Int64 {
+    private func searches(
+        _ grounding: String, isStream: Bool, of features: RequestedFeatures = .webSearch
+    ) -> Int64 {
         let text = #"{"candidates":[{"content":{"parts":[{"text":"a"}]},"groundingMetadata":{\#(grounding)}}]}"#
         let answer = NativeFixture.Answer(
             surface: .geminiGenerate, isStream: isStream,
-            contentType: isStream ? NativeFixture.eventStream : "application/json")
+            contentType: isStream ? NativeFixture.eventStream : "application/json", features: features)
         return NativeFixture.read(isStream ? "data: \(text)\n\ndata: \(text)\n\n" : text, answer).units.searches
+    }
+
+    @Test(arguments: [
+        #""groundingChunks":[{"web":{"uri":"https://a.io","title":"t"}}],"groundingSupports":[{}]"#,
+        #""groundingChunks":[{"web":{"uri":"https://a.io"}},{"web":{"uri":"https://c.d"}}]"#,
+        #""searchEntryPoint":{"renderedContent":"<div>x</div>"}"#,
+        #""groundingChunks":[{"retrievedContext":{"uri":"https://a.io"}}],"webSearchQueries":[]"#,
+    ])
+    func `pages that the request named are no searches`(grounding: String) {
+        #expect(searches(grounding, isStream: false, of: []) == 0)
+        #expect(searches(grounding, isStream: true, of: []) == 0)
+        #expect(searches(#""webSearchQueries":["a"],"# + grounding, isStream: false, of: []) == 1)
     }
 
     @Test(
         arguments: [
             (#""webSearchQueries":["a","b"],"imageSearchQueries":["c","d","e"]"#, 5),
             (#""imageSearchQueries":["c"]"#, 1), (#""webSearchQueries":["a"],"imageSearchQueries":["a"]"#, 2),
-            (#""groundingChunks":[{"web":{"uri":"https://a.b","title":"t"}}]"#, 1),
+            (#""groundingChunks":[{"web":{"uri":"https://a.io","title":"t"}}]"#, 1),
             (#""searchEntryPoint":{"renderedContent":"<div>x</div>"}"#, 1),
-            (#""groundingChunks":[{"web":{"uri":"https://a.b"}}],"webSearchQueries":["a","b"]"#, 2),
+            (#""groundingChunks":[{"web":{"uri":"https://a.io"}}],"webSearchQueries":["a","b"]"#, 2),
             (#""groundingChunks":[],"webSearchQueries":[]"#, 0),
         ] as [(String, Int64)])
     func `Google's searches count, for words and for pictures`(grounding: String, count: Int64) {
@@ -107,7 +121,7 @@ import Testing
                 .bedrockConverse, .bedrock,
                 #""messages":[],"additionalModelRequestFields":{"mcp_servers":[{"url":"x"}]}"#
             ),
-            (.replicatePredictions, .replicate, #""input":{},"webhook":"https://a.b""#),
+            (.replicatePredictions, .replicate, #""input":{},"webhook":"https://a.io""#),
             (
                 .chatCompletions, .openAICompatible,
                 #""messages":[],"extra_body":{"google":{"tools":[{"google_search":{}}]}}"#
@@ -159,16 +173,16 @@ import Testing
     func `a block that begins shows that the model reasons`(event: String) {
         let answer = NativeFixture.Answer(
             surface: .messages, isStream: true, contentType: NativeFixture.eventStream)
-        #expect(NativeFixture.read("data: \(event)\n\n", answer).hasHiddenWork)
+        #expect(NativeFixture.read("data: \(event)\n\n", answer).hiddenWork.isEmpty == false)
         let text = #"data: {"type":"content_block_start","content_block":{"type":"text","text":""}}"# + "\n\n"
-        #expect(!NativeFixture.read(text, answer).hasHiddenWork)
+        #expect(NativeFixture.read(text, answer).hiddenWork.isEmpty)
     }
 
     @Test(arguments: ["reasoning", "compaction"])
     func `so does an item of a response`(type: String) throws {
         let event = #"data: {"type":"response.output_item.added","item":{"type":"\#(type)","summary":[]}}"# + "\n\n"
         let fixture = AnswerFixture(surface: .responses, isStream: true)
-        #expect(try fixture.read(event).facts.hasHiddenWork)
+        #expect(try fixture.read(event).facts.hiddenWork.isEmpty == false)
     }
 
     // MARK: Replicate

@@ -15,7 +15,7 @@ import Testing
 
     private static let local = [
         "file:///etc/passwd", "FILE:///etc/passwd", "file:/etc/passwd", "file://localhost/x.png", " file:///a b.png",
-        #"\u0066ile:\/\/\/etc/passwd"#, #"fi\nle:///etc/passwd"#, #"\tfile:///x"#, "ftp://a.b/c.png",
+        #"\u0066ile:\/\/\/etc/passwd"#, #"fi\nle:///etc/passwd"#, #"\tfile:///x"#, "ftp://a.io/c.png",
         "gs://bucket/x.png", "s3://bucket/x.png", "smb://h/x", "/srv/pictures/x.png", "../x.jpg", "pictures/x.webp",
         "blob:/x", "custom+scheme://x", "unix:/run/x.sock",
     ]
@@ -28,7 +28,7 @@ import Testing
             #"{"type":"image","image":"\#(address)"}"#,
             #"{"type":"video_url","video_url":{"url":"\#(address)"}}"#,
             #"{"type":"input_audio","audio_url":{"url":"\#(address)"}}"#,
-            #"{"type":"image_url","image_url":{"url":"https://a.b/c.png","url":"\#(address)"}}"#,
+            #"{"type":"image_url","image_url":{"url":"https://a.io/c.png","url":"\#(address)"}}"#,
         ]
         for part in parts {
             let error = #expect(throws: RequestError.self) { try read(chat(part), .chatCompletions) }
@@ -44,7 +44,7 @@ import Testing
             #""messages":[{"content":[{"type":"image","source":{"type":"url","url":"file:///x"}}],"role":"user"}]"#
         ),
         (.imageGenerations, #""prompt":"p","image":"file:///x""#),
-        (.imageGenerations, #""prompt":"p","images":["https://a.b/c","file:///x"]"#),
+        (.imageGenerations, #""prompt":"p","images":["https://a.io/c","file:///x"]"#),
         (.imageGenerations, #""prompt":"p","mask":{"url":" file:///x"}"#),
         (.imageGenerations, #""prompt":"p","references":[{"image":"y","url":"file:/x"}]"#),
         (.audioSpeech, #""input":"p","ref_audio":"file:///x.wav""#),
@@ -62,8 +62,8 @@ import Testing
     }
 
     @Test(arguments: [
-        #"{"type":"image_url","image_url":{"url":"https://a.b/c.png"}}"#,
-        #"{"type":"image_url","image_url":{"url":"http://a.b:8000/c.png?x=file:///y"}}"#,
+        #"{"type":"image_url","image_url":{"url":"https://a.io/c.png"}}"#,
+        #"{"type":"image_url","image_url":{"url":"http://a.io:8000/c.png?x=file:///y"}}"#,
         #"{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBORw0KGgo="}}"#,
         #"{"type":"image","image":"/9j/4AAQSkZJRgABAQAAAQABAAD"}"#,
         #"{"type":"input_audio","input_audio":{"data":"\/\/uQxAAAAAAAAAAAAAAA","format":"mp3"}}"#,

@@ -17,6 +17,7 @@ enum NativeFixture {
         var headers: [String: String] = [:]
         var status = 200
         var operationIsCut = false
+        var features: RequestedFeatures = []
     }
 
     static let eventStream = "text/event-stream; charset=utf-8"
@@ -36,9 +37,13 @@ enum NativeFixture {
     static func read(
         _ pieces: [[UInt8]], _ answer: Answer
     ) -> (facts: AnswerFacts, kinds: [StreamEvent], events: [[UInt8]]) {
+        var request = request(answer.surface, isStream: answer.isStream)
+        request.features = answer.features
         let meter = AnswerMeter(
-            request: request(answer.surface, isStream: answer.isStream), backend: backend, status: answer.status,
-            headers: Headers(fields: answer.headers.merging(["content-type": answer.contentType]) { $1 }))
+            request: request, backend: backend, status: answer.status,
+            headers: Headers(fields: answer.headers.merging(["content-type": answer.contentType]) { $1 }),
+            beginning: AnswerFixture.beginning(
+                of: pieces, request, status: answer.status, contentType: answer.contentType.lowercased()))
         var kinds: [StreamEvent] = []
         var events: [[UInt8]] = []
         if meter.framing == .plain {

@@ -57,21 +57,21 @@ import Testing
     @Test(arguments: addresses)
     func `a form names no sound by its address`(name: String) throws {
         let forms: [[(head: String, value: String)]] = [
-            [(#"name="\#(name)""#, "https://a.b/c.mp3")],
-            [(#"name="file"; filename="a.wav""#, "RIFF"), (#"name="\#(name)""#, "https://a.b/c.mp3")],
-            [(#"name="\#(name)"; filename="x""#, "https://a.b/c.mp3")],
+            [(#"name="\#(name)""#, "https://a.io/c.mp3")],
+            [(#"name="file"; filename="a.wav""#, "RIFF"), (#"name="\#(name)""#, "https://a.io/c.mp3")],
+            [(#"name="\#(name)"; filename="x""#, "https://a.io/c.mp3")],
         ]
         for parts in forms {
             let error = #expect(throws: RequestError.self) { try read(form: parts) }
             #expect(error?.code == "field_not_available")
         }
         let error = #expect(throws: RequestError.self) {
-            try read(#""\#(name)":"https://a.b/c.mp3""#, .audioTranscriptions)
+            try read(#""\#(name)":"https://a.io/c.mp3""#, .audioTranscriptions)
         }
         #expect(error?.code == "field_not_available")
     }
 
-    @Test(arguments: ["https://a.b/c.mp3", "http://a.b", "file:///x.wav", " HTTPS://a.b/c.mp3"])
+    @Test(arguments: ["https://a.io/c.mp3", "http://a.io", "file:///x.wav", " HTTPS://a.io/c.mp3"])
     func `nor does the part that is the file`(address: String) throws {
         for head in [#"name="file""#, #"name="file"; filename="a.mp3""#] {
             let error = #expect(throws: RequestError.self) { try read(form: [(head, address)]) }

@@ -23,7 +23,7 @@ struct RestrictedMemberTests {
     @Test(arguments: [
         (#""route":"fallback""#, EngineKind.openRouter, "route"), (#""models":["dear"]"#, .openRouter, "models"),
         (#""extra_body":{"models":["x"]}"#, .openAICompatible, "extra_body"),
-        (#""litellm_params":{"model":"x"}"#, .openAICompatible, "litellm_params"),
+        (#""litellm_params":{"model":"x"}"#, .openAICompatible, "litellm_*"),
         (#""inference_geo":"us""#, .anthropic, "inference_geo"),
         (#""provider":{"only":["dear"]}"#, .openRouter, "provider"),
         (#""provider":{"data_collection":"deny","sort":"throughput"}"#, .openRouter, "provider"),

@@ -22,9 +22,9 @@ import Testing
         (usage + #","search_context_size":"low"}"#, 1), (usage + #","search_context_size":"high"}"#, 1),
         (usage + #","search_context_size":"medium","num_search_queries":7}"#, 7),
         (usage + #","search_context_size":""}"#, 0), (usage + #","search_context_size":null}"#, 0),
-        (usage + #"},"search_results":[{"title":"t","url":"https://a.b"}]"#, 1),
-        (usage + #"},"search_results":[]"#, 0), (usage + #"},"citations":["https://a.b"]"#, 0),
-        (usage + #"},"web_search":[{"title":"t","link":"https://a.b"},{"link":"https://c.d"}]"#, 1),
+        (usage + #"},"search_results":[{"title":"t","url":"https://a.io"}]"#, 1),
+        (usage + #"},"search_results":[]"#, 0), (usage + #"},"citations":["https://a.io"]"#, 0),
+        (usage + #"},"web_search":[{"title":"t","link":"https://a.io"},{"link":"https://c.d"}]"#, 1),
         (usage + #"},"web_search":[]"#, 0),
     ]
 

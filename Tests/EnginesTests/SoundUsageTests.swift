@@ -105,9 +105,9 @@ import Testing
 
     @Test(
         arguments: [
-            (#""images":[{"url":"https://a.b/1"},{"url":"https://a.b/2"},{"url":"https://a.b/3"}]"#, 3),
-            (#""images":["https://a.b/1","https://a.b/2"],"timings":{}"#, 2),
-            (#""images":[{"url":"https://a.b/1"},{"url":"https://a.b/2"}],"data":[{"url":"x"},{"url":"y"}]"#, 2),
+            (#""images":[{"url":"https://a.io/1"},{"url":"https://a.io/2"},{"url":"https://a.io/3"}]"#, 3),
+            (#""images":["https://a.io/1","https://a.io/2"],"timings":{}"#, 2),
+            (#""images":[{"url":"https://a.io/1"},{"url":"https://a.io/2"}],"data":[{"url":"x"},{"url":"y"}]"#, 2),
             (#""data":[{"url":"x"},{"url":"y"},{"url":"z"},{"url":"u"}]"#, 4),
             (#""artifacts":[{"base64":"iVBORw0KGgoAAAANSUhEUgAA"},{"base64":"iVBORw0KGgoAAAANSUhEUgAA"}]"#, 2),
         ] as [(String, Int64)])

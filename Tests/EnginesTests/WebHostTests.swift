@@ -23,8 +23,12 @@ import Testing
         "http://user@10.0.0.1/", "http://example.com@10.0.0.1/", #"http://10.0.0.1\\@example.com/"#,
         "http://exa%6dple.com/",
         "http://\u{FF11}27.0.0.1/", "http:/127.0.0.1/", "http:127.0.0.1", "http:///x", "http://0/", "http://a..b/",
-        #"ht\ntp://10.0.0.1/"#, #"http:\/\/10.0.0.1\/"#, "http://1.2.3.4.5/", "http://300.1.1.1/", "http://a.b:x/",
-        "http://printer.local/", "http://192.168.1.1.:80/",
+        #"ht\ntp://10.0.0.1/"#, #"http:\/\/10.0.0.1\/"#, "http://1.2.3.4.5/", "http://300.1.1.1/", "http://a.io:x/",
+        "http://printer.local/", "http://192.168.1.1.:80/", "http://kubernetes.default/", "http://redis.default:6379/",
+        "http://postgres.tollgate/", "http://vault.service.consul:8200/", "http://x.cluster/", "http://a.test/",
+        "http://a.invalid/", "http://www.example/", "http://metadata.goog/computeMetadata/v1/",
+        "http://METADATA.GOOG./", "http://10.0.0.1.nip.io/", "http://api.kube-system/", "http://a.b.production/",
+        "http://in-addr.arpa/", "http://gitlab.k8s/", "http://minio.storage.cluster1/", "http://a.onion/",
     ])
     func `an address of the operator's own network is refused`(address: String) {
         let error = #expect(throws: RequestError.self) { try read(picture(address)) }
@@ -36,22 +40,38 @@ import Testing
         "https://[2606:4700::1111]/a.png", "https://a-b.example.co.uk/#x", "HTTPS://EXAMPLE.COM/",
         #"https:\/\/example.com\/"#,
         "https://xn--bcher-kva.example.org./a.png", "https://172.32.0.1/", "https://my_bucket.s3.amazonaws.com/x",
+        "https://picsum.photos/200", "https://a.dev/", "https://goo.gl/x", "https://placehold.co/600x400",
+        "https://x.xn--p1ai/", "https://pages.goog/", "https://cdn.shop/", "https://t.me/x",
     ])
     func `the public web passes`(address: String) throws {
         #expect(try read(picture(address)).namesAddress)
     }
 
     @Test(arguments: [
-        (#""server_label":"a","server_url":"http://10.0.0.1:8000/mcp""#, "server_url"),
-        (#""server_label":"a","server_url":"container""#, "server_url"),
-        (#""server_label":"a","server_url":"file:///x""#, "server_url"),
-        (#""server_label":"code_interpreter","server_url":"https://a.example.org""#, "code_interpreter"),
-        (#""server_url":"https://a.example.org","server_label":"Web_Search_Preview""#, "Web_Search_Preview"),
-        (#""server_label":"a""#, "mcp without server_url"),
+        #""server_label":"a","server_url":"http://10.0.0.1:8000/mcp""#, #""server_label":"a","server_url":"container""#,
+        #""server_label":"a","server_url":"file:///x""#, #""server_url":"http://mcp.tools@10.0.0.1/sse""#,
+        #""server_url":"http://mcp.default:8000/""#, #""server_url":"""#,
     ])
-    func `a server is somebody's on the web, and no tool of the engine's own`(members: String, refused: String) throws {
-        let request = try read(#"{"model":"m","input":"x","tools":[{"type":"mcp",\#(members)}]}"#, .responses)
-        #expect(request.otherTool == refused && request.features.contains(.otherTool))
+    func `a server of the operator's network is refused as any address is`(members: String) {
+        let error = #expect(throws: RequestError.self) {
+            try read(#"{"model":"m","input":"x","tools":[{"type":"mcp",\#(members)}]}"#, .responses)
+        }
+        #expect(error?.code == "address_not_available")
+    }
+
+    @Test func `a server without an address may be one of the engine's own`() throws {
+        let request = try read(#"{"model":"m","input":"x","tools":[{"type":"mcp","server_label":"a"}]}"#, .responses)
+        #expect(request.otherTool == "mcp without server_url" && request.features.contains(.otherTool))
+    }
+
+    @Test(arguments: ["code_interpreter", "Web_Search_Preview", "browser", "python", "container"])
+    func `a label turns on a tool of an engine's own where labels mean anything`(label: String) throws {
+        let server = #""server_url":"https://a.example.org","server_label":"\#(label)""#
+        for members in [#""type":"mcp",\#(server)"#, #"\#(server),"type":"mcp""#] {
+            let request = try read(#"{"model":"m","input":"x","tools":[{\#(members)}]}"#, .responses)
+            #expect(request.restricted(on: [.vllm])?.path == "tools.server_label")
+            #expect(request.restricted(on: [.openAI, .azure, .xai]) == nil && request.otherTool == nil)
+        }
     }
 
     @Test func `a server on the web passes`() throws {
@@ -69,6 +89,9 @@ import Testing
         #""messages":[],"nvext":{"backend_instance_id":5}"#,
         #""messages":[],"extra_headers":{"anthropic-beta":"x"}"#, #""messages":[],"organization":"org""#,
         #""messages":[],"additional_drop_params":["stream_options"]"#, #""messages":[],"vertex_credentials":"x""#,
+        #""messages":[{"content":[{"type":"input_audio","uuid":"a"}]}]"#,
+        #""messages":[{"content":[{"uuid":"a","video_url":{"url":"https://example.com/a"}}]}]"#,
+        #""messages":[{"content":[{"type":"image_embeds","image_embeds":null,"uuid":"a"}]}]"#,
     ])
     func `caches, places in a queue and settings of a proxy are not the client's to choose`(members: String) throws {
         let request = try read(#"{"model":"m",\#(members)}"#)
@@ -79,6 +102,9 @@ import Testing
     @Test(arguments: [
         #""messages":[{"content":"uuid"}]"#, #""messages":[],"nvext":{"annotations":["x"]}"#,
         #""messages":[{"content":[{"type":"text","text":"a","uuid":null}]}]"#,
+        #""messages":[{"content":[{"type":"text","text":"a","uuid":"msg-1"}]}]"#,
+        #""messages":[{"role":"user","content":"x","uuid":"m1"}]"#,
+        #""messages":[{"uuid":"m","content":[{"type":"image_url","image_url":{"url":"https://a.io/"}}]}]"#,
         #""messages":[{"role":"assistant","tool_calls":[{"function":{"arguments":{"uuid":"x"}}}]}]"#,
     ])
     func `what is none of that passes`(members: String) throws {
@@ -92,7 +118,10 @@ import Testing
             #"{"choices":[{"index":0,"delta":{"content":"word "}}]}"#
         } + [#"{"choices":[],"usage":{"prompt_tokens":500,"completion_tokens":300,"total_tokens":800}}"#]
 
-    @Test(arguments: ["text/plain", "", "text/plain; charset=utf-8", "application/octet-stream", "text/event-stream"])
+    @Test(arguments: [
+        "text/plain", "", "text/plain; charset=utf-8", "application/octet-stream", "text/event-stream",
+        "application/json", "text/html; charset=utf-8", "application/problem+json", "image/png", "audio/mpeg",
+    ])
     func `events are read whatever the engine calls them`(type: String) throws {
         let text = Self.events.map { "data: \($0)\n\n" }.joined() + "data: [DONE]\n\n"
         let fixture = AnswerFixture(isStream: true, contentType: type)
@@ -101,7 +130,10 @@ import Testing
         #expect(reading.isTerminated && attempt.buckets.inputTotal == 500 && attempt.buckets.outputTotal == 300)
     }
 
-    @Test(arguments: ["application/x-ndjson", "application/jsonl", "application/ndjson; charset=utf-8"])
+    @Test(arguments: [
+        "application/x-ndjson", "application/jsonl", "application/ndjson; charset=utf-8", "application/json",
+        "application/stream+json", "text/event-stream", "", "text/plain", "application/json-seq", "text/html",
+    ])
     func `so are lines of JSON`(type: String) throws {
         let fixture = AnswerFixture(isStream: true, contentType: type)
         let attempt = try fixture.attempts(try fixture.read(Self.events.joined(separator: "\n") + "\n").facts)[0]
@@ -210,9 +242,11 @@ import Testing
         arguments: [
             (EngineKind.vllm, Surface.chatCompletions, "flex", "standard"),
             (.llamaCpp, .chatCompletions, "flex", "standard"),
-            (.together, .completions, "flex", "standard"), (.openAI, .embeddings, "flex", "standard"),
+            (.together, .completions, "flex", "standard"), (.anthropic, .messages, "flex", "standard"),
+            (.openAI, .embeddings, "flex", "standard"),
             (.openAI, .imageGenerations, "flex", "standard"), (.openAI, .chatCompletions, "flex", nil),
-            (.vllm, .chatCompletions, "priority", nil), (.openAICompatible, .chatCompletions, "flex", nil),
+            (.vllm, .chatCompletions, "priority", "standard"), (.tgi, .chatCompletions, "scale", "standard"),
+            (.openAICompatible, .chatCompletions, "flex", nil),
         ] as [(EngineKind, Surface, String, String?)])
     func `a cheaper tier is served where there are tiers`(
         kind: EngineKind, surface: Surface, asked: String, served: String?
@@ -221,6 +255,15 @@ import Testing
             kind: kind, surface: surface,
             request: #"{"model":"m","messages":[],"prompt":"p","input":"i","service_tier":"\#(asked)"}"#)
         let facts = try fixture.read(#"{"choices":[{"message":{"content":"a"}}],"usage":{"prompt_tokens":1}}"#).facts
+        #expect(try fixture.attempts(facts)[0].tierServed == served)
+    }
+
+    @Test(arguments: [(["priority"], nil), ([], "standard"), (["flex"], "standard")] as [([String], String?)])
+    func `a backend of one's own serves the tiers that the catalogue says`(tiers: [String], served: String?) throws {
+        var fixture = AnswerFixture(
+            kind: .vllm, request: #"{"model":"m","messages":[],"service_tier":"priority"}"#)
+        fixture.tiers = tiers
+        let facts = try fixture.read(#"{"choices":[{"message":{"content":"a"}}]}"#).facts
         #expect(try fixture.attempts(facts)[0].tierServed == served)
     }
 }

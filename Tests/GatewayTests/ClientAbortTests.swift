@@ -210,8 +210,8 @@ import Testing
 
     @Test(arguments: [
         #","web_search_options":{}"#, #","include_reasoning":false"#, #","context_management":{"edits":[]}"#,
-        #","images":["https://a.b/c"]"#,
-        #","image":"https://a.b/c.png""#,
+        #","images":["https://a.io/c"]"#,
+        #","image":"https://a.io/c.png""#,
     ])
     func `a left stream whose end alone tells its cost is read to its usage`(members: String) async throws {
         let usage = #""usage":{"prompt_tokens":30000,"completion_tokens":12,"total_tokens":30012}"#

@@ -53,6 +53,9 @@ enum CatalogueShapes {
             .list(.text(), "Which values of `anthropic-beta` go on to it; null: those of its dialect.", countMax: 100)
                 .nullable
         ) { $0.settings.anthropicBetas.map(texts) ?? .null },
+        .init(
+            "tiers", .list(.text(), "The tiers that it serves beside the base one.", countMax: 16)
+        ) { texts($0.settings.tiers) },
         .init("concurrent_requests_max", .integer("Null: as many as come.", in: 1...1_000_000).nullable) {
             $0.settings.concurrentRequestsMax.map { .integer(Int128($0)) } ?? .null
         },

@@ -22,6 +22,7 @@ extension Backend {
             "secrets": .texts(Set(secretNames.values).sorted()), "hardware": .text(hardware),
             "quantisation": .text(quantisation), "region": .text(settings.region),
             "count": .text(settings.counting.rawValue), "include_usage": .text(settings.includeUsage.rawValue),
+            "tiers": .texts(settings.tiers),
             "concurrent_requests_max": settings.concurrentRequestsMax.map { .number(Int64($0)) } ?? .null,
             "context_tokens_max": settings.contextTokensMax.map { .number(Int64($0)) } ?? .null,
         ]

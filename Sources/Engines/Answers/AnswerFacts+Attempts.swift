@@ -4,8 +4,6 @@ public import Metering
 extension AnswerFacts {
     /// The tier of batches, as plans name it.
     private static let batchTier = "batch"
-    /// Tiers for which a request waits longer and pays less.
-    private static let cheaperTiers: Set<String> = ["flex", "batch"]
 
     /// The records of an answer: `base` completed, and after it one for each inference inside the answer that the
     /// engine's usage of the answer itself leaves out.
@@ -27,11 +25,10 @@ extension AnswerFacts {
             completing: base, request: request, isCut: isCut, own: components.isEmpty ? own : OwnCounts(),
             priceKey: priceKey, newID: newID)
         settleDelivered(&attempts, request: request, own: own)
-        // Slower and cheaper is only what an engine has a slower lane for.
-        let asked = OpenAIDialect.tier(named: request.serviceTier)
-        if isWithoutTiers, AnswerFacts.cheaperTiers.contains(asked) {
+        // A tier that an engine does not have was not served, whatever was asked for.
+        if isWithoutTiers {
             for index in attempts.indices where attempts[index].tierServed == nil {
-                attempts[index].tierServed = "standard"
+                attempts[index].tierServed = OpenAIDialect.baseTier
             }
         }
         // Only lines of batches are served as such, whatever an answer says.

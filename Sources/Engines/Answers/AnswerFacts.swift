@@ -54,8 +54,10 @@ public struct AnswerFacts: Hashable, Sendable {
     var sequences: Int64 = 1
     /// What tools inside the answer used, beside its own usage.
     var toolUsage: [EngineUsage] = []
-    /// Whether it showed that the model reasoned, or shortened what it was sent, and not how much.
-    public internal(set) var hasHiddenWork = false
+    /// What the model began to do out of sight.
+    public internal(set) var hiddenWork: HiddenWork = []
+    /// Whether it showed some of its reasoning.
+    public var showsReasoning: Bool { written.reasoningBytes > 0 }
     /// Whether it ran on hardware for a time that the engine did not measure: what is known of it is an estimate.
     var isTimeEstimated = false
     /// How the backend's usage is read.

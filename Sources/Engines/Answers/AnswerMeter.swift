@@ -24,7 +24,7 @@ public enum AnswerFraming: Hashable, Sendable {
 /// answers are shown with `read(piece:)`, others event by event as `AnswerSplitter` cuts them; then `finish()`. What
 /// has been understood so far stands in `facts` at any time.
 public final class AnswerMeter {
-    public let framing: AnswerFraming
+    public private(set) var framing: AnswerFraming
     /// Of the event read last: the bytes that the client did not ask for and must not see (a count of
     /// `continuous_usage_stats`); nil when there are none.
     public var cutRange: Range<Int>? { native == nil && framing != .plain ? stream.cutRange : nil }
@@ -36,6 +36,7 @@ public final class AnswerMeter {
         return hasReaderSeenEvent ? native.usageEnd : nil
     }
 
+    private let surface: Surface
     private let quirks: UsageQuirks
     private let searchesWhenAsked: Bool
     private let isWithoutTiers: Bool
@@ -62,22 +63,26 @@ public final class AnswerMeter {
     private var text: AnswerTextReader?
 
     /// A meter for the answer that began with this head. `upstreamModel` is what the backend was asked for; nil where
-    /// nobody knows.
+    /// nobody knows. `beginning` is how its body is cut, where that was looked at (`AnswerBeginning`); else its type
+    /// says it.
     public init(
         request: InferenceRequest, backend: Backend, status: Int, headers: some HeaderLookup,
-        upstreamModel: String? = nil
+        upstreamModel: String? = nil, beginning: AnswerFraming? = nil
     ) {
         let type = headers.first("content-type")?.lowercased() ?? ""
         let isSuccess = (200..<300).contains(status)
+        surface = request.surface
         quirks = backend.usageQuirks(of: request.operation)
         searchesWhenAsked = backend.kind.searchesWhenAsked
-        isWithoutTiers = !backend.kind.hasTiers || request.operation.isOfOneTier
+        isWithoutTiers = backend.lacksTier(of: request)
         stream = StreamMeter(
             choiceCount: request.choiceCount, promptCount: request.promptCount, addsChoices: backend.kind == .llamaCpp,
             cutsUsage: request.isStream && backend.addsRunningUsage(to: request))
-        if case (let framing, var reader)? = NativeReaders.reader(
+        if case (var framing, var reader)? = NativeReaders.reader(
             for: request, backend: backend, isSuccess: isSuccess, contentType: type)
         {
+            if isSuccess, let beginning { framing = beginning }
+            if framing == .awsEventStream, !request.surface.isAmazons { framing = .plain }
             self.framing = framing
             if framing == .plain {
                 plain = PlainAnswerMeter(reader: reader, status: status, headers: headers)
@@ -88,7 +93,8 @@ public final class AnswerMeter {
             }
             return
         }
-        framing = AnswerMeter.framing(of: type, isSuccess: isSuccess, request)
+        framing = beginning ?? AnswerMeter.framing(of: type, isSuccess: isSuccess, request)
+        if framing == .awsEventStream { framing = .plain }
         var head = AnswerFacts()
         head.takeHead(of: backend.kind, headers, upstreamModel: upstreamModel)
         stream.begin(with: head)
@@ -96,16 +102,32 @@ public final class AnswerMeter {
         plain = PlainAnswerMeter(reader: isOpaque ? OpaqueAnswerReader() : OpenAIAnswerReader(), head: head)
     }
 
-    /// How an answer of OpenAI's family is cut. What a request wanted as a stream is one, whatever the engine calls it,
-    /// unless it says that it is a document.
+    /// How an answer of OpenAI's family is cut, as far as its type says. What a request wanted as a stream is one,
+    /// unless the type is that of a document.
     private static func framing(of type: String, isSuccess: Bool, _ request: InferenceRequest) -> AnswerFraming {
         guard isSuccess else { return .plain }
         if type.hasPrefix("text/event-stream") { return .serverSentEvents }
-        guard request.isStream, request.operation != .speech else { return .plain }
-        if type.contains("ndjson") || type.contains("jsonl") || type.contains("json-seq") { return .jsonArray }
+        guard request.isStream, request.operation != .speech, !OpaqueAnswerReader.isText(request) else {
+            return .plain
+        }
+        if AnswerBeginning.isList(type) { return .jsonArray }
         let isDocument =
             type.contains("json") || type.hasPrefix("audio/") || type.hasPrefix("image/") || type.contains("html")
         return isDocument ? .plain : .serverSentEvents
+    }
+
+    /// The first bytes of what is called events, or a list: the one is read as the other where it is. Returns false
+    /// while there is nothing but white space.
+    public func takeBeginning(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let first = bytes.first(where: { $0 != 0x20 && !(0x09...0x0D).contains($0) }) else { return false }
+        if framing == .jsonArray, [UInt8(ascii: "d"), UInt8(ascii: "e"), UInt8(ascii: ":")].contains(first) {
+            framing = .serverSentEvents
+            if text != nil { text = AnswerTextReader(of: surface, framing: framing) }
+        } else if framing == .serverSentEvents, [UInt8(ascii: "{"), UInt8(ascii: "["), 0x1E].contains(first) {
+            framing = .jsonArray
+            if text != nil { text = AnswerTextReader(of: surface, framing: .jsonArray) }
+        }
+        return true
     }
 
     /// What is known so far.
@@ -247,6 +269,12 @@ public final class AnswerMeter {
     }
 }
 
+extension Surface {
+    fileprivate var isAmazons: Bool {
+        self == .bedrockConverse || self == .bedrockInvoke || self == .sageMakerInvocations
+    }
+}
+
 extension Operation {
     /// Whether no provider has tiers for it.
     fileprivate var isOfOneTier: Bool {
@@ -258,6 +286,15 @@ extension Operation {
 }
 
 extension Backend {
+    /// Whether the request asks for another tier than the base one and the backend has none: nor has its kind, or any
+    /// kind for such requests, and the catalogue says nothing else.
+    fileprivate func lacksTier(of request: InferenceRequest) -> Bool {
+        guard request.serviceTier != nil else { return false }
+        let asked = OpenAIDialect.tier(named: request.serviceTier)
+        guard asked != OpenAIDialect.baseTier, !settings.tiers.contains(asked) else { return false }
+        return !kind.mayServe(tier: asked) || request.operation.isOfOneTier
+    }
+
     /// Whether chunks of a stream hold counts that only the gateway asked for: those of `continuous_usage_stats`, which
     /// `trtllm-serve` takes for granted wherever usage is asked for.
     fileprivate func addsRunningUsage(to request: InferenceRequest) -> Bool {

@@ -20,7 +20,9 @@ enum NativeReaders {
     private static func reader(for request: InferenceRequest) -> (any AnswerReader)? {
         switch request.surface {
         case .messages, .countTokens: AnthropicReader()
-        case .geminiGenerate: GeminiReader(choiceCount: request.choiceCount)
+        case .geminiGenerate:
+            GeminiReader(
+                choiceCount: request.choiceCount, asksForSearches: request.features.contains(.webSearch))
         case .geminiEmbed: GeminiEmbedReader(instanceCount: request.instanceCount)
         case .bedrockConverse: BedrockConverseReader()
         case .bedrockInvoke: BedrockInvokeReader()

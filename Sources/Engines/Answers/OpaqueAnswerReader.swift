@@ -17,10 +17,16 @@ struct OpaqueAnswerReader: AnswerReader {
         switch request.surface {
         case .audioTranscriptions:
             if contentType.contains("json") || contentType.hasPrefix("text/event-stream") { return false }
-            return !contentType.isEmpty || textFormats.contains(request.responseFormat ?? "")
+            return !contentType.isEmpty || isText(request)
         case .audioSpeech: return contentType.hasPrefix("audio/") || contentType.hasPrefix("application/octet-stream")
         default: return false
         }
+    }
+
+    /// Whether the request wants a transcript that is nothing but text: engines that have no events for one send it as
+    /// it is.
+    static func isText(_ request: InferenceRequest) -> Bool {
+        request.surface == .audioTranscriptions && textFormats.contains(request.responseFormat ?? "")
     }
 
     private static let textFormats: Set<String> = ["text", "srt", "vtt"]

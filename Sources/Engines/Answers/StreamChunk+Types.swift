@@ -26,6 +26,8 @@ extension StreamChunk {
     static let soundTypes: [StaticString] = [
         "response.audio.delta", "response.output_audio.delta", "speech.audio.delta",
     ]
+    /// Reasoning itself, and no summary of it.
+    static let reasoningTypes: [StaticString] = ["response.reasoning_text.delta", "response.reasoning.delta"]
     private static let prefixes: [StaticString] = ["response.", "transcript.", "transcription.", "speech.", "image_"]
     private static let ends: [(name: StaticString, type: Typed)] = [
         ("response.completed", .responseEnd), ("response.incomplete", .responseEnd),

@@ -45,8 +45,8 @@ struct StreamChunk {
     var executedSearches: UInt64 = 0
     /// Whether it shows what a search found (Perplexity's `search_results`, Zhipu's `web_search`).
     private(set) var showsSearch = false
-    /// Whether an item of it is reasoning, or a summary of what was sent.
-    private(set) var isHiddenWork = false
+    /// What an item of it says that the model does out of sight.
+    private(set) var hiddenWork: HiddenWork = []
     private(set) var isItemDone = false
     /// Whether it repeats a whole part of an item, whose texts were repeated already.
     private(set) var isPartDone = false
@@ -62,6 +62,7 @@ struct StreamChunk {
     /// Bytes of a text that the event itself has.
     private var rootTextBytes: Int64 = 0
     private var isSound = false
+    private var isReasoning = false
     private var isTextDone = false
     /// Whether the chunk is itself an error object (`"object":"error"`), as older engines send it.
     private var isErrorObject = false
@@ -90,6 +91,7 @@ struct StreamChunk {
                 written.media.take(.sound, head: [], textBytes: typedDelta.written)
             } else {
                 written.textBytes += typedDelta.text
+                if isReasoning { written.reasoningBytes += typedDelta.text }
             }
         }
         if !isTextDone { closedBytes = 0 }
@@ -149,6 +151,7 @@ struct StreamChunk {
         case 4 where key.equals("type", in: bytes):
             typed = StreamChunk.type(named: text, in: bytes)
             isSound = typed == .delta && StreamChunk.soundTypes.contains { text.equals($0, in: bytes) }
+            isReasoning = typed == .delta && StreamChunk.reasoningTypes.contains { text.equals($0, in: bytes) }
             isItemDone = typed == .other && text.equals("response.output_item.done", in: bytes)
             isTextDone =
                 typed == .mediaEnd
@@ -240,7 +243,7 @@ struct StreamChunk {
             if kind == .string, key.equals("type", in: bytes) {
                 let type = try scanner.string()
                 found = ToolCalls.searches(itemType: type, in: bytes)
-                if ToolCalls.isHiddenWork(itemType: type, in: bytes) { isHiddenWork = true }
+                hiddenWork.formUnion(ToolCalls.hiddenWork(type: type, in: bytes))
                 if ToolCalls.isPicture(itemType: type, in: bytes) { pictures += 1 }
             } else if kind == .object, key.equals("action", in: bytes) {
                 try scanner.eachMember { key, kind, scanner throws(JSONScanError) in

@@ -153,7 +153,7 @@ public struct StreamMeter: Sendable {
             executedSearches |= chunk.executedSearches
             facts.units.searches = max(facts.units.searches, Int64(executedSearches.nonzeroBitCount))
         }
-        if chunk.isHiddenWork { facts.hasHiddenWork = true }
+        facts.hiddenWork.formUnion(chunk.hiddenWork)
         if chunk.showsSearch { facts.units.searches = max(1, facts.units.searches) }
         if chunk.isPartialPicture { facts.isPictureBegun = true }
         // The items of a response that ended are all that came one by one before.

@@ -12,10 +12,15 @@ enum ToolCalls {
         name.equals("image_generation_call", in: bytes)
     }
 
-    /// Whether an item of that type stands for work of which an answer shows no more than a part.
-    static func isHiddenWork(itemType name: JSONText, in bytes: UnsafeRawBufferPointer) -> Bool {
-        name.equals("reasoning", in: bytes) || name.equals("compaction", in: bytes)
+    /// The work that an item or block of that type stands for, of which an answer may show no more than a part.
+    static func hiddenWork(type name: JSONText, in bytes: UnsafeRawBufferPointer) -> HiddenWork {
+        hiddenWorks.meaning(of: name, in: bytes) ?? []
     }
+
+    private static let hiddenWorks = NamedMeanings([
+        ["reasoning", "thinking", "redacted_thinking", "thought"]: HiddenWork.reasoning,
+        ["compaction"]: .summary,
+    ])
 
     /// Whether a search's action is none that is sold: a page found before is opened or looked through.
     static func isFree(action name: JSONText, in bytes: UnsafeRawBufferPointer) -> Bool {
@@ -30,6 +35,17 @@ enum ToolCalls {
     private static let executedSearches: Set<String> = ["search", "web_search", "browser_search"]
     /// The most bytes of a list of queries that are looked through.
     static let queriesBytesMax = 32 * 1024
+}
+
+/// What a model does out of sight while it answers.
+public struct HiddenWork: OptionSet, Hashable, Sendable {
+    public let rawValue: UInt8
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// It reasons.
+    public static let reasoning = HiddenWork(rawValue: 1)
+    /// It shortens what it was sent.
+    public static let summary = HiddenWork(rawValue: 2)
 }
 
 /// The queries by which an engine grounded its answer, each counted once: not empty, and different from the others

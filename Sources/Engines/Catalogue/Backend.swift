@@ -140,6 +140,8 @@ public struct BackendSettings: Hashable, Sendable {
     public var probeSeconds: Int64?
     /// Which values of `anthropic-beta` go on to it; nil for those of its dialect.
     public var anthropicBetas: [String]?
+    /// Tiers that it serves beside the base one, whether its kind has any or not: a machine of one's own for them.
+    public var tiers: [String] = []
     /// Requests that it takes at once; nil for as many as come.
     public var concurrentRequestsMax: Int?
     /// Tokens of prompt and answer together that its models take; nil where nobody says. What is longer goes elsewhere

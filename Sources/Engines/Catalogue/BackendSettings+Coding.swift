@@ -17,6 +17,7 @@ extension BackendSettings: Codable {
         case probePath = "probe"
         case probeSeconds = "probe_seconds"
         case anthropicBetas = "anthropic_betas"
+        case tiers
         case concurrentRequestsMax = "concurrent_requests_max"
         case contextTokensMax = "context_tokens_max"
         case readsMetrics = "read_metrics"
@@ -40,6 +41,7 @@ extension BackendSettings: Codable {
         probePath = try values.decodeIfPresent(String.self, forKey: .probePath)
         probeSeconds = try values.decodeIfPresent(Int64.self, forKey: .probeSeconds)
         anthropicBetas = try values.decodeIfPresent([String].self, forKey: .anthropicBetas)
+        tiers = try values.decodeIfPresent([String].self, forKey: .tiers) ?? []
         concurrentRequestsMax = try values.decodeIfPresent(Int.self, forKey: .concurrentRequestsMax)
         contextTokensMax = try values.decodeIfPresent(Int64.self, forKey: .contextTokensMax)
         readsMetrics = try values.decodeIfPresent(Bool.self, forKey: .readsMetrics) ?? false
@@ -63,6 +65,7 @@ extension BackendSettings: Codable {
         try values.encodeIfPresent(probePath, forKey: .probePath)
         try values.encodeIfPresent(probeSeconds, forKey: .probeSeconds)
         try values.encodeIfPresent(anthropicBetas, forKey: .anthropicBetas)
+        if !tiers.isEmpty { try values.encode(tiers, forKey: .tiers) }
         try values.encodeIfPresent(concurrentRequestsMax, forKey: .concurrentRequestsMax)
         try values.encodeIfPresent(contextTokensMax, forKey: .contextTokensMax)
         if readsMetrics { try values.encode(readsMetrics, forKey: .readsMetrics) }

@@ -21,11 +21,23 @@ extension EngineKind {
         }
     }
 
+    /// Whether what stands behind it may be such a service: nobody knows before an answer has shown its reasoning.
+    public var mayHideReasoning: Bool { hidesReasoning || self == .openAICompatible }
+
     /// Whether each of its chunks counts all that was thought so far, and none comes before the first of it is over.
     public var countsThoughtsInChunks: Bool { self == .gemini || self == .vertex }
 
-    /// Whether it may serve a request in another tier than its base one. The others serve as ever.
-    public var hasTiers: Bool {
+    /// Whether it may serve a request in that tier, although it does not say so. The others serve as ever.
+    public func mayServe(tier: String) -> Bool {
+        switch self {
+        // It has nothing slower and cheaper than its base tier.
+        case .anthropic: tier != "flex"
+        default: hasTiers
+        }
+    }
+
+    /// Whether it may serve a request in another tier than its base one.
+    private var hasTiers: Bool {
         switch self {
         case .openAI, .azure, .groq, .openRouter, .anthropic, .gemini, .vertex, .bedrock, .cerebras, .xai,
             .openAICompatible:

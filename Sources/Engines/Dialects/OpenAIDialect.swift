@@ -47,10 +47,13 @@ public enum OpenAIDialect {
         return basePath + prefix
     }
 
+    /// What every engine serves where nothing else is said.
+    static let baseTier = "standard"
+
     /// The tier that a request or an answer means: `default`, `auto` and silence are the base tier.
     public static func tier(named name: String?) -> String {
         switch name {
-        case nil, "", "default", "auto", "standard_only", "on_demand": "standard"
+        case nil, "", "default", "auto", "standard_only", "on_demand": baseTier
         case "fast": "priority"
         case let name?: name
         }

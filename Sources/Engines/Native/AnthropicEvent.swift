@@ -13,8 +13,8 @@ struct AnthropicEvent {
     private(set) var hasContent = false
     /// Whether it has thinking that only the engine can read.
     private(set) var hasSignature = false
-    /// Whether a block of thinking, or a summary of what was sent, begins.
-    private(set) var isHiddenWork = false
+    /// What a block that begins says that the model does out of sight.
+    private(set) var hiddenWork: HiddenWork = []
     /// Whether a block with the results of a search begins.
     private(set) var isSearchResult = false
     /// The model that a `fallback` block names as its successor.
@@ -114,9 +114,7 @@ struct AnthropicEvent {
             if kind == .string, key.equals("type", in: bytes) {
                 let type = try scanner.string()
                 isSearchResult = type.equals("web_search_tool_result", in: bytes)
-                isHiddenWork =
-                    type.equals("thinking", in: bytes) || type.equals("redacted_thinking", in: bytes)
-                    || type.equals("compaction", in: bytes)
+                hiddenWork.formUnion(ToolCalls.hiddenWork(type: type, in: bytes))
                 return true
             }
             guard

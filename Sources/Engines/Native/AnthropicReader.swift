@@ -100,7 +100,7 @@ struct AnthropicReader: AnswerReader {
         }
         // The usage at the end counts them, too.
         if message.isSearchResult { facts.units.searches += 1 }
-        if message.isHiddenWork { facts.hasHiddenWork = true }
+        facts.hiddenWork.formUnion(message.hiddenWork)
         switch message.type {
         case .messageStart:
             begin(message, &facts)

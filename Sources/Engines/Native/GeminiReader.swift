@@ -19,7 +19,10 @@ struct GeminiReader: AnswerReader {
     private var pictureQueries = GroundingQueries()
     /// Whether the answer shows what a search found.
     private var isGrounded = false
+    /// Whether an interaction ran its search.
+    private var hasSearched = false
     private let choiceCount: Int64
+    private let asksForSearches: Bool
 
     private enum Part: Int {
         case id, model, finishReason, usageMetadata, blockReason, error
@@ -48,8 +51,11 @@ struct GeminiReader: AnswerReader {
         .encrypted("outputs.signature"), .media("steps.content.data", .unknown), .media("outputs.data", .unknown),
     ])
 
-    /// A reader of the answer to a request for so many candidates.
-    init(choiceCount: Int64 = 1) { self.choiceCount = choiceCount }
+    /// A reader of the answer to a request for so many candidates, with a search among its tools or without.
+    init(choiceCount: Int64 = 1, asksForSearches: Bool = false) {
+        self.choiceCount = choiceCount
+        self.asksForSearches = asksForSearches
+    }
 
     var shape: DocumentShape { GeminiReader.partShape }
     var usagePart: Int? { Part.usageMetadata.rawValue }
@@ -70,7 +76,7 @@ struct GeminiReader: AnswerReader {
             facts.serviceTier = GeminiUsage.tier(named: NativeValue.name(value)) ?? facts.serviceTier
         case .error: facts.takeError(value)
         case .outputType, .stepType:
-            if NativeValue.name(value) == "google_search_call" { isGrounded = true }
+            if NativeValue.name(value) == "google_search_call" { hasSearched = true }
             countSearches(&facts)
         case .queries, .pictureQueries, .outputQueries, .stepQueries:
             var scanner = JSONScanner(value)
@@ -215,9 +221,10 @@ struct GeminiReader: AnswerReader {
     }
 
     /// What was searched for, words and pictures apart; one search where an answer shows what was found and leaves out
-    /// what for.
+    /// what for. Without a search among its tools what it shows are pages that the request named.
     private func countSearches(_ facts: inout AnswerFacts) {
-        facts.units.searches = max(queries.count + pictureQueries.count, isGrounded ? 1 : 0)
+        let isSearched = hasSearched || isGrounded && asksForSearches
+        facts.units.searches = max(queries.count + pictureQueries.count, isSearched ? 1 : 0)
     }
 
     /// Whether the model wrote something in these parts: all but signatures, and the mark that something is a thought.
@@ -298,7 +305,7 @@ struct GeminiReader: AnswerReader {
                 if kind == .object, key.equals("arguments", in: bytes) {
                     try readQueries(&scanner, bytes)
                 } else if kind == .string, key.equals("type", in: bytes) {
-                    if try scanner.string().equals("google_search_call", in: bytes) { isGrounded = true }
+                    if try scanner.string().equals("google_search_call", in: bytes) { hasSearched = true }
                 } else {
                     return false
                 }

@@ -127,7 +127,9 @@ struct RequestedTool {
     /// A server of the client's own, to which the engine must be told the way: without one it may mean its own tools.
     private var lacksAddress = false
     private var hasAddress = false
-    private var ownLabel: String?
+    private var label = RestrictedMembers()
+    /// What it asks for that no client may choose.
+    private(set) var restricted = RestrictedMembers()
     /// Whether it has what only a function has: then other members are options of it.
     private var isFunction = false
     private let form: AllowedTools.Form
@@ -175,14 +177,15 @@ struct RequestedTool {
         take(meaning, key, body)
     }
 
-    /// The server's address, which leads to the web.
+    /// The server has an address.
     mutating func takeAddress() { hasAddress = true }
 
     /// A label by which an engine would turn on a tool of its own, whatever the address beside it says (vLLM).
-    mutating func take(label: JSONText, in body: UnsafeRawBufferPointer) {
-        let name = RequestedTool.shown(label, in: body)
-        ownLabel = RequestedTool.ownLabels.contains(name.lowercased()) ? name : ownLabel
+    static func isOwnLabel(_ label: JSONText, in body: UnsafeRawBufferPointer) -> Bool {
+        ownLabels.contains(shown(label, in: body).lowercased())
     }
+
+    mutating func take(restricted members: RestrictedMembers) { label.formUnion(members) }
 
     private static let ownLabels: Set<String> = [
         "code_interpreter", "container", "python", "browser", "web_search", "web_search_preview",
@@ -204,10 +207,7 @@ struct RequestedTool {
             features.insert(.otherTool)
             refused = refused ?? "mcp without server_url"
         }
-        if lacksAddress, let ownLabel {
-            features.insert(.otherTool)
-            refused = refused ?? ownLabel
-        }
+        if lacksAddress { restricted = label }
         if !hasType, !isFunction, let stranger { take(nil, stranger, body) }
     }
 

@@ -43,8 +43,10 @@ public struct InferenceRequest: Sendable {
     public internal(set) var pictureModel: String?
     /// Whether it names an address on the web, which the engine is to fetch something from.
     public internal(set) var namesAddress = false
+    /// A text in the place of a picture or sound that an engine with files beside it may take for a path.
+    var possiblePath: String?
     /// Members that the gateway lets no client set, wherever some engine knows them.
-    var restrictedMembers: RestrictedMembers = []
+    var restrictedMembers = RestrictedMembers()
 
     /// Whether the work goes on after the answer, which is only a receipt (`background`, xAI's `deferred`).
     public internal(set) var isBackground = false

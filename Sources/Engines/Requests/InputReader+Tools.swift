@@ -58,15 +58,16 @@ extension InputReader {
                 try lookAtSystemTool(&tool, key, scanner)
                 try read(&scanner, .data)
             case .string where key.equals("server_url", in: body):
+                tool.takeAddress()
                 let address = try readWord(&scanner)
-                if MediaAddress(address, in: body) == .web {
-                    tool.takeAddress()
-                } else {
-                    tool.takeUnreadable("server_url")
-                }
+                if MediaAddress(address, in: body) != .web { refuse(address: address) }
             case .string where key.equals("server_label", in: body):
                 tool.take(member: key, in: body)
-                tool.take(label: try readWord(&scanner), in: body)
+                var ahead = scanner
+                if RequestedTool.isOwnLabel(try ahead.string(), in: body) {
+                    tool.take(restricted: try RestrictedMember.asked(key, in: "tools", scanner, body))
+                }
+                _ = try readWord(&scanner)
             case .string where key.equals("model", in: body):
                 tool.take(member: key, in: body)
                 tool.take(model: try readWord(&scanner), in: body)
@@ -98,6 +99,7 @@ extension InputReader {
 
     private mutating func note(_ tool: RequestedTool) {
         features.formUnion(tool.features)
+        restricted.formUnion(tool.restricted)
         if tool.isSilentSearch { searchesAlways = true }
         otherTool = otherTool ?? tool.refused
         if tool.features.contains(.outputPictures) { pictureModel = pictureModel ?? tool.model }
@@ -123,6 +125,8 @@ extension InputReader {
             if try ahead.bool() { asked = .webSearch }
         case (.mode, .object): if try !isSwitchedOff(&ahead) { asked = .webSearch }
         case (.enable, .object): if try !isSwitchedOff(ahead) { asked = .webSearch }
+        case (.forced, .object): if try isForced(&ahead) { asked = .webSearch }
+        case (.forced, _): break
         // Whatever some reader may take for true.
         case (.mode, _), (.presence, _), (.flag, _), (.enable, _): asked = .webSearch
         }
@@ -193,6 +197,26 @@ extension InputReader {
         return isOff ?? false
     }
 
+    /// Whether an object's `forced_search` is anything but false.
+    private func isForced(_ scanner: inout JSONScanner) throws(JSONScanError) -> Bool {
+        var isForced = false
+        try scanner.beginObject()
+        while let key = try scanner.nextKey() {
+            guard key.equals("forced_search", in: body) || key.equals("force_search", in: body) else {
+                try scanner.skip()
+                continue
+            }
+            switch try scanner.kind() {
+            case .bool: isForced = try scanner.bool() || isForced
+            case .null: try scanner.null()
+            default:
+                try scanner.skip()
+                isForced = true
+            }
+        }
+        return isForced
+    }
+
     private func isSwitchedOff(_ scanner: inout JSONScanner) throws(JSONScanError) -> Bool {
         // Given twice, engines may read either: off is what all say.
         var isOff: Bool?
@@ -219,6 +243,8 @@ enum SearchSwitch: Sendable {
     case flag
     /// The same, or an object unless its `enable` is false (Zhipu, Baidu).
     case enable
+    /// By options of a search that say that it is to be made (Alibaba's `search_options.forced_search`).
+    case forced
     /// A list of what to turn on (OpenRouter's `plugins`).
     case plugins
 }

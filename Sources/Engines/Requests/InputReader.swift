@@ -7,7 +7,7 @@ struct InputReader {
     /// The first tool or plugin that is in no list of allowed ones.
     var otherTool: String?
     /// Members of parts that no client may set.
-    var restricted: RestrictedMembers = []
+    var restricted = RestrictedMembers()
     /// The model that a tool is to make pictures with.
     var pictureModel: String?
     /// Whether a tool among them searches for every answer, and no answer says so.
@@ -16,8 +16,19 @@ struct InputReader {
     var namesAddress = false
     /// The first address that leads elsewhere.
     var refusedAddress: String?
+    /// The first text in the place of a picture or sound that may be a path.
+    var possiblePath: String?
     /// Whose tools they are.
     let form: AllowedTools.Form
+    /// Of the object that is being read.
+    private var part = PartNames()
+
+    /// What a part of a message holds beside its text. A name in a cache is one where it stands beside a picture or
+    /// sound, or in its place; beside text it is the client's own.
+    private struct PartNames {
+        var isMedia = false
+        var restricted = RestrictedMembers()
+    }
 
     /// Where a value stands.
     enum Place {
@@ -162,6 +173,8 @@ struct InputReader {
         case .object:
             takeText(2)
             var isFirst = true
+            let outer = part
+            part = PartNames()
             try scanner.beginObject()
             while let key = try scanner.nextKey() {
                 if !isFirst { takeText(1) }
@@ -169,6 +182,8 @@ struct InputReader {
                 takeName(key)
                 try readMember(key, &scanner, place, isPrompt: isPrompt)
             }
+            if part.isMedia { restricted.formUnion(part.restricted) }
+            part = outer
         }
     }
 
@@ -183,14 +198,18 @@ struct InputReader {
         }
         switch InputReader.members.meaning(of: key, in: body) {
         case .type? where try scanner.kind() == .string:
-            features.formUnion(RequestedFeatures(partType: try readWord(&scanner), in: body))
+            let asked = RequestedFeatures(partType: try readWord(&scanner), in: body)
+            if !asked.isEmpty { part.isMedia = true }
+            features.formUnion(asked)
         case .text? where isPrompt: try read(&scanner, .content, isPrompt: true, isText: true)
-        case .media(let kind)?: try readMedia(kind, &scanner)
+        case .media(let kind)?:
+            part.isMedia = true
+            try readMedia(kind, &scanner)
         case .data?: try read(&scanner, .data)
         case .tools? where form == .responses:
             if try scanner.kind() == .array { try readToolList(&scanner) } else { try read(&scanner, .content) }
         case nil where key.range.count <= 24 && key.equals("uuid", in: body):
-            restricted.formUnion(try RestrictedMember.asked(key, in: "part", scanner, body))
+            part.restricted.formUnion(try RestrictedMember.asked(key, in: "part", scanner, body))
             try read(&scanner, .content)
         case nil where InputReader.isAddress(key, in: body):
             try read(&scanner, try scanner.kind() == .string ? .unknown : .content)

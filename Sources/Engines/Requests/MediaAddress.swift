@@ -56,6 +56,29 @@ enum MediaAddress: Hashable, Sendable {
         range.count <= pathBytesMax && body[range].contains(UInt8(ascii: "."))
     }
 
+    /// Whether a text that is no path for sure may be one all the same: a path may be of Base64's letters, and is then
+    /// told from content by its length, or by what the content begins with.
+    static func mayBePath(_ text: JSONText, in body: UnsafeRawBufferPointer) -> Bool {
+        guard (1...pathBytesMax).contains(text.valueByteCount(in: body)) else { return false }
+        let end = min(text.range.upperBound, text.range.lowerBound + 6 * headBytesMax)
+        let head = Array(
+            JSONText(range: text.range.lowerBound..<end, isEscaped: text.isEscaped).value(in: body).utf8
+                .prefix(headBytesMax))
+        // `ftyp` behind four bytes of length: MP4, M4A, AVIF, HEIC.
+        if head.dropFirst(6).starts(with: "Z0eX".utf8) { return false }
+        return !contentHeads.contains {
+            head.starts(with: UnsafeBufferPointer(start: $0.utf8Start, count: $0.utf8CodeUnitCount))
+        }
+    }
+
+    private static let headBytesMax = 12
+    /// How files of pictures, sound and video begin in Base64: PNG, JPEG, GIF, RIFF (WebP, WAV, AVI), BMP, TIFF, icons,
+    /// SVG, ID3, FLAC, Ogg, Matroska, AIFF, AMR, and tensors (zip, NumPy). What a path may well begin with is none.
+    private static let contentHeads: [StaticString] = [
+        "iVBORw0KGgo", "/9j/", "R0lGOD", "UklGR", "Qk0", "Qk1", "Qk2", "Qk3", "SUkqA", "TU0AK", "AAABAA", "PHN2Zy",
+        "PD94bW", "SUQz", "ZkxhQ", "T2dnU", "GkXfo", "Rk9STQ", "IyFBTVI", "UEsDB", "k05VTVBZ",
+    ]
+
     private static func isOfScheme(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -86,14 +109,23 @@ extension InputReader {
             namesAddress = true
             return true
         case .none:
-            let isMedia = kind == .picture || kind == .sound || kind == .video
-            guard isMedia, MediaAddress.isPath(text.range, in: body) else { return true }
+            guard kind == .picture || kind == .sound || kind == .video else { return true }
+            guard MediaAddress.isPath(text.range, in: body) else {
+                notePossiblePath(text)
+                return true
+            }
         // These have members for buckets, which are looked at as names of what is kept.
         case .bucket: if form == .gemini || form == .converse { return true }
         case .local: break
         }
         refuse(address: text)
         return false
+    }
+
+    /// What may be Base64 or a path: only engines that have files of ours beside them would take it for one.
+    private mutating func notePossiblePath(_ text: JSONText) {
+        guard possiblePath == nil, MediaAddress.mayBePath(text, in: body) else { return }
+        possiblePath = RequestedTool.shown(text, in: body)
     }
 
     /// A string where nobody knows that media belong: only what surely is a local file's address is none of the
@@ -104,7 +136,29 @@ extension InputReader {
         if MediaAddress(text, in: body) == .local { refuse(address: text) }
     }
 
-    private mutating func refuse(address text: JSONText) {
+    /// Pictures in the text itself, as TGI reads them out of Markdown: `![](address)`. Only addresses of hosts are
+    /// looked at: anything else is text to it.
+    mutating func refusePictures(inMarkdownAt place: JSONScanner) throws(JSONScanError) {
+        var scanner = place
+        guard try scanner.kind() == .string else { return }
+        let text = try scanner.string()
+        ReadingSteps.add(text.range.count)
+        var start: Int?
+        for index in text.range {
+            if body[index] == UInt8(ascii: "("), index > text.range.lowerBound, body[index - 1] == UInt8(ascii: "]") {
+                start = index + 1
+            } else if body[index] == UInt8(ascii: ")"), let begin = start {
+                start = nil
+                let address = JSONText(range: begin..<index, isEscaped: text.isEscaped)
+                guard body[begin] | 0x20 == UInt8(ascii: "h"), MediaAddress(address, in: body) == .local else {
+                    continue
+                }
+                refuse(address: address)
+            }
+        }
+    }
+
+    mutating func refuse(address text: JSONText) {
         guard refusedAddress == nil else { return }
         let end = min(text.range.upperBound, text.range.lowerBound + RequestedTool.shownBytesMax)
         refusedAddress = String(decoding: body[text.range.lowerBound..<end], as: UTF8.self)
@@ -122,11 +176,36 @@ extension ReadingError {
     }
 
     /// An address that does not lead to the web.
-    static func localAddress(_ address: String) -> ReadingError {
-        .refused(
-            RequestError(
-                message:
-                    "'\(address)' does not lead to the public web. Send an address that begins with http or https, a "
-                    + "data URL, or the content itself in Base64.", code: "address_not_available"))
+    static func localAddress(_ address: String) -> ReadingError { .refused(.localAddress(address)) }
+}
+
+extension RequestError {
+    /// An address that does not lead to the web, or a text that an engine may take for one.
+    public static func localAddress(_ address: String) -> RequestError {
+        RequestError(
+            message: "'\(address)' does not lead to the public web. Send an address that begins with http or https, a "
+                + "data URL, or the content itself in Base64.", code: "address_not_available")
+    }
+}
+
+extension EngineKind {
+    /// Whether it may open a path that stands in the place of a picture or sound: it runs beside files of the
+    /// operator's.
+    fileprivate var mayOpenPaths: Bool {
+        switch self {
+        case .openAICompatible, .vllm, .rayServe, .nim, .sageMaker, .tenstorrent, .tensorRTLLM, .llamaCpp, .tgi,
+            .triton:
+            true
+        default: false
+        }
+    }
+}
+
+extension InferenceRequest {
+    /// The first text in the place of a picture or sound that one of these systems may take for a path; nil where there
+    /// is none.
+    public func possiblePath(on kinds: some Sequence<EngineKind>) -> String? {
+        guard let possiblePath else { return nil }
+        return kinds.contains { $0.mayOpenPaths } ? possiblePath : nil
     }
 }

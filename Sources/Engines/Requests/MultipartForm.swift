@@ -88,6 +88,11 @@ enum MultipartForm {
             let text = String(decoding: body[value].prefix(valueBytesMax), as: UTF8.self)
             request.restrictedMembers.formUnion(RestrictedMember.asked(part: head.name, text: text))
         }
+        let isSource = known == nil && value.count > 0 && SoundSource.isOne(head.name)
+        let whole = JSONText(range: value, isEscaped: false)
+        if request.restrictedMembers.isEmpty, isSource || SoundSource.isAddress(whole, in: body, name: head.name) {
+            throw .soundAddress(head.name)
+        }
         guard let field = known else {
             if let other = table.names.folded(head.name) { throw .otherCase(other.description) }
             if head.isFile {

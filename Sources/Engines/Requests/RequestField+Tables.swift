@@ -37,6 +37,10 @@ extension RequestField {
         RequestField("web_search_options", .search(.presence)), RequestField("search_parameters", .search(.mode)),
         RequestField("plugins", .search(.plugins)), RequestField("enable_search", .search(.flag)),
         RequestField("web_search", .search(.enable)), RequestField("enable_web_search", .search(.enable)),
+        RequestField("search", .search(.enable)), RequestField("search_options", .search(.forced)),
+        RequestField("enable_online_search", .search(.enable)), RequestField("use_search", .search(.enable)),
+        RequestField("use_web_search", .search(.enable)), RequestField("force_search", .search(.enable)),
+        RequestField("forced_search", .search(.enable)),
         // The engine makes a summary by itself, and says so in its usage alone.
         RequestField("context_management", .contextManagement),
         RequestField("contextManagement", .contextManagement),

@@ -46,6 +46,7 @@ struct RequestReader {
         request.otherTool = input.otherTool
         request.namesAddress = input.namesAddress
         request.pictureModel = input.pictureModel
+        request.possiblePath = input.possiblePath
         request.restrictedMembers.formUnion(input.restricted)
         if input.searchesAlways { request.bodyMeasures.searchesAlways = true }
         if let address = input.refusedAddress { throw ReadingError.localAddress(address) }
@@ -68,9 +69,9 @@ struct RequestReader {
     private mutating func readMembers(
         _ table: RequestTable, of parent: String = "", into request: inout InferenceRequest
     ) throws -> Bool {
-        assert(table.fields.count <= UInt64.bitWidth)
+        assert(table.fields.count <= UInt128.bitWidth)
         let mayWish = parent.isEmpty || ReasoningWish.parents.contains(parent)
-        var seen: UInt64 = 0
+        var seen: UInt128 = 0
         var hasAny = false
         while let key = try scanner.nextKey() {
             hasAny = true
@@ -79,16 +80,28 @@ struct RequestReader {
             }
             request.restrictedMembers.formUnion(try RestrictedMember.asked(key, in: parent, scanner, body))
             switch table.names.match(key, in: body) {
-            case .none: try input.readOther(key, &scanner)
+            case .none:
+                if request.surface == .audioTranscriptions { try refuseSound(key) }
+                try input.readOther(key, &scanner)
             case .folds(let index): throw ReadingError.otherCase(table.fields[index].name.description)
             case .name(let index):
                 let field = table.fields[index]
-                guard seen & (1 << UInt64(index)) == 0 else { throw ReadingError.givenTwice(field.name.description) }
-                seen |= 1 << UInt64(index)
+                guard seen & (1 << UInt128(index)) == 0 else { throw ReadingError.givenTwice(field.name.description) }
+                seen |= 1 << UInt128(index)
                 try read(field, key, into: &request)
             }
         }
         return hasAny
+    }
+
+    /// Refuses what a transcription names a sound by that is not in it.
+    private func refuseSound(_ key: JSONText) throws {
+        var value = scanner
+        let kind = try value.kind()
+        guard kind != .null, kind != .bool else { return }
+        let name = RequestedTool.shown(key, in: body)
+        let isAddress = kind == .string ? SoundSource.isAddress(try value.string(), in: body, name: name) : false
+        if isAddress || SoundSource.isOne(name) { throw ReadingError.soundAddress(name) }
     }
 
     private mutating func read(
@@ -134,7 +147,10 @@ struct RequestReader {
         case .embeddedPrompts: try readEmbeddedPrompts(kind)
         case .textOfMembers(let table): try readInside(text(name, kind), table, name, into: &request)
         case .text:
-            if name.description == "inputs" { request.hasInputs = true }
+            if name.description == "inputs" {
+                request.hasInputs = true
+                try input.refusePictures(inMarkdownAt: scanner)
+            }
             try input.readPrompt(&scanner)
         case .media(let kind): try input.readMedia(kind, &scanner)
         case .contextManagement:
@@ -173,9 +189,7 @@ struct RequestReader {
     ) throws {
         let searches = try input.readSwitch(role, key, scanner)
         // OpenAI's search models, OpenRouter's plugin and Zhipu's switch search before the model says anything.
-        if searches, role == .presence || role == .plugins || role == .enable {
-            request.bodyMeasures.searchesAlways = true
-        }
+        if searches, role != .mode, role != .flag { request.bodyMeasures.searchesAlways = true }
         try input.readOther(key, &scanner)
     }
 

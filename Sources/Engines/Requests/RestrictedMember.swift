@@ -82,16 +82,15 @@ public struct RestrictedMember: Hashable, Sendable {
         add(
             ["uuid"], in: ["part"], of: ownEngines,
             "takes a picture from the engine's cache, where another may have put it")
+        add(["server_label"], in: ["tools"], of: ownEngines, "turns on a tool of the engine's own")
         add(["multi_modal_uuids", "mm_uuids"], of: ownEngines, "takes pictures from the engine's cache", but: .off)
         add(
             ["nvext"], of: ownEngines, "has the request served before others, or chooses the machine",
             but: .object(["annotations", "greed_sampling", "ignore_eos", "top_k", "repetition_penalty"]))
+        add(RestrictedMember.proxySettings, of: [.openAICompatible], "is a setting of the proxy behind this model")
         add(
-            [
-                "extra_headers", "headers", "deployment_id", "specific_deployment", "model_info", "organization",
-                "azure_ad_token", "vertex_credentials", "vertex_project", "vertex_location", "aws_region_name",
-                "prompt_id", "additional_drop_params", "use_litellm_proxy", "mock_tool_calls", "model_kwargs",
-            ], of: [.openAICompatible], "is a setting of the proxy behind this model")
+            ["guardrails", "cache", "caching", "num_retries", "max_retries", "drop_params", "model_kwargs"],
+            of: [.openAICompatible], "is a setting of the proxy behind this model", but: .off)
         add(["image_loras"], of: [.together, .openAICompatible], "serves the request by another adapter", but: .off)
         add(
             ["routingConfig", "routing_config"], in: ["", "generationConfig", "generation_config"],
@@ -104,17 +103,19 @@ public struct RestrictedMember: Hashable, Sendable {
             "has the text checked, which is sold by the unit")
         add(["agent"], of: [.gemini, .vertex], "serves the request by another model")
         add(
-            ["router_settings_override", "user_config", "litellm_params"], of: [.openAICompatible],
-            "sends the request elsewhere")
-        // LiteLLM reads in it what it reads beside it.
+            ["router_settings_override", "user_config"], of: [.openAICompatible], "sends the request elsewhere")
+        // LiteLLM reads in it what it reads beside it; Google's endpoint takes its own members in either place.
         add(
             ["extra_body"], of: [.openAICompatible], "hides other members",
             but: .inside("google", RestrictedMember.googleOptions))
         add(
+            ["google"], of: [.openAICompatible, .vertex, .gemini], "hides other members",
+            but: .object(RestrictedMember.googleOptions))
+        add(
             ["provider"], of: [.openRouter], "chooses a provider, whose prices are its own",
             but: .object(["data_collection", "zdr", "require_parameters"]))
         add(
-            ["api_base", "base_url", "api_key", "custom_llm_provider", "mock_response"], of: [.openAICompatible],
+            ["api_base", "base_url", "api_key", "custom_llm_provider"], of: [.openAICompatible],
             "sends the request elsewhere")
         add(
             ["connectors", "mcp_servers"], in: ["", "additionalModelRequestFields"],
@@ -174,147 +175,16 @@ public struct RestrictedMember: Hashable, Sendable {
         "response_modalities",
     ]
 
-    /// By the first letter of their names, in lower case, so that a usual name meets few of them.
-    private static let byLetter: [[(index: Int, name: String)]] = {
-        assert(all.count <= RestrictedMembers.countMax)
-        var lists = [[(index: Int, name: String)]](repeating: [], count: 256)
-        for (index, member) in all.enumerated() {
-            let name = member.name.lowercased()
-            lists[Int(name.utf8.first ?? 0)].append((index, name))
-        }
-        return lists
-    }()
-
-    /// No name is written in more bytes, however it is escaped.
-    private static let writtenBytesMax = 6 * 32
-
-    // MARK: Reading
-
-    /// The members of the table that a key of the object `parent` is to some reader, and whose value is more than they
-    /// are allowed. Looks at the value, and leaves the scanner in front of it.
-    static func asked(
-        _ key: JSONText, in parent: String, _ scanner: JSONScanner, _ body: UnsafeRawBufferPointer
-    ) throws(JSONScanError) -> RestrictedMembers {
-        guard let first = key.range.first, key.range.count <= writtenBytesMax else { return [] }
-        // The long s and the Kelvin sign are no ASCII, and longer than what they fold to.
-        let isPlain = !key.isEscaped && body[key.range].allSatisfy { $0 < 0x80 }
-        if isPlain, !byLetter[Int(body[first] | 0x20)].contains(where: { $0.name.utf8.count == key.range.count }) {
-            return []
-        }
-        var found: RestrictedMembers = []
-        for index in indices(named: key.value(in: body)) where all[index].parent == parent {
-            var value = scanner
-            if try !all[index].allows(&value, body) { found.insert(RestrictedMembers(index: index)) }
-        }
-        return found
-    }
-
-    /// The same for a part of a form, whose values are all text. Readers of forms do not fold names.
-    static func asked(part name: String, text: String) -> RestrictedMembers {
-        var found: RestrictedMembers = []
-        for index in indices(named: name) where all[index].parent.isEmpty && !all[index].allows(text) {
-            found.insert(RestrictedMembers(index: index))
-        }
-        return found
-    }
-
-    private static func indices(named text: String) -> [Int] {
-        let name = String(text.lowercased().map { $0 == "\u{17F}" ? "s" : $0 == "\u{212A}" ? "k" : $0 })
-        return byLetter[Int(name.utf8.first ?? 0)].filter { $0.name == name }.map(\.index)
-    }
-
-    private func allows(_ text: String) -> Bool {
-        switch allowed {
-        case .nothing, .object, .inside: text.isEmpty
-        case .off: text.isEmpty || text == "[]" || RestrictedMember.zeros.contains(text)
-        case .only(let values): values.contains(text)
-        case .members(let values): text.split(separator: ",").allSatisfy { values.contains($0.filter { $0 != " " }) }
-        }
-    }
-
-    private func allows(
-        _ scanner: inout JSONScanner, _ body: UnsafeRawBufferPointer
-    ) throws(JSONScanError) -> Bool {
-        let kind = try scanner.kind()
-        if kind == .null { return true }
-        switch allowed {
-        case .nothing: return false
-        case .off:
-            if kind == .array {
-                try scanner.beginArray()
-                return try !scanner.nextElement()
-            }
-            return RestrictedMember.zeros.contains(body.text(try scanner.skip()))
-        case .only(let values):
-            if kind == .number { return values.contains(body.text(try scanner.skip())) }
-            guard kind == .string else { return false }
-            return values.contains(try scanner.string().value(in: body))
-        case .members(let values):
-            if kind == .string {
-                let text = try scanner.string().value(in: body)
-                return text.split(separator: ",").allSatisfy { values.contains(String($0.filter { $0 != " " })) }
-            }
-            guard kind == .array else { return false }
-            try scanner.beginArray()
-            while try scanner.nextElement() {
-                guard try scanner.kind() == .string, values.contains(try scanner.string().value(in: body)) else {
-                    return false
-                }
-            }
-            return true
-        case .inside(let name, let members):
-            guard kind == .object else { return false }
-            try scanner.beginObject()
-            while let key = try scanner.nextKey() {
-                guard key.value(in: body) == name, try scanner.kind() == .object else { return false }
-                try scanner.beginObject()
-                while let key = try scanner.nextKey() {
-                    guard members.contains(key.value(in: body)) else { return false }
-                    try scanner.skip()
-                }
-            }
-            return true
-        case .object(let members):
-            guard kind == .object else { return false }
-            try scanner.beginObject()
-            while let key = try scanner.nextKey() {
-                let name = key.value(in: body)
-                let isValue = try scanner.kind() == .string
-                let value = isValue ? try scanner.string().value(in: body) : body.text(try scanner.skip())
-                guard members.contains(name) || members.contains(name + "=" + value) else { return false }
-            }
-            return true
-        }
-    }
-
-    private static let zeros: Set<String> = ["0", "0.0", "-0", "false", "{}"]
-}
-
-extension UnsafeRawBufferPointer {
-    fileprivate func text(_ range: Range<Int>) -> String { String(decoding: self[range], as: UTF8.self) }
-}
-
-/// Members of the table, however often a body names them.
-struct RestrictedMembers: OptionSet, Hashable, Sendable {
-    let rawValue: UInt128
-    static let countMax = 128
-
-    init(rawValue: UInt128) { self.rawValue = rawValue }
-    init(index: Int) { rawValue = 1 << UInt128(index) }
-
-    /// In the order of the table.
-    var members: [RestrictedMember] {
-        RestrictedMember.all.indices.filter { contains(RestrictedMembers(index: $0)) }.map { RestrictedMember.all[$0] }
-    }
-}
-
-extension InferenceRequest {
-    /// The first member that one of these systems would take for more than the gateway allows; nil where there is none.
-    public func restricted(on kinds: some Sequence<EngineKind>) -> RestrictedMember? {
-        restrictedMembers.isEmpty
-            ? nil
-            : restrictedMembers.members.first { member in
-                member.surfaces?.contains(surface) != false && kinds.contains { member.kinds.contains($0) }
-            }
-    }
+    /// What LiteLLM and its like take from a body and are the operator's to set. A star stands for any letters: each
+    /// provider that they know has a family of its own, and new ones join it.
+    private static let proxySettings = [
+        "vertex_*", "vertexai_*", "aws_*", "azure_*", "litellm_*", "watsonx_*", "sagemaker_*", "bedrock_*", "oci_*",
+        "databricks_*", "snowflake_*", "huggingface_*", "hf_*", "gigachat_*", "mock_*", "proxy_*", "user_api_key*",
+        "fallback_*", "router_*", "input_cost_*", "output_cost_*", "*_api_key", "*_api_base", "*_base_url",
+        "*_endpoint", "*_headers", "*_credentials", "*_credential_name", "*_fallbacks", "*_callback", "*_callbacks",
+        "headers", "deployment_id", "specific_deployment", "model_info", "model_list", "model_group", "organization",
+        "prompt_id", "prompt_variables", "prompt_label", "prompt_version", "additional_drop_params",
+        "allowed_openai_params", "use_litellm_proxy", "api_version", "api_type", "region_name", "base_model",
+        "secret_fields", "custom_prompt_dict", "ssl_verify", "client_secret", "project_id", "space_id",
+    ]
 }

@@ -2,8 +2,9 @@
 /// operator's own network, where other hosts answer that are none of a client's business.
 ///
 /// What is written in any other way than hosts on the web are (numbers in hexadecimal, full-width letters, percent
-/// signs, user names) is none of it. A public name that leads to a private address is not seen here: keep engines that
-/// fetch from reaching what they must not.
+/// signs, user names) is none of it, and so is a name that ends in no top-level domain. A public name that leads to a
+/// private address is not seen here, nor is a namespace of a cluster that is called as a top-level domain is: keep
+/// engines that fetch from reaching what they must not.
 struct WebHost {
     let isPublic: Bool
 
@@ -41,7 +42,8 @@ struct WebHost {
         if last.first?.decimalDigit != nil { return isPublic(addressOfFour: labels) }
         guard labels.count > 1 else { return false }
         let name = String(decoding: host, as: UTF8.self).lowercased()
-        return !privateEnds.contains { name.hasSuffix($0) }
+        guard let domain = name.split(separator: ".").last, TopLevelDomains.contains(domain) else { return false }
+        return !privateNames.contains { name == $0 || name.hasSuffix("." + $0) }
     }
 
     private static func isOfName(_ byte: UInt8) -> Bool {
@@ -51,9 +53,10 @@ struct WebHost {
         }
     }
 
-    private static let privateEnds = [
-        ".localhost", ".localdomain", ".local", ".internal", ".intranet", ".lan", ".home", ".corp", ".private",
-        ".svc", ".arpa", ".onion",
+    /// Names under public domains that are known to lead to machines of one's own: services that tell a machine about
+    /// itself, and names made of addresses.
+    private static let privateNames = [
+        "metadata.goog", "metadata.tencentyun.com", "nip.io", "sslip.io", "xip.io", "localtest.me", "lvh.me", "vcap.me",
     ]
 
     /// Four numbers from 0 to 255 without zeros in front, outside of what is kept for networks of one's own.

@@ -81,6 +81,9 @@ struct Admission {
         guard let subscriptionID = grant.subscriptionID else { throw .noSubscription }
         let tier = OpenAIDialect.tier(named: request.serviceTier)
         try checkSold(request, model: model, tier: tier, grant: grant)
+        if let path = request.possiblePath(on: routes.lazy.map(\.backend.kind)) {
+            throw .badRequest(.localAddress(path))
+        }
         if let member = request.restricted(on: routes.lazy.map(\.backend.kind)) { throw .fieldNotAvailable(member) }
         let read: (tags: [Tag], isWhole: Bool)
         do throws(RequestError) {

@@ -14,6 +14,7 @@ extension Exchange {
     /// The client's connection is closed, or it closed its half.
     func clientLeft() {
         client = nil
+        settleBeginning()
         output.clear()
         running.connection?.setReading(true)
         switch machine.clientLeft(at: microseconds(at: .now()), needsEnd: isCostHidden) {
@@ -37,10 +38,14 @@ extension Exchange {
         guard usage?.reasoningTokens == nil else { return false }
         let kind = running.route.backend.kind
         if kind.countsThoughtsInChunks, usage != nil { return false }
-        if running.facts?.hasHiddenWork == true, kind.hidesReasoning { return true }
+        let shown = running.facts?.showsReasoning == true
+        let work = running.facts?.hiddenWork ?? []
+        if work.contains(.summary) { return true }
+        // What has begun is hidden until some of it is shown, and for a service that shows summaries even then.
+        if work.contains(.reasoning), kind.hidesReasoning || !shown { return true }
         switch request.reasoning {
         case .hidden: return true
-        case .asked where kind.hidesReasoning: return true
+        case .asked where kind.hidesReasoning || kind.mayHideReasoning && !shown: return true
         // Models of a service that hides reasoning may reason unasked: until one was seen to show all that it counts.
         case .unsaid where kind.hidesReasoning && running.ticket?.showsOutput == false: return true
         case .asked, .unsaid: return running.ticket?.hidesOutput == true

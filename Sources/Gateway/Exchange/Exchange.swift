@@ -140,25 +140,40 @@ final class Exchange {
 
     func upstreamAnswered(_ head: ResponseHead) {
         let now = NIODeadline.now()
-        let mark = microseconds(at: now)
         let status = head.status
         beginCounting(status: status)
         if !mayAskAnother, !mayAskAgain(status) { body = ByteBuffer() }
-        attempt.marks.firstByte = mark
+        attempt.marks.firstByte = microseconds(at: now)
         attempt.upstreamStatus = Int32(status)
         running.head = head
-        let limits = loop.shared.configuration.limits
         let headers = AnswerHeaders(headers: head.headers)
         noteAnswer(headers, status: status, at: now)
+        let type = headers.first("content-type")?.lowercased() ?? ""
+        guard !AnswerBeginning.decides(admitted.request, status: status, contentType: type) else {
+            running.beginning = (AnswerBeginning(contentType: type), ByteBuffer())
+            return machine.headCame(at: microseconds(at: now))
+        }
+        beginAnswer(head, at: now)
+    }
+
+    /// It is known how the answer is cut: its head, or by its first bytes.
+    /// `isOver`: nothing more of it comes.
+    private func beginAnswer(
+        _ head: ResponseHead, by beginning: AnswerFraming? = nil, isOver: Bool = false, at now: NIODeadline
+    ) {
+        let limits = loop.shared.configuration.limits
         let meter = AnswerMeter(
-            request: admitted.request, backend: running.route.backend, status: status,
-            headers: headers, upstreamModel: running.route.upstreamName)
+            request: admitted.request, backend: running.route.backend, status: head.status,
+            headers: AnswerHeaders(headers: head.headers), upstreamModel: running.route.upstreamName,
+            beginning: beginning)
         let modelName = AnswerModelName(of: admitted.request, backend: running.route.backend)
         if running.counting != nil { meter.beginText(of: admitted.request) }
         let seal = AnswerSeal(
             of: admitted, on: running.route.backend, secret: loop.shared.snapshots.current.sealingSecret)
         running.seal = seal
-        switch machine.upstreamAnswered(status: status, isEventStream: meter.framing != .plain, at: mark) {
+        switch machine.upstreamAnswered(
+            status: head.status, isEventStream: meter.framing != .plain, at: microseconds(at: now))
+        {
         case .stream:
             let wantsCost = wantsCostInStream
             running.stream = StreamRelay(
@@ -170,12 +185,37 @@ final class Exchange {
                 })
             running.framing = client?.canReadChunks == true ? .chunked : .untilClose
             // While another engine may be asked, the head waits for the first bytes of the stream.
-            if !mayAskAnother { sendHead() }
+            if !mayAskAnother, !isOver { sendHead() }
         case .plain:
             running.plain = PlainRelay(
                 meter: meter, length: head.contentLength, wholeAnswerBytes: limits.wholeAnswerBytes,
-                isMetered: (200..<300).contains(status), modelName: modelName)
+                isMetered: (200..<300).contains(head.status), modelName: modelName)
         }
+    }
+
+    /// Takes the next bytes of a body of which nobody knew how it is cut. Returns all that came once that is known.
+    private func lookAtBeginning(_ piece: ByteBuffer) -> ByteBuffer? {
+        guard var beginning = running.beginning, let head = running.head else { return piece }
+        running.beginning = nil
+        beginning.bytes.writeImmutableBuffer(piece)
+        var framing = piece.withUnsafeReadableBytes { beginning.look.take($0) }
+        if framing == nil, beginning.bytes.readableBytes > loop.shared.configuration.limits.wholeAnswerBytes {
+            framing = beginning.look.framingAtEnd
+        }
+        guard let framing else {
+            running.beginning = beginning
+            return nil
+        }
+        beginAnswer(head, by: framing, at: .now())
+        return beginning.bytes
+    }
+
+    /// No more bytes come before something else happens: the answer is taken for what it is so far.
+    func settleBeginning() {
+        guard let beginning = running.beginning, let head = running.head else { return }
+        running.beginning = nil
+        beginAnswer(head, by: beginning.look.framingAtEnd, isOver: true, at: .now())
+        if beginning.bytes.readableBytes > 0 { relay(beginning.bytes) }
     }
 
     func upstreamSent(_ piece: ByteBuffer) {
@@ -184,6 +224,11 @@ final class Exchange {
         if running.answerBytes > loop.shared.configuration.limits.answerBytes {
             return fail(.answerTooLarge)
         }
+        guard let piece = lookAtBeginning(piece) else { return }
+        relay(piece)
+    }
+
+    private func relay(_ piece: ByteBuffer) {
         if running.stream != nil {
             relayStream(piece)
         } else if let plain = running.plain, let flowing = plain.take(piece) {
@@ -271,6 +316,7 @@ final class Exchange {
     }
 
     func upstreamEnded() {
+        settleBeginning()
         machine.upstreamClosed()
         running.connection = nil
         if machine.isRunning, let signals = running.stream?.finish(output: &output, held: &held), !take(signals) {
@@ -311,6 +357,7 @@ final class Exchange {
 
     func fail(_ failure: ExchangeStateMachine.Failure) {
         guard machine.isRunning else { return }
+        settleBeginning()
         if triesNext(after: TryFailure(failure), ExchangeStateMachine.termination(for: failure)) { return }
         flushOutput()
         perform(machine.failed(failure))

@@ -85,6 +85,8 @@ struct ExchangeStateMachine {
     private struct Try {
         /// The engine's status; 0 before its answer.
         var upstreamStatus = 0
+        /// Whether its head came, which does not say yet how its answer is passed on.
+        var hasHead = false
         /// When the request was sent to the engine; nil before.
         var sentAt: Int64?
         var hasUpstreamEnded = false
@@ -155,6 +157,12 @@ struct ExchangeStateMachine {
         let shape: Shape = isEventStream && (200..<300).contains(status) ? .stream : .plain
         state = .relaying(shape)
         return shape
+    }
+
+    /// The engine's head came, and only the first bytes behind it will say how its answer is passed on.
+    mutating func headCame(at now: Int64) {
+        lastReceivedAt = now
+        current.hasHead = true
     }
 
     /// Bytes of the answer came.
@@ -319,7 +327,7 @@ struct ExchangeStateMachine {
         case .waiting, .relaying: break
         }
         if now >= min(times.totalMilliseconds * 1000, drainUntil) { return .failure(.totalTimeout) }
-        if state == .waiting {
+        if state == .waiting, !current.hasHead {
             guard let sentAt = current.sentAt else { return nil }
             return now >= sentAt + times.firstByteMilliseconds * 1000 ? .failure(.firstByteTimeout) : nil
         }

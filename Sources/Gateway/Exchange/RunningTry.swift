@@ -1,5 +1,6 @@
 import Engines
 import HTTP1
+import NIOCore
 import Routing
 
 /// One try of an exchange: the engine that is asked, and what has come of its answer. Nothing but its record outlives
@@ -14,6 +15,8 @@ struct RunningTry {
     /// Whether it was sent with members that ask for usage.
     var asksForUsage = true
     var head: ResponseHead?
+    /// The first of a body of which nobody knows yet how it is cut; nil where that is known.
+    var beginning: (look: AnswerBeginning, bytes: ByteBuffer)?
     /// The status that the client reads in the place of the engine's; nil where it reads that.
     var shownStatus: Int?
     /// How the body reaches the client.

@@ -22,6 +22,8 @@ final class StreamRelay {
     /// The unfinished event is too long to be kept, and read while it passes.
     private var isPassing = false
     private var isHolding = false
+    /// Whether anything but white space has come.
+    private var hasBegun = false
 
     private let keepsUsageChunk: Bool
     /// What the client calls the model; nil where events keep the engine's name.
@@ -74,6 +76,10 @@ final class StreamRelay {
     func take(_ piece: ByteBuffer, output: inout ByteBuffer, held: inout ByteBuffer) -> StreamSignals {
         var signals: StreamSignals = []
         piece.withUnsafeReadableBytes { bytes in
+            if !hasBegun {
+                hasBegun = meter.takeBeginning(bytes)
+                splitter = AnswerSplitter(framing: meter.framing)
+            }
             var start = 0
             while let end = splitter.nextEventEnd(in: bytes, from: start) {
                 let part = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
