@@ -20,12 +20,15 @@ public struct RecordNotes: OptionSet, Hashable, Sendable {
     public static let tagsDropped = RecordNotes(rawValue: 1 << 5)
     /// A sound file's header and its bytes do not agree on its length: the longer is billed.
     public static let mediaImplausible = RecordNotes(rawValue: 1 << 6)
+    /// The engine waits for servers or addresses that the request names: the time to its first token is the client's.
+    public static let clientTime = RecordNotes(rawValue: 1 << 7)
 
     /// All notes with their names, in the order of their bits.
     public static let named: [(note: RecordNotes, name: String)] = [
         (.usageReading, "usage_reading"), (.usageImplausible, "usage_implausible"),
         (.outputUnderreported, "output_underreported"), (.choicesExceeded, "choices_exceeded"),
         (.tierUnpriced, "tier_unpriced"), (.tagsDropped, "tags_dropped"), (.mediaImplausible, "media_implausible"),
+        (.clientTime, "client_time"),
     ]
 
     /// The names of the notes that are set.

@@ -95,7 +95,7 @@ public struct RouteHealth: Sendable {
     public var hidesOutputUntil: Int64 = 0
     /// When it answered last.
     public var servedAt: Int64?
-    /// Whether an answer showed all the output that it counted.
+    /// Whether it was seen to reason and to show all of it.
     public var showsOutput = false
 
     /// The forms of requests that the model was seen to answer.

@@ -17,7 +17,7 @@ import UsageJournal
         func open() { state.withLock { $0.isOpen = true } }
         func note(_ request: HTTPMessage) { state.withLock { $0.asked.append(request) } }
         func wait() {
-            for _ in 0..<2000 where !state.withLock({ $0.isOpen }) { pause(milliseconds: 5) }
+            while !state.withLock({ $0.isOpen }) { pause(milliseconds: 5) }
         }
     }
 

@@ -59,6 +59,30 @@ import UsageJournal
         await gateway.stop()
     }
 
+    @Test func `a prediction can be looked at where its backend has several models`() async throws {
+        let engine = try ScriptedEngine { socket, request in
+            let isCreation = request.startLine.hasPrefix("POST")
+            socket.send(
+                Answers.plain(
+                    status: isCreation ? "201 Created" : "200 OK", body: isCreation ? Self.created : Self.done))
+        }
+        let one = TestGateway.snapshot(port: engine.port, kind: .replicate, sealingSecret: [1, 2, 3])
+        let other = CatalogueModel(
+            publicName: "large", aliases: [], backend: one.catalogue.models[0].routes[0].backend,
+            upstreamName: "engine-large", priceKey: "price-large", contextTokensMax: 4096, outputTokensMax: 1024,
+            tenantsAllowed: nil, createdAtSeconds: 1_700_000_000)
+        let snapshot = GatewaySnapshot(
+            change: 1, keys: one.keys, catalogue: ModelCatalogue(models: one.catalogue.models + [other]),
+            prices: one.prices, limits: one.limits, tokenizers: [:], sealingSecret: [1, 2, 3])
+        let gateway = try await TestGateway(engine: engine, snapshot: snapshot)
+        for model in ["small", "large"] {
+            let body = #"{"version":"\#(model)","input":{"prompt":"x"}}"#
+            #expect(try gateway.ask(TestGateway.request(body, path: Self.path)).status == 201)
+            #expect(try gateway.ask(look()).status == 200)
+        }
+        await gateway.stop()
+    }
+
     @Test(arguments: [ClientAbortPolicy.cut, .drain])
     func `a creation that is left before its receipt is read to it, whatever the plan says`(
         policy: ClientAbortPolicy

@@ -172,8 +172,9 @@ final class TestGateway: Sendable {
     /// The metrics' text.
     var metricsText: String { metrics.text() }
 
-    /// Waits for so many close records.
-    func records(_ count: Int, seconds: Int64 = 8) throws -> [UsageEntry] {
+    /// Waits for so many close records. The time is how long a machine may be busy with others, and is never waited out
+    /// where all goes well.
+    func records(_ count: Int, seconds: Int64 = 60) throws -> [UsageEntry] {
         let end = now() + seconds * 1000
         while now() < end {
             let found = try closes
@@ -183,7 +184,7 @@ final class TestGateway: Sendable {
         return try closes
     }
 
-    func record(seconds: Int64 = 8) throws -> UsageEntry { try #require(try records(1, seconds: seconds).first) }
+    func record(seconds: Int64 = 60) throws -> UsageEntry { try #require(try records(1, seconds: seconds).first) }
 
     /// What the journal would say of its running requests if the process were killed now: recovery of a copy.
     func lostIfKilledNow() throws -> [UsageEntry] {

@@ -27,6 +27,11 @@ extension AnswerFacts {
             reading.units.searches = 1
             reading.source = reading.source ?? .counted
         }
+        // Pages that an answer cites were found by a search, where one was among its tools.
+        if request.asksForSearches, showsSources, reading.units.searches == 0 {
+            reading.units.searches = 1
+            reading.source = reading.source ?? .counted
+        }
         guard !hasTokens else { return reading }
         switch operation {
         case .imageGeneration: readPictures(request, isCut: isCut, into: &reading)
@@ -52,7 +57,8 @@ extension AnswerFacts {
     private func readPictures(_ request: RequestMeasures, isCut: Bool, into reading: inout UnitReading) {
         let asked = max(1, request.images)
         if isCut {
-            guard uncountedEvents > 0, reading.units.images < asked else { return }
+            // The one that was coming, whether anything of it was seen or not.
+            guard reading.units.images < asked else { return }
             reading.units.images += 1
             reading.source = .counted
         } else if reading.units.images == 0 {

@@ -41,6 +41,8 @@ public struct AnswerFacts: Hashable, Sendable {
     public internal(set) var textBytes: Int64 = 0
     /// Elements of the array that the answer is about: pictures made, documents ranked.
     public internal(set) var items: Int64 = 0
+    /// Whether it cites pages of the web.
+    var showsSources = false
     /// Whether a picture was being shown that is not whole yet.
     var isPictureBegun = false
     /// The engine's usage of the answer's own inference; nil when it said nothing.

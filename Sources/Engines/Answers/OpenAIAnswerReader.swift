@@ -6,7 +6,7 @@ struct OpenAIAnswerReader: AnswerReader {
         case usage, id, model, serviceTier, error, errorType, choiceError, object, finishReason, status
         case incompleteReason, metrics, timeInfo, timings, groq, breakdown, searchUnits, billedInput, billedOutput
         case duration, choiceUsage, itemType, itemAction, executedTool, toolUsage, searchResult, webSearch
-        case tierUsed
+        case tierUsed, annotation, baseStatus, baseMessage, errorCode
         // Of events of a stream that are too long to be kept.
         case eventType, longItemType, longItemAction, repeatedItemType, repeatedItemAction, responseUsage, responseID
         case responseModel, responseStatus, responseReason, responseTier, responseError, responseToolUsage
@@ -41,6 +41,11 @@ struct OpenAIAnswerReader: AnswerReader {
             case .searchResult: .value("search_results.url", bytesMax: DocumentShape.addressBytesMax)
             case .webSearch: .value("web_search.link", bytesMax: DocumentShape.addressBytesMax)
             case .tierUsed: .value("service_tier_used")
+            case .annotation: .value("choices.message.annotations.type")
+            // MiniMax's errors, and Baidu's.
+            case .baseStatus: .value("base_resp.status_code")
+            case .baseMessage: .value("base_resp.status_msg", bytesMax: 4096)
+            case .errorCode: .value("error_code")
             case .eventType: .value("type")
             case .longItemType: .value("item.type")
             case .longItemAction: .value("item.action.type")
@@ -141,6 +146,14 @@ struct OpenAIAnswerReader: AnswerReader {
             guard let tier = AnswerFacts.name(value) else { return }
             facts.serviceTier = tier
             hasTierUsed = true
+        case .annotation: if AnswerFacts.name(value) == "url_citation" { facts.showsSources = true }
+        case .baseStatus, .errorCode:
+            guard let code = AnswerFacts.integer(value), code != 0 else { return }
+            facts.hasError = true
+            if facts.error == nil { facts.error = EngineErrorText() }
+        case .baseMessage:
+            guard facts.hasError else { return }
+            if let message = AnswerFacts.name(value) { facts.error?.message = message }
         case .error, .choiceError, .responseError:
             let type = facts.error?.type
             facts.takeError(value)

@@ -38,6 +38,23 @@ extension StreamChunk {
         ("image_generation.completed", .pictureEnd), ("image_edit.completed", .pictureEnd),
     ]
 
+    /// Routers put the error of a provider into the choice that it broke off.
+    mutating func readChoiceError(_ kind: JSONKind, _ scanner: inout JSONScanner) throws(JSONScanError) {
+        if kind == .string { return takeError(try scanner.string()) }
+        error = try scanner.skip()
+    }
+
+    /// MiniMax's errors have a status of their own.
+    mutating func readBaseResponse(_ scanner: inout JSONScanner) throws(JSONScanError) {
+        var code: Int64? = 0
+        try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+            guard kind == .number, key.equals("status_code", in: bytes) else { return false }
+            code = try scanner.number()
+            return true
+        }
+        if code != 0 { isErrorObject = true }
+    }
+
     /// The tools that a compound system ran: which of them are searches.
     mutating func readExecutedTools(_ scanner: inout JSONScanner) throws(JSONScanError) {
         try scanner.eachElement { kind, scanner throws(JSONScanError) in

@@ -36,13 +36,17 @@ struct StreamChunk {
     /// Whether a choice ended in an error.
     private(set) var hasFailedChoice = false
     /// Where the error object or text stands.
-    private(set) var error: Range<Int>?
+    var error: Range<Int>?
     private(set) var typed: Typed?
     /// Searches among the items of the response that has ended, or the item that this event is of.
     private(set) var searches: Int64 = 0
     /// One bit for each search among the tools that a compound system ran, by its place; it is named again when it is
     /// done.
     var executedSearches: UInt64 = 0
+    /// Whether it cites pages of the web.
+    var showsSources = false
+    /// What of a choice repeats its whole message in the place of a delta.
+    private(set) var messageContent = WrittenContent()
     /// Whether it shows what a search found (Perplexity's `search_results`, Zhipu's `web_search`).
     private(set) var showsSearch = false
     /// What an item of it says that the model does out of sight.
@@ -65,7 +69,7 @@ struct StreamChunk {
     private var isReasoning = false
     private var isTextDone = false
     /// Whether the chunk is itself an error object (`"object":"error"`), as older engines send it.
-    private var isErrorObject = false
+    var isErrorObject = false
 
     init(bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
@@ -112,6 +116,8 @@ struct StreamChunk {
             }
             switch try scanner.kind() {
             case .number where isOutermost && key.equals("output_index", in: bytes): item = try scanner.number() ?? 0
+            case .number where isOutermost && key.equals("error_code", in: bytes):
+                if try scanner.number() != 0 { isErrorObject = true }
             case .number, .bool, .null: try scanner.skip()
             case .array:
                 if isOutermost, key.equals("choices", in: bytes) {
@@ -187,7 +193,7 @@ struct StreamChunk {
     private static let closed = NameIndex(["text", "arguments", "refusal", "input", "code", "transcript"])
 
     /// An error that is a text; an empty one is none.
-    private mutating func takeError(_ text: JSONText) {
+    mutating func takeError(_ text: JSONText) {
         if !text.range.isEmpty { error = text.range.lowerBound - 1..<text.range.upperBound + 1 }
     }
 
@@ -207,6 +213,7 @@ struct StreamChunk {
             closedBytes += try WrittenText.content(&scanner, bytes).textBytes
             return
         }
+        if isOutermost, key.equals("base_resp", in: bytes) { return try readBaseResponse(&scanner) }
         let range = try scanner.skip()
         if key.equals("error", in: bytes) {
             error = range
@@ -308,6 +315,8 @@ struct StreamChunk {
                     }
                 } else if kind == .object, key.equals("delta", in: bytes) {
                     try readDelta(&scanner)
+                } else if kind == .object, key.equals("message", in: bytes) {
+                    messageContent.add(try WrittenText.content(&scanner, bytes))
                 } else {
                     try scanner.skip()
                 }
@@ -323,58 +332,7 @@ struct StreamChunk {
         for (choice, range) in choiceUsages { body(choice, range) }
     }
 
-    /// Routers put the error of a provider into the choice that it broke off.
-    private mutating func readChoiceError(_ kind: JSONKind, _ scanner: inout JSONScanner) throws(JSONScanError) {
-        if kind == .string { return takeError(try scanner.string()) }
-        error = try scanner.skip()
-    }
-
-    /// A delta has content when the model wrote something in it: text, reasoning, a refusal, a call, sound. A role
-    /// alone, or empty text, is none.
-    private mutating func readDelta(_ scanner: inout JSONScanner) throws(JSONScanError) {
-        var hasFound = false
-        var written = WrittenContent()
-        // The same reasoning may stand under several names, for the sake of older clients.
-        var reasoning: Int64 = 0
-        try scanner.beginObject()
-        while let key = try scanner.nextKey() {
-            let kind = try scanner.kind()
-            switch kind {
-            case .string:
-                let text = try scanner.string()
-                guard !text.range.isEmpty, let place = OpenAIDialect.content(ofText: key, in: bytes) else { continue }
-                hasFound = true
-                let count = Int64(text.valueByteCount(in: bytes))
-                switch place {
-                case .reasoning: reasoning = max(reasoning, count)
-                case .media(let kind):
-                    written.media.take(kind, head: bytes[text.range].prefix(8), textBytes: Int64(text.range.count))
-                case .words, .elsewhere: written.textBytes += count
-                }
-            case .array where key.equals("executed_tools", in: bytes): try readExecutedTools(&scanner)
-            case .array, .object:
-                let value = try scanner.skip()
-                // Two bytes are the delimiters of something empty.
-                guard value.count > 2, let place = OpenAIDialect.content(key, in: bytes) else { continue }
-                var content = WrittenText.content(of: bytes.part(value), place)
-                if case .elsewhere = place, content.isEmpty { continue }
-                hasFound = true
-                if case .reasoning = place {
-                    reasoning = max(reasoning, content.textBytes)
-                    content.textBytes = 0
-                    content.reasoningBytes = 0
-                }
-                written.add(content)
-            case .number, .bool, .null: try scanner.skip()
-            }
-        }
-        guard hasFound else { return }
-        written.textBytes += reasoning
-        written.reasoningBytes += reasoning
-        noteContent(written)
-    }
-
-    private mutating func noteContent(_ content: WrittenContent) {
+    mutating func noteContent(_ content: WrittenContent) {
         contentCount += 1
         written.add(content)
     }

@@ -31,6 +31,7 @@ public struct StreamMeter: Sendable {
     private var long: (event: LongEvent, reader: OpenAIAnswerReader)?
     private var texts = ItemTexts()
     private var executedSearches: UInt64 = 0
+    private var messages = (count: 0, growths: 0, longest: Int64(0), sum: Int64(0))
 
     private let choiceCount: Int64
     private let cutsUsage: Bool
@@ -154,6 +155,8 @@ public struct StreamMeter: Sendable {
             facts.units.searches = max(facts.units.searches, Int64(executedSearches.nonzeroBitCount))
         }
         facts.hiddenWork.formUnion(chunk.hiddenWork)
+        if chunk.showsSources { facts.showsSources = true }
+        takeMessage(chunk.messageContent)
         if chunk.showsSearch { facts.units.searches = max(1, facts.units.searches) }
         if chunk.isPartialPicture { facts.isPictureBegun = true }
         // The items of a response that ended are all that came one by one before.
@@ -174,6 +177,22 @@ public struct StreamMeter: Sendable {
         if chunk.hasFailedChoice || chunk.hasExtras && facts.hasError { return fail(nil) }
         if chunk.hasContent { return .content }
         return hasUsage && chunk.hasEmptyChoices ? .usageChunk : .other
+    }
+
+    /// A message in the place of a delta: some repeat all of it in each chunk, others send it in pieces. It is all of
+    /// it where each is longer than the one before.
+    private mutating func takeMessage(_ content: WrittenContent) {
+        guard !content.isEmpty else { return }
+        messages.count += 1
+        messages.sum += content.textBytes
+        if content.textBytes > messages.longest { messages.growths += 1 }
+        messages.longest = max(messages.longest, content.textBytes)
+        let isRepeated = messages.growths + 1 >= messages.count
+        facts.textBytes = max(facts.textBytes, isRepeated ? messages.longest : messages.sum)
+        var rest = content
+        rest.textBytes = 0
+        rest.reasoningBytes = 0
+        facts.noteSilent(rest)
     }
 
     /// Returns whether the usage says how much was written by now.

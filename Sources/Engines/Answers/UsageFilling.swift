@@ -148,6 +148,9 @@ struct UsageFilling {
         guard AnswerFacts.isInTokens(operation), !facts.inferences.contains(where: { $0.kind == .component }) else {
             return false
         }
+        // Of an answer that is a summary of what it was sent the summary's own record has all.
+        let hasSummary = facts.inferences.contains { $0.kind == .compaction }
+        if hasSummary, usage.promptTokens == 0, usage.completionTokens == 0 { return false }
         var isFound = false
         let cache = (usage.cachedTokens ?? 0) + (usage.cacheWriteTokens ?? 0)
         let isAllCached = usage.rule == .cacheApart ? cache > 0 : usage.isTotalBesideCache(cache)
@@ -206,6 +209,12 @@ extension AnswerFacts {
         let input = (side.promptTokens ?? 0) + (side.rule == .cacheApart ? side.cachedTokens ?? 0 : 0)
         if said.promptTokens == nil, side.promptTokens != nil, said.rule != .cacheApart { said.promptTokens = input }
         said.completionTokens = said.completionTokens ?? side.completionTokens
+        // What of the prompt came from the cache is told apart there alone.
+        if said.cachedTokens == nil, side.rule == .cacheApart, let cached = side.cachedTokens, cached > 0,
+            said.rule != .cacheApart, said.promptTokens == input
+        {
+            said.cachedTokens = cached
+        }
         return said
     }
 }

@@ -81,17 +81,18 @@ public enum OpenAIDialect {
         ["audio"]: .media(.sound), ["images"]: .media(.picture), ["message", "parts"]: .elsewhere,
     ])
 
-    /// What a text of a delta is that the table does not name: the model's words, unless it is known to be none of
-    /// them. A new name for them is not free.
-    static func content(ofText key: JSONText, in bytes: UnsafeRawBufferPointer) -> WrittenText.Place? {
-        if let place = content(key, in: bytes) { return place }
-        return silent.place(of: key, in: bytes) == nil ? .words : nil
+    /// Whether a member of a delta that the table does not name is known to be none of the model's words. A new name
+    /// for them is not free.
+    static func isSilent(_ key: JSONText, in bytes: UnsafeRawBufferPointer) -> Bool {
+        silent.place(of: key, in: bytes) != nil
     }
 
     private static let silent = NameIndex([
         "role", "id", "type", "name", "status", "format", "object", "model", "tool_call_id", "call_id", "item_id",
         "finish_reason", "native_finish_reason", "stop_reason", "signature", "obfuscation", "service_tier", "language",
         "system_fingerprint", "phase", "channel", "recipient", "author", "event", "created", "request_id",
+        "provider", "trace_id", "session_id", "conversation_id", "chat_id", "user_id", "fingerprint", "debug",
+        "annotations", "citations", "executed_tools", "search_results", "extra_content", "snapshot", "logprobs",
     ])
 }
 

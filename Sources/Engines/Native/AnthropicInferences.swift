@@ -33,7 +33,10 @@ struct AnthropicInferences {
         inner = AnthropicInferences.grouped(iterations.filter { !isServing($0) })
         let serving = iterations.filter(isServing).map(\.usage)
         guard !serving.isEmpty else {
-            main = merged
+            var main = merged
+            // Nothing but the steps beside it, and the top level says so: what the start counted was theirs.
+            if said.promptTokens == 0, said.completionTokens == 0 { main.takeCounts(of: said) }
+            self.main = main
             return
         }
         let sum = EngineUsage.sum(serving)

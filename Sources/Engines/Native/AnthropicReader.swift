@@ -181,7 +181,8 @@ struct AnthropicReader: AnswerReader {
         // A count that is smaller than the last, zero above all, says nothing of what came since.
         let isNewCount = usage.usage.completionTokens.map { $0 >= max(1, delta?.completionTokens ?? 0) } ?? false
         take(delta: usage)
-        if isNewCount { facts.uncountedEvents = 0 }
+        // The steps count all that came.
+        if isNewCount || usage.iterations?.isEmpty == false { facts.uncountedEvents = 0 }
         publish(&facts)
         if let dataOffset { usageEnd = dataOffset + usage.end }
     }

@@ -78,6 +78,8 @@ enum BedrockConverseEvents {
         }
         if name.equals("contentBlockDelta", in: all) || name.equals("contentBlockStart", in: all) {
             var text = scanner
+            var ahead = scanner
+            if try isReasoning(&ahead, bytes) { facts.hiddenWork.insert(.reasoning) }
             let hasContent = try hasContent(&scanner, bytes)
             let content = try WrittenText.content(&text, bytes)
             guard hasContent else {
@@ -102,6 +104,24 @@ enum BedrockConverseEvents {
             try scanner.skip()
         }
         return .other
+    }
+
+    /// Whether a delta is of reasoning: shown, redacted or signed.
+    private static func isReasoning(
+        _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer
+    ) throws(JSONScanError) -> Bool {
+        var found = false
+        try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+            guard kind == .object, key.equals("delta", in: bytes) || key.equals("start", in: bytes) else {
+                return false
+            }
+            try scanner.eachMember { key, _, _ throws(JSONScanError) in
+                found = found || key.equals("reasoningContent", in: bytes)
+                return false
+            }
+            return true
+        }
+        return found
     }
 
     /// Whether a block begins with the call of one of Amazon's own tools.

@@ -14,7 +14,7 @@ struct BedrockInvokeReader: AnswerReader {
     private enum Part: Int {
         case usage, stopReason, stopReasonCamel, finishReason, completionReason, outputsStopReason
         case generationsFinishReason, inputTextTokenCount, resultsTokenCount, promptTokenCount, generationTokenCount
-        case guardrailAction
+        case guardrailAction, toolType
     }
     private static let openAIParts = OpenAIAnswerReader().shape.parts
     private static let partShape = DocumentShape(
@@ -23,7 +23,7 @@ struct BedrockInvokeReader: AnswerReader {
             .value("finish_reason"), .value("results.completionReason"), .value("outputs.stop_reason"),
             .value("generations.finish_reason"), .value("inputTextTokenCount"), .value("results.tokenCount"),
             .value("prompt_token_count"), .value("generation_token_count"),
-            .value("amazon-bedrock-guardrailAction"),
+            .value("amazon-bedrock-guardrailAction"), .value("output.message.content.toolUse.type"),
             .text("content.text"), .reasoning("content.thinking"), .written("content.input"), .items("images"),
             .encrypted("content.data"), .encrypted("content.signature"),
             .items("artifacts"), .written("output.message.content.toolUse.input"), .text("output.message.content.text"),
@@ -54,6 +54,7 @@ struct BedrockInvokeReader: AnswerReader {
         case .inputTextTokenCount, .promptTokenCount: counts.take(input: NativeValue.integer(value))
         case .resultsTokenCount: counts.add(output: NativeValue.integer(value))
         case .generationTokenCount: counts.take(output: NativeValue.integer(value))
+        case .toolType: if NativeValue.name(value) == "server_tool_use" { facts.units.searches += 1 }
         case .guardrailAction: facts.takeGuardrail(NativeValue.name(value))
         case nil: return
         }

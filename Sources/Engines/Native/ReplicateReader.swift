@@ -39,6 +39,7 @@ struct ReplicateReader: AnswerReader {
 
     /// One that was cancelled may have no metrics. It ran nevertheless, for as long as its own times say.
     mutating func finish(facts: inout AnswerFacts) {
+        boundTime(&facts)
         guard facts.finishReason != nil, facts.finishReason != "failed", facts.usage == nil, facts.units.isEmpty,
             let startedAt
         else { return }
@@ -46,6 +47,24 @@ struct ReplicateReader: AnswerReader {
         guard let completedAt, completedAt >= startedAt else { return }
         facts.units.computeMilliseconds = completedAt.milliseconds - startedAt.milliseconds
     }
+
+    /// No prediction runs for longer than from its start to its end, which the engine says itself, or than a day.
+    private func boundTime(_ facts: inout AnswerFacts) {
+        let said = facts.units.computeMilliseconds
+        guard said > ReplicateReader.toleranceMilliseconds else { return }
+        guard let startedAt, let completedAt, completedAt >= startedAt else {
+            // Nobody can say how long it was: the record waits for somebody to look.
+            if said > ReplicateReader.runMillisecondsMax { facts.units.computeMilliseconds = .max }
+            return
+        }
+        let most = completedAt.milliseconds - startedAt.milliseconds
+        guard said - ReplicateReader.toleranceMilliseconds > most + most / 10 else { return }
+        facts.units.computeMilliseconds = most
+        facts.isTimeEstimated = true
+    }
+
+    private static let toleranceMilliseconds: Int64 = 2000
+    private static let runMillisecondsMax: Int64 = 86_400_000
 
     /// While a prediction is starting or processing it has no reason to have ended.
     private func take(status: String?, _ facts: inout AnswerFacts) {

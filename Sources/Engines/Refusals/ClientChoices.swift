@@ -15,6 +15,10 @@ extension InferenceRequest {
     /// tools that it has the engine run, by how long the model is to reason.
     public var takesItsOwnTime: Bool { runsTools || namesAddress || reasoning != .unsaid }
 
+    /// Whether an engine waits for what the client names before it says anything: servers that it calls, addresses that
+    /// it fetches from.
+    public var waitsForClient: Bool { namesAddress || features.contains(.remoteTool) }
+
     /// What of it an engine may refuse for the client's own sake.
     public var choices: ClientChoices {
         var choices: ClientChoices = []

@@ -32,6 +32,11 @@ extension RequestReader {
         case .store:
             // Whatever some reader may take for true keeps it.
             if kind == .bool { request.isKept = try scanner.bool() } else { try scanner.skip() }
+        case .documents where kind == .object:
+            // Parts of one message, each of them a document (vLLM).
+            var ahead = scanner
+            request.bodyMeasures.documents += try countParts(&ahead)
+            try input.readPrompt(&scanner)
         case .documents:
             guard kind == .array else { throw ReadingError.wrongType(field.name.description, "an array") }
             try scanner.beginArray()
@@ -51,6 +56,23 @@ extension RequestReader {
         case .embedInstances: try readEmbedInstances(into: &request)
         default: assertionFailure("no special member: \(field.name)")
         }
+    }
+
+    private func countParts(_ scanner: inout JSONScanner) throws -> Int64 {
+        var count: Int64 = 0
+        try scanner.beginObject()
+        while let key = try scanner.nextKey() {
+            guard key.equals("content", in: body), try scanner.kind() == .array else {
+                try scanner.skip()
+                continue
+            }
+            try scanner.beginArray()
+            while try scanner.nextElement() {
+                count += 1
+                try scanner.skip()
+            }
+        }
+        return max(1, count)
     }
 
     private mutating func readRepeatedModel(_ kind: JSONKind, into request: inout InferenceRequest) throws {

@@ -41,7 +41,15 @@ extension InferenceRequest {
         } else {
             self.body = .none
         }
-        if let named = call.model { model = named }
+        if let named = call.model {
+            // The engine would serve the one in the body.
+            guard surface != .replicatePredictions || modelRange.isEmpty else {
+                throw RequestError(
+                    message: "The path names the model already. Leave 'version' out.", parameter: "version",
+                    code: "field_not_available")
+            }
+            model = named
+        }
         if call.isStream { isStream = true }
     }
 }

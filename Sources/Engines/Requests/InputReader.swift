@@ -22,11 +22,20 @@ struct InputReader {
     let form: AllowedTools.Form
     /// Of the object that is being read.
     private var part = PartNames()
+    /// Whether an address stands in the value that is being read, whatever kind of media it is.
+    var isURLExpected = false
+    /// Whether an object with an address and no type is a picture: among what is embedded or ranked.
+    var takesBareAddresses = false
 
     /// What a part of a message holds beside its text. A name in a cache is one where it stands beside a picture or
     /// sound, or in its place; beside text it is the client's own.
     private struct PartNames {
         var isMedia = false
+        var hasType = false
+        /// What an earlier search found, handed in again.
+        var isSearchResult = false
+        /// A `url` or `path` of its own.
+        var address: JSONText?
         var restricted = RestrictedMembers()
     }
 
@@ -107,18 +116,21 @@ struct InputReader {
     }
 
     /// A member that no table names: all of it is text, name and all, but a number or a boolean of its own is none.
-    mutating func readOther(_ key: JSONText, _ scanner: inout JSONScanner) throws(JSONScanError) {
+    mutating func readOther(
+        _ key: JSONText, _ scanner: inout JSONScanner, isLookedAt: Bool = true
+    ) throws(JSONScanError) {
+        let isOwn = !isLookedAt || InputReader.ownTexts.place(of: key, in: body) != nil
         switch try scanner.kind() {
         case .number, .bool, .null: try scanner.skip()
         case .string:
             let text = try scanner.string()
             if isDataURL(text) { return takePayload(text, .unknown, type: nil) }
-            refuseFile(text)
+            if !isOwn { take(unknown: text, named: key) }
             takeName(key)
             takeText(Int64(text.valueByteCount(in: body)) + 2)
         case .array, .object:
             takeName(key)
-            try read(&scanner, .unknown)
+            try read(&scanner, isOwn ? .data : .unknown)
         }
     }
 
@@ -153,7 +165,7 @@ struct InputReader {
         switch try scanner.kind() {
         case .string:
             let text = try scanner.string()
-            if place == .unknown { refuseFile(text) }
+            if place == .unknown { take(unknown: text, named: nil) }
             takeText(2)
             takeText(Int64(text.valueByteCount(in: body)), isPrompt: isText)
         case .number:
@@ -182,7 +194,7 @@ struct InputReader {
                 takeName(key)
                 try readMember(key, &scanner, place, isPrompt: isPrompt)
             }
-            if part.isMedia { restricted.formUnion(part.restricted) }
+            finishPart()
             part = outer
         }
     }
@@ -192,30 +204,57 @@ struct InputReader {
     ) throws(JSONScanError) {
         if place == .data { return try read(&scanner, .data) }
         if place == .unknown {
-            var isPayload = false
-            if case .payload? = InputReader.mediaMembers.meaning(of: key, in: body) { isPayload = true }
-            return try read(&scanner, isPayload ? .unknown : .data)
+            return try read(&scanner, InputReader.ownTexts.place(of: key, in: body) == nil ? .unknown : .data)
         }
         switch InputReader.members.meaning(of: key, in: body) {
         case .type? where try scanner.kind() == .string:
-            let asked = RequestedFeatures(partType: try readWord(&scanner), in: body)
+            let type = try readWord(&scanner)
+            let asked = RequestedFeatures(partType: type, in: body)
             if !asked.isEmpty { part.isMedia = true }
+            part.hasType = true
+            part.isSearchResult = type.equals("search_result", in: body)
             features.formUnion(asked)
         case .text? where isPrompt: try read(&scanner, .content, isPrompt: true, isText: true)
         case .media(let kind)?:
+            // Where a result of a search comes from is text to the model.
+            if part.isSearchResult { return try read(&scanner, .data) }
             part.isMedia = true
+            isURLExpected = InputReader.urls.place(of: key, in: body) != nil
             try readMedia(kind, &scanner)
+            isURLExpected = false
         case .data?: try read(&scanner, .data)
         case .tools? where form == .responses:
             if try scanner.kind() == .array { try readToolList(&scanner) } else { try read(&scanner, .content) }
         case nil where key.range.count <= 24 && key.equals("uuid", in: body):
             part.restricted.formUnion(try RestrictedMember.asked(key, in: "part", scanner, body))
             try read(&scanner, .content)
+        // Bedrock's results of searches: where they come from is a label.
+        case nil where key.range.count <= 24 && key.equals("searchResult", in: body): try read(&scanner, .data)
         case nil where InputReader.isAddress(key, in: body):
-            try read(&scanner, try scanner.kind() == .string ? .unknown : .content)
+            var value = scanner
+            if try value.kind() == .string { part.address = try value.string() }
+            try read(&scanner, .content)
         case .type?, .text?, .tools?, nil: try read(&scanner, .content)
         }
     }
+
+    /// All of a part was read.
+    private mutating func finishPart() {
+        if part.isMedia { restricted.formUnion(part.restricted) }
+        guard let address = part.address else { return }
+        if part.isMedia || takesBareAddresses && !part.hasType {
+            _ = take(address: address, part.isMedia ? .picture : .unknown)
+        } else if MediaAddress(address, in: body) == .local, !isWeb(address) {
+            refuse(address: address)
+        }
+    }
+
+    private func isWeb(_ address: JSONText) -> Bool {
+        body[address.range].first { $0 > 0x20 }.map { $0 | 0x20 == UInt8(ascii: "h") } == true
+    }
+
+    /// Members that hold an address and nothing else.
+    private static let urls = NameIndex(["image_url", "audio_url", "video_url", "file_url", "document_url"])
 
     /// Whether a part of a message has an address under this name in templates that know no other.
     private static func isAddress(_ key: JSONText, in body: UnsafeRawBufferPointer) -> Bool {
@@ -242,6 +281,7 @@ struct InputReader {
     private mutating func readMediaObject(_ kind: MediaKind, _ scanner: inout JSONScanner) throws(JSONScanError) {
         features.formUnion(RequestedFeatures(input: kind))
         var payload: JSONText?
+        var isURL = isURLExpected
         var type: String?
         var isText = false
         /// What a `source` within came to: Bedrock's `document` has its format beside that.
@@ -255,6 +295,7 @@ struct InputReader {
                 let text = try scanner.string()
                 if payload == nil {
                     payload = text
+                    isURL = isURL || !key.equals("data", in: body) && key.range.count <= 4
                 } else if take(address: text, kind) {
                     takeText(Int64(text.range.count))
                 }
@@ -281,8 +322,10 @@ struct InputReader {
             default:
                 if valueKind != .null, case .media(let kind)? = InputReader.members.meaning(of: key, in: body) {
                     features.formUnion(RequestedFeatures(input: kind))
+                    try readMedia(kind, &scanner)
+                } else {
+                    try read(&scanner, .content, isPrompt: true, isText: key.equals("text", in: body))
                 }
-                try read(&scanner, .content, isPrompt: true, isText: key.equals("text", in: body))
             }
         }
         if let type, inner.most > 0, MediaKind(type: type, otherwise: kind) == nil {
@@ -295,7 +338,9 @@ struct InputReader {
         if isText {
             takeText(Int64(payload.valueByteCount(in: body)), isPrompt: true)
         } else {
+            isURLExpected = isURL
             takePayload(payload, kind, type: type)
+            isURLExpected = false
         }
     }
 

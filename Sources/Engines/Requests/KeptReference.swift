@@ -158,7 +158,9 @@ struct KeptReferenceReader {
         "code",
         "summary", "encrypted_content", "tools", "operation", "error", "approve", "text", "name",
     ]
-    private static let namedByID: Set<String> = ["conversation", "container", "prompt", "audio", "cached_content"]
+    private static let namedByID: Set<String> = [
+        "conversation", "container", "prompt", "audio", "cached_content", "voice",
+    ]
 
     private mutating func readValue(of name: String, _ kind: JSONKind, in parent: String, depth: Int) throws {
         switch role(of: name, in: parent, depth: depth) {

@@ -43,17 +43,28 @@ enum MediaAddress: Hashable, Sendable {
         case "http", "https": self = WebHost(text, in: body, from: colon).isPublic ? .web : .local
         case "data": self = .data
         case "gs", "s3": self = .bucket
-        case "file", "local", "path", "unix": self = .local
-        default:
-            // Prose may well begin with a word and a colon; an address goes on with slashes.
+        case let scheme:
+            // Prose may well begin with a word and a colon; an address goes on with slashes, and one of a file without
+            // a space.
             let (byte, _) = MediaAddress.byte(at: colon, in: body, end: end, isEscaped: text.isEscaped)
-            self = byte == UInt8(ascii: "/") ? .local : .none
+            let isFile = scheme == "file" && colon < end && byte != 0x20
+            self = isFile || byte == UInt8(ascii: "/") ? .local : .none
         }
     }
 
-    /// Whether a text without a scheme is a path: there are no dots in Base64, nor in the ids of files.
-    static func isPath(_ range: Range<Int>, in body: UnsafeRawBufferPointer) -> Bool {
-        range.count <= pathBytesMax && body[range].contains(UInt8(ascii: "."))
+    /// Whether a text without a scheme is a path, however it is escaped: there are no dots in Base64, nor in the ids of
+    /// files, and nothing but paths begins with these.
+    static func isPath(_ text: JSONText, in body: UnsafeRawBufferPointer) -> Bool {
+        guard text.range.count <= 6 * pathBytesMax else { return false }
+        let value = text.value(in: body).utf8
+        guard value.count <= pathBytesMax, let first = value.first else { return false }
+        return value.contains(UInt8(ascii: ".")) || first == UInt8(ascii: "~") || first == UInt8(ascii: "\\")
+    }
+
+    /// Whether a text that begins as an address does goes on as a sentence: there is a space in its host.
+    static func isProse(_ text: String) -> Bool {
+        guard let start = text.range(ofFirst: "://") else { return false }
+        return text[start...].prefix { $0 != "/" && $0 != "?" && $0 != "#" }.contains(" ")
     }
 
     /// Whether a text that is no path for sure may be one all the same: a path may be of Base64's letters, and is then
@@ -109,8 +120,8 @@ extension InputReader {
             namesAddress = true
             return true
         case .none:
-            guard kind == .picture || kind == .sound || kind == .video else { return true }
-            guard MediaAddress.isPath(text.range, in: body) else {
+            guard kind == .picture || kind == .sound || kind == .video || isURLExpected else { return true }
+            guard MediaAddress.isPath(text, in: body) else {
                 notePossiblePath(text)
                 return true
             }
@@ -128,13 +139,51 @@ extension InputReader {
         possiblePath = RequestedTool.shown(text, in: body)
     }
 
-    /// A string where nobody knows that media belong: only what surely is a local file's address is none of the
-    /// client's own text.
-    mutating func refuseFile(_ text: JSONText) {
-        guard let first = body[text.range].first, first | 0x20 == UInt8(ascii: "f") || first <= 0x20 || text.isEscaped
-        else { return }
-        if MediaAddress(text, in: body) == .local { refuse(address: text) }
+    /// A string of a member that no table names: whatever it is called, an engine may fetch from it or open it. What
+    /// leads inside is refused; the client's own texts do not stand here.
+    mutating func take(unknown text: JSONText, named key: JSONText?) {
+        guard let first = body[text.range].first(where: { $0 > 0x20 }) else { return }
+        let isCandidate =
+            first | 0x20 == UInt8(ascii: "f") || first | 0x20 == UInt8(ascii: "h") || first == UInt8(ascii: "/")
+            || first == UInt8(ascii: "\\")
+        guard isCandidate else { return }
+        switch MediaAddress(text, in: body) {
+        case .web: if let key, InputReader.meansMedia(key, in: body) { namesAddress = true }
+        case .local:
+            // Schemes of the client's own may mean anything to it.
+            let shown = RequestedTool.shown(text, in: body).drop { $0.isWhitespace }.lowercased()
+            guard shown.hasPrefix("f") || shown.hasPrefix("h"), !MediaAddress.isProse(shown) else { return }
+            refuse(address: text)
+        case .none:
+            if let key, InputReader.meansMedia(key, in: body), text.range.count <= 4096,
+                text.value(in: body).utf8.first == UInt8(ascii: "/")
+            {
+                notePossiblePath(text)
+            }
+        case .data, .bucket: break
+        }
     }
+
+    /// Whether a name is one of a picture, sound or file, or of its address.
+    private static func meansMedia(_ key: JSONText, in body: UnsafeRawBufferPointer) -> Bool {
+        let name = RequestedTool.shown(key, in: body).lowercased()
+        return mediaWords.contains { name.contains($0) }
+    }
+
+    private static let mediaWords = [
+        "image", "audio", "video", "picture", "photo", "media", "frame", "mask", "speaker", "voice", "sound", "file",
+        "reference", "url", "uri", "path", "sample", "clip",
+    ]
+
+    /// Members that no table names and whose values are the client's own texts, whatever they look like.
+    static let ownTexts = NameIndex([
+        "referer", "referrer", "http_referer", "site_url", "site_name", "app_url", "app_name", "homepage", "website",
+        "origin", "title", "prefix", "suffix", "grammar", "guided_grammar", "guided_regex", "guided_json",
+        "guided_choice", "structured_outputs", "response_format", "json_schema", "schema", "chat_template", "documents",
+        "functions", "function_call", "tool_choice", "instructions", "system", "bad_words", "stopSequences", "regex",
+        "parameters", "properties", "arguments", "args", "text", "description", "examples", "enum", "default",
+        "json",
+    ])
 
     /// Pictures in the text itself, as TGI reads them out of Markdown: `![](address)`. Only addresses of hosts are
     /// looked at: anything else is text to it.
@@ -177,6 +226,18 @@ extension ReadingError {
 
     /// An address that does not lead to the web.
     static func localAddress(_ address: String) -> ReadingError { .refused(.localAddress(address)) }
+}
+
+extension String {
+    /// Where the text goes on behind the first of these words.
+    fileprivate func range(ofFirst word: String) -> Index? {
+        var rest = self[...]
+        while let first = word.first, let start = rest.firstIndex(of: first) {
+            if self[start...].hasPrefix(word) { return index(start, offsetBy: word.count) }
+            rest = self[index(after: start)...]
+        }
+        return nil
+    }
 }
 
 extension RequestError {

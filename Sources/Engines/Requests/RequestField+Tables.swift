@@ -13,6 +13,7 @@ extension RequestField {
             RequestField("max_gen_len", .outputTokensMax(.other)), RequestField("max_length", .outputTokensMax(.other)),
             RequestField("max_tokens_to_sample", .outputTokensMax(.other)),
             RequestField("num_predict", .outputTokensMax(.other)),
+            RequestField("request_output_len", .outputTokensMax(.other)),
             RequestField("n_predict", .outputTokensMax(.nPredict)), RequestField("min_tokens", .outputTokensMin),
             RequestField("min_new_tokens", .outputTokensMin), RequestField("min_length", .outputTokensMin),
             RequestField("n", .choices), RequestField("best_of", .choices), RequestField("n_cmpl", .choices),
@@ -30,9 +31,10 @@ extension RequestField {
     /// What no engine puts before its model, at the root of a body, and what is read alike wherever it stands.
     private static let settings: [RequestField] = [
         RequestField("stop", .setting), RequestField("stop_sequences", .setting),
+        RequestField("stopSequences", .setting),
         RequestField("logit_bias", .setting), RequestField("safety_identifier", .setting),
         RequestField("prompt_cache_key", .setting), RequestField("include", .setting),
-        RequestField("modalities", .modalities), RequestField("provider", .setting), RequestField("voice", .setting),
+        RequestField("modalities", .modalities), RequestField("provider", .setting), RequestField("voice", .voice),
         RequestField("encoding_format", .setting), RequestField("tools", .tools),
         RequestField("web_search_options", .search(.presence)), RequestField("search_parameters", .search(.mode)),
         RequestField("plugins", .search(.plugins)), RequestField("enable_search", .search(.flag)),
@@ -76,6 +78,7 @@ extension RequestField {
             // Ollama's.
             RequestField("options", .nested(RequestTable([RequestField("num_predict", .outputTokensMax(.other))]))),
             // vLLM's, looked through for what may not pass.
+            RequestField("reasoning", .within(innerLengths)),
             RequestField("vllm_xargs", .nested(RequestTable([]))),
             RequestField("extra_args", .nested(RequestTable([]))),
         ] + openAILengths)
@@ -110,7 +113,7 @@ extension RequestField {
     static let speech = table(
         [
             RequestField("model", .model), RequestField("input", .spoken), RequestField("stream_format", .streamFormat),
-            RequestField("stream", .stream), RequestField("instructions", .text), RequestField("user", .user),
+            RequestField("stream", .stream), RequestField("instructions", .spoken), RequestField("user", .user),
             RequestField("response_format", .setting),
         ], isText: false)
 
@@ -166,14 +169,34 @@ extension RequestField {
             RequestField("labels", .metadata),
         ], isText: false)
 
+    private static let toolConfig = RequestField("toolConfig", .nested(RequestTable([RequestField("tools", .tools)])))
+
     static let converse = table([
         RequestField("messages", .messages), RequestField("system", .text),
-        RequestField("inferenceConfig", .nested(RequestTable([RequestField("maxTokens", .outputTokensMax(.native))]))),
+        RequestField(
+            "inferenceConfig",
+            .nested(
+                RequestTable([
+                    RequestField("maxTokens", .outputTokensMax(.native)), RequestField("stopSequences", .setting),
+                ]))),
         RequestField(
             "additionalModelRequestFields",
-            .nested(table([RequestField("maxTokens", .outputTokensMax(.other))]))),
-        RequestField("toolConfig", .nested(RequestTable([RequestField("tools", .tools)]))),
+            .nested(
+                table([
+                    RequestField("maxTokens", .outputTokensMax(.other)), toolConfig,
+                    RequestField("service_tier", .serviceTier), RequestField("inferenceConfig", .nested(innerLengths)),
+                    RequestField("textGenerationConfig", .nested(innerLengths)),
+                    RequestField("thinking", .within(innerLengths)),
+                ]))),
+        toolConfig,
         RequestField("serviceTier", .serviceTierObject), RequestField("requestMetadata", .metadata),
+    ])
+
+    /// Lengths inside an object of a model's own.
+    private static let innerLengths = RequestTable([
+        RequestField("maxTokens", .outputTokensMax(.other)), RequestField("maxTokenCount", .outputTokensMax(.other)),
+        RequestField("max_new_tokens", .outputTokensMax(.other)), RequestField("max_tokens", .outputTokensMin),
+        RequestField("budget_tokens", .outputTokensMin), RequestField("stopSequences", .setting),
     ])
 
     /// Whatever the model behind Bedrock's `invoke` speaks.
@@ -183,7 +206,9 @@ extension RequestField {
         RequestField("max_tokens", .outputTokensMax(.native)), RequestField("max_gen_len", .outputTokensMax(.native)),
         RequestField("max_tokens_to_sample", .outputTokensMax(.native)),
         RequestField("max_completion_tokens", .outputTokensMax(.native)),
-        RequestField("num_generations", .choices), RequestField("numResults", .choices),
+        RequestField("num_generations", .choices), RequestField("numResults", .choices), toolConfig,
+        RequestField("service_tier", .serviceTier),
+        RequestField("thinking", .within(innerLengths)),
         RequestField(
             "textGenerationConfig",
             .nested(RequestTable([RequestField("maxTokenCount", .outputTokensMax(.native))]))),

@@ -35,6 +35,8 @@ struct RequestField: Sendable {
         case responseFormat
         /// An object with fields of its own.
         indirect case nested(RequestTable)
+        /// The same where it is an object; anything else is the engine's affair.
+        indirect case within(RequestTable)
         /// The same, and the place where TGI and Triton are asked for usage.
         indirect case parameters(RequestTable)
         /// An option that asks for usage.
@@ -53,6 +55,8 @@ struct RequestField: Sendable {
         case repeatedModel
         /// Texts to embed, each of which may name the model again; or what `predict` is to embed.
         case embedRequests, embedInstances
+        /// Who is to speak: a name, or a sound to speak like.
+        case voice
         /// What no engine shows its model: no part of the input.
         case setting
         /// Tools, of which some are sold by the call.

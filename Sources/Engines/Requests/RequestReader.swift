@@ -30,6 +30,7 @@ struct RequestReader {
         self.body = body
         scanner = JSONScanner(body)
         input = InputReader(body, AllowedTools.Form(surface))
+        input.takesBareAddresses = surface == .embeddings || surface == .rerank
     }
 
     private mutating func read(into request: inout InferenceRequest) throws {
@@ -48,6 +49,7 @@ struct RequestReader {
         request.pictureModel = input.pictureModel
         request.possiblePath = input.possiblePath
         request.restrictedMembers.formUnion(input.restricted)
+        request.bodyMeasures.asksForSearches = input.features.contains(.webSearch)
         if input.searchesAlways { request.bodyMeasures.searchesAlways = true }
         if let address = input.refusedAddress { throw ReadingError.localAddress(address) }
         request.choiceCount = min(request.choiceCount * promptCount, RequestReader.choicesMax)
@@ -78,11 +80,13 @@ struct RequestReader {
             if mayWish, let wish = try ReasoningWish(key, scanner, body) {
                 request.reasoning.take(wish)
             }
-            request.restrictedMembers.formUnion(try RestrictedMember.asked(key, in: parent, scanner, body))
+            let restricted = try RestrictedMember.asked(key, in: parent, scanner, body)
+            request.restrictedMembers.formUnion(restricted)
             switch table.names.match(key, in: body) {
             case .none:
                 if request.surface == .audioTranscriptions { try refuseSound(key) }
-                try input.readOther(key, &scanner)
+                // What is refused by its name is looked at no further.
+                try input.readOther(key, &scanner, isLookedAt: restricted.isEmpty)
             case .folds(let index): throw ReadingError.otherCase(table.fields[index].name.description)
             case .name(let index):
                 let field = table.fields[index]
@@ -159,6 +163,10 @@ struct RequestReader {
         case .documents, .store, .soundAddress, .sound, .repeatedModel, .embedRequests, .embedInstances:
             try readSpecial(field, kind, into: &request)
         case .setting: try scanner.skip()
+        case .voice:
+            var value = scanner
+            if kind == .string { input.take(unknown: try value.string(), named: key) }
+            try scanner.skip()
         case .spoken: takeSpoken(try text(name, kind), into: &request)
         case .streamFormat:
             if try text(name, kind).value(in: body) == "sse" { request.isStream = true }
@@ -167,6 +175,10 @@ struct RequestReader {
             guard kind == .object else { throw ReadingError.wrongType(name.description, "an object") }
             try scanner.beginObject()
             try readMembers(table, of: name.description, into: &request)
+        case .within(let table) where kind == .object:
+            try scanner.beginObject()
+            try readMembers(table, of: name.description, into: &request)
+        case .within: try input.readOther(key, &scanner)
         case .parameters(let table):
             guard kind == .object else { throw ReadingError.wrongType(name.description, "an object") }
             try scanner.beginObject()
@@ -201,7 +213,8 @@ struct RequestReader {
 
     /// Text to be read out: input, and sold by the character.
     private mutating func takeSpoken(_ spoken: JSONText, into request: inout InferenceRequest) {
-        request.bodyMeasures.characters = Int64(spoken.value(in: body).unicodeScalars.count)
+        // How it is to be read out is read by the model as well.
+        request.bodyMeasures.characters += Int64(spoken.value(in: body).unicodeScalars.count)
         input.takeText(Int64(spoken.valueByteCount(in: body)), isPrompt: true)
     }
 

@@ -91,6 +91,8 @@ public struct RestrictedMember: Hashable, Sendable {
         add(
             ["guardrails", "cache", "caching", "num_retries", "max_retries", "drop_params", "model_kwargs"],
             of: [.openAICompatible], "is a setting of the proxy behind this model", but: .off)
+        add(["lora", "adapter", "loras"], of: [.together], "serves the request by another adapter", but: .off)
+        add(["debug"], of: [.openRouter], "shows what other systems are sent")
         add(["image_loras"], of: [.together, .openAICompatible], "serves the request by another adapter", but: .off)
         add(
             ["routingConfig", "routing_config"], in: ["", "generationConfig", "generation_config"],
@@ -129,8 +131,13 @@ public struct RestrictedMember: Hashable, Sendable {
             ["lora_request", "lora_path", "lora_name", "lora"], of: ownEngines.union([.triton]),
             "serves the request by another adapter", but: .off)
         add(
-            ["lora_name", "lora_request", "priority"], in: ["parameters"], of: [.triton],
+            ["lora_name", "lora_request", "lora_path", "priority"], in: ["parameters", "sampling_parameters"],
+            of: [.triton],
             "serves the request by another adapter, or before others", but: .off)
+        add(
+            ["lora_task_id", "lora_weights", "lora_config"], in: ["", "parameters"], of: [.triton, .tensorRTLLM],
+            "serves the request by another adapter", but: .off)
+        add(["adapters"], of: [.sageMaker, .openAICompatible], "serves the request by another adapter", but: .off)
         add(["priority"], of: ownEngines, "has the request served before others", but: .off)
         // Engines keep what they made under it: two requests of one name are one to them.
         add(

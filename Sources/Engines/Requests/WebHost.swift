@@ -68,8 +68,12 @@ struct WebHost {
         guard labels.count == 4, numbers.count == 4 else { return false }
         switch (numbers[0], numbers[1]) {
         case (0, _), (10, _), (127, _), (169, 254), (172, 16...31), (192, 168), (100, 64...127), (198, 18...19),
-            (192, 0), (224..., _):
+            (224..., _):
             return false
+        // What protocols and documents keep for themselves, and nothing around it.
+        case (192, 0): return numbers[2] != 0 && numbers[2] != 2
+        case (198, 51): return numbers[2] != 100
+        case (203, 0): return numbers[2] != 113
         default: return true
         }
     }
@@ -81,11 +85,12 @@ struct WebHost {
         else { return false }
         let groups = String(decoding: authority[1..<end], as: UTF8.self).lowercased().split(
             separator: ":", omittingEmptySubsequences: false)
-        guard let first = groups.first, first.utf8.count == 4, first.hasPrefix("2") || first.hasPrefix("3"),
-            first != "2002", !(first == "2001" && ["", "0", "0000"].contains(groups.dropFirst().first ?? "")),
-            groups.allSatisfy({ group in group.utf8.count <= 4 && group.utf8.allSatisfy { isHexadecimal($0) } })
+        guard groups.allSatisfy({ group in group.utf8.count <= 4 && group.utf8.allSatisfy { isHexadecimal($0) } }),
+            let first = groups.first.flatMap({ UInt16($0, radix: 16) }), (0x2000...0x3FFF).contains(first)
         else { return false }
-        return true
+        // An empty group stands for zeros.
+        let second = groups.dropFirst().first.flatMap { UInt16($0, radix: 16) } ?? 0
+        return first != 0x2002 && !(first == 0x2001 && (second == 0 || second == 0xDB8))
     }
 
     private static func isHexadecimal(_ byte: UInt8) -> Bool {

@@ -40,13 +40,24 @@ struct DeliveredMedia: Hashable, Sendable {
     /// What data without a type are: pictures show it by how they begin, and anything else that models make is sound,
     /// with a head or without.
     private static func kind(ofBase64 head: some Collection<UInt8>) -> MediaKind {
-        let pictures: [StaticString] = ["iVBORw0K", "/9j/", "R0lGOD", "data:image/", "http"]
+        let pictures: [StaticString] = [
+            "iVBORw0K", "/9j/", "R0lGOD", "data:image/", "http", "Qk0", "Qk1", "Qk2", "Qk3", "SUkqA", "TU0AK", "PHN2Zy",
+            "PD94bW", "AAAADEpYTCAN", "/woA",
+        ]
         let isPicture = pictures.contains {
             head.starts(with: UnsafeBufferPointer(start: $0.utf8Start, count: $0.utf8CodeUnitCount))
         }
         // `WEBP` behind RIFF's head.
         let isWebP = head.starts(with: "UklGR".utf8) && head.dropFirst(12).starts(with: "RUJQ".utf8)
-        return isPicture || isWebP ? .picture : .sound
+        return isPicture || isWebP || isStill(head) ? .picture : .sound
+    }
+
+    /// AVIF and HEIC: `ftyp` behind four bytes, and a brand of pictures behind that (`avif`, `avis`, `heic`, `heix`,
+    /// `mif1`, `msf1`).
+    private static func isStill(_ head: some Collection<UInt8>) -> Bool {
+        let brand = head.dropFirst(10)
+        return head.dropFirst(6).starts(with: "Z0eX".utf8)
+            && ["Bhdml", "BoZWl", "BtaWYx", "Btc2Yx"].contains { brand.starts(with: $0.utf8) }
     }
 }
 

@@ -9,6 +9,8 @@ public struct RequestMeasures: Hashable, Sendable {
     public var documents: Int64 = 0
     /// Whether it asks for a search whatever the model thinks of it.
     public var searchesAlways = false
+    /// Whether a search is among what it may use.
+    public var asksForSearches = false
     /// How long the sound handed in plays; nil where there is none, or its format is not known.
     public var sound: SoundLength?
     /// The longest sound that so many bytes could hold.

@@ -93,9 +93,17 @@ struct Admission {
         }
         var admitted = AdmittedRequest(
             grant: grant, subscriptionID: subscriptionID, model: model, routes: routes, request: request, tier: tier,
-            tags: read.tags, notes: read.isWhole && !request.hasMoreTags ? [] : .tagsDropped)
+            tags: read.tags, notes: notes(of: request, hasAllTags: read.isWhole))
         try openKeptIDs(of: &admitted)
         return admitted
+    }
+}
+
+extension Admission {
+    private func notes(of request: InferenceRequest, hasAllTags: Bool) -> RecordNotes {
+        var notes: RecordNotes = hasAllTags && !request.hasMoreTags ? [] : .tagsDropped
+        if request.isStream, request.waitsForClient { notes.insert(.clientTime) }
+        return notes
     }
 }
 

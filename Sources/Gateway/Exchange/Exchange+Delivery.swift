@@ -30,6 +30,8 @@ extension Exchange {
     private var isCostHidden: Bool {
         let usage = running.facts?.usage
         let request = admitted.request
+        // Pictures are made whole, and only their end tells what they came to.
+        if request.operation == .imageGeneration, usage == nil { return true }
         if request.readsKeptText, usage?.promptTokens == nil { return true }
         // What an address leads to, the engine reads.
         if request.namesAddress, usage?.promptTokens == nil { return true }
@@ -37,7 +39,7 @@ extension Exchange {
         if request.runsTools || request.managesContext { return true }
         guard usage?.reasoningTokens == nil else { return false }
         let kind = running.route.backend.kind
-        if kind.countsThoughtsInChunks, usage != nil { return false }
+        if kind.countsThoughtsInChunks, request.surface == .geminiGenerate, usage != nil { return false }
         let shown = running.facts?.showsReasoning == true
         let work = running.facts?.hiddenWork ?? []
         if work.contains(.summary) { return true }
@@ -46,10 +48,16 @@ extension Exchange {
         switch request.reasoning {
         case .hidden: return true
         case .asked where kind.hidesReasoning || kind.mayHideReasoning && !shown: return true
-        // Models of a service that hides reasoning may reason unasked: until one was seen to show all that it counts.
-        case .unsaid where kind.hidesReasoning && running.ticket?.showsOutput == false: return true
+        case .unsaid where kind.hidesReasoning && mayReasonUnasked: return true
         case .asked, .unsaid: return running.ticket?.hidesOutput == true
         }
+    }
+
+    /// Models of a service that hides reasoning may reason unasked. What an easy question was answered with proves
+    /// nothing: only a model that reasoned and showed it, or one of a family that never does, is known for it.
+    private var mayReasonUnasked: Bool {
+        if running.ticket?.showsOutput == true { return false }
+        return !KnownModels.neverReason(running.facts?.model ?? running.route.upstreamName)
     }
 
     func clientWritabilityChanged(_ isWritable: Bool) { running.connection?.setReading(isWritable) }
@@ -164,10 +172,14 @@ extension Exchange {
         // Looking at a prediction, or cancelling one, is no inference, whatever its answer repeats.
         let isInference = admitted.request.native?.isInference != false
         let isAnswer = (200..<300).contains(machine.upstreamStatus) && !isErrorInPlaceOfAnswer && isInference
-        if isAnswer, !isBarren(ending), let facts = running.facts {
+        // Before its head an engine has the prompt all the same.
+        let wasRead = isInference && ending.wasRead && machine.upstreamStatus == 0 && !admitted.request.endsLater
+        let facts = isAnswer ? running.facts : wasRead ? AnswerFacts() : nil
+        if !isBarren(ending), let facts {
             // A plain answer of which the client got nothing is not billed; drained ones are, by the plan's rule. Nor a
             // stream that broke before the client had any of it. That goes for every inference inside it.
-            if ending.isCut, !machine.isHeadSent, running.plain != nil || client != nil { ended.isDelivered = false }
+            let isPlainLoss = running.plain != nil && !ending.wasRead
+            if ending.isCut, !machine.isHeadSent, isPlainLoss || client != nil { ended.isDelivered = false }
             let own = running.counting.map { ownCounts($0, facts, ending, base: ended) } ?? OwnCounts()
             let loop = loop
             let requestID = entry.request.id

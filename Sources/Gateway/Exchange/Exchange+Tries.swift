@@ -63,10 +63,11 @@ extension Exchange {
             observation.surface = entry.request.surface
             // What one request had hidden says nothing of others.
             if admitted.request.reasoning == .unsaid, ended.usageSource == .engine, let facts = running.facts {
-                let hidesSome =
-                    running.route.backend.kind.hidesReasoning && (facts.usage?.reasoningTokens ?? 0) > 0
+                let reasons = (facts.usage?.reasoningTokens ?? 0) > 0
+                let hidesSome = running.route.backend.kind.hidesReasoning && reasons && !facts.showsReasoning
                 observation.hidesOutput = hidesSome || facts.hidesOutput(reported: ended.buckets.outputTotal)
-                observation.showsOutput = !observation.hidesOutput
+                // An answer that needed no thought proves nothing.
+                observation.showsOutput = reasons && facts.showsReasoning && !observation.hidesOutput
             }
             giveBackTicket(observation: observation, at: now)
         case .clientAbort: giveBackTicket(isNeutral: true, at: now)

@@ -214,8 +214,10 @@ final class Exchange {
     func settleBeginning() {
         guard let beginning = running.beginning, let head = running.head else { return }
         running.beginning = nil
-        beginAnswer(head, by: beginning.look.framingAtEnd, isOver: true, at: .now())
-        if beginning.bytes.readableBytes > 0 { relay(beginning.bytes) }
+        let framing = beginning.look.framingAtEnd
+        beginAnswer(head, by: framing, isOver: true, at: .now())
+        // White space alone is nothing that anybody waits for.
+        if framing == .plain { relay(beginning.bytes) }
     }
 
     func upstreamSent(_ piece: ByteBuffer) {

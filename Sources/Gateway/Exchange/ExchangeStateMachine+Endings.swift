@@ -6,11 +6,15 @@ extension ExchangeStateMachine {
     var clientAbort: Ending {
         Ending(
             termination: .clientAbort, outcome: .clientAbort, httpStatus: 499, reason: "client_closed",
-            delivery: .nothing, cutsUpstream: true, isCut: true)
+            delivery: .nothing, cutsUpstream: true, isCut: true, wasRead: isSentUpstream)
     }
 
     func brokenStream(_ code: String, _ message: String) -> Ending {
-        if isClientGone { return clientAbort }
+        if isClientGone {
+            var ending = clientAbort
+            ending.wasRead = false
+            return ending
+        }
         let error = APIError.upstream(502, code, message)
         var ending = Ending(
             termination: .upstreamError, outcome: .providerError, httpStatus: upstreamStatus, reason: code,

@@ -50,6 +50,9 @@ struct ExchangeStateMachine {
         var cutsUpstream: Bool
         /// Whether usage is what came before the answer broke off, rather than a whole answer's.
         var isCut = false
+        /// Whether the engine had the request when its client left, and is not known to have failed: it reads what it
+        /// was sent, whether anything came of it or not.
+        var wasRead = false
     }
 
     /// What broke between gateway and engine.
@@ -253,7 +256,12 @@ struct ExchangeStateMachine {
     /// Something broke, or a limit was passed.
     mutating func failed(_ failure: Failure) -> Ending? {
         guard isRunning else { return nil }
-        if isClientGone, failure != .stopped { return end(clientAbort) }
+        if isClientGone, failure != .stopped {
+            var ending = clientAbort
+            // What broke at the engine is none of the client's cost; what took too long for it is.
+            ending.wasRead = current.sentAt != nil && failure == .totalTimeout
+            return end(ending)
+        }
         let error = error(for: failure)
         var ending = Ending(
             termination: Self.termination(for: failure), outcome: .providerError, httpStatus: error.status,
@@ -287,7 +295,7 @@ struct ExchangeStateMachine {
             drainUntil = now + drain * 1000
             return .nothing
         case .waiting, .relaying(.plain):
-            let drains = isStreamRequest ? needsEnd : onClientAbort == .drain
+            let drains = needsEnd || !isStreamRequest && onClientAbort == .drain
             guard isSentUpstream, drains else { return .end(end(clientAbort)) }
             drainUntil = now + times.plainDrainMilliseconds * 1000
             return .nothing

@@ -272,7 +272,10 @@ final class BackendCell: Sendable {
                 if let surface = observation.surface { state.routes[name]?.served(surface) }
                 state.routes[name]?.servedAt = now
                 if observation.showsOutput { state.routes[name]?.showsOutput = true }
-                if observation.hidesOutput { state.routes[name]?.hidesOutputUntil = now + Self.hiddenMilliseconds }
+                if observation.hidesOutput {
+                    state.routes[name]?.hidesOutputUntil = now + Self.hiddenMilliseconds
+                    state.routes[name]?.showsOutput = false
+                }
             }
             if isMissing { state.routes[name, default: RouteHealth()].block(at: now) }
         }

@@ -23,7 +23,8 @@ public enum ServiceLevelStorage {
         while true {
             let rows = try tx.query(
                 """
-                SELECT accepted_at, record_id, subscription_id, tier_requested, tier, is_stream, outcome, http_status,
+                SELECT accepted_at, record_id, subscription_id, tier_requested, tier,
+                    is_stream AND strpos(notes, 'client_time') = 0 AS is_stream, outcome, http_status,
                     reason, first_byte_us, first_token_us, end_us
                 FROM request_records
                 WHERE account_id = \(account) AND accepted_at >= \(period.start) AND accepted_at < \(period.end)
