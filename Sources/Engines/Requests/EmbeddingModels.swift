@@ -58,6 +58,22 @@ extension RequestReader {
         }
     }
 
+    /// Members of which any form passes, and some mean something.
+    mutating func readLoosely(
+        _ field: RequestField, _ key: JSONText, _ kind: JSONKind, into request: inout InferenceRequest
+    ) throws {
+        switch field.role {
+        case .within(let table) where kind == .object:
+            try scanner.beginObject()
+            try readMembers(table, of: field.name.description, into: &request)
+        case .voice:
+            var value = scanner
+            if kind == .string { input.take(unknown: try value.string(), named: key) }
+            try scanner.skip()
+        default: try input.readOther(key, &scanner)
+        }
+    }
+
     private func countParts(_ scanner: inout JSONScanner) throws -> Int64 {
         var count: Int64 = 0
         try scanner.beginObject()

@@ -68,7 +68,7 @@ struct RequestReader {
 
     /// The members of the object that the scanner has entered. Returns whether there were any.
     @discardableResult
-    private mutating func readMembers(
+    mutating func readMembers(
         _ table: RequestTable, of parent: String = "", into request: inout InferenceRequest
     ) throws -> Bool {
         assert(table.fields.count <= UInt128.bitWidth)
@@ -163,10 +163,6 @@ struct RequestReader {
         case .documents, .store, .soundAddress, .sound, .repeatedModel, .embedRequests, .embedInstances:
             try readSpecial(field, kind, into: &request)
         case .setting: try scanner.skip()
-        case .voice:
-            var value = scanner
-            if kind == .string { input.take(unknown: try value.string(), named: key) }
-            try scanner.skip()
         case .spoken: takeSpoken(try text(name, kind), into: &request)
         case .streamFormat:
             if try text(name, kind).value(in: body) == "sse" { request.isStream = true }
@@ -175,10 +171,7 @@ struct RequestReader {
             guard kind == .object else { throw ReadingError.wrongType(name.description, "an object") }
             try scanner.beginObject()
             try readMembers(table, of: name.description, into: &request)
-        case .within(let table) where kind == .object:
-            try scanner.beginObject()
-            try readMembers(table, of: name.description, into: &request)
-        case .within: try input.readOther(key, &scanner)
+        case .voice, .within: try readLoosely(field, key, kind, into: &request)
         case .parameters(let table):
             guard kind == .object else { throw ReadingError.wrongType(name.description, "an object") }
             try scanner.beginObject()
