@@ -18,15 +18,20 @@ public struct Sandbox: Hashable, Sendable, Identifiable {
     public let name: String
     public let clock: TestClock
     public let createdAt: Timestamp
+    /// When it was deleted, with all that its accounts had; nil while it is there.
+    public let deletedAt: Timestamp?
 
     /// The most accounts that share a clock.
     public static let accountsMax = 1000
 
-    public init(id: SandboxID, name: String, clock: TestClock = TestClock(), createdAt: Timestamp) {
+    public init(
+        id: SandboxID, name: String, clock: TestClock = TestClock(), createdAt: Timestamp, deletedAt: Timestamp? = nil
+    ) {
         self.id = id
         self.name = name
         self.clock = clock
         self.createdAt = createdAt
+        self.deletedAt = deletedAt
     }
 
     /// The sandbox that an account is by itself.

@@ -17,7 +17,30 @@ extension Comparison {
         let expected = report.chains.reduce(0 as Int128) { $0 + Int128($1.head.number) }
         check.add(.count("entries"), left: Int128(report.entryCount), right: expected)
         for fault in report.faults { check.report("\(fault)") }
+        if isOfAll { try compareDeletions(report, &check, in: tx) }
         checks.append(check)
+    }
+
+    /// Accounts stay, but for those of a deleted sandbox, whose trail says so.
+    private func compareDeletions(
+        _ report: AuditReport, _ check: inout ReconciliationCheck, in tx: DatabaseTransaction
+    ) throws {
+        let there = Set(try AccountStorage.ids(in: tx))
+        for chain in report.chains where chain.head.number > 0 {
+            guard case .account(let id) = chain.chain, !there.contains(id) else { continue }
+            let entry = try AuditStorage.firstEntry(of: id, actions: ChangeKind.accountDeleted.rawValue, in: tx)
+            if entry == nil {
+                check.report("account \(id) is gone, and nobody deleted it: its trail has \(chain.head.number) entries")
+            } else if !deleted.contains(id) {
+                check.report("account \(id) was deleted, and its tombstone is gone")
+            }
+        }
+        for id in deleted.sorted() {
+            guard try AuditStorage.firstEntry(of: id, actions: ChangeKind.accountDeleted.rawValue, in: tx) == nil else {
+                continue
+            }
+            check.report("account \(id) has a tombstone, and its trail says nothing of a deletion")
+        }
     }
 
     /// Of each document its row and its digest, and of each entry its document.
@@ -43,7 +66,9 @@ extension Comparison {
                     + "nothing")
         }
         if options.month != nil {
-            check.note("the chains of the audit trail are followed without a period, or by `tollgate audit verify`")
+            check.note(
+                "numbers and the audit trail's chains are compared without a period (the chains by `tollgate audit "
+                    + "verify`, too)")
         }
         return check
     }

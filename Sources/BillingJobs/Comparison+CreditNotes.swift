@@ -11,7 +11,10 @@ extension Comparison {
         var check = ReconciliationCheck("credit notes = lines, documents and ledger")
         for account in accounts {
             try Self.guarding(label(account), &check, in: tx) { check in
-                let notes = try CreditNoteStorage.all(of: account.id, in: tx)
+                let ids = try period(of: account).map {
+                    Set(try InvoiceStorage.all(of: account.id, periodStart: $0.start, in: tx).map(\.id))
+                }
+                let notes = try CreditNoteStorage.all(of: account.id, correcting: ids, in: tx)
                 for note in notes { try compareParts(of: note, account, &check, in: tx) }
                 for id in Set(notes.map(\.invoiceID)).sorted() {
                     try compareBounds(of: try InvoiceStorage.require(id, in: tx), &check, in: tx)

@@ -74,6 +74,7 @@ extension Comparison {
         let compared = Set(accounts.map(\.id))
         for (id, lines) in Dictionary(grouping: counts, by: \.requestID).sorted(by: { $0.key < $1.key }) {
             known.insert(id)
+            if deletedRequests.contains(id) { continue }
             guard let stored = try RecordStorage.find(id, in: tx) else {
                 check.report("the engine served \(id), of which there is no record")
                 continue

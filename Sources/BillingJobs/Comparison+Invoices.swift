@@ -15,11 +15,13 @@ extension Comparison {
         var promises = ReconciliationCheck("promises judged again = stored results")
         for account in accounts {
             try Self.guarding(label(account), &lines, in: tx) { lines in
-                let issued = try InvoiceStorage.all(of: account.id, in: tx).filter { $0.state != .draft }
+                let issued = try InvoiceStorage.all(
+                    of: account.id, periodStart: period(of: account)?.start, in: tx
+                ).filter { $0.state != .draft }
                 for invoice in issued { try compareParts(of: invoice, account, &lines, in: tx) }
                 let invoices = issued.filter { $0.state != .void }
                 try compareUsage(of: invoices, account, &usage, in: tx)
-                for invoice in invoices where period(of: account).map({ $0 == invoice.period }) ?? true {
+                for invoice in invoices {
                     try compareFees(of: invoice, account, &fees, in: tx)
                     try comparePromises(of: invoice, account, &promises, in: tx)
                 }
@@ -65,19 +67,17 @@ extension Comparison {
         of invoices: [StoredInvoice], _ account: Account, _ check: inout ReconciliationCheck,
         in tx: DatabaseTransaction
     ) throws {
-        var invoiced: [Timestamp: Money] = [:]
-        for line in try invoices.flatMap({ try ReconcileStorage.lines(of: $0, in: tx) })
-        where InvoiceLineKind.ofUsage.contains(line.kind) {
-            let before = invoiced[line.periodStart] ?? .zero(account.currency)
-            invoiced[line.periodStart] = try before.adding(line.exactAmount)
-        }
         let open = Set(
             try UsagePeriodStorage.open(of: account.id, before: Self.endOfTime, in: tx).map(\.start))
-        for invoice in invoices where period(of: account).map({ $0 == invoice.period }) ?? true {
-            let holders = invoices.filter { $0.period.start >= invoice.period.start }
+        let all =
+            period(of: account) == nil
+            ? invoices
+            : try invoices.first.map { try InvoiceStorage.final(of: account.id, from: $0.period, in: tx) } ?? []
+        for invoice in invoices {
+            let holders = all.filter { $0.period.start >= invoice.period.start }
             let last = holders.max { ($0.issuedAt ?? $0.createdAt) < ($1.issuedAt ?? $1.createdAt) } ?? invoice
             let split = try ReconcileStorage.split(invoice.period, by: last.positions, account: account, in: tx)
-            let lines = invoiced[invoice.period.start] ?? .zero(account.currency)
+            let lines = try ReconcileStorage.invoicedUsage(of: account, periodStart: invoice.period.start, in: tx)
             check.add(left: lines, right: split.inside)
             let month = account.calendar.month(containing: invoice.period.start)
             if lines != split.inside {
@@ -164,6 +164,9 @@ extension Comparison {
         var check = ReconciliationCheck("numbers without a gap")
         for series in try ReconcileStorage.numberSeries(in: tx) {
             check.add(.count("numbers"), left: Int128(series.count), right: Int128(series.next - 1))
+            if series.deleted > 0 {
+                check.note("\(series.series): \(series.deleted) of its documents were deleted with their sandboxes")
+            }
             if series.count != series.next - 1 || series.highest != series.count {
                 check.report(
                     "\(series.series): \(series.count) documents, the highest number is \(series.highest), the next "

@@ -25,25 +25,27 @@ extension Comparison {
         let expected = try expectedTransactions(of: account, in: tx)
         var missing = Dictionary(expected.map { ($0.id, $0) }) { first, _ in first }
         var credits: [ServiceLevelResultID: Money] = [:]
-        for kind in TransactionKind.allCases where kind != .accrual {
-            for booked in try LedgerStorage.transactions(of: account, kind: kind, limit: .max, in: tx) {
-                check.add(.count("transactions"), left: 1, right: 1)
-                if case (.serviceLevelCredit, .serviceLevelResult(let id)) = (kind, booked.identity.subject) {
-                    let amount = booked.postings.first { $0.ledgerAccount == .serviceLevelCredits }?.amount
-                    let sum = credits[id] ?? .zero(account.currency)
-                    credits[id] = try sum.adding(amount ?? .zero(account.currency))
-                } else if missing.removeValue(forKey: booked.id)?.isBooked(as: booked) != true {
-                    check.report(
-                        "\(label(account)) \(kind.rawValue) \(booked.identity.subject) \(booked.identity.day): "
-                            + "nothing of that day, time, currency and amount is on record")
-                }
+        for booked in try bookedTransactions(of: account, in: tx) {
+            check.add(.count("transactions"), left: 1, right: 1)
+            if case (.serviceLevelCredit, .serviceLevelResult(let id)) = (booked.identity.kind, booked.identity.subject)
+            {
+                let amount = booked.postings.first { $0.ledgerAccount == .serviceLevelCredits }?.amount
+                let sum = credits[id] ?? .zero(account.currency)
+                credits[id] = try sum.adding(amount ?? .zero(account.currency))
+            } else if missing.removeValue(forKey: booked.id)?.isBooked(as: booked) != true {
+                check.report(
+                    "\(label(account)) \(booked.identity.kind.rawValue) \(booked.identity.subject) "
+                        + "\(booked.identity.day): nothing of that day, time, currency and amount is on record")
             }
         }
         for transaction in missing.values.sorted(by: { $0.id < $1.id }) {
             check.report("\(label(account)): there is no transaction \"\(transaction.description)\"")
         }
-        for result in try ServiceLevelStorage.results(of: account.id, in: tx) {
-            let booked = credits.removeValue(forKey: result.id) ?? .zero(account.currency)
+        let month = period(of: account)
+        for result in try ServiceLevelStorage.results(of: account.id, periodStart: month?.start, in: tx) {
+            let booked =
+                try month.map { _ in try bookedCredit(result.id, of: account, in: tx) }
+                ?? credits.removeValue(forKey: result.id) ?? .zero(account.currency)
             if booked != result.exactCredit {
                 check.report("\(label(account)) credit \(result.id): booked \(booked), granted \(result.exactCredit)")
             }
@@ -53,12 +55,35 @@ extension Comparison {
         }
     }
 
-    /// One for each thing that happened.
+    /// All but accruals; of a month those of its invoices, which name them.
+    private func bookedTransactions(of account: Account, in tx: DatabaseTransaction) throws -> [LedgerTransaction] {
+        guard let month = period(of: account) else {
+            return try TransactionKind.allCases.filter { $0 != .accrual }.flatMap {
+                try LedgerStorage.transactions(of: account, kind: $0, limit: .max, in: tx)
+            }
+        }
+        return try InvoiceStorage.all(of: account.id, periodStart: month.start, in: tx).flatMap {
+            try LedgerStorage.transactions(of: account, invoice: $0.id, limit: .max, in: tx)
+        }
+    }
+
+    private func bookedCredit(
+        _ id: ServiceLevelResultID, of account: Account, in tx: DatabaseTransaction
+    ) throws -> Money {
+        try LedgerStorage.booked(
+            on: .serviceLevelCredits, kind: .serviceLevelCredit, subject: .serviceLevelResult(id), account: account,
+            in: tx
+        ).amount
+    }
+
+    /// One for each thing that happened; of a month for each that happened to its invoices.
     func expectedTransactions(
         of account: Account, in tx: DatabaseTransaction
     ) throws -> [LedgerTransaction] {
         var expected: [LedgerTransaction?] = []
-        for invoice in try InvoiceStorage.all(of: account.id, in: tx) {
+        let month = period(of: account)
+        let invoices = try InvoiceStorage.all(of: account.id, periodStart: month?.start, in: tx)
+        for invoice in invoices {
             guard let issuedAt = invoice.issuedAt, let issuedOn = invoice.issuedOn else { continue }
             let booked = try InvoiceStorage.booked(invoice, in: tx)
             expected.append(try InvoiceFinalized(booked).transaction(on: issuedOn, at: issuedAt))
@@ -71,7 +96,8 @@ extension Comparison {
                 expected.append(try InvoiceVoided(booked).transaction(on: account.calendar.day(of: at), at: at))
             }
         }
-        for note in try CreditNoteStorage.all(of: account.id, in: tx) {
+        let ids = month.map { _ in Set(invoices.map(\.id)) }
+        for note in try CreditNoteStorage.all(of: account.id, correcting: ids, in: tx) {
             let booked = try CreditNoteStorage.booked(note, in: tx)
             expected.append(
                 try CreditNoteIssued(booked, settledBy: note.settlement.ledgerAccount).transaction(
@@ -80,7 +106,7 @@ extension Comparison {
                 expected.append(try CreditNoteRefunded(booked).transaction(on: account.calendar.day(of: at), at: at))
             }
         }
-        for (payout, at) in try ServiceLevelStorage.payouts(of: account, in: tx) {
+        for (payout, at) in month == nil ? try ServiceLevelStorage.payouts(of: account, in: tx) : [] {
             expected.append(try payout.transaction(on: account.calendar.day(of: at), at: at))
         }
         return expected.compactMap { $0 }
@@ -90,10 +116,12 @@ extension Comparison {
     private func compareCredits(
         of account: Account, _ check: inout ReconciliationCheck, in tx: DatabaseTransaction
     ) throws {
-        for id in try ServiceLevelStorage.appliedWithoutResult(of: account.id, in: tx) {
+        let month = period(of: account)
+        for id in month == nil ? try ServiceLevelStorage.appliedWithoutResult(of: account.id, in: tx) : [] {
             check.report("\(label(account)): credit \(id) was given, and there is no such result")
         }
-        for granted in try ServiceLevelStorage.granted(to: account.id, before: Self.endOfTime, in: tx)
+        let all = try month.map { try ServiceLevelStorage.granted(to: account.id, periodStart: $0.start, in: tx) }
+        for granted in try all ?? ServiceLevelStorage.granted(to: account.id, before: Self.endOfTime, in: tx)
         where try granted.result.exactCredit.isLess(than: granted.appliedExact) {
             check.report(
                 "\(label(account)) credit \(granted.result.id): \(granted.appliedExact) was given, "

@@ -26,8 +26,6 @@ struct AccountLife {
 
     /// Everything that is to be billed, in the order in which it came to be so.
     private(set) var billed: [Usage] = []
-    /// Records that wait in suspense.
-    private(set) var waitingCount = 0
     /// Requests of the priority tier by month.
     private(set) var priority: [String: Counted] = [:]
     /// The days of each month that the fee is owed for; all of them where the subscription goes on.
@@ -44,10 +42,6 @@ struct AccountLife {
         priority[month, default: Counted()].requests += 1
         if failed { priority[month, default: Counted()].failures += 1 }
     }
-
-    mutating func suspend() { waitingCount += 1 }
-
-    mutating func waiveAll() { waitingCount = 0 }
 
     mutating func finalized(_ month: String) {
         finals.append(Final(month: month, included: billed.count, creditGranted: credit(of: month)))

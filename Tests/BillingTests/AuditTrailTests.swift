@@ -27,7 +27,9 @@ struct AuditTrailTests {
             }
             let new = entries.dropFirst(before)
             #expect(new.first?.action == kind.rawValue)
-            #expect(new.allSatisfy { $0.reason == "because of \(kind.rawValue)" })
+            // An account is deleted with its sandbox.
+            let asked = kind == .accountDeleted ? .sandboxDeleted : kind
+            #expect(new.allSatisfy { $0.reason == "because of \(asked.rawValue)" })
             #expect(new.allSatisfy { $0.principal == Principal(.operator, id: "clerk", origin: "desk-1") })
             #expect(events.map(\.number) == entries.map(\.number))
             #expect(events.map(\.name) == entries.map(\.action))

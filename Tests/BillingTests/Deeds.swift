@@ -34,6 +34,14 @@ struct Deeds {
         try await keys(of: project, account)
         try await subscriptions(of: tenant)
         try await limits(of: tenant)
+        try await deleted(account)
+    }
+
+    /// One use case, and an entry in each chain.
+    private func deleted(_ account: Account) async throws {
+        let sandbox = Sandbox.id(ofItsOwn: account.id)
+        try await doing(.sandboxDeleted) { try $0.deleteSandbox(sandbox) }
+        try await each(.accountDeleted, .account(account.id))
     }
 
     @discardableResult

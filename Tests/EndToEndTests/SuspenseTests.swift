@@ -41,7 +41,7 @@ extension EndToEndTests {
             #expect(waiting.count == 1 && waiting[0].code.string == "no_price")
             let metrics = try await eventually("the metric") {
                 let text = try HTTPCall.get("http://127.0.0.1:\(port)/metrics").send().body
-                return text.contains("tollgate_suspense_records{reason=\"no_price\"} 1") ? text : nil
+                return text.contains("tollgate_suspense_records{mode=\"test\",reason=\"no_price\"} 1") ? text : nil
             }
             #expect(metrics.contains("tollgate_suspended_attempts_total 1"))
             let refused = try await installation.tollgate("suspense", "waive", "--reason", "slip of the hand")

@@ -135,7 +135,7 @@ import Testing
         for (statement, part) in [
             ("create_distributed_table('unkeyed', 'account_id')", "cannot create constraint"),
             ("create_distributed_table('leads', 'account_id')", "cannot create foreign key"),
-            ("create_distributed_table('tenants', 'account_id', colocate_with => 'accounts')", "foreign key"),
+            ("create_distributed_table('limit_levels', 'account_id', colocate_with => 'accounts')", "foreign key"),
             ("create_distributed_table('invoices', 'account_id')", "triggers are not supported"),
         ] {
             let error = await #expect(throws: PostgresError.self) {

@@ -42,6 +42,12 @@ enum SandboxEndpoints {
                 .integer(Int128($0.sandbox.clock.offsetMilliseconds))
             },
             .init("created_at", .instant()) { .string("\($0.sandbox.createdAt)") },
+            .init(
+                "deleted_at",
+                .instant("When it was deleted, with all of its accounts; null while it is there.").nullable
+            ) {
+                $0.sandbox.deletedAt.map { .string("\($0)") } ?? .null
+            },
         ])
 
     private static let move = Shape<SandboxMove>(
@@ -56,7 +62,7 @@ enum SandboxEndpoints {
 
     private static let one = Parameter.path("sandbox", .id(SandboxID.self))
 
-    static let all: [Endpoint] = [list, create, get, advanceClock, moves]
+    static let all: [Endpoint] = [list, create, get, delete, advanceClock, moves]
 
     private static let list = Endpoint(
         .get, "/v1/sandboxes", "listSandboxes", tag: "Sandboxes", "List sandboxes",
@@ -84,6 +90,17 @@ enum SandboxEndpoints {
         parameters: [one], successes: [.json(200, "The sandbox.", shape.schema)],
         work: .look { call, session in
             .ok(shape.json(try view(session.sandbox(try call.id("sandbox")), call, session)))
+        })
+
+    private static let delete = Endpoint(
+        .post, "/v1/sandboxes/{sandbox}/delete", "deleteSandbox", tag: "Sandboxes", "Delete a sandbox",
+        description: "With all of its accounts and what they had: keys, usage, books, documents. Their keys are "
+            + "refused from now on; their rows are removed by the jobs, soon after. The audit trail stays. Refused "
+            + "(409) where an account has documents of the legal series.",
+        access: .role(.admin), parameters: [one],
+        successes: [.json(200, "What is left of it.", shape.schema)], problems: [409],
+        work: .change { call, session in
+            .ok(shape.json(try view(session.deleteSandbox(try call.id("sandbox")), call, session)))
         })
 
     private static let advanceClock = Endpoint(

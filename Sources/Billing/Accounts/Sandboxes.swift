@@ -48,6 +48,7 @@ extension WriteSession {
     public func advanceClock(of id: SandboxID, _ move: ClockMove) throws -> Sandbox {
         try change(.sandboxClockAdvanced) { tx in
             let before = try SandboxStorage.lock(id, in: tx)
+            guard before.deletedAt == nil else { throw ClockRefusal.deleted(id) }
             let accounts = try SandboxStorage.accounts(of: id, in: tx)
             try advance(before, move, accounts, in: tx)
             let after = try SandboxStorage.require(id, in: tx)
@@ -62,6 +63,7 @@ extension WriteSession {
         try change(.accountClockAdvanced) { tx in
             guard let sandboxID = try AccountStorage.require(id, in: tx).sandboxID else { throw ClockRefusal.live(id) }
             let sandbox = try SandboxStorage.lock(sandboxID, in: tx)
+            guard sandbox.deletedAt == nil else { throw ClockRefusal.deleted(sandboxID) }
             let before = try AccountStorage.require(id, in: tx)
             let accounts = try SandboxStorage.accounts(of: sandboxID, in: tx)
             guard accounts == [id] else { throw ClockRefusal.shared(id, sandboxID, count: accounts.count) }
@@ -113,6 +115,7 @@ extension WriteSession {
             throw StorageError.invalid(parameter: "sandbox", message: "only a test account has one: say mode test")
         case (.test, let id?):
             let sandbox = try SandboxStorage.lock(id, in: tx)
+            guard sandbox.deletedAt == nil else { throw ClockRefusal.deleted(id) }
             guard try SandboxStorage.accounts(of: id, in: tx).count < Sandbox.accountsMax else {
                 throw StorageError.conflict("sandbox \(id) has \(Sandbox.accountsMax) accounts, and no more fit in")
             }
@@ -137,6 +140,10 @@ enum ClockRefusal {
         .conflict(
             "account \(account) shares its clock with \(count - 1) others: move that of sandbox \(sandbox), and "
                 + "with it all of them")
+    }
+
+    static func deleted(_ sandbox: SandboxID) -> StorageError {
+        .conflict("sandbox \(sandbox) was deleted: make another one")
     }
 
     static func back(_ sandbox: SandboxID, _ billingTime: Timestamp) -> StorageError {

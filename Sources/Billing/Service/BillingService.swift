@@ -48,6 +48,24 @@ public struct BillingService: Sendable {
         try await database.write { _ = try IdempotencyStorage.removeExpired(now: now, in: $0) }
     }
 
+    /// Removes what is left of deleted accounts, in transactions of bounded size; whoever is cut short goes on where
+    /// the last one ended. Returns how many accounts are gone.
+    @discardableResult
+    public func removeDeletedAccounts(rowsAtATime: Int = DeletionStorage.rowsMax) async throws -> Int {
+        let accounts = try await database.read { try DeletionStorage.notEmpty(in: $0) }
+        for account in accounts {
+            var isGone = false
+            while !isGone {
+                try Task.checkCancellation()
+                let now = now()
+                isGone = try await database.write { tx in
+                    try DeletionStorage.empty(account, rowsMax: rowsAtATime, at: now, in: tx)
+                }
+            }
+        }
+        return accounts.count
+    }
+
     /// The admin key of a secret, if it was not revoked: how an actor is known.
     public func adminKey(of secret: Secret) async throws -> AdminKey? {
         try await database.read { try AdminKeyStorage.find(secretDigest: secret.digest, in: $0) }

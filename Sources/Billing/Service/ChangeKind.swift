@@ -7,8 +7,10 @@ public enum ChangeKind: String, CaseIterable, Sendable {
     case accountClockAdvanced = "account.clock_advanced"
     case accountPutOnHold = "account.put_on_hold"
     case accountResumed = "account.resumed"
+    case accountDeleted = "account.deleted"
     case sandboxCreated = "sandbox.created"
     case sandboxClockAdvanced = "sandbox.clock_advanced"
+    case sandboxDeleted = "sandbox.deleted"
     case tenantCreated = "tenant.created"
     case tenantUpdated = "tenant.updated"
     case projectCreated = "project.created"
@@ -43,8 +45,8 @@ public enum ChangeKind: String, CaseIterable, Sendable {
     /// What an actor needs to make it.
     public var permission: Permission {
         switch self {
-        case .accountCreated, .accountUpdated, .accountClockAdvanced, .sandboxCreated, .sandboxClockAdvanced:
-            .write(.accounts)
+        case .accountCreated, .accountUpdated, .accountClockAdvanced, .accountDeleted: .write(.accounts)
+        case .sandboxCreated, .sandboxClockAdvanced, .sandboxDeleted: .write(.accounts)
         case .accountPutOnHold, .accountResumed, .invoiceFinalized, .invoicePaid, .invoiceVoided: .write(.invoices)
         case .creditNoteIssued, .creditNoteRefunded: .write(.invoices)
         case .tenantCreated, .tenantUpdated, .projectCreated: .write(.tenants)

@@ -33,8 +33,8 @@ extension ReadSession {
     }
 
     /// How much waits in suspense, by stable code.
-    public func suspenseByReason() throws -> [String: Int64] {
-        try look(.read(.suspense)) { try SuspenseStorage.unresolvedByReason(in: $0) }
+    public func waitingSuspense() throws -> [SuspenseStorage.Waiting] {
+        try look(.read(.suspense)) { try SuspenseStorage.waiting(in: $0) }
     }
 
     /// What waits in suspense, or did.

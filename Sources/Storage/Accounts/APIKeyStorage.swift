@@ -92,6 +92,17 @@ public enum APIKeyStorage {
         return try require(id, in: tx)
     }
 
+    /// Revokes every key of an account.
+    public static func revokeAll(of account: AccountID, now: Timestamp, in tx: Transaction) throws {
+        let revoked: [KeyID] = try tx.query(
+            """
+            UPDATE api_keys SET revoked_at = \(now) WHERE account_id = \(account) AND revoked_at IS NULL
+            RETURNING key_id
+            """
+        ).decodeAll()
+        for id in revoked.sorted() { try ChangeStorage.record(.key, entity: id.description, in: tx) }
+    }
+
     static let select: SQL = """
         SELECT account_id, key_id, tenant_id, project_id, name, secret_sha256, secret_hint, created_at, expires_at,
             revoked_at, replaced_by

@@ -129,6 +129,11 @@ public enum AccountStorage {
         guard count == 1 else { throw StorageError.notFound("account \(id)") }
     }
 
+    /// Locks the account where it is still there; false where it was deleted.
+    static func lockIfThere(_ id: AccountID, in tx: Transaction) throws -> Bool {
+        try tx.execute("UPDATE accounts SET parked_reason = parked_reason WHERE account_id = \(id)") == 1
+    }
+
     /// Shares the account until the transaction ends: whoever would hold it waits, and this waits for whoever does.
     public static func share(_ id: AccountID, in tx: Transaction) throws {
         let rows = try tx.query("SELECT 1 FROM accounts WHERE account_id = \(id) FOR SHARE")

@@ -91,7 +91,7 @@ public enum SandboxStorage {
     }
 
     private static let select: SQL = """
-        SELECT sandbox_id, name, created_at, \(clockColumns("sandboxes")) FROM sandboxes
+        SELECT sandbox_id, name, created_at, deleted_at, \(clockColumns("sandboxes")) FROM sandboxes
         """
 
     /// The moves of the clock of the sandbox that a row of `table` names, for `clock(_:)`.
@@ -110,6 +110,6 @@ public enum SandboxStorage {
     private static func sandbox(_ row: Row) throws -> Sandbox {
         Sandbox(
             id: try row.decode("sandbox_id"), name: try row.decode("name"), clock: try clock(row),
-            createdAt: try row.decode("created_at"))
+            createdAt: try row.decode("created_at"), deletedAt: try row.decode("deleted_at"))
     }
 }

@@ -139,15 +139,18 @@ extension InvoiceStorage {
     }
 
     /// How many invoices and credit notes carry a number of the series, and the highest of them; 0 where none does.
+    /// Those of some accounts are left out.
     static func numbersOnDocuments(
-        of series: String, in tx: Transaction
+        of series: String, except accounts: [AccountID] = [], in tx: Transaction
     ) throws -> (count: Int64, highest: Int64) {
         let row = try tx.query(
             """
             SELECT count(*) AS count,
                 coalesce(max(substring(number FROM length(\(series)::text) + 2)::bigint), 0) AS highest
-            FROM (SELECT number FROM invoices UNION ALL SELECT number FROM credit_notes) AS documents
-            WHERE starts_with(number, \(series + "-"))
+            FROM (
+                SELECT account_id, number FROM invoices UNION ALL SELECT account_id, number FROM credit_notes
+            ) AS documents
+            WHERE starts_with(number, \(series + "-")) AND account_id <> ALL(\(accounts)::uuid[])
             """
         ).only()
         return (try row.decode("count"), try row.decode("highest"))

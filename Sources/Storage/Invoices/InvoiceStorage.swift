@@ -181,6 +181,19 @@ public enum InvoiceStorage {
         ).map(invoice)
     }
 
+    /// The final invoices of a period and of those after it, which can hold its usage as adjustments.
+    public static func final(
+        of account: AccountID, from period: BillingPeriod, in tx: Transaction
+    ) throws -> [StoredInvoice] {
+        try tx.query(
+            """
+            \(select) WHERE account_id = \(account) AND period_start >= \(period.start)
+                AND state IN ('finalized', 'paid')
+            ORDER BY period_start
+            """
+        ).map(invoice)
+    }
+
     private static func conditions(_ filter: InvoiceFilter) -> SQL {
         var sql: SQL = ""
         if let account = filter.account { sql += "AND account_id = \(account) " }

@@ -26,6 +26,7 @@ extension IngestStorage {
     /// looked.
     public static func storeSingly(_ batch: IngestBatch, now: Timestamp, in tx: Transaction) throws -> Outcome {
         guard try moveMark(batch, in: tx) else { return .fenced }
+        let batch = try batch.withoutDeletedAccounts(in: tx)
         try JournalStorage.storeOpen(batch.openChanges, of: batch.journalID, in: tx)
         try PositionStorage.move(by: batch, in: tx)
         var stored = (requests: 0, attempts: 0)

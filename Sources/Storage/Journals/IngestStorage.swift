@@ -18,6 +18,7 @@ public enum IngestStorage {
         _ batch: IngestBatch, afterRecords: () -> Void = {}, in tx: Transaction
     ) throws -> Outcome {
         guard try moveMark(batch, in: tx) else { return .fenced }
+        let batch = try batch.withoutDeletedAccounts(in: tx)
         // Of what many nodes have to do, the making of tables comes first.
         try ensurePartitions(for: batch.requests, in: tx)
         try JournalStorage.storeOpen(batch.openChanges, of: batch.journalID, in: tx)

@@ -132,12 +132,15 @@ public enum LedgerStorage {
 
     /// Transactions whose postings do not sum to zero, or that have none: there are none unless someone changed the
     /// database by hand. At most `PageRequest.limitMax`.
-    public static func unbalanced(account: Account, in tx: Transaction) throws -> [(id: TransactionID, sum: Money)] {
-        try tx.query(
+    public static func unbalanced(
+        account: Account, days: ClosedRange<CivilDate>? = nil, in tx: Transaction
+    ) throws -> [(id: TransactionID, sum: Money)] {
+        let only: SQL = days.map { "AND t.day BETWEEN \($0.lowerBound)::date AND \($0.upperBound)::date" } ?? ""
+        return try tx.query(
             """
             SELECT t.transaction_id, coalesce(sum(p.amount), 0)::numeric(38, 12) AS amount
             FROM ledger_transactions t LEFT JOIN ledger_postings p USING (account_id, transaction_id)
-            WHERE t.account_id = \(account.id)
+            WHERE t.account_id = \(account.id) \(only)
             GROUP BY t.transaction_id HAVING coalesce(sum(p.amount), 0) <> 0 OR count(p.line) = 0
             ORDER BY t.transaction_id LIMIT \(PageRequest.limitMax)
             """
@@ -149,14 +152,16 @@ public enum LedgerStorage {
         of account: Account, kind: TransactionKind? = nil, invoice: InvoiceID? = nil,
         limit: Int = PageRequest.limitMax, in tx: Transaction
     ) throws -> [LedgerTransaction] {
+        var only: SQL = ""
+        if let kind { only += "AND kind = \(kind.rawValue) " }
+        if let invoice { only += "AND invoice_id = \(invoice) " }
         let rows = try tx.query(
             """
             SELECT t.transaction_id, t.kind, t.product, t.day, t.revision, t.currency, t.booked_at, t.booked_on,
                 t.invoice_id, t.description, p.ledger_account, p.amount
             FROM (
                 SELECT * FROM ledger_transactions
-                WHERE account_id = \(account.id) AND (\(kind?.rawValue)::text IS NULL OR kind = \(kind?.rawValue))
-                    AND (\(invoice)::uuid IS NULL OR invoice_id = \(invoice))
+                WHERE account_id = \(account.id) \(only)
                 ORDER BY day, kind, product, revision LIMIT \(limit)
             ) t JOIN ledger_postings p USING (account_id, transaction_id)
             ORDER BY t.day, t.kind, t.product, t.revision, p.line

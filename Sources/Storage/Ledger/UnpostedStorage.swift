@@ -11,6 +11,11 @@ public enum UnpostedStorage {
         try tx.query("SELECT DISTINCT account_id FROM unposted_usage ORDER BY account_id").decodeAll()
     }
 
+    /// Takes the marks of a deleted account away: nothing of it is booked any more.
+    public static func forget(_ account: AccountID, in tx: Transaction) throws {
+        try tx.execute("DELETE FROM unposted_usage WHERE account_id = \(account)")
+    }
+
     /// Takes the account's marks away and returns what is not booked of the local days that they are about. The months
     /// of these days are open from now on (`UsagePeriodStorage`).
     ///

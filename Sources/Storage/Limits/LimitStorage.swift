@@ -98,6 +98,14 @@ public enum LimitStorage {
         try ChangeStorage.record(.limit, entity: id.description, in: tx)
     }
 
+    /// Deletes every limit of an account.
+    public static func deleteAll(of account: AccountID, in tx: Transaction) throws {
+        let deleted: [LimitID] = try tx.query(
+            "DELETE FROM limits WHERE account_id = \(account) RETURNING limit_id"
+        ).decodeAll()
+        for id in deleted.sorted() { try ChangeStorage.record(.limit, entity: id.description, in: tx) }
+    }
+
     /// The limit, or nil.
     public static func find(_ id: LimitID, in tx: Transaction) throws -> StoredLimit? {
         try tx.query("\(select) WHERE limit_id = \(id)").first.map(limit)

@@ -96,11 +96,33 @@ public enum ReconcileStorage {
             numbers: try row.decode("numbers", as: [Int128].self))
     }
 
-    /// The instants that the account's usage is summed under.
-    public static func periodStarts(of account: Account, in tx: Transaction) throws -> [Timestamp] {
+    /// The instants that the account's usage, or that of these days, is summed under.
+    public static func periodStarts(
+        of account: Account, days: ClosedRange<CivilDate>? = nil, in tx: Transaction
+    ) throws -> [Timestamp] {
         try tx.query(
-            "SELECT DISTINCT period_start FROM usage_rollups WHERE account_id = \(account.id) ORDER BY period_start"
+            """
+            SELECT DISTINCT u.period_start FROM usage_rollups u
+            WHERE u.account_id = \(account.id) AND \(LocalDays.hours("u", in: days, account.calendar.zoneName))
+            ORDER BY u.period_start
+            """
         ).decodeAll()
+    }
+
+    /// What final invoices hold together of the usage of a period: its own, and later ones as adjustments.
+    public static func invoicedUsage(
+        of account: Account, periodStart: Timestamp, in tx: Transaction
+    ) throws -> Money {
+        let row = try tx.query(
+            """
+            SELECT coalesce(sum(l.exact_amount), 0)::numeric(38, 12) AS amount
+            FROM invoice_lines l JOIN invoices i ON i.account_id = l.account_id AND i.invoice_id = l.invoice_id
+            WHERE l.account_id = \(account.id) AND l.period_start = \(periodStart)
+                AND l.kind = ANY(\(InvoiceLineKind.ofUsage.map(\.rawValue))::text[])
+                AND i.state IN ('finalized', 'paid')
+            """
+        ).only()
+        return try row.money("amount", account.currency)
     }
 
     /// Attempts of the account's period: all, those that wait in suspense, and those that were waived out of it.
@@ -122,9 +144,11 @@ public enum ReconcileStorage {
         return (try row.decode("attempts"), try row.decode("suspended"), try row.decode("waived"))
     }
 
-    /// Requests and attempts that a journal's part from `segment` up to `mark` gave.
+    /// Requests and attempts that a journal's part from `segment` up to `mark` gave, but for these accounts.
     public static func recordCounts(
-        of journal: JournalID, fromSegment segment: Int64, upTo mark: JournalPosition, in tx: Transaction
+        of journal: JournalID, fromSegment segment: Int64, upTo mark: JournalPosition,
+        except accounts: [AccountID] = [],
+        in tx: Transaction
     ) throws -> (requests: Int64, attempts: Int64) {
         func count(_ table: String) throws -> Int64 {
             try tx.query(
@@ -132,6 +156,7 @@ public enum ReconcileStorage {
                 SELECT count(*) FROM \(unescaped: table)
                 WHERE journal_id = \(journal) AND journal_segment >= \(segment)
                     AND (journal_segment, journal_offset) <= (\(mark.segment), \(mark.offset))
+                    AND account_id <> ALL(\(accounts)::uuid[])
                 """
             ).onlyValue()
         }
@@ -142,21 +167,14 @@ public enum ReconcileStorage {
     public static func accrualSums(
         of account: Account, days: ClosedRange<CivilDate>?, in tx: Transaction
     ) throws -> (rated: Money, booked: Money) {
-        let zone = account.calendar.zoneName
-        let ratedDays: SQL =
-            days.map {
-                """
-                AND (hour_start AT TIME ZONE \(zone))::date
-                    BETWEEN \($0.lowerBound)::date AND \($0.upperBound)::date
-                """
-            } ?? ""
+        let ratedDays = LocalDays.hours("u", in: days, account.calendar.zoneName)
         let bookedDays: SQL =
             days.map { "AND t.day BETWEEN \($0.lowerBound)::date AND \($0.upperBound)::date" } ?? ""
         let row = try tx.query(
             """
             SELECT (
-                SELECT coalesce(sum(amount), 0)::numeric(38, 12) FROM usage_rollups
-                WHERE account_id = \(account.id) \(ratedDays)
+                SELECT coalesce(sum(u.amount), 0)::numeric(38, 12) FROM usage_rollups u
+                WHERE u.account_id = \(account.id) AND \(ratedDays)
             ) AS rated, (
                 SELECT coalesce(sum(p.amount), 0)::numeric(38, 12)
                 FROM ledger_transactions t JOIN ledger_postings p USING (account_id, transaction_id)
@@ -247,15 +265,29 @@ public enum ReconcileStorage {
         }
     }
 
-    /// Each number series: the next number, how many invoices or credit notes carry one of its numbers, and the highest
-    /// of them.
+    /// Each number series: the next number, how many invoices or credit notes carry one of its numbers, the highest of
+    /// them, and how many of them were deleted with their sandbox: those the audit trail knows.
     public static func numberSeries(
         in tx: Transaction
-    ) throws -> [(series: String, next: Int64, count: Int64, highest: Int64)] {
-        try tx.query("SELECT series, next_number FROM number_series ORDER BY series").map { row in
+    ) throws -> [(series: String, next: Int64, count: Int64, highest: Int64, deleted: Int64)] {
+        let notEmpty = try DeletionStorage.notEmpty(in: tx)
+        return try tx.query("SELECT series, next_number FROM number_series ORDER BY series").map { row in
             let series: String = try row.decode("series")
-            let numbers = try InvoiceStorage.numbersOnDocuments(of: series, in: tx)
-            return (series, try row.decode("next_number"), numbers.count, numbers.highest)
+            let there = try InvoiceStorage.numbersOnDocuments(of: series, except: notEmpty, in: tx)
+            let gone = try tx.query(
+                """
+                SELECT count(*) AS count,
+                    coalesce(max(substring(e.after->>'number' FROM length(\(series)::text) + 2)::bigint), 0) AS highest
+                FROM audit_entries e JOIN deleted_accounts d ON d.account_id = e.account_id
+                WHERE e.action = ANY(ARRAY['invoice.finalized', 'credit_note.issued'])
+                    AND starts_with(e.after->>'number', \(series + "-"))
+                """
+            ).only()
+            let deleted: Int64 = try gone.decode("count")
+            return (
+                series, try row.decode("next_number"), there.count + deleted,
+                max(there.highest, try gone.decode("highest")), deleted
+            )
         }
     }
 }

@@ -133,10 +133,11 @@ public enum ServiceLevelStorage {
     public static func results(
         of account: AccountID, periodStart: Timestamp? = nil, in tx: Transaction
     ) throws -> [StoredPromiseResult] {
-        try tx.query(
+        let only: SQL = periodStart.map { "AND period_start = \($0)" } ?? ""
+        return try tx.query(
             """
             \(select)
-            WHERE account_id = \(account) AND (\(periodStart)::timestamptz IS NULL OR period_start = \(periodStart))
+            WHERE account_id = \(account) \(only)
             ORDER BY period_start, subscription_id, tier, objective, threshold_ms
             """
         ).map(result)
@@ -182,6 +183,18 @@ public enum ServiceLevelStorage {
             """
             \(granted) WHERE r.account_id = \(account) AND r.period_start < \(end) AND r.exact_credit > 0
             ORDER BY r.period_start, r.subscription_id, r.tier, r.objective
+            """
+        ).map(granted)
+    }
+
+    /// The same of one period.
+    public static func granted(
+        to account: AccountID, periodStart: Timestamp, in tx: Transaction
+    ) throws -> [GrantedResult] {
+        try tx.query(
+            """
+            \(granted) WHERE r.account_id = \(account) AND r.period_start = \(periodStart) AND r.exact_credit > 0
+            ORDER BY r.subscription_id, r.tier, r.objective
             """
         ).map(granted)
     }

@@ -52,10 +52,25 @@ public enum SuspenseStorage {
                 """))
     }
 
-    /// All that waits, by stable code.
-    public static func unresolvedByReason(in tx: Transaction) throws -> [String: Int64] {
-        try counts(
-            tx.query("SELECT reason, count(*) AS count FROM suspense WHERE resolved_at IS NULL GROUP BY reason"))
+    /// How much waits of accounts of a mode, by stable code. An account that nobody knows is taken for one that pays.
+    public struct Waiting: Hashable, Sendable {
+        public let mode: AccountMode
+        public let reason: String
+        public let count: Int64
+    }
+
+    /// All that waits.
+    public static func waiting(in tx: Transaction) throws -> [Waiting] {
+        try tx.query(
+            """
+            SELECT coalesce(a.mode, 'live') AS mode, s.reason, count(*) AS count
+            FROM suspense s LEFT JOIN accounts a ON a.account_id = s.account_id
+            WHERE s.resolved_at IS NULL GROUP BY coalesce(a.mode, 'live'), s.reason ORDER BY 1, 2
+            """
+        ).map { row in
+            Waiting(
+                mode: try row.value("mode"), reason: try row.decode("reason"), count: try row.decode("count"))
+        }
     }
 
     private static func counts(_ rows: Rows) throws -> [String: Int64] {

@@ -91,9 +91,7 @@ struct AccountsCommand: AsyncParsableCommand {
 
         func run() async throws {
             let id: AccountID = try readID(account)
-            guard let instant = Timestamp(to) else {
-                throw ValidationError("'\(to)' is not an instant such as 2026-12-01T00:00:00Z")
-            }
+            let instant = try readInstant(to)
             let moved = try await options.change(reason) { try $0.advanceClock(of: id, to: instant) }
             output.print(fields: [("account", "\(id)"), ("billing time", "\(moved.billingTime(at: now()))")])
         }

@@ -149,15 +149,11 @@ struct CreditNotesCommand: AsyncParsableCommand {
         @Option(help: "The directory; made when it is missing.") var to = "."
 
         func run() async throws {
-            try FileManager.default.createDirectory(atPath: to, withIntermediateDirectories: true)
             for text in notes {
                 let note = try await CreditNotesCommand.find(text, options: options)
                 let page = try await options.look { try $0.page(of: note) }
-                let base = "\(to)/\(note.number)"
-                try Data(page.pdf()).write(to: URL(fileURLWithPath: base + ".pdf"))
-                try Data(page.html().utf8).write(to: URL(fileURLWithPath: base + ".html"))
-                try Data(note.documentJSON.utf8).write(to: URL(fileURLWithPath: base + ".json"))
-                print("\(base).pdf")
+                try DocumentFiles(name: note.number, in: to).write(
+                    pdf: page.pdf(), html: page.html(), json: note.documentJSON)
             }
         }
     }

@@ -140,15 +140,11 @@ struct InvoicesCommand: AsyncParsableCommand {
         @Option(help: "The directory; made when it is missing.") var to = "."
 
         func run() async throws {
-            try FileManager.default.createDirectory(atPath: to, withIntermediateDirectories: true)
             for text in invoices {
                 let invoice = try await InvoicesCommand.find(text, options: options)
                 let page = try await options.look { try $0.page(of: invoice) }
-                let base = "\(to)/\(invoice.number ?? "\(invoice.id)")"
-                try Data(page.pdf()).write(to: URL(fileURLWithPath: base + ".pdf"))
-                try Data(page.html().utf8).write(to: URL(fileURLWithPath: base + ".html"))
-                try Data(invoice.documentJSON.utf8).write(to: URL(fileURLWithPath: base + ".json"))
-                print("\(base).pdf")
+                try DocumentFiles(name: invoice.number ?? "\(invoice.id)", in: to).write(
+                    pdf: page.pdf(), html: page.html(), json: invoice.documentJSON)
             }
         }
     }
@@ -181,5 +177,25 @@ struct InvoicesCommand: AsyncParsableCommand {
                 try await actions.void(id, now: now())
             }
         }
+    }
+}
+
+/// A document's files in a directory, which is made when it is missing.
+struct DocumentFiles {
+    let name: String
+    let directory: String
+
+    init(name: String, in directory: String) {
+        self.name = name
+        self.directory = directory
+    }
+
+    func write(pdf: [UInt8], html: String, json: String) throws {
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        let base = "\(directory)/\(name)"
+        try Data(pdf).write(to: URL(fileURLWithPath: base + ".pdf"))
+        try Data(html.utf8).write(to: URL(fileURLWithPath: base + ".html"))
+        try Data(json.utf8).write(to: URL(fileURLWithPath: base + ".json"))
+        print("\(base).pdf")
     }
 }

@@ -23,7 +23,7 @@ struct SandboxesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sandboxes", abstract: "Test accounts that share a clock.",
         discussion: "A test account that joined none when it was opened is one of its own.",
-        subcommands: [List.self, Create.self, Clock.self, Moves.self], defaultSubcommand: List.self)
+        subcommands: [List.self, Create.self, Clock.self, Moves.self, Delete.self], defaultSubcommand: List.self)
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the sandboxes.")
@@ -40,11 +40,11 @@ struct SandboxesCommand: AsyncParsableCommand {
             }
             let time = now()
             output.print(
-                columns: ["sandbox", "name", "accounts", "billing time", "clock ahead ms"],
+                columns: ["sandbox", "name", "accounts", "billing time", "clock ahead ms", "deleted at"],
                 rows: zip(sandboxes.items, counts).map { sandbox, count in
                     [
                         "\(sandbox.id)", sandbox.name, "\(count)", "\(sandbox.billingTime(at: time))",
-                        "\(sandbox.clock.offsetMilliseconds)",
+                        "\(sandbox.clock.offsetMilliseconds)", sandbox.deletedAt.map { "\($0)" } ?? "",
                     ]
                 })
             page.sayMore(sandboxes.hasMore, after: sandboxes.items.last?.id)
@@ -79,11 +79,37 @@ struct SandboxesCommand: AsyncParsableCommand {
 
         func run() async throws {
             let id: SandboxID = try readID(sandbox)
-            guard let instant = Timestamp(to) else {
-                throw ValidationError("'\(to)' is not an instant such as 2026-12-01T00:00:00Z")
-            }
+            let instant = try readInstant(to)
             let moved = try await options.change(reason) { try $0.advanceClock(of: id, .to(instant)) }
             output.print(fields: [("sandbox", "\(id)"), ("billing time", "\(moved.billingTime(at: now()))")])
+        }
+    }
+
+    struct Delete: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Delete a sandbox with all of its accounts and what they had.",
+            discussion: """
+                Keys, usage, books and documents of its test accounts go, and what still comes in of them is \
+                dropped; the audit trail stays. It cannot be undone. A command that was cut short goes on when it is \
+                given again; so do the jobs.
+                """)
+
+        @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var output: OutputOptions
+        @OptionGroup var reason: ReasonOptions
+        @Argument(help: "The sandbox.") var sandbox: String
+
+        func run() async throws {
+            let id: SandboxID = try readID(sandbox)
+            let deleted = try await options.change(reason) { try $0.deleteSandbox(id) }
+            try await options.withDatabase { _ = try await BillingService($0, now: now).removeDeletedAccounts() }
+            let accounts = try await options.look { try $0.tombstones(of: id) }
+            output.print(
+                fields: [
+                    ("sandbox", "\(id)"), ("deleted at", deleted.deletedAt.map { "\($0)" } ?? ""),
+                    ("accounts", "\(accounts.count)"),
+                    ("requests dropped since", "\(accounts.reduce(0) { $0 + $1.droppedRequests })"),
+                ])
         }
     }
 

@@ -145,3 +145,11 @@ func readID<Kind: IDKind>(_ text: String, as type: TypedID<Kind>.Type = TypedID<
     }
     return id
 }
+
+/// An instant of an argument.
+func readInstant(_ text: String) throws -> Timestamp {
+    guard let instant = Timestamp(text) else {
+        throw ValidationError("'\(text)' is not an instant such as 2026-12-01T00:00:00Z")
+    }
+    return instant
+}

@@ -20,7 +20,12 @@ struct JobsRuntime {
                         "the ledger of an account was not posted",
                         metadata: ["account": "\(failure.account)", "reason": "\(failure.reason)"])
                 }
-                try await BillingService(database, now: now).forgetExpiredCalls()
+                let service = BillingService(database, now: now)
+                try await service.forgetExpiredCalls()
+                let deleted = try await service.removeDeletedAccounts()
+                if deleted > 0 {
+                    logger.info("rows of deleted test accounts were removed", metadata: ["accounts": "\(deleted)"])
+                }
                 wasAway = false
             } catch {
                 if !wasAway { logger.warning("the jobs' pass was cut short", metadata: ["error": "\(error)"]) }
