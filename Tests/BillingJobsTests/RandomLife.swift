@@ -160,8 +160,8 @@ struct RandomLife {
 
     // MARK: kills
 
-    /// Kills every connection at a random moment from now on, and waits until they are gone: what a killed process leaves
-    /// is the same.
+    /// Kills every connection at a random moment from now on, and waits until they are gone: what a killed process
+    /// leaves is the same.
     mutating func killer() -> Task<Void, Never> {
         let (pool, delay) = (world.pool, Int.random(in: 0...60, using: &random))
         return Task {
