@@ -18,6 +18,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
@@ -35,6 +36,9 @@ let package = Package(
         .target(name: "Pricing", dependencies: ["Monetary", "Identity", "Metering"], swiftSettings: settings),
         .target(
             name: "StrictYAML", dependencies: [.product(name: "Yams", package: "Yams")], swiftSettings: settings),
+        .target(
+            name: "CatalogueLanguage", dependencies: ["Engines", "Identity", "Monetary", "StrictYAML"],
+            swiftSettings: settings),
         .target(
             name: "PlanLanguage", dependencies: ["Identity", "Metering", "Monetary", "Pricing", "StrictYAML"],
             swiftSettings: settings),
@@ -73,16 +77,24 @@ let package = Package(
         .target(
             name: "Billing",
             dependencies: [
-                "Accounts", "Documents", "Engines", "Identity", "Invoicing", "Ledger", "Limits", "Monetary",
-                "PlanLanguage", "Pricing", "Storage",
+                "Accounts", "Documents", "Engines", "Identity", "Invoicing", "Ledger", "Limits", "Metering", "Monetary",
+                "PlanLanguage", "Pricing", "ServiceLevels", "Storage",
             ],
             swiftSettings: settings),
         // apps
         .target(
-            name: "ControlPlane",
+            name: "Ingest",
+            dependencies: [
+                "Accounts", "Engines", "Identity", "Metering", "Monetary", "Pricing", "Storage", "UsageJournal",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "SnapshotSync",
             dependencies: [
                 "Accounts", "Engines", "Identity", "Limits", "Metering", "Monetary", "PlanLanguage", "Pricing",
-                "Storage", "StrictYAML", "Tokenizers", "UsageJournal",
+                "Storage", "Tokenizers", "UsageJournal",
+                .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
@@ -109,28 +121,29 @@ let package = Package(
         .target(
             name: "AdminAPI",
             dependencies: [
-                "Accounts", "Billing", "Documents", "Engines", "Identity", "Invoicing", "Limits", "Metering",
-                "Monetary", "PlanLanguage", "Pricing", "ServiceLevels", "Storage", "Telemetry",
+                "Accounts", "Billing", "CatalogueLanguage", "Documents", "Engines", "Identity", "Invoicing", "Ledger",
+                "Limits", "Metering", "Monetary", "PlanLanguage", "Pricing", "ServiceLevels", "Storage", "Telemetry",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .target(
-            name: "BillingJobs",
+            name: "Reconciliation",
             dependencies: [
                 "Accounts", "Billing", "Identity", "Invoicing", "Ledger", "Metering", "Monetary", "Pricing",
-                "ServiceLevels",
-                "Storage", "UsageJournal",
+                "ServiceLevels", "Storage", "UsageJournal",
             ],
             swiftSettings: settings),
         // program
         .executableTarget(
             name: "tollgate",
             dependencies: [
-                "Accounts", "AdminAPI", "Billing", "BillingJobs", "ControlPlane", "Documents", "EngineSimulator",
-                "Engines", "Gateway", "Identity", "Invoicing", "Limits", "Metering", "Monetary", "PlanLanguage",
-                "Postgres", "Pricing", "ServiceLevels", "Storage", "StrictYAML", "Telemetry", "Tokenizers",
+                "Accounts", "AdminAPI", "Billing", "CatalogueLanguage", "Documents", "EngineSimulator", "Engines",
+                "Gateway",
+                "Identity", "Ingest", "Invoicing", "Limits", "Metering", "Monetary", "PlanLanguage", "Postgres",
+                "Pricing",
+                "Reconciliation", "ServiceLevels", "SnapshotSync", "Storage", "StrictYAML", "Telemetry", "Tokenizers",
                 "UsageJournal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -184,24 +197,16 @@ let package = Package(
         .testTarget(
             name: "BillingTests",
             dependencies: [
-                "Billing", "Accounts", "Engines", "Identity", "Invoicing", "Limits", "Monetary", "PlanLanguage",
-                "Postgres", "Pricing", "Storage", "TestSupport",
-            ],
-            swiftSettings: settings),
-        .testTarget(
-            name: "BillingJobsTests",
-            dependencies: [
-                "BillingJobs", "Accounts", "Billing", "Identity", "Invoicing", "Ledger", "Metering", "Monetary",
-                "NaiveArithmetic", "PlanLanguage", "Postgres", "Pricing", "ServiceLevels", "Storage", "TestSupport",
-                "UsageJournal",
+                "Billing", "Accounts", "Engines", "Identity", "Invoicing", "Ledger", "Limits", "Metering", "Monetary",
+                "NaiveArithmetic", "PlanLanguage", "Postgres", "Pricing", "Reconciliation", "ServiceLevels", "Storage",
+                "TestSupport", "UsageJournal",
             ],
             swiftSettings: settings),
         .testTarget(
             name: "GoldenTests",
             dependencies: [
-                "Accounts", "Billing", "BillingJobs", "ControlPlane", "Documents", "Identity", "Invoicing", "Ledger",
-                "Metering",
-                "Monetary", "PlanLanguage", "Pricing", "Storage", "TestSupport", "UsageJournal",
+                "Accounts", "Billing", "Documents", "Identity", "Ingest", "Invoicing", "Ledger", "Metering",
+                "Monetary", "PlanLanguage", "Pricing", "Reconciliation", "Storage", "TestSupport", "UsageJournal",
                 .product(name: "Logging", package: "swift-log"),
             ],
             exclude: ["Cases"],
@@ -250,10 +255,13 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
+            name: "CatalogueLanguageTests", dependencies: ["CatalogueLanguage", "Engines"], swiftSettings: settings),
+        .testTarget(
             name: "ControlPlaneTests",
             dependencies: [
-                "ControlPlane", "Accounts", "BillingJobs", "Engines", "Identity", "Limits", "Metering", "Monetary",
-                "NaiveArithmetic", "PlanLanguage", "Postgres", "Pricing", "Storage", "TestSupport", "UsageJournal",
+                "Accounts", "Billing", "Engines", "Identity", "Ingest", "Limits", "Metering", "Monetary",
+                "NaiveArithmetic", "PlanLanguage", "Postgres", "Pricing", "Reconciliation", "SnapshotSync", "Storage",
+                "TestSupport", "UsageJournal",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),

@@ -39,7 +39,6 @@ public struct APIKey: Hashable, Sendable, Identifiable {
         self.replacedBy = replacedBy
     }
 
-    /// A key just made for `secret`.
     public init(
         id: KeyID, project: Project, name: String, secret: Secret, createdAt: Timestamp
     ) {

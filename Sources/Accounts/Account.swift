@@ -24,7 +24,6 @@ public struct Account: Hashable, Sendable, Identifiable {
     public var holdReason: String?
     public let createdAt: Timestamp
 
-    /// A live account, or one of a sandbox.
     public init(
         id: AccountID, name: String, currency: Currency, calendar: BillingCalendar,
         billing: BillingDetails = BillingDetails(), sandboxID: SandboxID? = nil, clock: TestClock = TestClock(),
@@ -81,7 +80,6 @@ public struct Tenant: Hashable, Sendable, Identifiable {
     public var name: String
     public let createdAt: Timestamp
 
-    /// A tenant as storage holds it.
     public init(id: TenantID, accountID: AccountID, name: String, createdAt: Timestamp) {
         self.id = id
         self.accountID = accountID
@@ -98,7 +96,6 @@ public struct Project: Hashable, Sendable, Identifiable {
     public var name: String
     public let createdAt: Timestamp
 
-    /// A project as storage holds it.
     public init(id: ProjectID, accountID: AccountID, tenantID: TenantID, name: String, createdAt: Timestamp) {
         self.id = id
         self.accountID = accountID

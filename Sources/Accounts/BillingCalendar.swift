@@ -42,7 +42,6 @@ public struct CivilMonth: Hashable, Comparable, Sendable, CustomStringConvertibl
         self.month = month
     }
 
-    /// The month that holds the day.
     public init(of day: CivilDate) {
         year = day.year
         month = day.month

@@ -19,7 +19,6 @@ public struct KeyGrant: Hashable, Sendable {
     /// The account's test clock, by which versions of its plan take effect; nil where it was never moved.
     public let clock: TestClock?
 
-    /// A grant as the snapshot holds it.
     public init(
         keyID: KeyID, accountID: AccountID, tenantID: TenantID, projectID: ProjectID,
         subscriptionID: SubscriptionID?, plan: String, tiers: [String], onClientAbort: ClientAbortPolicy,

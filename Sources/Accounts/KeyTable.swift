@@ -20,7 +20,6 @@ public struct KeyTable: Sendable {
     private var plans: [PlanRow] = []
     private var planPositions: [String: UInt32] = [:]
 
-    /// A table without keys.
     public init() {}
 
     /// How many keys there are, expired ones that are still inside too.

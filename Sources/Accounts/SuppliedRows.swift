@@ -11,7 +11,6 @@ public struct SuppliedKey: Hashable, Sendable {
     /// Real time from which it is refused; nil for a key that was not rotated.
     public let expiresAt: Timestamp?
 
-    /// A key that was not revoked.
     public init(
         id: KeyID, accountID: AccountID, tenantID: TenantID, projectID: ProjectID, secretDigest: SHA256Digest,
         expiresAt: Timestamp?
@@ -30,7 +29,6 @@ public struct TenantReference: Hashable, Sendable {
     public let accountID: AccountID
     public let tenantID: TenantID
 
-    /// The tenant of that account.
     public init(accountID: AccountID, tenantID: TenantID) {
         self.accountID = accountID
         self.tenantID = tenantID
@@ -47,7 +45,6 @@ public struct SuppliedSubscription: Hashable, Sendable {
     /// The first instant that is no longer in it; nil while nobody ended it.
     public let endsAt: Timestamp?
 
-    /// A subscription of a tenant.
     public init(id: SubscriptionID, tenant: TenantReference, plan: String, startsAt: Timestamp, endsAt: Timestamp?) {
         self.id = id
         self.tenant = tenant
@@ -79,7 +76,6 @@ public struct PlanTerms: Hashable, Sendable {
     public let tiers: [String]
     public let onClientAbort: ClientAbortPolicy
 
-    /// The terms of one version.
     public init(effectiveDate: EffectiveDate, tiers: [String], onClientAbort: ClientAbortPolicy) {
         self.effectiveDate = effectiveDate
         self.tiers = tiers

@@ -52,7 +52,6 @@ public final class AdminServer: Sendable {
         case stopped
     }
 
-    /// A server that does not listen yet.
     public init(configuration: AdminConfiguration, services: AdminServices, log: StructuredLog) {
         self.configuration = configuration
         let endpoints = API.endpoints(services)

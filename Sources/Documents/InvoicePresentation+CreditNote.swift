@@ -5,24 +5,21 @@ public struct CreditNoteStanding: Hashable, Sendable {
     public var settlement: CreditNoteSettlement
     /// The local day on which the money went back, such as `2026-12-05`.
     public var refundedOn: String?
-    /// True where the account is a test account.
-    public var isTest: Bool
 
-    public init(_ settlement: CreditNoteSettlement, refundedOn: String? = nil, isTest: Bool = false) {
+    public init(_ settlement: CreditNoteSettlement, refundedOn: String? = nil) {
         self.settlement = settlement
         self.refundedOn = refundedOn
-        self.isTest = isTest
     }
 }
 
 extension InvoicePresentation {
     init(_ note: CreditNoteDocument, standing: CreditNoteStanding) {
         let currency = note.currency
-        title = standing.isTest ? "Test credit note" : "Credit note"
+        title = note.isTest ? "Test credit note" : "Credit note"
         reference = note.number
-        watermark = standing.isTest ? "TEST" : nil
+        watermark = note.isTest ? "TEST" : nil
         status = standing.refundedOn.map { "Paid back on \(DateText.day($0))" }
-        notices = standing.isTest ? ["This credit note is of a test account: no money will be refunded."] : []
+        notices = note.isTest ? ["This credit note is of a test account: no money will be refunded."] : []
         facts = Self.facts(note)
         seller = Party(label: "From", note.seller)
         customer = Party(label: "Credited to", note.customer)

@@ -86,15 +86,15 @@ struct InvoicePresentation {
 }
 
 extension InvoicePresentation {
-    init(_ document: InvoiceDocument, standing given: InvoiceStatus) {
-        var standing = given
-        standing.isTest = given.isTest || document.isTest
+    /// Whether it is of a test account is for the document to say: an account that became one later made nothing of
+    /// what it was issued before a test.
+    init(_ document: InvoiceDocument, standing: InvoiceStatus) {
         let currency = document.currency
-        title = Self.title(standing)
+        title = Self.title(document, standing)
         reference = document.number ?? document.invoiceID
-        watermark = Self.watermark(standing)
+        watermark = Self.watermark(document, standing)
         status = Self.status(standing)
-        notices = Self.notices(standing, currency: currency)
+        notices = Self.notices(document, standing)
         facts = Self.facts(document)
         seller = Party(label: "From", document.seller)
         customer = Party(label: "Billed to", document.customer)
@@ -106,7 +106,7 @@ extension InvoicePresentation {
         totalNotes = Self.totalNotes(document)
         paymentTitle = "Payment"
         let isOwed =
-            standing.state == .finalized && !standing.isTest
+            standing.state == .finalized && !document.isTest
             && (standing.payable.map { !NumberText.isZero($0) } ?? true)
         payment = isOwed ? Self.paragraphs(document.paymentInstructions) : []
         evidence = document.serviceLevels.map { Evidence($0, currency: currency) }
@@ -116,16 +116,16 @@ extension InvoicePresentation {
     /// Every row, in order.
     var rows: [Row] { groups.flatMap(\.blocks).flatMap(\.rows) }
 
-    private static func title(_ standing: InvoiceStatus) -> String {
-        let noun = standing.isTest ? "test invoice" : "invoice"
+    private static func title(_ document: InvoiceDocument, _ standing: InvoiceStatus) -> String {
+        let noun = document.isTest ? "test invoice" : "invoice"
         return standing.state == .draft ? "Draft \(noun)" : noun.prefix(1).uppercased() + noun.dropFirst()
     }
 
-    private static func watermark(_ standing: InvoiceStatus) -> String? {
+    private static func watermark(_ document: InvoiceDocument, _ standing: InvoiceStatus) -> String? {
         switch standing.state {
         case .draft: "DRAFT"
         case .void: "VOID"
-        case .finalized, .paid: standing.isTest ? "TEST" : nil
+        case .finalized, .paid: document.isTest ? "TEST" : nil
         }
     }
 
@@ -143,20 +143,20 @@ extension InvoicePresentation {
         standing.payable ?? document.totals.total
     }
 
-    private static func notices(_ standing: InvoiceStatus, currency: String) -> [String] {
+    private static func notices(_ document: InvoiceDocument, _ standing: InvoiceStatus) -> [String] {
         var notices: [String] = []
         switch standing.state {
         case .draft: notices.append("This is a draft. It has no number, can still change, and is not to be paid.")
         case .void: notices.append("This invoice is void. It is not to be paid.")
         case .finalized, .paid: break
         }
-        if standing.isTest {
+        if document.isTest {
             notices.append("This invoice is of a test account: a trial run, not a request for payment.")
         }
         for credited in standing.creditNotes {
             notices.append(
                 "Corrected by credit note \(credited.number), which gives back \(NumberText.grouped(credited.amount)) "
-                    + "\(currency).")
+                    + "\(document.currency).")
         }
         return notices
     }
@@ -181,7 +181,7 @@ extension InvoicePresentation {
         case .paid: return "paid, for \(span)"
         case .void: return "not owed: this invoice is void"
         case .finalized:
-            if standing.isTest { return "not owed: a test, for \(span)" }
+            if document.isTest { return "not owed: a test, for \(span)" }
             if NumberText.isZero(due(document, standing)) { return "nothing to pay, for \(span)" }
             return document.dueOn.map { "due on \(DateText.day($0))" } ?? "due"
         }
@@ -199,7 +199,7 @@ extension InvoicePresentation {
             return totals + [Fact(label: "Paid", value: "\(NumberText.grouped(paid)) \(document.currency)")]
         }
         guard standing.state == .finalized else { return totals + [Fact(label: "Total", value: total)] }
-        let label = standing.isTest ? "Total of the test" : "Total due"
+        let label = document.isTest ? "Total of the test" : "Total due"
         guard let due = standing.payable else { return totals + [Fact(label: label, value: total)] }
         totals.append(Fact(label: "Total", value: NumberText.grouped(document.totals.total)))
         for credited in standing.creditNotes {

@@ -5,10 +5,6 @@ public struct InvoiceStatus: Hashable, Sendable {
     public var state: InvoiceState
     /// The local day on which it was paid or made void, such as `2026-12-05`; nil where it is not known.
     public var since: String?
-    /// True where the account is a test account: such an invoice asks nobody for money, and says so. A document that
-    /// was made for one says it itself.
-    public var isTest: Bool
-
     /// What credit notes gave back, in the order in which they were issued.
     public var creditNotes: [Credited] = []
     /// What is to be paid, or was, of an invoice that credit notes correct: the total less what they gave back before
@@ -28,15 +24,13 @@ public struct InvoiceStatus: Hashable, Sendable {
         }
     }
 
-    /// A state, with the day on which it was reached.
-    public init(_ state: InvoiceState, since: String? = nil, isTest: Bool = false) {
+    public init(_ state: InvoiceState, since: String? = nil) {
         self.state = state
         self.since = since
-        self.isTest = isTest
     }
 
     /// What the document alone tells: one without a number is a draft, any other waits for payment.
     public init(of document: InvoiceDocument) {
-        self.init(document.number == nil ? .draft : .finalized, isTest: document.isTest)
+        self.init(document.number == nil ? .draft : .finalized)
     }
 }

@@ -5,7 +5,6 @@ public struct SHA256Digest: Hashable, Sendable {
     /// The 32 bytes as four big-endian words, so that comparing and hashing touch no heap.
     public let words: (UInt64, UInt64, UInt64, UInt64)
 
-    /// Digests `bytes`.
     public init(of bytes: UnsafeRawBufferPointer) {
         CryptographyLibrary.prepare()
         var digest: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)

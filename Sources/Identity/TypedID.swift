@@ -9,7 +9,6 @@ public struct TypedID<Kind: IDKind>: Hashable, Comparable, Sendable, CustomStrin
     /// The UUID that storage keeps.
     public let uuid: UUIDv7
 
-    /// Names the thing that `uuid` identifies.
     public init(_ uuid: UUIDv7) {
         self.uuid = uuid
     }

@@ -69,7 +69,6 @@ extension InvoiceDocument {
         public var taxID: String
         public var email: String
 
-        /// A name and address.
         public init(accountID: String? = nil, name: String, address: [String], taxID: String, email: String) {
             self.accountID = accountID
             self.name = name

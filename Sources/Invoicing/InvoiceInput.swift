@@ -14,7 +14,6 @@ public struct SubscriptionTerms: Hashable, Sendable {
     /// The account's, by which versions take effect; nil for a live account.
     public let clock: TestClock?
 
-    /// A subscription as the account has it.
     public init(subscription: Subscription, tenantName: String, history: PlanHistory, clock: TestClock? = nil) {
         self.subscription = subscription
         self.tenantName = tenantName
@@ -50,7 +49,6 @@ public struct UsageCharge: Hashable, Sendable {
     public let tier: String
     public let meter: Meter
 
-    /// Names a charge.
     public init(
         subscriptionID: SubscriptionID, plan: String, planVersion: Int, model: String, priceKey: String, tier: String,
         meter: Meter,
@@ -88,7 +86,6 @@ public struct RatedUsage: Hashable, Sendable {
     /// is checked.
     public let rolledUp: Money
 
-    /// A sum as the rollups have it.
     public init(charge: UsageCharge, price: PriceModel, rounding: Rounding, quantity: Int64, rolledUp: Money) {
         self.charge = charge
         self.price = price
@@ -112,7 +109,6 @@ public struct EarlierUsage: Hashable, Sendable {
     /// In whole minor units, as the lines asked for it.
     public let invoicedAmount: Money
 
-    /// Both sides of one charge of one month.
     public init(
         period: ServicePeriod, rated: RatedUsage, invoicedQuantity: Int64, invoicedExact: Money,
         invoicedAmount: Money,
@@ -150,7 +146,6 @@ public struct CreditDue: Hashable, Sendable {
     public let appliedExact: Money
     public let evidence: PromiseEvidence
 
-    /// A credit as it stands.
     public init(
         resultID: ServiceLevelResultID, subscriptionID: SubscriptionID, period: ServicePeriod, plan: String,
         planVersion: Int, tier: String, objective: Objective, promised: Percentage, attainment: Attainment,
@@ -191,7 +186,6 @@ public struct InvoiceInput: Sendable {
     /// Credits granted for earlier months.
     public let credits: [CreditDue]
 
-    /// The parts of one account's month.
     public init(
         accountID: AccountID, currency: Currency, month: BillingMonth, generation: Int = 0,
         subscriptions: [SubscriptionTerms], usage: [RatedUsage], earlierUsage: [EarlierUsage] = [],

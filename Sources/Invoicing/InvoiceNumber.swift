@@ -19,7 +19,6 @@ public struct InvoiceNumber: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// The number `value` of `series`.
     public init(series: String, value: Int64) {
         self.series = series
         self.value = value

@@ -44,7 +44,6 @@ public struct TransactionIdentity: Hashable, Sendable {
     /// 1 for the first; each later change of the same day has the next.
     public let revision: Int32
 
-    /// Names a transaction.
     public init(
         accountID: AccountID, kind: TransactionKind, subject: LedgerSubject, day: CivilDate, revision: Int32 = 1
     ) {

@@ -32,7 +32,6 @@ public struct SliceLedger: Equatable, Sendable {
     /// By gateway process: each start is another one.
     public private(set) var slices: [UUIDv7: Slice]
 
-    /// State as it was stored.
     public init(limitID: LimitID, kind: LimitKind, value: Int64, bucket: TokenBucket, slices: [UUIDv7: Slice]) {
         self.limitID = limitID
         self.kind = kind

@@ -18,7 +18,6 @@ public struct TokenBucket: Hashable, Sendable {
         self.updatedAt = updatedAt
     }
 
-    /// A bucket that holds `amount`.
     public init(holding amount: Int64, at now: Int64) {
         self.init(level: amount * TokenBucket.scale, updatedAt: now)
     }

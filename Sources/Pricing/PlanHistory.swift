@@ -128,7 +128,6 @@ public struct UnreadableVersion: Error, Hashable, Sendable {
         EffectiveDate(from: effectiveFrom, publishedAt: number == 1 ? nil : publishedAt)
     }
 
-    /// A version of that number.
     public init(number: Int, effectiveFrom: Timestamp, publishedAt: Timestamp? = nil, reason: String) {
         self.number = number
         self.effectiveFrom = effectiveFrom

@@ -21,7 +21,6 @@ public struct TokenPrices: Hashable, Sendable {
     /// of them has no price.
     public var unsold: Set<Meter>
 
-    /// Prices of a model.
     public init(
         input: UnitPrice?, output: UnitPrice?, cacheRead: UnitPrice? = nil, cacheWrite: UnitPrice? = nil,
         further: [Meter: UnitPrice] = [:], unsold: Set<Meter> = []

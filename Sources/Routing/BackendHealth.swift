@@ -15,7 +15,6 @@ public struct BackendHealth: Sendable {
     /// How long a reading of the engine's own metrics is believed.
     public static let capacityMillisecondsMax: Int64 = 10_000
 
-    /// A backend of which nothing bad is known.
     public init(rules: CircuitBreaker.Rules = CircuitBreaker.Rules()) {
         breaker = CircuitBreaker(rules: rules)
     }
@@ -113,7 +112,6 @@ public struct RouteHealth: Sendable {
     /// How long a route whose model is missing is left alone.
     public static let blockedMilliseconds: Int64 = 60_000
 
-    /// A route that was never taken.
     public init() {}
 
     /// Takes in an answer's times. `outputTokens` are all of the answer's; `outputMicroseconds` from the first to the

@@ -23,7 +23,6 @@ public struct TryPolicy: Hashable, Sendable {
     /// How long a backend is left alone whose quota is used up, when it does not say.
     public static let quotaPauseMilliseconds: Int64 = 1000
 
-    /// A policy of so many tries.
     public init(triesMax: Int) { self.triesMax = triesMax }
 
     /// Whether the next route is tried. Never once the client has a byte of the answer, never for a client that left.

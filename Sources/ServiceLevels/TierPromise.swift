@@ -38,7 +38,6 @@ public struct CreditLadder: Hashable, Sendable {
 
     public let steps: [Step]
 
-    /// Steps in any order.
     public init(steps: [Step]) {
         self.steps = steps
     }

@@ -42,8 +42,7 @@ extension Journal {
             writer.closeFiles()
             throw error
         }
-        let journal = Journal(writer: writer, lock: lock, onFailure: configuration.onFailure)
-        return (journal, recovery.report)
+        return (try Journal(writer: writer, lock: lock, onFailure: configuration.onFailure), recovery.report)
     }
 
     /// Begins the new epoch's segment, closes in it what was lost, and opens in it what goes on at its engine.
@@ -90,33 +89,4 @@ extension Journal {
             unlink("\(directory.path)/\(name)")
         }
     }
-}
-
-// MARK: - Retention
-
-extension Journal {
-    /// Deletes segments that were ingested, that is lie wholly before `position`, and were last written before `time`
-    /// (real time). Segments that a recovery would need stay. Returns how many were deleted.
-    @discardableResult
-    public func removeSegments(before position: JournalPosition, lastWrittenBefore time: Timestamp) throws(JournalError)
-        -> Int
-    {
-        let directory = JournalDirectory(path: directory)
-        let needed = oldestNeeded
-        var removed = 0
-        for number in try directory.segments() where number < min(position.segment, needed) {
-            let path = directory.segmentPath(number)
-            var status = stat()
-            guard stat(path, &status) == 0 else { throw .system(call: "stat", path: path, code: errno) }
-            let written = Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
-            // In order and without holes: a kept segment keeps all after it.
-            guard written < time.milliseconds else { break }
-            guard unlink(path) == 0 else { throw .system(call: "unlink", path: path, code: errno) }
-            removed += 1
-        }
-        return removed
-    }
-
-    /// How long ingested segments are kept, so that a restored database can be filled again: 7 days.
-    public static let retentionMilliseconds: Int64 = 7 * 86_400_000
 }

@@ -55,8 +55,8 @@ extension Journal {
             }
             if !group.closes.isEmpty { KillPoint.reach(.afterSync) }
             state.withLock {
-                $0.durable = end
                 $0.writer.forget(group.closes)
+                synced(&$0, upTo: end)
             }
             group.tell(.success(()))
         }

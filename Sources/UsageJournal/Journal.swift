@@ -45,6 +45,7 @@ public final class Journal: Sendable {
     let state: Mutex<State>
     private let salt: FrameSalt
     let lock: DirectoryLock
+    private let mark: DurableMark
     let wakeUp = Semaphore()
     let thread = Mutex<JoinableThread?>(nil)
     let onFailure: @Sendable (JournalError) -> Void
@@ -52,7 +53,10 @@ public final class Journal: Sendable {
     init(
         writer: consuming sending SegmentWriter, lock: DirectoryLock,
         onFailure: @escaping @Sendable (JournalError) -> Void
-    ) {
+    ) throws(JournalError) {
+        mark = try DurableMark(
+            writing: writer.directory, epoch: writer.epoch, position: writer.position,
+            oldestNeeded: writer.oldestNeeded)
         id = writer.id
         epoch = writer.epoch
         directory = writer.directory.path
@@ -80,7 +84,13 @@ public final class Journal: Sendable {
     public var durablePosition: JournalPosition { state.withLock { $0.durable } }
 
     /// The oldest segment that a recovery would have to read.
-    var oldestNeeded: Int64 { state.withLock { $0.writer.oldestNeeded } }
+    public var oldestNeeded: Int64 { state.withLock { $0.writer.oldestNeeded } }
+
+    /// Notes that all up to there is synced, here and for a follower.
+    func synced(_ state: inout State, upTo end: JournalPosition) {
+        state.durable = end
+        mark.set(position: end, oldestNeeded: state.writer.oldestNeeded)
+    }
 
     /// The end of what was written, synced or not.
     public var writtenPosition: JournalPosition { state.withLock { $0.writer.position } }

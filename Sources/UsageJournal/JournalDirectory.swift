@@ -6,6 +6,7 @@ struct JournalDirectory: Sendable {
     let path: String
 
     var quarantinePath: String { path + "/quarantine" }
+    var durableMarkPath: String { path + "/durable" }
 
     func segmentPath(_ number: Int64) -> String { "\(path)/\(JournalDirectory.segmentName(number))" }
 
@@ -134,7 +135,8 @@ extension JournalDirectory {
     }
 }
 
-/// Holds the directory for one process; the kernel lets go when the process dies.
+/// Holds the directory for one process; the kernel lets go when the process dies. Who writes the journal and who
+/// ingests it have a lock each.
 struct DirectoryLock: Sendable {
     /// How long a lock may still be held by a process that is just ending, or by one between its fork and its exec.
     private static let attemptsMax = 40
@@ -142,8 +144,8 @@ struct DirectoryLock: Sendable {
 
     private let descriptor: Int32
 
-    init(_ directory: JournalDirectory) throws(JournalError) {
-        let path = directory.path + "/lock"
+    init(_ directory: JournalDirectory, file: String = "lock") throws(JournalError) {
+        let path = directory.path + "/" + file
         descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .system(call: "open", path: path, code: errno) }
         var attempts = 1
@@ -156,7 +158,7 @@ struct DirectoryLock: Sendable {
             }
             Glibc.close(descriptor)
             guard code == EWOULDBLOCK else { throw .system(call: "flock", path: path, code: code) }
-            let holder = try directory.text("lock").flatMap { $0.isEmpty ? nil : "process \($0)" }
+            let holder = try directory.text(file).flatMap { $0.isEmpty ? nil : "process \($0)" }
             throw .locked(directory: directory.path, holder: holder ?? "process not known")
         }
         // For the message above only: the lock itself is the kernel's.

@@ -13,7 +13,6 @@ public struct UsageProgress: Hashable, Sendable {
     /// All attempts so far, written once when another one begins, so that a lost request says who was tried; else none.
     public var attempts: [AttemptRecord]
 
-    /// So much of one request so far.
     public init(
         requestID: RequestID, contentEvents: Int64, buckets: TokenBuckets, units: UsageUnits = UsageUnits(),
         attempts: [AttemptRecord] = []
@@ -33,7 +32,6 @@ public struct JournalHeartbeat: Hashable, Sendable {
     /// The number of the last snapshot change that the gateway had applied.
     public var snapshotChange: Int64
 
-    /// A sign of life at `realTime`.
     public init(realTime: Timestamp, snapshotChange: Int64) {
         self.realTime = realTime
         self.snapshotChange = snapshotChange
@@ -46,7 +44,6 @@ public struct EpochStart: Hashable, Sendable {
     /// Real time, not billing time.
     public var realTime: Timestamp
 
-    /// The beginning of `epoch`.
     public init(epoch: Int64, realTime: Timestamp) {
         self.epoch = epoch
         self.realTime = realTime
@@ -94,7 +91,6 @@ public struct QuarantinedRange: Hashable, Sendable, CustomStringConvertible {
     /// With `missingSegment`, the last of a run of missing segments; else the segment itself.
     public var lastSegment: Int64
 
-    /// `length` bytes at `offset` of a segment.
     public init(segment: Int64, offset: Int64, length: Int64, reason: Reason) {
         self.segment = segment
         self.offset = offset
@@ -120,7 +116,6 @@ public struct JournalItem: Hashable, Sendable {
     /// Where the next item begins: the position to store once this one is ingested.
     public var end: JournalPosition
 
-    /// Something found before `end`.
     public init(content: Content, end: JournalPosition) {
         self.content = content
         self.end = end

@@ -38,6 +38,13 @@ extension JournalError {
     }
 }
 
+extension JournalError {
+    /// Whether what was to be opened is not there.
+    public var isOfMissingFile: Bool {
+        if case .system(_, _, ENOENT) = self { true } else { false }
+    }
+}
+
 extension JournalError: CustomStringConvertible {
     public var description: String {
         switch self {

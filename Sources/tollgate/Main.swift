@@ -1,7 +1,5 @@
-import ArgumentParser
 import Foundation
 import Identity
-import Postgres
 
 @main
 enum Main {
@@ -9,45 +7,6 @@ enum Main {
         // A closed pipe is an error of one write, never the end of the process.
         signal(SIGPIPE, SIG_IGN)
         CryptographyLibrary.prepare()
-        do {
-            var command = try RootCommand.parseAsRoot()
-            do {
-                if var command = command as? any AsyncParsableCommand {
-                    try await command.run()
-                } else {
-                    try command.run()
-                }
-            } catch let error as PostgresError where error.isOfMissingSchema {
-                say("Error: the database does not have this program's schema: run `tollgate migrate`, then try again")
-                throw ExitCode.failure
-            } catch let error as ValidationError {
-                // Thrown while running: the usage that the parser would add is that of the program as a whole.
-                say("Error: \(error)")
-                throw ExitCode.validationFailure
-            }
-        } catch {
-            RootCommand.exit(withError: error)
-        }
+        await RootCommand.runOrExit()
     }
-}
-
-struct RootCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "tollgate",
-        abstract: "Meters inference, prices it by plan and tier, and issues the invoices.",
-        discussion: """
-            `tollgate dev` runs everything on this machine over a private database. For production see `tollgate serve`.
-            Exit codes: 0 done, 1 done and found something wrong (or failed), 64 called wrongly.
-            """,
-        version: "tollgate \(ProgramVersion.text)",
-        subcommands: [
-            DevCommand.self, ServeCommand.self, SimulatorCommand.self, MigrateCommand.self, PlansCommand.self,
-            BackendsCommand.self, SecretsCommand.self, AccountsCommand.self, SandboxesCommand.self, TenantsCommand.self,
-            KeysCommand.self,
-            AdminKeysCommand.self, LimitsCommand.self, SubscriptionsCommand.self, SellerCommand.self,
-            UsageCommand.self, SuspenseCommand.self, InvoicesCommand.self, CreditNotesCommand.self,
-            ServiceLevelsCommand.self,
-            ReconcileCommand.self, AuditCommand.self, JournalsCommand.self, ConfigCommand.self, DoctorCommand.self,
-        ]
-    )
 }

@@ -85,12 +85,16 @@ struct AuditTests {
     }
 
     @Test(arguments: ["void", "pay", "finalize"])
-    func `the reason of a call that runs a job reaches it`(action: String) async throws {
+    func `the reason for what is done to an invoice stays on record`(action: String) async throws {
         try await RunningAPI.run { api in
-            let id = try await UsageFixture.store(in: api.database).storeDraft(in: api.database)
-            _ = try await api.call(
-                "POST", "/v1/invoices/\(id)/\(action)", headers: ["audit-reason": "sent to the wrong address"])
-            #expect(api.jobs.calls.withLock { $0.actor?.reason } == "sent to the wrong address")
+            let fixture = try await MonthFixture.store(in: api.database)
+            let path = "/v1/invoices/\(try await fixture.draft())"
+            if action != "finalize" { _ = try await api.call("POST", path + "/finalize") }
+            let done = try await api.call(
+                "POST", "\(path)/\(action)", headers: ["audit-reason": "sent to the wrong address"])
+            #expect(done.status == 200, "\(done)")
+            let entries = try await api.call("GET", "/v1/audit?chain=\(fixture.account.id)")
+            #expect(entries.data.last?["reason"] == "sent to the wrong address", "\(entries)")
         }
     }
 }

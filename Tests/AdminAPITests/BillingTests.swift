@@ -65,13 +65,10 @@ struct BillingTests {
             let waiting = try await api.call("GET", "/v1/suspense?account=\(made.account.id)", as: .viewer)
             #expect(waiting.data.count == 1 && waiting.data.first?["reason"] == "no_price")
             let path = "/v1/suspense/\(made.attempts[2])/resolve"
-            api.jobs.calls.withLock { $0.waivesIn = api.database }
             let body: JSONValue = ["account": .string("\(made.account.id)"), "resolution": "a test of ours"]
             let resolved = try await api.call("POST", path, body, as: .billing)
             #expect(resolved.status == 200 && resolved["resolution"] == "a test of ours", "\(resolved)")
             #expect(resolved["outcome"] == "waived" && resolved["resolved_by"]?.contains("the billing") == true)
-            let order = try #require(api.jobs.calls.withLock { $0.suspense.first })
-            #expect(order.outcome == .waived && order.filter.attempts == [made.attempts[2]], "it goes the way of all")
             #expect(try await api.call("POST", path, body).status == 409)
             #expect(try await api.call("POST", "/v1/suspense/\(StrangeID.attempt)/resolve", body).status == 404)
             #expect(try await api.call("GET", "/v1/suspense").data.isEmpty)
@@ -124,30 +121,59 @@ struct BillingTests {
         }
     }
 
-    @Test func `what is done to an invoice is handed to the jobs, whose refusals are conflicts`() async throws {
+    @Test func `an invoice is finalized and paid once, and what cannot be done is a conflict`() async throws {
         try await RunningAPI.run { api in
-            let id = try await UsageFixture.store(in: api.database).storeDraft(in: api.database)
-            for action in ["finalize", "pay", "void"] {
-                let answer = try await api.call("POST", "/v1/invoices/\(id)/\(action)", as: .billing)
-                #expect(answer.status == 200 && answer["id"] == "\(id)", "\(answer)")
+            let id = try await MonthFixture.store(in: api.database).draft()
+            for action in ["pay", "void"] {
+                let early = try await api.call("POST", "/v1/invoices/\(id)/\(action)", as: .billing)
+                #expect(early.status == 409 && early["detail"]?.contains("draft") == true, "\(early)")
+            }
+            for (action, state) in [("finalize", "finalized"), ("pay", "paid")] {
+                for _ in 0..<2 {
+                    let answer = try await api.call("POST", "/v1/invoices/\(id)/\(action)", as: .billing)
+                    #expect(answer.status == 200 && answer["id"] == "\(id)" && answer["state"] == state, "\(answer)")
+                    #expect(answer["number"]?.hasSuffix("000001") == true && answer["total"] == "49.00")
+                }
                 #expect(try await api.call("POST", "/v1/invoices/\(StrangeID.invoice)/\(action)").status == 404)
             }
-            let calls = api.jobs.calls.withLock { [$0.finalized, $0.paid, $0.voided] }
-            #expect(calls == [[id], [id], [id]])
-            api.jobs.calls.withLock { $0.refusal = "the books do not balance" }
-            let refused = try await api.call("POST", "/v1/invoices/\(id)/pay", as: .billing)
-            #expect(refused.status == 409 && refused["detail"] == "the books do not balance")
+            let late = try await api.call("POST", "/v1/invoices/\(id)/void", as: .billing)
+            #expect(late.status == 409, "\(late)")
         }
     }
 
-    @Test func `a run is handed to the jobs and says what became of each account`() async throws {
+    @Test func `a month without number can be made void, and run again`() async throws {
         try await RunningAPI.run { api in
+            let body: JSONValue = ["period": "2026-08"]
+            let account = try await MonthFixture.store(in: api.database).account.id
+            let first = try await api.call("POST", "/v1/invoice_runs", body, as: .billing)
+            #expect(first.data.first?["outcome"] == "finalized" && first.data.first?["total"] == "49.00", "\(first)")
+            let id = try #require(first.data.first?["invoice"]?.text)
+            let void = try await api.call("POST", "/v1/invoices/\(id)/void", as: .billing)
+            #expect(void.status == 200 && void["state"] == "void", "\(void)")
+            let again = try await api.call("POST", "/v1/invoice_runs", body, as: .billing)
+            #expect(again.data.first?["outcome"] == "finalized" && again.data.first?["invoice"]?.text != id, "\(again)")
+            #expect(again.data.first?["account"] == .string("\(account)"))
+        }
+    }
+
+    @Test func `a run says what became of each account`() async throws {
+        try await RunningAPI.run { api in
+            let steady = try await MonthFixture.store(in: api.database).account.id
             let account = try #require(try await api.call("POST", "/v1/accounts", ["name": "A"])["id"])
-            let body: JSONValue = ["period": "2026-08", "accounts": [.string(account)], "dry_run": true]
-            let run = try await api.call("POST", "/v1/invoice_runs", body, as: .billing)
-            #expect(run.status == 200 && run.data.first?["outcome"] == "waiting", "\(run)")
-            let asked = try #require(api.jobs.calls.withLock { $0.runs.first })
-            #expect("\(asked.period)" == "2026-08" && asked.isDryRun && asked.accounts?.count == 1)
+            func run(_ month: JSONValue, _ ids: [String]) async throws -> JSONAnswer {
+                let body: JSONValue = ["period": month, "accounts": .array(ids.map { .string($0) }), "dry_run": true]
+                return try await api.call("POST", "/v1/invoice_runs", body, as: .billing)
+            }
+            let dry = try await run("2026-08", ["\(steady)", account])
+            #expect(dry.status == 200 && dry.json["dry_run"] == true, "\(dry)")
+            let outcomes = dry.data.compactMap { item in
+                item["account"]?.text.map { ($0, item["outcome"]?.text, item["total"]?.text) }
+            }
+            #expect(outcomes.contains { $0 == ("\(steady)", "would_invoice", "49.00") }, "\(dry)")
+            #expect(outcomes.contains { $0.0 == account && $0.1 == "nothing_to_bill" }, "\(dry)")
+            let early = try await run("2026-09", ["\(steady)"])
+            #expect(early.data.first?["outcome"] == "waiting" && early.data.first?["reason"] != "", "\(early)")
+            #expect(try await api.call("GET", "/v1/invoices").data.isEmpty, "nothing was stored")
             let unknown: JSONValue = ["period": "2026-08", "accounts": [.string(StrangeID.account)]]
             #expect(try await api.call("POST", "/v1/invoice_runs", unknown).status == 404)
             #expect(try await api.call("POST", "/v1/invoice_runs", ["period": "2026-13"]).wrong == ["period"])
@@ -160,9 +186,9 @@ struct BillingTests {
         try await RunningAPI.run { api in
             let account = try #require(try await api.call("POST", "/v1/accounts", ["name": "A"])["id"])
             let now = try await api.call("GET", "/v1/service_levels?account=\(account)", as: .viewer)
-            #expect(now.status == 200 && now["period"] == "2026-09" && now.json["final"] == true, "\(now)")
-            _ = try await api.call("GET", "/v1/service_levels?account=\(account)&period=2026-07")
-            #expect(api.jobs.calls.withLock { $0.months.map { "\($0)" } } == ["2026-09", "2026-07"])
+            #expect(now.status == 200 && now["period"] == "2026-09" && now.json["final"] == false, "\(now)")
+            let july = try await api.call("GET", "/v1/service_levels?account=\(account)&period=2026-07")
+            #expect(july["period"] == "2026-07", "\(july)")
             #expect(try await api.call("GET", "/v1/service_levels?account=\(StrangeID.account)").status == 404)
         }
     }
@@ -181,7 +207,7 @@ struct BillingTests {
         let pool = ConnectionPool(try PostgresConfiguration(url: "postgres://nobody@127.0.0.1:1/nothing"))
         let server = AdminServer(
             configuration: AdminConfiguration(port: 0),
-            services: RunningAPI.services(Database(pool), RecordingJobs()),
+            services: RunningAPI.services(Database(pool)),
             log: StructuredLog(minimumLevel: .error) { _ in })
         let client = RawClient(port: try await server.start())
         for path in ["/readyz", "/v1/accounts"] {
@@ -199,7 +225,7 @@ struct BillingTests {
         try await RunningAPI.run { api in
             let second = AdminServer(
                 configuration: AdminConfiguration(port: api.client.port),
-                services: RunningAPI.services(api.database, api.jobs), log: StructuredLog(minimumLevel: .error))
+                services: RunningAPI.services(api.database), log: StructuredLog(minimumLevel: .error))
             await #expect(throws: AdminServerError.self) { try await second.start() }
         }
     }

@@ -1,5 +1,6 @@
 import Accounts
 import Identity
+import Postgres
 import Storage
 import Synchronization
 import TestSupport
@@ -76,29 +77,49 @@ struct IdempotencyTests {
 
     @Test func `a job under way is not started twice`() async throws {
         try await RunningAPI.run { api in
-            api.jobs.calls.withLock { $0.isHeld = true }
+            let account = try await MonthFixture.store(in: api.database).account.id
             let body: JSONValue = ["period": "2026-08"]
-            async let running = api.call("POST", "/v1/invoice_runs", body, as: .billing, headers: Self.key)
-            while api.jobs.calls.withLock({ $0.runs.isEmpty }) { try await Task.sleep(for: .milliseconds(10)) }
-            let meanwhile = try await api.call("POST", "/v1/invoice_runs", body, as: .billing, headers: Self.key)
-            #expect(meanwhile.status == 409 && meanwhile["code"] == "idempotency_key_in_use")
-            api.jobs.calls.withLock { $0.isHeld = false }
-            let first = try await running
-            #expect(first.status == 200, "\(first)")
+            // Of its own: the test's has two connections, and the API needs them.
+            let pool = ConnectionPool(try TestDatabase.required.configuration, connectionCountMax: 2)
+            // The run waits for whoever has the account.
+            let running = try await pool.withConnection { connection in
+                try await connection.script("BEGIN")
+                try await connection.script(
+                    "UPDATE accounts SET name = name WHERE account_id = '\(account.uuid.hexadecimal)'")
+                let running = Task {
+                    try await api.call("POST", "/v1/invoice_runs", body, as: .billing, headers: Self.key)
+                }
+                while try await Self.waitingCount(pool) == 0 { try await Task.sleep(for: .milliseconds(10)) }
+                let meanwhile = try await api.call("POST", "/v1/invoice_runs", body, as: .billing, headers: Self.key)
+                #expect(meanwhile.status == 409 && meanwhile["code"] == "idempotency_key_in_use", "\(meanwhile)")
+                try await connection.script("COMMIT")
+                return running
+            }
+            await pool.close()
+            let first = try await running.value
+            #expect(first.status == 200 && first.data.first?["outcome"] == "finalized", "\(first)")
             let again = try await api.call("POST", "/v1/invoice_runs", body, as: .billing, headers: Self.key)
             #expect(again.text == first.text && again.headers["idempotent-replayed"] == "true")
-            #expect(api.jobs.calls.withLock { $0.runs.count } == 1)
+            #expect(try await api.call("GET", "/v1/invoices").data.count == 1)
         }
     }
 
     @Test func `a job that was refused gives its key free`() async throws {
         try await RunningAPI.run { api in
-            api.jobs.calls.withLock { $0.refusal = "another run is under way" }
-            let body: JSONValue = ["period": "2026-08"]
-            let refused = try await api.call("POST", "/v1/invoice_runs", body, headers: Self.key)
-            #expect(refused.status == 409 && refused["detail"] == "another run is under way")
-            api.jobs.calls.withLock { $0.refusal = nil }
-            #expect(try await api.call("POST", "/v1/invoice_runs", body, headers: Self.key).status == 200)
+            let path = "/v1/invoices/\(try await MonthFixture.store(in: api.database).draft())"
+            let refused = try await api.call("POST", path + "/pay", headers: Self.key)
+            #expect(refused.status == 409 && refused["code"] == "conflict", "\(refused)")
+            _ = try await api.call("POST", path + "/finalize")
+            let paid = try await api.call("POST", path + "/pay", headers: Self.key)
+            #expect(paid.status == 200 && paid["state"] == "paid", "\(paid)")
         }
+    }
+
+    /// How many connections to this database wait for a lock.
+    private static func waitingCount(_ pool: ConnectionPool) async throws -> Int64 {
+        let rows = try await pool.query(
+            "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return try rows.first?.decode("n", as: Int64.self) ?? 0
     }
 }

@@ -13,7 +13,7 @@ struct OpenAPITests {
     }
 
     private func endpoints() throws -> [Endpoint] {
-        API.endpoints(RunningAPI.services(try RunningAPI.databaseOfTest, RecordingJobs()))
+        API.endpoints(RunningAPI.services(try RunningAPI.databaseOfTest))
     }
 
     @Test func `the document is served to everyone and names each route with its statuses`() async throws {

@@ -168,9 +168,10 @@ struct ResourceTests {
 
     @Test func `the catalogue becomes what the document says, and shows no engine's key`() async throws {
         try await RunningAPI.run { api in
-            let first = try await api.send("serve: sim-small\n", to: "/v1/catalogue", method: "PUT")
+            let first = try await api.send(CatalogueFixture.serving("sim-small"), to: "/v1/catalogue", method: "PUT")
             #expect(first.json["added"]?.elements?.count == 2, "\(first)")
-            let again = try await api.call("PUT", "/v1/catalogue", ["document": "serve: sim-small"])
+            let again = try await api.call(
+                "PUT", "/v1/catalogue", ["document": .string(CatalogueFixture.serving("sim-small"))])
             #expect(again.status == 200 && again.json["added"] == [])
             let backends = try await api.call("GET", "/v1/backends", as: .viewer)
             #expect(backends.data.first?["has_api_key"] == true && !backends.text.contains("secret-of-the-engine"))

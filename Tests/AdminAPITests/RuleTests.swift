@@ -23,7 +23,7 @@ struct RuleTests {
 
     @Test func `a role that is too low is told which one is needed, for every endpoint`() async throws {
         try await RunningAPI.run { api in
-            let endpoints = API.endpoints(RunningAPI.services(api.database, api.jobs))
+            let endpoints = API.endpoints(RunningAPI.services(api.database))
             for endpoint in endpoints {
                 guard case .role(let needed) = endpoint.access else { continue }
                 for role in AdminRole.allCases where !role.includes(needed) {

@@ -16,7 +16,6 @@ struct RunningAPI {
 
     let client: RawClient
     let database: Database
-    let jobs: RecordingJobs
     let secrets: [AdminRole: String]
     let keys: [AdminRole: AdminKey]
     private let conformance: Conformance
@@ -27,9 +26,7 @@ struct RunningAPI {
     }
 
     /// Runs the API for the time of the closure.
-    static func run(
-        jobs: RecordingJobs = RecordingJobs(), _ body: (RunningAPI) async throws -> Void
-    ) async throws {
+    static func run(_ body: (RunningAPI) async throws -> Void) async throws {
         let database = try databaseOfTest
         var secrets: [AdminRole: String] = [:]
         var keys: [AdminRole: AdminKey] = [:]
@@ -45,12 +42,12 @@ struct RunningAPI {
             keys[role] = key
         }
         let server = AdminServer(
-            configuration: AdminConfiguration(port: 0), services: services(database, jobs),
+            configuration: AdminConfiguration(port: 0), services: services(database),
             log: StructuredLog(minimumLevel: .error))
         let port = try await server.start()
         let api = RunningAPI(
-            client: RawClient(port: port), database: database, jobs: jobs, secrets: secrets, keys: keys,
-            conformance: Conformance(API.endpoints(services(database, jobs))))
+            client: RawClient(port: port), database: database, secrets: secrets, keys: keys,
+            conformance: Conformance(API.endpoints(services(database))))
         do {
             try await body(api)
         } catch {
@@ -60,10 +57,9 @@ struct RunningAPI {
         await server.stop()
     }
 
-    static func services(_ database: Database, _ jobs: RecordingJobs) -> AdminServices {
+    static func services(_ database: Database) -> AdminServices {
         AdminServices(
             database: database, now: { now },
-            jobs: jobs, readCatalogue: CatalogueFixture.read,
             secretKeyring: { try SecretKeyring(String(repeating: "5a", count: 32)) }, metrics: { "tollgate_up 1\n" })
     }
 

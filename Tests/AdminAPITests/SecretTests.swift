@@ -61,11 +61,14 @@ struct SecretTests {
         try await RunningAPI.run { api in
             let input: JSONValue = ["value": "sk-first", "hosts": ["engine.example"]]
             _ = try await api.call("PUT", "/v1/secrets/openai", input)
-            let missing = try await api.send("secret: typo at engine.example", to: "/v1/catalogue", method: "PUT")
+            let missing = try await api.send(
+                CatalogueFixture.naming("typo", at: "engine.example"), to: "/v1/catalogue", method: "PUT")
             #expect(missing.status == 422 && missing.text.contains("typo"))
-            let elsewhere = try await api.send("secret: openai at evil.example", to: "/v1/catalogue", method: "PUT")
+            let elsewhere = try await api.send(
+                CatalogueFixture.naming("openai", at: "evil.example"), to: "/v1/catalogue", method: "PUT")
             #expect(elsewhere.status == 422 && elsewhere.text.contains("evil.example"), "\(elsewhere)")
-            let applied = try await api.send("secret: openai at engine.example", to: "/v1/catalogue", method: "PUT")
+            let applied = try await api.send(
+                CatalogueFixture.naming("openai", at: "engine.example"), to: "/v1/catalogue", method: "PUT")
             #expect(applied.status == 200, "\(applied)")
             let shown = try await api.call("GET", "/v1/secrets/openai")
             #expect(shown.json["backends"] == ["engine"])

@@ -11,33 +11,40 @@ import Testing
 @testable import AdminAPI
 
 @Suite(.database, .timeLimit(.minutes(2))) struct SuspenseOrderTests {
+    /// The record of `UsageFixture` that waits.
+    private static func order(_ made: UsageFixture, _ changes: [String: JSONValue] = [:]) -> JSONValue {
+        var members: [String: JSONValue] = [
+            "resolution": "sold since May", "reason": "no_price", "model": "sim-small", "price_key": "sim-small",
+            "account": .string("\(made.account.id)"), "from": "2026-09-01T00:00:00Z", "to": "2026-10-01T00:00:00Z",
+            "attempts": [.string("\(made.attempts[2])")],
+        ]
+        members.merge(changes) { $1 }
+        return .object(members.map { .init(name: $0.key, value: $0.value) })
+    }
+
     @Test(arguments: ["rate", "waive"])
     func `many records are resolved by one call, in the name of its key`(word: String) async throws {
         try await RunningAPI.run { api in
-            var report = SuspenseReport()
-            report.resolved = 3
-            report.amounts = [.usd: Money(picounits: 1_500_000_000_000, currency: .usd)]
-            report.unpriced = ["no price for input_tokens": 2]
-            api.jobs.calls.withLock { [report] in $0.suspenseReport = report }
-            let body: JSONValue = [
-                "resolution": "sold since May", "reason": "no_price", "model": "sim-new", "price_key": "sim",
-                "account": .string("\(StrangeID.account)"), "from": "2026-09-01T00:00:00Z",
-                "to": "2026-10-01T00:00:00Z", "attempts": [.string("\(StrangeID.attempt)")], "dry_run": true,
-            ]
-            let answer = try await api.call("POST", "/v1/suspense/\(word)", body, as: .billing)
-            #expect(answer.status == 200, "\(answer)")
-            #expect(answer.json["resolved"]?.number == 3 && answer.json["dry_run"] == true)
-            #expect(answer["billed", "USD"] == "1.50")
-            #expect(answer.json["unpriced"]?["no price for input_tokens"]?.number == 2)
-            let order = try #require(api.jobs.calls.withLock { $0.suspense.first })
-            #expect(order.outcome == (word == "rate" ? .rated : .waived) && order.isDryRun)
-            #expect(
-                order.filter.model == "sim-new" && order.filter.priceKey == "sim" && order.filter.reason == "no_price")
-            #expect(order.filter.attempts?.count == 1 && "\(order.filter.account, default: "")" == StrangeID.account)
-            #expect(order.filter.from == Timestamp("2026-09-01T00:00:00Z"))
-            let actor = try #require(api.jobs.calls.withLock { $0.actor })
-            #expect(order.reason == "sold since May" && "\(actor.principal)".hasPrefix("admin key adk_"))
-            #expect(try await api.call("POST", "/v1/suspense/\(word)", body, as: .viewer).status == 403)
+            let made = try await UsageFixture.store(in: api.database)
+            let path = "/v1/suspense/\(word)"
+            #expect(try await api.call("POST", path, Self.order(made), as: .viewer).status == 403)
+            for wrong: [String: JSONValue] in [
+                ["model": "sim"], ["price_key": "x"], ["reason": "other"], ["from": "2026-09-30T00:00:00Z"],
+                ["to": "2026-09-02T00:00:00Z"], ["attempts": [.string(StrangeID.attempt)]],
+                ["account": .string(StrangeID.account)],
+            ] {
+                let answer = try await api.call("POST", path, Self.order(made, wrong), as: .billing)
+                #expect(answer.status == 200 && answer.json["resolved"] == 0, "\(wrong): \(answer)")
+            }
+            let dry = try await api.call("POST", path, Self.order(made, ["dry_run": true]), as: .billing)
+            #expect(dry.status == 200 && dry.json["resolved"] == 1 && dry.json["dry_run"] == true, "\(dry)")
+            let done = try await api.call("POST", path, Self.order(made), as: .billing)
+            #expect(done.json["resolved"] == 1 && done.json["accounts"] == 1, "\(done)")
+            #expect(done["billed", "USD"] == (word == "rate" ? "0.00027" : nil), "\(done)")
+            let resolved = try await api.call("GET", "/v1/suspense?resolved=true")
+            #expect(resolved.data.first?["outcome"]?.text == (word == "rate" ? "rated" : "waived"), "\(resolved)")
+            #expect(resolved.data.first?["resolved_by"]?.text?.contains("the billing") == true)
+            #expect(resolved.data.first?["resolution"] == "sold since May")
         }
     }
 
@@ -52,10 +59,10 @@ import Testing
                 let answer = try await api.call("POST", path, body)
                 #expect(answer.wrong == [parameter], "\(answer)")
             }
+            _ = try await UsageFixture.store(in: api.database)
             let all: JSONValue = ["resolution": "x", "all": true]
             let answer = try await api.call("POST", path, all)
-            #expect(answer.status == 200)
-            #expect(api.jobs.calls.withLock { $0.suspense.map(\.filter.isEverything) } == [true])
+            #expect(answer.status == 200 && answer.json["resolved"] == 1, "\(answer)")
         }
     }
 
@@ -76,12 +83,12 @@ import Testing
 
     @Test func `a catalogue is warned of models that no plan in force sells`() async throws {
         try await RunningAPI.run { api in
-            let first = try await api.send("serve: sim-small", to: "/v1/catalogue", method: "PUT")
+            let first = try await api.send(CatalogueFixture.serving("sim-small"), to: "/v1/catalogue", method: "PUT")
             #expect(first.json["warnings"]?.elements?.count == 1, "\(first)")
             _ = try await UsageFixture.store(in: api.database)
-            let second = try await api.send("serve: sim-small", to: "/v1/catalogue", method: "PUT")
+            let second = try await api.send(CatalogueFixture.serving("sim-small"), to: "/v1/catalogue", method: "PUT")
             #expect(second.json["warnings"]?.elements?.isEmpty == true, "\(second)")
-            let third = try await api.send("serve: dream", to: "/v1/catalogue", method: "PUT")
+            let third = try await api.send(CatalogueFixture.serving("dream"), to: "/v1/catalogue", method: "PUT")
             #expect(third.json["warnings"]?.elements?.first?.text?.contains("model dream is sold by no plan") == true)
         }
     }

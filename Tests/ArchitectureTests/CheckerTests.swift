@@ -224,7 +224,7 @@ import Testing
         #expect(found("func a(_ tx: DatabaseTransaction) { services.database.read { b($0) } }") == 2)
         #expect(found("let a = await database.writeAtOneMoment { b($0) }", in: "tollgate") == 1)
         #expect(found("let a: SecretStorage.Entry") == 0)
-        #expect(found("let a = try PlanStorage.history(of: b, in: tx)", in: "BillingJobs") == 0)
+        #expect(found("let a = try PlanStorage.history(of: b, in: tx)", in: "Billing") == 0)
         let path = "Sources/AdminAPI/Example.swift"
         #expect(found("let a = try PlanStorage.history(of: b, in: tx)", except: [path]) == 0)
         #expect(found("let a = 1", except: [path]) == 1)

@@ -16,7 +16,7 @@ struct Deeds {
     /// Called after each, with the chain that it left its trace in.
     let each: (ChangeKind, AuditChain) async throws -> Void
 
-    /// What jobs and invoice actions change; BillingJobsTests do each of them.
+    /// What jobs and invoice actions change; the other tests here do each of them.
     static let kindsOfJobs: Set<ChangeKind> = [
         .accountPutOnHold, .suspenseRated, .suspenseWaived, .creditsPaidOut, .invoiceFinalized, .invoicePaid,
         .invoiceVoided, .creditNoteIssued, .creditNoteRefunded,

@@ -1,12 +1,12 @@
 import Accounts
-import BillingJobs
-import ControlPlane
+import Billing
 import Identity
 import Metering
 import Monetary
 import PlanLanguage
 import Postgres
 import Pricing
+import Reconciliation
 import Storage
 import TestSupport
 import Testing
@@ -297,16 +297,16 @@ struct EntryRatingTests {
                 try await made.append(entries, to: journal)
                 try await made.ingestAll(journal)
             }
-            var options = Reconciliation.Options(now: end)
+            var options = ReconciliationRun.Options(now: end)
             options.journalDirectories = [made.directory + "/journal"]
             options.postsLedgerFirst = true
-            let honest = try await Reconciliation(database: made.database, options: options).run()
+            let honest = try await ReconciliationRun(database: made.database, options: options).run()
             #expect(honest.isEqual, "\(honest.checks.flatMap(\.differences))")
             try await made.pool.withConnection { connection in
                 try await connection.script(
                     "UPDATE request_records SET subscription_id = '\(second.id.uuid)' WHERE accepted_at < '\(end)'")
             }
-            let forged = try await Reconciliation(database: made.database, options: options).run()
+            let forged = try await ReconciliationRun(database: made.database, options: options).run()
             #expect(forged.checks.first { $0.name.hasPrefix("journal") }?.isEqual == false)
         }
     }

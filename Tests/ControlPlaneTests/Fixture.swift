@@ -1,7 +1,7 @@
 import Accounts
-import ControlPlane
 import Foundation
 import Identity
+import Ingest
 import Logging
 import Metering
 import Monetary

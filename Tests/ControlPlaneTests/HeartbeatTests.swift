@@ -1,7 +1,8 @@
 import Accounts
-import ControlPlane
 import Identity
+import Ingest
 import Logging
+import SnapshotSync
 import Storage
 import TestSupport
 import Testing

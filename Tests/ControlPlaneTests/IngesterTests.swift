@@ -1,6 +1,6 @@
 import Accounts
-import ControlPlane
 import Identity
+import Ingest
 import Metering
 import Monetary
 import Postgres

@@ -1,9 +1,9 @@
 import Accounts
-import ControlPlane
 import Identity
 import Limits
 import Logging
 import Postgres
+import SnapshotSync
 import Storage
 import Synchronization
 import TestSupport

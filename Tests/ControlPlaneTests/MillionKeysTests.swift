@@ -10,7 +10,7 @@ import TestSupport
 import Testing
 
 @testable import Accounts
-@testable import ControlPlane
+@testable import SnapshotSync
 
 /// A seller with many customers, each with an account, a tenant, a project, a key and a subscription of its own: the
 /// most memory that a key can take. With `TOLLGATE_LONG` there are a million, and the figures that docs/performance.md

@@ -3,7 +3,7 @@ import Metering
 import Storage
 import Testing
 
-@testable import ControlPlane
+@testable import Ingest
 
 /// What holds whose month.
 @Suite struct OpenRequestsTests {

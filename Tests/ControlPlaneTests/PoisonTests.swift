@@ -1,5 +1,5 @@
-import ControlPlane
 import Identity
+import Ingest
 import Metering
 import Postgres
 import Storage

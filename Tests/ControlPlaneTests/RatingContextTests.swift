@@ -7,7 +7,7 @@ import Storage
 import TestSupport
 import Testing
 
-@testable import ControlPlane
+@testable import Ingest
 
 /// A change makes stale what it is about, and nothing else.
 @Suite(.database, .timeLimit(.minutes(2))) struct RatingContextTests {

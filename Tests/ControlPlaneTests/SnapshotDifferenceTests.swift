@@ -1,5 +1,4 @@
 import Accounts
-import ControlPlane
 import Engines
 import Foundation
 import Identity
@@ -8,6 +7,7 @@ import Monetary
 import PlanLanguage
 import Postgres
 import Pricing
+import SnapshotSync
 import Storage
 import Synchronization
 import TestSupport

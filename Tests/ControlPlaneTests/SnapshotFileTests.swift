@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 @testable import Accounts
-@testable import ControlPlane
+@testable import SnapshotSync
 
 /// The snapshot's file without a database.
 struct SnapshotFileTests {
@@ -117,25 +117,6 @@ struct SnapshotFileTests {
             #expect(throws: SnapshotFileError.self) { try SnapshotFile(path: path).read(now: Fixture.now) }
             #expect(throws: SnapshotFileError.missing(path: path + "x")) {
                 try SnapshotFile(path: path + "x").read(now: Fixture.now)
-            }
-        }
-    }
-
-    @Test func `instants come in their order`() {
-        for seed in propertySeeds {
-            var random = SeededGenerator(seed: seed)
-            var heap = InstantHeap()
-            var naive: [Int64] = []
-            for _ in 0..<60 {
-                let instant = Int64.random(in: 0..<40, using: &random)
-                heap.insert(instant)
-                naive.append(instant)
-                if instant % 4 == 0 {
-                    let now = Int64.random(in: 0..<40, using: &random)
-                    heap.removeAll(upTo: now)
-                    naive.removeAll { $0 <= now }
-                }
-                #expect(heap.next == naive.min() && heap.count == naive.count, "seed \(seed)")
             }
         }
     }

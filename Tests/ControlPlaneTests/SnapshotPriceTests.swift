@@ -6,7 +6,7 @@ import Pricing
 import Storage
 import Testing
 
-@testable import ControlPlane
+@testable import SnapshotSync
 
 @Suite struct SnapshotPriceTests {
     private func copied(_ part: SnapshotPart) throws -> SnapshotPart {

@@ -8,7 +8,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@testable import ControlPlane
+@testable import SnapshotSync
 
 /// Secrets on their way from Postgres to a gateway and into its own copy.
 @Suite(.database, .timeLimit(.minutes(2)))

@@ -1,11 +1,11 @@
 import Accounts
-import ControlPlane
 import Engines
 import Foundation
 import Identity
 import Logging
 import Metering
 import Postgres
+import SnapshotSync
 import Storage
 import Synchronization
 import TestSupport

@@ -1,6 +1,7 @@
 import Accounts
 import Engines
 import Identity
+import Ingest
 import Limits
 import Logging
 import Metering
@@ -11,7 +12,7 @@ import Storage
 import TestSupport
 import Testing
 
-@testable import ControlPlane
+@testable import SnapshotSync
 
 /// One row that does not read puts out of service what depends on it, is named, and nothing else happens.
 @Suite(.database, .timeLimit(.minutes(3)))

@@ -1,5 +1,4 @@
 import Accounts
-import ControlPlane
 import Identity
 import Metering
 import Monetary

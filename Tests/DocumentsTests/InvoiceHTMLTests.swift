@@ -111,7 +111,9 @@ struct InvoiceHTMLTests {
         #expect(void.contains("Void since 3 December 2026"))
         #expect(void.contains("It is not to be paid."))
 
-        let trial = InvoiceHTML.render(document, standing: InvoiceStatus(.finalized, isTest: true))
+        var ofTest = document
+        ofTest.mode = "test"
+        let trial = InvoiceHTML.render(ofTest, standing: InvoiceStatus(.finalized))
         #expect(trial.contains(">TEST<"))
         #expect(trial.contains("This invoice is of a test account"))
         #expect(!trial.contains("IBAN"))

@@ -87,8 +87,10 @@ struct InvoicePDFTests {
         let void = try PDFReader.text(
             try InvoicePDF.render(document, standing: InvoiceStatus(.void, since: "2026-12-03")))
         #expect(void.contains("This invoice is void."))
+        var ofTest = document
+        ofTest.mode = "test"
         let trial = try PDFReader.text(
-            try InvoicePDF.render(document, standing: InvoiceStatus(.finalized, isTest: true)))
+            try InvoicePDF.render(ofTest, standing: InvoiceStatus(.finalized)))
         #expect(trial.contains("This invoice is of a test account"))
     }
 

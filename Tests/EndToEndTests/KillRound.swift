@@ -3,13 +3,16 @@ import Postgres
 import TestSupport
 
 /// One life of an installation under load, in which its gateway is killed at every named point, at random times, and
-/// once beside a Postgres that crashed.
+/// once beside a Postgres that crashed. Where ingest is a process of its own, that one is killed at its own points, and
+/// together with the gateway at random times.
 struct KillRound {
     /// The places in the program where it can be made to die (docs/journal.md), and how often each is passed before.
     static let points: [(name: String, passagesMax: Int)] = [
         ("after-open", 40), ("mid-stream", 200), ("after-close-before-sync", 30), ("after-sync", 30),
         ("after-commit", 5), ("mid-batch", 5),
     ]
+    /// Those that ingest passes.
+    static let pointsOfIngest: Set<String> = ["after-commit", "mid-batch"]
     static let randomKills = 3
 
     /// How one gateway's life ends.
@@ -25,10 +28,14 @@ struct KillRound {
     private(set) var kills = 0
     /// Kills that happened where they were meant to.
     private(set) var killsAtPoints = 0
+    private let isIngestApart: Bool
+    /// Nil where it is part of the gateway, or was not started yet.
+    private var ingest: RunningProgram?
 
-    init(seed: UInt64) async throws {
+    init(seed: UInt64, ingestApart: Bool = false) async throws {
         self.seed = seed
-        installation = try await Installation.make()
+        isIngestApart = ingestApart
+        installation = try await Installation.make(settings: ingestApart ? ["TOLLGATE_GATEWAY_INGEST": "apart"] : [:])
     }
 
     /// Runs it and returns what was found.
@@ -43,6 +50,7 @@ struct KillRound {
         try await load.completes(20)
         let observations = try await load.stop()
         try await installation.stop(last)
+        if let ingest { try await installation.stop(ingest) }
         return try await Audit.of(installation, observations)
     }
 
@@ -58,7 +66,23 @@ struct KillRound {
     }
 
     private mutating func live(until kill: Kill) async throws {
+        if isIngestApart, ingest == nil {
+            // Ingest wants the directory that the gateway's first start makes.
+            let first = try await installation.served()
+            ingest = try installation.serve("ingest")
+            try await killed(first)
+        }
         switch kill {
+        case .at(let point, let passage) where isIngestApart && Self.pointsOfIngest.contains(point):
+            let gateway = try await installation.served()
+            if let ingest { try await killed(ingest) }
+            let dying = try installation.serve("ingest", environment: ["TOLLGATE_KILL_POINT": "\(point):\(passage)"])
+            let deadline = ContinuousClock.now + .seconds(8)
+            while dying.end == nil && ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(20)) }
+            if dying.end == .killed(signal: SIGKILL) { killsAtPoints += 1 }
+            try await killed(dying)
+            ingest = try installation.serve("ingest")
+            try await killed(gateway)
         case .at(let point, let passage):
             let gateway = try installation.serve(environment: ["TOLLGATE_KILL_POINT": "\(point):\(passage)"])
             // The load leads past every point within seconds; if a machine is too slow for that, any moment will do.
@@ -69,6 +93,10 @@ struct KillRound {
         case .after(let milliseconds):
             let gateway = try installation.serve()
             try await Task.sleep(for: .milliseconds(milliseconds))
+            if let ingest {
+                try await killed(ingest)
+                self.ingest = try installation.serve("ingest")
+            }
             try await killed(gateway)
         case .afterDatabaseCrash(let milliseconds):
             let cluster = try await TestCluster.durable.cluster()
@@ -83,12 +111,12 @@ struct KillRound {
         kills += 1
     }
 
-    /// Sees to its death, which must be by SIGKILL: a gateway that ended by itself has found something wrong.
-    private func killed(_ gateway: RunningProgram) async throws {
-        gateway.send(SIGKILL)
-        let end = try await gateway.ended()
+    /// Sees to its death, which must be by SIGKILL: a program that ended by itself has found something wrong.
+    private func killed(_ program: RunningProgram) async throws {
+        program.send(SIGKILL)
+        let end = try await program.ended()
         guard end == .killed(signal: SIGKILL) else {
-            throw ProgramFailure("seed \(seed): the gateway ended by itself: \(end)\n\(gateway.errors)")
+            throw ProgramFailure("seed \(seed): a part ended by itself: \(end)\n\(program.errors)")
         }
     }
 }

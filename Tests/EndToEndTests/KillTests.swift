@@ -15,7 +15,16 @@ extension EndToEndTests {
 
         @Test(arguments: seeds)
         func `a killed gateway loses nothing and counts nothing twice`(seed: UInt64) async throws {
-            var round = try await KillRound(seed: seed)
+            try await check(try await KillRound(seed: seed))
+        }
+
+        @Test(arguments: ProcessInfo.processInfo.environment["TOLLGATE_KILL_ROUNDS"] == nil ? [1] : seeds)
+        func `nor do a gateway and an ingest beside it`(seed: UInt64) async throws {
+            try await check(try await KillRound(seed: seed, ingestApart: true))
+        }
+
+        private func check(_ round: KillRound) async throws {
+            var (round, seed) = (round, round.seed)
             let audit = try await round.run()
             let installation = round.installation
             #expect(audit.lost == [], "seed \(seed)")

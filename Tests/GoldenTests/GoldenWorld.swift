@@ -1,9 +1,9 @@
 import Accounts
-import BillingJobs
-import ControlPlane
+import Billing
 import Documents
 import Foundation
 import Identity
+import Ingest
 import Invoicing
 import Ledger
 import Logging
@@ -11,6 +11,7 @@ import Metering
 import Monetary
 import PlanLanguage
 import Pricing
+import Reconciliation
 import Storage
 import TestSupport
 import UsageJournal
@@ -316,9 +317,9 @@ actor GoldenWorld {
     }
 
     private func reconcile() async throws {
-        var options = Reconciliation.Options(now: Self.beginning)
+        var options = ReconciliationRun.Options(now: Self.beginning)
         options.journalDirectories = [journal.directory]
-        let result = try await Reconciliation(database: database, options: options).run()
+        let result = try await ReconciliationRun(database: database, options: options).run()
         report.append("reconcile: \(result.isEqual ? "equal" : "DIFFERENT")")
         for check in result.checks {
             report += check.differences.map { "  \(check.name): \($0)" }

@@ -1,5 +1,6 @@
 import Accounts
 import Billing
+import CatalogueLanguage
 import Engines
 import Storage
 
@@ -42,8 +43,9 @@ enum CatalogueEndpoints {
             access: .role(.admin), body: .document("The YAML.", named: "CatalogueInput"),
             successes: [.json(200, "What changed.", changes)], problems: [422],
             work: .change { call, session in
-                let catalogue = try read(try call.body.required("document"), services)
-                let outcome = try session.applyCatalogue(backends: catalogue.backends, models: catalogue.models)
+                let catalogue = try services.catalogue(try call.body.required("document"))
+                let outcome = try session.applyCatalogue(
+                    backends: catalogue.backends, models: catalogue.models, sealedBy: try services.keyring())
                 let changes = outcome.changes
                 func list(_ names: [String]) -> JSONValue { .array(names.map { .string($0) }) }
                 return .ok([
@@ -51,13 +53,5 @@ enum CatalogueEndpoints {
                     "warnings": list(outcome.warnings),
                 ])
             })
-    }
-
-    private static func read(_ text: String, _ services: AdminServices) throws -> AdminServices.Catalogue {
-        do {
-            return try services.readCatalogue(text)
-        } catch {
-            throw DocumentRejection(String(describing: error))
-        }
     }
 }

@@ -115,12 +115,14 @@ enum InvoiceEndpoints {
             work: .job { call in
                 let id: InvoiceID = try call.id("invoice")
                 _ = try await services.look(for: call) { try $0.invoice(id) }
-                switch action {
-                case .finalize: try await services.jobs.finalizeInvoice(id, by: call.requiredCaller)
-                case .pay: try await services.jobs.payInvoice(id, by: call.requiredCaller)
-                case .void: try await services.jobs.voidInvoice(id, by: call.requiredCaller)
-                }
-                return .ok(shape.json(try await services.look(for: call) { try $0.invoice(id) }))
+                let actions = services.billing.invoiceActions(by: try call.requiredCaller)
+                let outcome =
+                    switch action {
+                    case .finalize: try await actions.finalize(id, now: call.now)
+                    case .pay: try await actions.markPaid(id, now: call.now)
+                    case .void: try await actions.void(id, now: call.now)
+                    }
+                return .ok(shape.json(outcome.invoice))
             })
     }
 }
@@ -146,16 +148,18 @@ enum DocumentForm: String, CaseIterable {
 
 /// The monthly run.
 enum InvoiceRunEndpoints {
-    private static let item = Shape<InvoiceRunAnswer.Item>(
+    private static let item = Shape<InvoiceRunReport.AccountOutcome>(
         "InvoiceRunItem", "What a run did for one account.",
         [
             .init("account", .id(AccountID.self)) { .string("\($0.accountID)") },
-            .init("outcome", .choice(outcomes)) { .string($0.outcome) },
-            .init("invoice", .id(InvoiceID.self).nullable) { .optional($0.invoiceID) },
-            .init("number", .text().nullable) { .optional($0.number) },
+            .init("outcome", .choice(outcomes)) { .string($0.result.word) },
+            .init("invoice", .id(InvoiceID.self).nullable) { .optional($0.invoice?.id) },
+            .init("number", .text().nullable) { .optional($0.invoice?.number) },
             .init("total", .money().nullable) { .optional($0.total) },
             .init("currency", .text(lengths: 3...3).nullable) { .optional($0.currency) },
-            .init("reason", .text("Why there is no final invoice.", lengths: 0...100_000)) { .string($0.reason) },
+            .init("reason", .text("Why there is no final invoice.", lengths: 0...100_000)) {
+                .string($0.result.reason)
+            },
         ])
 
     private static let outcomes = [
@@ -181,8 +185,8 @@ enum InvoiceRunEndpoints {
                 guard let account: AccountID = call.queryID("account"),
                     let month = call.queryText("period").flatMap({ CivilMonth($0) })
                 else { throw Problem.invalid("period", "is missing") }
-                let preview = try await services.jobs.previewInvoice(
-                    of: account, month: month, by: call.requiredCaller)
+                let preview = try await services.billing.invoiceActions(by: call.requiredCaller).preview(
+                    account: account, month: month)
                 guard preview.document != nil else {
                     let waiting = preview.warning.map { "; " + $0 } ?? ""
                     throw Problem.notFound("invoice to preview: nothing is to be billed for \(month)\(waiting)")
@@ -228,14 +232,33 @@ enum InvoiceRunEndpoints {
                         for account in accounts { _ = try session.account(account) }
                     }
                 }
-                let report = try await services.jobs.runInvoices(
-                    InvoiceRunRequest(
-                        period: period, accounts: accounts, mode: .asked(mode, isNamed: accounts != nil),
-                        isDryRun: isDryRun), by: call.requiredCaller)
+                var options = InvoiceRun.Options(
+                    month: period, now: call.now, accounts: accounts,
+                    mode: .asked(mode, isNamed: accounts != nil))
+                options.isDryRun = isDryRun
+                options.graceMilliseconds = services.graceMilliseconds
+                let report = try await services.billing.invoiceRun(options, by: call.requiredCaller).run()
                 return .ok([
                     "period": .string("\(period)"), "dry_run": .boolean(isDryRun),
-                    "data": .array(report.items.map(item.json)),
+                    "data": .array(report.accounts.map(item.json)),
                 ])
             })
+    }
+}
+
+extension InvoiceRunReport.AccountOutcome {
+    fileprivate var invoice: InvoiceSummary? {
+        switch result {
+        case .finalized(let invoice), .drafted(let invoice), .already(let invoice): invoice
+        case .wouldInvoice, .nothingToBill, .notClosed, .onHold, .failed: nil
+        }
+    }
+
+    fileprivate var total: String? {
+        if case .wouldInvoice(let document) = result { document.totals.total } else { invoice.map { "\($0.total)" } }
+    }
+
+    fileprivate var currency: String? {
+        if case .wouldInvoice(let document) = result { document.currency } else { invoice?.total.currency.code }
     }
 }

@@ -58,7 +58,7 @@ enum SecretEndpoints {
                 ], named: "SecretInput"),
             successes: [.json(200, "The secret, without its value.", shape.schema)], problems: [409],
             work: .change { call, session in
-                guard let keyring = try services.secretKeyring() else {
+                guard let keyring = try services.keyring() else {
                     throw StorageError.conflict(
                         "there is no key to encrypt it with: set secrets.key_file or TOLLGATE_SECRET_KEY for the admin "
                             + "API and the gateways")

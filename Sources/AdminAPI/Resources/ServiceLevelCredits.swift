@@ -61,9 +61,8 @@ enum ServiceLevelCreditEndpoints {
                         ], named: "ServiceLevelPayout"))
             ],
             work: .job { call in
-                let payout = try await services.jobs.payOutCredits(
-                    to: try call.id("account"), reason: try call.body.required("reason"),
-                    by: call.requiredCaller)
+                let payout = try await services.billing.creditActions(by: call.requiredCaller).payOut(
+                    to: try call.id("account"), reason: try call.body.required("reason"), now: call.now)
                 return .ok([
                     "amount": .string("\(payout.amount)"), "currency": .string(payout.amount.currency.code),
                     "credits": .integer(Int128(payout.credits)),

@@ -99,7 +99,8 @@ enum ServiceLevelEndpoints {
     ) async throws -> Answer {
         let account = try await services.look(for: call) { try $0.account(id) }
         let current = CivilMonth(of: account.calendar.day(of: account.billingTime(at: call.now)))
-        let standing = try await services.jobs.serviceLevels(of: id, month: month ?? current)
+        let standing = try await services.billing.serviceLevels(
+            of: id, month: month ?? current, by: call.requiredCaller)
         return .ok([
             "account": .string("\(id)"), "period": .string("\(month ?? current)"),
             "final": .boolean(standing.isFinal), "data": .array(standing.results.map(shape.json)),
@@ -113,7 +114,8 @@ enum ServiceLevelEndpoints {
         var results: [JSONValue] = []
         var isFinal = true
         for account in accounts.items {
-            let standing = try await services.jobs.serviceLevels(of: account.id, month: month)
+            let standing = try await services.billing.serviceLevels(
+                of: account.id, month: month, by: call.requiredCaller)
             isFinal = isFinal && standing.isFinal
             results += standing.results.map(shape.json)
         }

@@ -79,7 +79,9 @@ enum SuspenseEndpoints {
                 filter.attempts = [attempt]
                 var order = SuspenseOrder(.waived, filter, reason: try call.body.required("resolution"))
                 order.reasonParameter = "resolution"
-                let resolved = try await services.jobs.resolveSuspense(order, by: call.requiredCaller).resolved
+                let resolved = try await services.billing.suspenseActions(by: call.requiredCaller).resolve(
+                    order, now: call.now
+                ).resolved
                 let usage = try await services.look(for: call) { try $0.suspendedUsage(attempt, of: account) }
                 guard resolved == 1 else { throw StorageError.conflict("attempt \(attempt) is resolved already") }
                 return .ok(shape.json(usage))
@@ -124,7 +126,8 @@ enum SuspenseEndpoints {
             successes: [.json(200, "What was done.", report)],
             work: .job { call in
                 let order = try order(outcome, call)
-                let report = try await services.jobs.resolveSuspense(order, by: call.requiredCaller)
+                let report = try await services.billing.suspenseActions(by: call.requiredCaller).resolve(
+                    order, now: call.now)
                 let amounts = report.amounts.sorted { $0.key.code < $1.key.code }
                 return .ok([
                     "resolved": .integer(Int128(report.resolved)), "accounts": .integer(Int128(report.accounts.count)),

@@ -1,5 +1,6 @@
 import Accounts
 import Billing
+import CatalogueLanguage
 import HTTPTypes
 import Identity
 import Invoicing
@@ -104,11 +105,12 @@ extension Problem {
         case let error as InvoicingError: self = Problem(409, .conflict, error.description)
         case let error as LedgerError: self = Problem(409, .conflict, error.description)
         case let error as BillingCalendarError: self = .invalid("time_zone", error.description)
-        case let error as DocumentRejection:
+        case let error as CatalogueRejection:
             self = Problem(422, .rejectedDocument, error.description)
         case let error as CatalogueRefusal:
             self = Problem(422, .rejectedDocument, error.description)
-        case let error as JobRefusal: self = Problem(409, .conflict, error.description)
+        case let error as BooksError:
+            self = Problem(409, .conflict, "\(error); `tollgate reconcile` shows where the books differ")
         default: self = Problem(failureOf: error)
         }
     }

@@ -1,4 +1,5 @@
 public import Engines
+public import Identity
 import Pricing
 public import Storage
 
@@ -30,8 +31,15 @@ extension ReadSession {
 }
 
 extension WriteSession {
-    /// Makes the catalogue exactly this: what is missing goes. Applying it again changes nothing.
-    public func applyCatalogue(backends: [Backend], models: [CatalogueModel]) throws -> CatalogueOutcome {
+    /// Makes the catalogue exactly this: what is missing goes. Applying it again changes nothing. Credentials in clear
+    /// are encrypted where there is a key.
+    public func applyCatalogue(
+        backends: [Backend], models: [CatalogueModel], sealedBy keyring: SecretKeyring? = nil
+    ) throws -> CatalogueOutcome {
+        let backends =
+            keyring.map { keyring in
+                backends.map { $0.sealed(by: keyring, nonce: SecretNonce.fresh) }
+            } ?? backends
         let changes = try change(.catalogueUpdated) { tx in
             try CatalogueStorage.lock(in: tx)
             let before = try CatalogueFacts(in: tx)

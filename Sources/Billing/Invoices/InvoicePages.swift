@@ -12,8 +12,7 @@ extension ReadSession {
             let notes = try CreditNoteStorage.all(of: invoice, in: tx)
             let since = invoice.voidedAt ?? invoice.paidAt
             var standing = InvoiceStatus(
-                invoice.state, since: since.map { "\(account.calendar.day(of: $0))" },
-                isTest: account.mode == .test)
+                invoice.state, since: since.map { "\(account.calendar.day(of: $0))" })
             standing.creditNotes = notes.map { InvoiceStatus.Credited(number: $0.number, amount: "\($0.total)") }
             if !notes.isEmpty, invoice.state == .finalized || invoice.state == .paid {
                 standing.payable = "\(try invoice.payable())"
@@ -29,8 +28,7 @@ extension ReadSession {
             return CreditNotePage(
                 document: try note.document(),
                 standing: CreditNoteStanding(
-                    note.settlement, refundedOn: note.refundedAt.map { "\(account.calendar.day(of: $0))" },
-                    isTest: account.mode == .test))
+                    note.settlement, refundedOn: note.refundedAt.map { "\(account.calendar.day(of: $0))" }))
         }
     }
 }

@@ -5,9 +5,9 @@ public import Storage
 /// Opens transactions for whoever wants to look at something or change it. The use cases are functions of the sessions
 /// that it hands out; nothing else of the program writes what they write.
 public struct BillingService: Sendable {
-    private let database: Database
+    let database: Database
     /// Real time.
-    private let now: @Sendable () -> Timestamp
+    let now: @Sendable () -> Timestamp
 
     public init(_ database: Database, now: @escaping @Sendable () -> Timestamp) {
         self.database = database
@@ -69,5 +69,31 @@ public struct BillingService: Sendable {
     /// The admin key of a secret, if it was not revoked: how an actor is known.
     public func adminKey(of secret: Secret) async throws -> AdminKey? {
         try await database.read { try AdminKeyStorage.find(secretDigest: secret.digest, in: $0) }
+    }
+}
+
+// MARK: - Work of several transactions
+
+extension BillingService {
+    /// What is done to single invoices.
+    public func invoiceActions(by actor: Actor) -> InvoiceActions { InvoiceActions(database: database, by: actor) }
+
+    /// Usage that waits for a price.
+    public func suspenseActions(by actor: Actor) -> SuspenseActions { SuspenseActions(database: database, by: actor) }
+
+    /// Credits of customers that leave.
+    public func creditActions(by actor: Actor) -> CreditActions { CreditActions(database: database, by: actor) }
+
+    /// Makes the invoices of a month.
+    public func invoiceRun(_ options: InvoiceRun.Options, by actor: Actor) -> InvoiceRun {
+        InvoiceRun(database: database, by: actor, options: options)
+    }
+
+    /// Where an account's promises stand in a month: judged now, or as the month was closed.
+    public func serviceLevels(
+        of account: AccountID, month: CivilMonth, by actor: Actor
+    ) async throws -> ServiceLevelReport {
+        try actor.require(.read(.serviceLevels))
+        return try await ServiceLevelReport.make(account: account, month: month, now: now(), database: database)
     }
 }

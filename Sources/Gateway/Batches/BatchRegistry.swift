@@ -1,8 +1,8 @@
 public import Identity
 import Synchronization
 
-/// Knows of batches that were metered before, by this gateway or another: what the database has. `ControlPlane`'s
-/// database is the real one; a gateway without it meters again what it does not remember, which changes nothing.
+/// Knows of batches that were metered before, by this gateway or another: what the database has. The
+/// database's is the real one; a gateway without it meters again what it does not remember, which changes nothing.
 public protocol BatchBook: Sendable {
     /// Which of these requests, each the creation of a batch, are on record. Throws where that cannot be told now.
     func recorded(_ creations: [BatchCreation]) async throws -> Set<RequestID>

@@ -9,7 +9,6 @@ public struct BookedInvoice: Hashable, Sendable {
     public let number: String
     public let amounts: InvoiceAmounts
 
-    /// Names an invoice.
     public init(accountID: AccountID, invoiceID: InvoiceID, number: String, amounts: InvoiceAmounts) {
         self.accountID = accountID
         self.invoiceID = invoiceID

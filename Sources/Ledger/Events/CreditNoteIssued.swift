@@ -11,7 +11,6 @@ public struct BookedCreditNote: Hashable, Sendable {
     /// Sums over the note's lines: what is given back is positive.
     public let amounts: InvoiceAmounts
 
-    /// Names a credit note.
     public init(
         accountID: AccountID, invoiceID: InvoiceID, creditNoteID: CreditNoteID, number: String,
         amounts: InvoiceAmounts

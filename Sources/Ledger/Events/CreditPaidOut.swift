@@ -10,7 +10,6 @@ public struct CreditPaidOut: Hashable, Sendable {
     /// What is paid.
     public let amount: Money
 
-    /// What is left of one credit.
     public init(accountID: AccountID, resultID: ServiceLevelResultID, exact: Money, amount: Money) {
         self.accountID = accountID
         self.resultID = resultID

@@ -60,7 +60,6 @@ public struct InvoiceFilter: Hashable, Sendable {
     /// `INV-2026-000001`
     public var number: String?
 
-    /// Every invoice.
     public init(
         account: AccountID? = nil, state: InvoiceState? = nil, periodStart: Timestamp? = nil, number: String? = nil
     ) {

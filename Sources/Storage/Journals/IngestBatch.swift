@@ -22,7 +22,6 @@ public struct IngestLine: Hashable, Sendable {
     public let quantity: Int64
     public let amount: Money
 
-    /// So many units at one price.
     public init(priceID: String, quantity: Int64, amount: Money) {
         self.priceID = priceID
         self.quantity = quantity
@@ -50,14 +49,12 @@ public struct IngestAttempt: Hashable, Sendable {
         public let reason: String
         public let detail: String
 
-        /// A stable code and a sentence.
         public init(reason: String, detail: String) {
             self.reason = reason
             self.detail = detail
         }
     }
 
-    /// An attempt and what rating made of it.
     public init(
         record: AttemptRecord, rating: RatingState, plan: String?, planVersion: Int?, tier: String, amount: Money,
         lines: [IngestLine], suspense: Suspense? = nil
@@ -86,7 +83,6 @@ public struct IngestRequest: Hashable, Sendable {
     /// The end of its entry in the journal: it is inside every position that is not before it.
     public var mark: JournalPosition
 
-    /// A request ready to be stored.
     public init(
         request: RequestRecord, tier: String, attempts: [IngestAttempt], periodStart: Timestamp,
         hourStart: Timestamp, mark: JournalPosition
@@ -122,7 +118,6 @@ public struct IngestBatch: Sendable {
     /// Whether all that is open at `to` is known by account.
     public var opensByAccount = true
 
-    /// An empty stretch.
     public init(journalID: JournalID, epoch: Int64, from: JournalPosition, to: JournalPosition) {
         self.journalID = journalID
         self.epoch = epoch

@@ -7,7 +7,6 @@ public struct JournalVector: Hashable, Sendable {
     /// By journal.
     public let marks: [JournalID: JournalPosition]
 
-    /// The places of these journals.
     public init(marks: [JournalID: JournalPosition]) {
         self.marks = marks
     }

@@ -15,7 +15,6 @@ public struct StoredQuarantine: Hashable, Sendable {
     public let releasedBy: String?
     public let releaseReason: String?
 
-    /// So many bytes at `mark` of a journal.
     public init(
         journalID: JournalID, mark: JournalPosition, length: Int64, reason: String, foundAt: Timestamp,
         accountID: AccountID? = nil, releasedAt: Timestamp? = nil, releasedBy: String? = nil,

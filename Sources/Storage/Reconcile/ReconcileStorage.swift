@@ -18,7 +18,6 @@ public struct RollupRow: Hashable, Sendable {
         /// The effective price of a usage rollup, the tier of a request rollup.
         public let last: String
 
-        /// Names a row.
         public init(
             periodStart: Timestamp, hourStart: Timestamp, tenantID: TenantID, projectID: ProjectID, keyID: KeyID,
             subscriptionID: SubscriptionID, model: String, last: String

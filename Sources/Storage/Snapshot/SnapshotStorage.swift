@@ -48,7 +48,6 @@ public struct SnapshotPart: Sendable {
         }
     }
 
-    /// A part without rows.
     public init() {}
 
     /// Whether it says nothing.

@@ -65,7 +65,6 @@ public struct SuspenseFilter: Hashable, Sendable {
     /// The most attempts that one filter names.
     public static let attemptsMax = 10_000
 
-    /// All of it.
     public init(account: AccountID? = nil) {
         self.account = account
     }
@@ -111,7 +110,6 @@ public struct SuspenseReport: Hashable, Sendable {
     /// The most explanations that are told apart; what comes later is counted under `other`.
     public static let explanationsMax = 50
 
-    /// Nothing done yet.
     public init() {}
 
     /// Counts records that stay.

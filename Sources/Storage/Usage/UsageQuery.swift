@@ -121,7 +121,6 @@ public struct RecordFilter: Hashable, Sendable {
     public var from: Timestamp?
     public var to: Timestamp?
 
-    /// Every record.
     public init() {}
 }
 

@@ -1,8 +1,9 @@
 import ArgumentParser
 import Billing
-import ControlPlane
+import CatalogueLanguage
 import Engines
 import Foundation
+import Identity
 import Pricing
 import Storage
 
@@ -58,8 +59,7 @@ struct BackendsCommand: AsyncParsableCommand {
                 }
                 return print("\(document.backends.count) backends, \(document.models.count) models: fine")
             }
-            let backends = document.backends.sealed(by: try options.load().secretKeyring())
-            let outcome = try await apply(backends, document.models)
+            let outcome = try await apply(document, sealedBy: try options.load().secretKeyring())
             for warning in outcome.warnings { say("warning: \(warning)") }
             let changes = outcome.changes
             if changes.isEmpty { print("nothing changed") }
@@ -68,10 +68,12 @@ struct BackendsCommand: AsyncParsableCommand {
             for name in changes.removed { print("removed  \(name)") }
         }
 
-        private func apply(_ backends: [Backend], _ models: [CatalogueModel]) async throws -> CatalogueOutcome {
+        private func apply(
+            _ document: CatalogueDocument, sealedBy keyring: SecretKeyring?
+        ) async throws -> CatalogueOutcome {
             do {
                 return try await options.change(reason) {
-                    try $0.applyCatalogue(backends: backends, models: models)
+                    try $0.applyCatalogue(backends: document.backends, models: document.models, sealedBy: keyring)
                 }
             } catch let refusal as CatalogueRefusal {
                 for finding in refusal.findings { say("\(file): \(finding)") }

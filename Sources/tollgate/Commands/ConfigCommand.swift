@@ -1,6 +1,6 @@
 import ArgumentParser
 import Billing
-import ControlPlane
+import CatalogueLanguage
 import Engines
 import Storage
 

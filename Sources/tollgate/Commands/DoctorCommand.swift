@@ -1,10 +1,10 @@
 import ArgumentParser
 import Billing
-import ControlPlane
 import Engines
 import Foundation
 import Gateway
 import Postgres
+import SnapshotSync
 import Storage
 
 struct DoctorCommand: AsyncParsableCommand {

@@ -1,7 +1,6 @@
 import Accounts
 import ArgumentParser
 import Billing
-import BillingJobs
 import Documents
 import Foundation
 import Identity
@@ -76,7 +75,7 @@ struct InvoicesCommand: AsyncParsableCommand {
     ) async throws {
         let id = try await find(invoice, options: options).id
         let actor = Actor.here.because(reason.reason)
-        let outcome = try await options.withDatabase { try await action(InvoiceActions(database: $0, by: actor), id) }
+        let outcome = try await options.withBilling { try await action($0.invoiceActions(by: actor), id) }
         print("\(outcome.invoice.number ?? "\(id)") is \(outcome.changed ? "" : "already ")\(state)")
     }
 
@@ -91,8 +90,8 @@ struct InvoicesCommand: AsyncParsableCommand {
 
         func run() async throws {
             let (id, month) = (try readID(account, as: AccountID.self), try InvoicesCommand.month(period))
-            let preview = try await options.withDatabase { database in
-                try await InvoiceActions(database: database, by: .here).preview(account: id, month: month)
+            let preview = try await options.withBilling { billing in
+                try await billing.invoiceActions(by: .here).preview(account: id, month: month)
             }
             if let document = preview.document {
                 print(output.json ? try preview.canonicalJSON() : InvoiceText(document: document).text)

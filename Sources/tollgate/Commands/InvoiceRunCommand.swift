@@ -1,7 +1,6 @@
 import Accounts
 import ArgumentParser
 import Billing
-import BillingJobs
 import Foundation
 import Identity
 import Invoicing
@@ -33,8 +32,8 @@ struct InvoiceRunCommand: AsyncParsableCommand {
         settings.mode = mode.asked(isNamed: !account.isEmpty)
         settings.isDryRun = dryRun
         settings.graceMilliseconds = Int64(try options.load().integer("billing.grace_minutes")) * 60_000
-        let report = try await options.withDatabase { [settings, wait] database in
-            try await Self.report(settings, waiting: .seconds(wait), database)
+        let report = try await options.withBilling { [settings, wait] billing in
+            try await Self.report(settings, waiting: .seconds(wait), billing)
         }
         for journal in report.retiredJournals {
             say("journal \(journal.id) was retired (\(journal.retiredReason ?? "")): its usage is on no invoice")
@@ -53,11 +52,11 @@ struct InvoiceRunCommand: AsyncParsableCommand {
 
     /// A heartbeat comes every 10 s: rather than fail in between, the accounts that only lack one are tried again.
     private static func report(
-        _ settings: InvoiceRun.Options, waiting: Duration, _ database: Database
+        _ settings: InvoiceRun.Options, waiting: Duration, _ billing: BillingService
     ) async throws -> InvoiceRunReport {
         let isWatched = isatty(STDERR_FILENO) == 1
         let deadline = ContinuousClock.now + waiting
-        var report = try await InvoiceRun(database: database, by: .here, options: settings).run { done, total in
+        var report = try await billing.invoiceRun(settings, by: .here).run { done, total in
             if isWatched { say("\(done) of \(total) accounts") }
         }
         var settings = settings
@@ -66,7 +65,7 @@ struct InvoiceRunCommand: AsyncParsableCommand {
             try await Task.sleep(for: .seconds(1))
             settings.now = now()
             settings.accounts = report.waitingForGateways
-            report.update(with: try await InvoiceRun(database: database, by: .here, options: settings).run())
+            report.update(with: try await billing.invoiceRun(settings, by: .here).run())
         }
         return report
     }
@@ -74,8 +73,8 @@ struct InvoiceRunCommand: AsyncParsableCommand {
     /// People read reasons below the table: they are sentences. Programs find them in `detail`.
     private func show(_ report: InvoiceRunReport) {
         let rows = report.accounts.map { outcome in
-            let words = outcome.result.words
-            return ["\(outcome.accountID)", outcome.name, words.result, words.number, words.total, words.detail]
+            let cells = outcome.result.cells
+            return ["\(outcome.accountID)", outcome.name, outcome.result.word, cells.number, cells.total, cells.detail]
         }
         let columns = ["account", "name", "result", "number", "total", "detail"]
         if output.json { return output.print(columns: columns, rows: rows) }
@@ -85,23 +84,19 @@ struct InvoiceRunCommand: AsyncParsableCommand {
             rows: zip(report.accounts, rows).map { $0.result.isReasoned ? $1.dropLast() + ["see below"] : $1 })
         for outcome in reasons {
             print("\n\(outcome.name) (\(outcome.accountID)):")
-            for reason in outcome.result.words.detail.components(separatedBy: "; ") { print("  \(reason)") }
+            for reason in outcome.result.reason.components(separatedBy: "; ") { print("  \(reason)") }
         }
     }
 }
 
 extension InvoiceRunReport.AccountResult {
-    /// One row of a run's table; `result` is the stable word that the admin API uses, too.
-    var words: (result: String, number: String, total: String, detail: String) {
+    /// The rest of a row of a run's table.
+    fileprivate var cells: (number: String, total: String, detail: String) {
         switch self {
-        case .finalized(let invoice): ("finalized", invoice.number ?? "", "\(invoice.total)", "\(invoice.id)")
-        case .drafted(let invoice): ("draft", "", "\(invoice.total)", "\(invoice.id)")
-        case .already(let invoice): ("unchanged", invoice.number ?? "", "\(invoice.total)", "\(invoice.id)")
-        case .wouldInvoice(let document): ("would_invoice", "", document.totals.total, "")
-        case .nothingToBill: ("nothing_to_bill", "", "", "no usage and no base fee")
-        case .notClosed(let obstacles): ("waiting", "", "", obstacles.map(\.description).joined(separator: "; "))
-        case .onHold(let reason): ("on_hold", "", "", reason)
-        case .failed(let reason): ("failed", "", "", reason)
+        case .finalized(let invoice), .drafted(let invoice), .already(let invoice):
+            (invoice.number ?? "", "\(invoice.total)", "\(invoice.id)")
+        case .wouldInvoice(let document): ("", document.totals.total, "")
+        case .nothingToBill, .notClosed, .onHold, .failed: ("", "", reason)
         }
     }
 

@@ -1,9 +1,10 @@
 import Accounts
 import ArgumentParser
-import BillingJobs
+import Billing
 import Foundation
 import Identity
 import Metering
+import Reconciliation
 import Storage
 
 struct ReconcileCommand: AsyncParsableCommand {
@@ -29,7 +30,7 @@ struct ReconcileCommand: AsyncParsableCommand {
 
     func run() async throws {
         let configuration = try options.load()
-        var settings = Reconciliation.Options(now: now())
+        var settings = ReconciliationRun.Options(now: now())
         settings.month = try period.map(InvoicesCommand.month)
         settings.accounts = account.isEmpty ? nil : try account.map { try readID($0) }
         settings.mode = mode
@@ -45,7 +46,7 @@ struct ReconcileCommand: AsyncParsableCommand {
         settings.engineCounts = try await simulator.map { try EngineBook(url: $0) }?.counts()
         settings.postsLedgerFirst = postFirst
         let report = try await options.withDatabase { [settings] database in
-            try await Reconciliation(database: database, options: settings).run()
+            try await ReconciliationRun(database: database, options: settings).run()
         }
         output.print(
             columns: ["", "mode", "check", "left", "right", "difference"],

@@ -1,7 +1,6 @@
 import Accounts
 import ArgumentParser
 import Billing
-import BillingJobs
 import Foundation
 import Identity
 import Ledger
@@ -30,11 +29,10 @@ struct ServiceLevelsCommand: AsyncParsableCommand {
             let only: AccountID? = try account.map { try readID($0) }
             let mode = mode.asked(isNamed: only != nil)
             let accounts = try await options.look { try only.map { [$0] } ?? $0.accountIDs(mode: mode) }
-            let reports = try await options.withDatabase { database in
+            let reports = try await options.withBilling { billing in
                 var reports: [ServiceLevelReport] = []
                 for id in accounts {
-                    reports.append(
-                        try await ServiceLevelReport.make(account: id, month: month, now: now(), database: database))
+                    reports.append(try await billing.serviceLevels(of: id, month: month, by: .here))
                 }
                 return reports
             }
@@ -108,9 +106,8 @@ struct ServiceLevelsCommand: AsyncParsableCommand {
 
         func run() async throws {
             let (id, reason) = (try readID(account, as: AccountID.self), reason)
-            let payout = try await options.withDatabase { database in
-                try await CreditActions(database: database, by: .here).payOut(
-                    to: id, reason: reason, now: now())
+            let payout = try await options.withBilling { billing in
+                try await billing.creditActions(by: .here).payOut(to: id, reason: reason, now: now())
             }
             output.print(fields: [
                 ("account", "\(id)"), ("paid out", "\(payout.amount)"), ("currency", payout.amount.currency.code),

@@ -34,7 +34,7 @@ struct ConfigurationOptions: ParsableArguments {
 extension ConfigurationOptions {
     /// Looks at things, as whoever runs the command.
     func look<Result: Sendable>(_ body: @Sendable (ReadSession) throws -> Result) async throws -> Result {
-        try await withDatabase { try await BillingService($0, now: now).read(by: .here, body) }
+        try await withBilling { try await $0.read(by: .here, body) }
     }
 
     /// Changes things, as whoever runs the command.
@@ -42,7 +42,14 @@ extension ConfigurationOptions {
         _ reason: ReasonOptions? = nil, _ body: @Sendable (WriteSession) throws -> Result
     ) async throws -> Result {
         let actor = Actor.here.because(reason?.reason ?? "")
-        return try await withDatabase { try await BillingService($0, now: now).change(by: actor, body) }
+        return try await withBilling { try await $0.change(by: actor, body) }
+    }
+
+    /// The use cases for one command.
+    func withBilling<Result: Sendable>(
+        _ body: @Sendable (BillingService) async throws -> Result
+    ) async throws -> Result {
+        try await withDatabase { try await body(BillingService($0, now: now)) }
     }
 }
 

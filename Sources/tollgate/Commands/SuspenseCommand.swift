@@ -1,7 +1,6 @@
 import Accounts
 import ArgumentParser
 import Billing
-import BillingJobs
 import Foundation
 import Identity
 import Monetary
@@ -135,8 +134,8 @@ struct SuspenseCommand: AsyncParsableCommand {
     private static func resolve(
         _ order: SuspenseOrder, _ options: ConfigurationOptions, _ output: OutputOptions
     ) async throws -> SuspenseReport {
-        let report = try await options.withDatabase { database in
-            try await SuspenseActions(database: database, by: .here).resolve(order, now: now())
+        let report = try await options.withBilling { billing in
+            try await billing.suspenseActions(by: .here).resolve(order, now: now())
         }
         let amounts = report.amounts.sorted { $0.key.code < $1.key.code }.map { "\($0.value) \($0.key.code)" }
         let left = report.unpriced.values.reduce(0, +)

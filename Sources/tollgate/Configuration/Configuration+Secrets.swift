@@ -42,11 +42,3 @@ extension Configuration {
         ])
     }
 }
-
-extension [Backend] {
-    /// As they are stored: credentials in clear are encrypted where there is a key.
-    func sealed(by keyring: SecretKeyring?) -> [Backend] {
-        guard let keyring else { return self }
-        return map { $0.sealed(by: keyring, nonce: SecretNonce.fresh) }
-    }
-}

@@ -155,3 +155,8 @@ private func flattened(file: String) throws(ConfigurationError) -> [(key: String
     guard complaints.isEmpty else { throw ConfigurationError(complaints: complaints) }
     return result
 }
+
+extension Configuration {
+    /// Whether the gateway leaves its journal to `tollgate serve ingest`.
+    var isIngestApart: Bool { text("gateway.ingest") == "apart" }
+}

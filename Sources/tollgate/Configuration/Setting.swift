@@ -73,6 +73,9 @@ struct Setting: Sendable {
         Setting(
             "journal.segment_bytes", .integer(1 << 20...1 << 30), fallback: "67108864",
             "size of one preallocated segment"),
+        Setting(
+            "gateway.ingest", .choice(["inside", "apart"]), fallback: "inside",
+            "who takes the journal into the database: the gateway's process, or `tollgate serve ingest` beside it"),
         Setting("gateway.name", .text, fallback: "gateway", "how listings call this gateway's journal"),
         Setting("gateway.host", .text, fallback: "127.0.0.1", "address that the inference API listens on"),
         Setting("gateway.port", .integer(0...65_535), fallback: "8080", "its port; 0 takes a free one"),

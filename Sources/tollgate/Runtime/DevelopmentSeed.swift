@@ -76,9 +76,8 @@ struct DevelopmentSeed: Sendable {
         }
         let backend = try engine.backend()
         let models = engine.models(of: backend)
-        let backends = [backend].sealed(by: keyring)
-        try await service.change(by: Actor.here.because("tollgate dev")) {
-            _ = try $0.applyCatalogue(backends: backends, models: models)
+        try await service.change(by: Actor.here.because("tollgate dev")) { [keyring] in
+            _ = try $0.applyCatalogue(backends: [backend], models: models, sealedBy: keyring)
         }
         if let keys = try DevelopmentKeys.load(from: keysPath) { return keys }
         try await applyPlans()

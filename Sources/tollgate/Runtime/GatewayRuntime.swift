@@ -1,9 +1,9 @@
 import Accounts
-import ControlPlane
 import Engines
 import Foundation
 import Gateway
 import Identity
+import SnapshotSync
 import Storage
 import Telemetry
 import UsageJournal
@@ -12,19 +12,18 @@ import UsageJournal
 final class GatewayRuntime: Sendable {
     let server: GatewayServer
     private let journal: Journal
-    private let ingester: Ingester
-    private let background: Task<Void, Never>
+    /// Nil where another process ingests.
+    private let ingest: IngestRuntime?
     private let following: Task<Void, Never>
     private let drainSeconds: Int
 
     private init(
-        server: GatewayServer, journal: Journal, ingester: Ingester, background: Task<Void, Never>,
-        following: Task<Void, Never>, drainSeconds: Int
+        server: GatewayServer, journal: Journal, ingest: IngestRuntime?, following: Task<Void, Never>,
+        drainSeconds: Int
     ) {
         self.server = server
         self.journal = journal
-        self.ingester = ingester
-        self.background = background
+        self.ingest = ingest
         self.following = following
         self.drainSeconds = drainSeconds
     }
@@ -73,26 +72,13 @@ final class GatewayRuntime: Sendable {
         holder.serve(server)
         await server.resume(report.runningWork, in: journal)
 
-        var ingesting = Ingester.Configuration(gateway: try configuration.required("gateway.name"))
-        let faults = ServiceFaultGauges(instruments.metrics)
-        ingesting.showFaults = { faults.show($0) }
-        let ingester = Ingester(
-            journal: journal, database: database, configuration: ingesting,
-            logger: instruments.logger("ingest"), now: now)
         let heartbeat = HeartbeatLoop(
             journal: journal, appliedChange: supplier.appliedChange, logger: instruments.logger("heartbeat"), now: now,
             settle: { await server.settle() })
-        registerGauges(ingester.status, in: instruments.metrics)
-        let background = Task {
-            do {
-                try await ingester.run()
-            } catch is CancellationError {
-                return
-            } catch {
-                log.error("ingest stopped; shutting down", ["error": "\(error)"])
-                exit(EXIT_FAILURE)
-            }
-        }
+        let ingest =
+            try configuration.isIngestApart
+            ? nil
+            : IngestRuntime.start(journal, configuration, database: database, instruments: instruments)
         let following = Task {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await supplier.run() }
@@ -101,7 +87,7 @@ final class GatewayRuntime: Sendable {
             }
         }
         return GatewayRuntime(
-            server: server, journal: journal, ingester: ingester, background: background, following: following,
+            server: server, journal: journal, ingest: ingest, following: following,
             drainSeconds: try configuration.integer("gateway.drain_seconds_max"))
     }
 
@@ -111,26 +97,8 @@ final class GatewayRuntime: Sendable {
         await server.stop()
         following.cancel()
         await following.value
-        ingester.finish()
-        let limit = Task {
-            // Cancelled below when ingest was faster.
-            if (try? await Task.sleep(for: .seconds(10))) != nil { background.cancel() }
-        }
-        await background.value
-        limit.cancel()
+        await ingest?.stop()
         journal.close()
-    }
-
-    private static func registerGauges(_ status: IngestStatus, in metrics: MetricsRegistry) {
-        metrics.gauge("tollgate_ingest_lag_bytes", help: "Bytes of the journal that are not in the database yet.") {
-            status.current.lagBytes
-        }
-        metrics.counter("tollgate_ingested_requests_total", help: "Request records stored.") {
-            status.current.requests
-        }
-        metrics.counter("tollgate_suspended_attempts_total", help: "Attempts that went into suspense.") {
-            status.current.suspended
-        }
     }
 }
 

@@ -1,5 +1,4 @@
 import Billing
-import BillingJobs
 import Logging
 import Storage
 

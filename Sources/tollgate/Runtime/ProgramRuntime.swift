@@ -1,5 +1,5 @@
 import AdminAPI
-import ControlPlane
+import CatalogueLanguage
 import Foundation
 import Gateway
 import Identity
@@ -10,10 +10,12 @@ import Telemetry
 /// The parts of the program that run in this process, joined.
 final class ProgramRuntime: Sendable {
     enum Part: Sendable, Hashable {
-        case gateway, admin, jobs
+        case gateway, ingest, admin, jobs
     }
 
     private let gateway: GatewayRuntime?
+    /// Of a gateway in another process.
+    private let ingest: IngestRuntime?
     private let admin: AdminServer?
     private let jobs: Task<Void, Never>?
     private let watch: Task<Void, Never>?
@@ -21,10 +23,11 @@ final class ProgramRuntime: Sendable {
     let adminPort: Int?
 
     private init(
-        gateway: GatewayRuntime?, admin: AdminServer?, adminPort: Int?, jobs: Task<Void, Never>?,
-        watch: Task<Void, Never>?, pool: ConnectionPool
+        gateway: GatewayRuntime?, ingest: IngestRuntime?, admin: AdminServer?, adminPort: Int?,
+        jobs: Task<Void, Never>?, watch: Task<Void, Never>?, pool: ConnectionPool
     ) {
         self.gateway = gateway
+        self.ingest = ingest
         self.admin = admin
         self.adminPort = adminPort
         self.jobs = jobs
@@ -36,16 +39,21 @@ final class ProgramRuntime: Sendable {
 
     /// Starts the parts; when one cannot start, none is left running.
     static func start(_ configuration: Configuration, parts: Set<Part>) async throws -> ProgramRuntime {
+        if parts.contains(.ingest) { try requireApart(configuration, parts) }
         let instruments = Instruments(level: try configuration.required("log.level"))
         let postgres = try PostgresConfiguration(url: configuration.required("database.url"))
         try await requireSchema(configuration, of: postgres)
         let pool = ConnectionPool(postgres, connectionCountMax: 8)
         let database = Database(pool)
         var gateway: GatewayRuntime?
+        var ingest: IngestRuntime?
         var admin: AdminServer?
         do {
             if parts.contains(.gateway) {
                 gateway = try await GatewayRuntime.start(configuration, database: database, instruments: instruments)
+            }
+            if parts.contains(.ingest) {
+                ingest = try IngestRuntime.follow(configuration, database: database, instruments: instruments)
             }
             var adminPort: Int?
             if parts.contains(.admin) {
@@ -68,9 +76,11 @@ final class ProgramRuntime: Sendable {
                 watch = Task { await runtime.run() }
             }
             return ProgramRuntime(
-                gateway: gateway, admin: admin, adminPort: adminPort, jobs: jobs, watch: watch, pool: pool)
+                gateway: gateway, ingest: ingest, admin: admin, adminPort: adminPort, jobs: jobs, watch: watch,
+                pool: pool)
         } catch {
             await admin?.stop()
+            await ingest?.stop()
             await gateway?.stop()
             await pool.close()
             throw error
@@ -102,7 +112,22 @@ final class ProgramRuntime: Sendable {
         await jobs?.value
         await watch?.value
         await gateway?.stop()
+        await ingest?.stop()
         await pool.close()
+    }
+
+    /// Gateway and ingest read one configuration, and have to agree.
+    private static func requireApart(_ configuration: Configuration, _ parts: Set<Part>) throws {
+        guard configuration.isIngestApart else {
+            throw ConfigurationError(complaints: [
+                "gateway.ingest is inside: the gateway ingests its journal itself. Set it to apart, for both"
+            ])
+        }
+        guard !parts.contains(.gateway) else {
+            throw ConfigurationError(complaints: [
+                "gateway and ingest in one process: set gateway.ingest to inside and leave `ingest` out"
+            ])
+        }
     }
 
     private static func adminServer(
@@ -112,18 +137,7 @@ final class ProgramRuntime: Sendable {
         let grace = Int64(try configuration.integer("billing.grace_minutes")) * 60_000
         let services = AdminServices(
             database: database, now: { now() },
-            jobs: AdminJobsAdapter(database: database, graceMilliseconds: grace),
-            readCatalogue: { yaml in
-                do {
-                    // Who calls the API did not set this process's variables.
-                    let document = try CatalogueDocument(
-                        yaml: yaml, environment: ProcessInfo.processInfo.environment, variablesNeedHosts: true)
-                    let backends = document.backends.sealed(by: try configuration.secretKeyring())
-                    return AdminServices.Catalogue(backends: backends, models: document.models)
-                } catch {
-                    throw DocumentRejection("\(error)")
-                }
-            },
+            graceMilliseconds: grace, environment: ProcessInfo.processInfo.environment,
             secretKeyring: { try configuration.secretKeyring() }, metrics: { metrics.text() })
         let address = AdminConfiguration(
             host: try configuration.required("admin.host"), port: try configuration.integer("admin.port"))

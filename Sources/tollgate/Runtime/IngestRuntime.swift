@@ -1,0 +1,125 @@
+import Foundation
+import Identity
+import Ingest
+import Logging
+import Storage
+import Telemetry
+import UsageJournal
+
+/// Takes a journal into the database: that of the gateway in this process, or of one in another process beside it.
+final class IngestRuntime: Sendable {
+    private let lock: IngestLock
+    private let current = Locked<Ingester?>(nil)
+    private let isStopping = Locked(false)
+    private let task: Locked<Task<Void, Never>?> = Locked(nil)
+    private let make: @Sendable (any IngestedJournal) -> Ingester
+    private let log: StructuredLog
+
+    private init(
+        _ configuration: Configuration, directory: String, database: Database, instruments: Instruments
+    ) throws {
+        lock = try IngestLock(directory: directory)
+        log = instruments.log
+        let status = IngestStatus()
+        registerGauges(status, in: instruments.metrics)
+        let faults = ServiceFaultGauges(instruments.metrics)
+        let logger = instruments.logger("ingest")
+        var settings = Ingester.Configuration(gateway: try configuration.required("gateway.name"))
+        settings.showFaults = { faults.show($0) }
+        make = { [settings] journal in
+            Ingester(
+                journal: journal, database: database, configuration: settings, logger: logger, status: status, now: now)
+        }
+    }
+
+    /// Of the gateway's own journal.
+    static func start(
+        _ journal: Journal, _ configuration: Configuration, database: Database, instruments: Instruments
+    ) throws -> IngestRuntime {
+        let runtime = try IngestRuntime(
+            configuration, directory: journal.directory, database: database, instruments: instruments)
+        runtime.begin { try await $0.run(journal) }
+        return runtime
+    }
+
+    /// Of the journal that a gateway in another process writes into the same directory, from its first opening on.
+    static func follow(
+        _ configuration: Configuration, database: Database, instruments: Instruments
+    ) throws -> IngestRuntime {
+        let directory = try configuration.required("journal.directory")
+        guard FileManager.default.fileExists(atPath: directory) else {
+            throw ConfigurationError(complaints: [
+                "journal.directory \(directory) does not exist: name the gateway's, on the same machine"
+            ])
+        }
+        let runtime = try IngestRuntime(
+            configuration, directory: directory, database: database, instruments: instruments)
+        runtime.begin { try await $0.follow(directory) }
+        return runtime
+    }
+
+    private func begin(_ work: @escaping @Sendable (IngestRuntime) async throws -> Void) {
+        let task = Task {
+            do {
+                try await work(self)
+            } catch is CancellationError {
+                return
+            } catch {
+                log.error("ingest stopped; shutting down", ["error": "\(error)"])
+                exit(EXIT_FAILURE)
+            }
+        }
+        self.task.withLock { $0 = task }
+    }
+
+    private func run(_ journal: any IngestedJournal) async throws {
+        let ingester = make(journal)
+        current.withLock { $0 = ingester }
+        if isStopping.withLock({ $0 }) { ingester.finish() }
+        try await ingester.run()
+    }
+
+    private func follow(_ directory: String) async throws {
+        var isWaiting = false
+        while !isStopping.withLock({ $0 }) {
+            do {
+                let journal = try FollowedJournal(directory: directory)
+                isWaiting = false
+                try await run(journal)
+                return
+            } catch IngestError.superseded {
+                log.info("the gateway began again; its journal is followed on")
+            } catch let error as JournalError where error.isOfMissingFile {
+                if !isWaiting { log.info("ingest waits for the gateway's first start", ["directory": "\(directory)"]) }
+                isWaiting = true
+                try await Task.sleep(for: .seconds(1))
+            }
+        }
+    }
+
+    /// Ends once all that the journal has synced is in the database, or after 10 s.
+    func stop() async {
+        isStopping.withLock { $0 = true }
+        current.withLock { $0 }?.finish()
+        let task = task.withLock { $0 }
+        let limit = Task {
+            // Cancelled below when ingest was faster.
+            if (try? await Task.sleep(for: .seconds(10))) != nil { task?.cancel() }
+        }
+        await task?.value
+        limit.cancel()
+        lock.release()
+    }
+}
+
+private func registerGauges(_ status: IngestStatus, in metrics: MetricsRegistry) {
+    metrics.gauge("tollgate_ingest_lag_bytes", help: "Bytes of the journal that are not in the database yet.") {
+        status.current.lagBytes
+    }
+    metrics.counter("tollgate_ingested_requests_total", help: "Request records stored.") {
+        status.current.requests
+    }
+    metrics.counter("tollgate_suspended_attempts_total", help: "Attempts that went into suspense.") {
+        status.current.suspended
+    }
+}
