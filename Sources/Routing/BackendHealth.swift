@@ -107,6 +107,9 @@ public struct RouteHealth: Sendable {
     /// Whether it is known for other forms than this one.
     public func neverServed(_ surface: Surface) -> Bool { !surfaces.isEmpty && !surfaces.contains(surface) }
 
+    /// Whether it was seen to answer this form.
+    public func hasServed(_ surface: Surface) -> Bool { surfaces.contains(surface) }
+
     /// Observations before a percentile says anything.
     public static let observationsMin: Int64 = 5
     /// How long a route whose model is missing is left alone.

@@ -149,7 +149,8 @@ extension AnswerFacts {
         attempt.usageComplete = attempt.usageSource != .estimated && !isCut
         guard reading.source == nil, !isFree, !isCut, attempt.isDelivered else { return }
         // A prediction that has not ended, or was cancelled before it began, came to nothing so far.
-        if operation == .prediction, finishReason != "succeeded", !isTimeEstimated { return }
+        let hasBegun = finishReason != nil && hasRun || isTimeEstimated
+        if operation == .prediction, finishReason != "succeeded", !hasBegun { return }
         attempt.contradiction = attempt.contradiction ?? "nothing of the answer was measured"
     }
 }

@@ -62,6 +62,8 @@ public struct AnswerFacts: Hashable, Sendable {
     public var showsReasoning: Bool { written.reasoningBytes > 0 }
     /// Whether it ran on hardware for a time that the engine did not measure: what is known of it is an estimate.
     var isTimeEstimated = false
+    /// Whether it was seen to have begun on hardware.
+    var hasRun = false
     /// How the backend's usage is read.
     var quirks: UsageQuirks = []
     /// Whether the backend makes every search that a request asks for at its beginning, and may count none.

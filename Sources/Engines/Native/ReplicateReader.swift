@@ -14,7 +14,7 @@ struct ReplicateReader: AnswerReader {
     private static let partShape = DocumentShape([
         .value("id"), .value("model"), .value("status"), .value("metrics", bytesMax: 16 * 1024),
         .value("error", bytesMax: 2 * EngineErrorText.messageBytesMax), .value("started_at"), .value("completed_at"),
-        .text("output"),
+        .written("output"),
     ])
 
     var shape: DocumentShape { ReplicateReader.partShape }
@@ -31,7 +31,9 @@ struct ReplicateReader: AnswerReader {
         case .metrics:
             if (try? ReplicateMetrics.read(value, into: &facts)) == nil { facts.unreadCount += 1 }
         case .error: facts.takeError(value)
-        case .startedAt: startedAt = NativeValue.name(value).flatMap { Timestamp($0) }
+        case .startedAt:
+            startedAt = NativeValue.name(value).flatMap { Timestamp($0) }
+            if startedAt != nil { facts.hasRun = true }
         case .completedAt: completedAt = NativeValue.name(value).flatMap { Timestamp($0) }
         case nil: break
         }
@@ -70,6 +72,7 @@ struct ReplicateReader: AnswerReader {
     private func take(status: String?, _ facts: inout AnswerFacts) {
         switch status {
         case "succeeded", "canceled", "aborted": facts.takeStopReason(status)
+        case "processing": facts.hasRun = true
         case "failed":
             facts.takeStopReason(status)
             facts.hasError = true

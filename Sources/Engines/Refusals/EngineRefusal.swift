@@ -33,6 +33,10 @@ public struct EngineRefusal: Hashable, Sendable {
     public var meaning: Meaning
     /// Whether it may be of the request as well as of our key: a 403 without a word of why.
     public internal(set) var isBare = false
+    /// Whether its words speak of the form of the request, which the model may not have.
+    public internal(set) var namesForm = false
+    /// Whether nobody can tell whose fault it is: no promise counts it then.
+    public var isUndecided = false
     /// How long the backend asks to be left alone; nil when it does not say.
     public var retryAfterMilliseconds: Int64?
 
@@ -72,6 +76,7 @@ public struct EngineRefusal: Hashable, Sendable {
         self.init(
             meaning: meaning ?? .unavailable,
             retryAfterMilliseconds: RetryHint.milliseconds(headers: headers, error: text, status: status, now: now))
+        namesForm = text.message.map { RefusalRules.namesForm($0) } ?? false
         isBare = self.meaning == .unauthorised && RefusalRules.isBareRefusal(kind, status: status, text)
     }
 
@@ -88,6 +93,8 @@ public struct EngineRefusal: Hashable, Sendable {
             meaning = RefusalRules.meaning(ofStatus: status, kind)
         }
         self.init(meaning: meaning ?? .modelError, retryAfterMilliseconds: RetryHint.milliseconds(in: text))
+        // Whatever a prediction's own code raised, the input may have been the cause.
+        isUndecided = meaning == nil && kind == .replicate && text.message?.isEmpty == false
     }
 
     /// Whether the client gets the engine's own words: the mistake is its own.
@@ -97,5 +104,5 @@ public struct EngineRefusal: Hashable, Sendable {
     public var mayTryElsewhere: Bool { consequence.nextTry != .nowhere }
 
     /// Whether promises count it as ours.
-    public var countsAgainstPromises: Bool { consequence.countsAgainstPromises }
+    public var countsAgainstPromises: Bool { consequence.countsAgainstPromises && !isUndecided }
 }

@@ -40,7 +40,26 @@ enum RefusalRules {
         let message = text.message?.lowercased() ?? ""
         if chosen.contains(.length), status == 402, isMoreThanAffordable(message) { return .notServed }
         for rule in all where rule.holds(kind, status, names: names, message: message, chosen) { return rule.meaning }
+        if status == 0, names.contains(where: { namesRequest($0) }) { return .clientMistake }
         return meaning(ofStatus: status, kind)
+    }
+
+    /// Whether a code that is in no list speaks of the request: of what of it is not valid, or against a policy.
+    private static func namesRequest(_ name: String) -> Bool {
+        if ["response", "output", "key", "token", "grant", "credential", "auth", "account", "subscription"].contains(
+            where: { name.contains($0) })
+        {
+            return false
+        }
+        return name.hasPrefix("invalid") || name.hasPrefix("unsupported") || name.hasSuffix("policy")
+            || name.contains("policyviolation") || name.contains("guardrail") || name.contains("safety")
+    }
+
+    /// Whether a message speaks of the form of the request, and not of the model as such.
+    static func namesForm(_ message: String) -> Bool {
+        [" is not a ", "not supported", "does not support", "endpoint", "not allowed to"].contains {
+            message.lowercased().contains($0)
+        }
     }
 
     /// Whether a refusal of 403 says nothing of our key: what stands before a provider refuses words so, too.
@@ -89,7 +108,7 @@ enum RefusalRules {
 
     static let all: [RefusalRule] =
         [tooLargeForQuota] + addresses + [googleAddresses] + credentials + money + capacity + missing + own
-        + engineFailures + mistakes
+        + engineFailures + mistakes + predictions
 
     /// Statuses of refused requests, and errors inside answers.
     private static let mistaken: Set<Int> = [0, 400, 413, 422, 424]
@@ -135,9 +154,10 @@ enum RefusalRules {
     private static let credentials = [
         // Before the rest: a provider's refusal of what the client asked for comes under 403 too.
         RefusalRule(
-            meaning: .clientMistake, statuses: [403],
+            meaning: .clientMistake, statuses: [0, 403],
             names: [
-                "moderation", "contentfilter", "contentpolicyviolation", "contentpolicy", "refusal",
+                "moderation", "datainspectionfailed", "contentfilter", "contentpolicyviolation", "contentpolicy",
+                "refusal",
                 "guardrailviolation", "guardrail",
             ],
             beginnings: ["content violates usage guidelines", "request blocked: "],
@@ -285,6 +305,24 @@ enum RefusalRules {
                 "servererror", "apierror", "internal", "internalserverexception", "internalservererror",
                 "internalfailure", "streambroken", "internalstreamfailure", "internaldependencyexception",
             ]),
+    ]
+
+    /// What a prediction's own code says of its input, and what the platform says of itself.
+    private static let predictions = [
+        RefusalRule(
+            meaning: .clientMistake, kinds: [.replicate], statuses: [0],
+            words: [
+                "nsfw", "flagged as sensitive", "(e005)", "(e006)", "content policy", "safety", "moderation",
+                "failed to download", "could not download", "error downloading", "unable to download",
+                "cannot identify image", "invalid input", "input validation",
+            ]),
+        RefusalRule(
+            meaning: .modelError, kinds: [.replicate], statuses: [0],
+            beginnings: [
+                "prediction interrupted", "prediction failed for an unknown reason", "director", "model setup failed",
+                "health check failed", "internal error",
+            ],
+            words: ["(e004)", "(e1000)", "(e6716)", "(e8367)", "(e8765)", "(e9243)", "(e9825)"]),
     ]
 
     private static let mistakes = [

@@ -73,16 +73,32 @@ extension AnswerFacts {
         }
     }
 
-    /// What a later document of the same work leaves out is taken from an earlier one: an engine that drops the output
-    /// of what was cancelled had made it all the same.
+    /// What other documents of the same work showed is what it costs at least, in whatever order they came: an engine
+    /// that drops the output of what was cancelled had made it all the same.
     public mutating func keep(seen: AnswerFacts) {
         takeRepeated(seen.written)
         textBytes = max(textBytes, seen.textBytesSeen)
         items = max(items, seen.items)
         units.raise(to: seen.units)
+        hasRun = hasRun || seen.hasRun
+        id = id ?? seen.id
+        model = model ?? seen.model
+        serviceTier = serviceTier ?? seen.serviceTier
+        if toolUsage.isEmpty { toolUsage = seen.toolUsage }
+        if inferences.isEmpty { inferences = seen.inferences }
         guard var usage = seen.usage else { return }
         if let own = self.usage { usage.update(with: own) }
         self.usage = usage
+    }
+
+    /// What a stream of such work has shown, as a document of it would.
+    public init(seenIn stream: AnswerFacts) {
+        self.init()
+        keep(seen: stream)
+        finishReason = stream.finishReason
+        endsInFailure = stream.endsInFailure
+        hasError = stream.hasError
+        error = stream.error
     }
 
     /// Whether the work failed without costing anything: a response that failed or expired, whatever it used, as

@@ -15,7 +15,12 @@ extension JobCall {
     func showResponse(_ place: ObjectSeal.Place, on backend: Backend) {
         let question = question(.responses, "/" + place.encodedID, query: responseQuery, on: backend)
         guard queryValue("stream") == "true" else { return askForResponse(question, place) }
-        stream(question, missing: noSuch(place), seal: answerSeal(of: place))
+        let passing = shared.settlements.isPending(place) ? WorkStream(.responses, on: backend) : nil
+        stream(question, missing: noSuch(place), seal: answerSeal(of: place)) { [shared] bytes in
+            guard let passing else { return }
+            passing.take(bytes)
+            shared.settlements.saw(passing.seen, of: place)
+        }
     }
 
     func listItems(of place: ObjectSeal.Place, on backend: Backend) {

@@ -226,8 +226,11 @@ final class JobCall {
         client.endAnswer(closes: false)
     }
 
-    /// Sends an answer on as it comes, with ids in it sealed where it has any.
-    func stream(_ question: EngineCall.Question, missing: APIError, seal: AnswerSeal? = nil) {
+    /// Sends an answer on as it comes, with ids in it sealed where it has any, and shows it to `passing` before.
+    func stream(
+        _ question: EngineCall.Question, missing: APIError, seal: AnswerSeal? = nil,
+        passing: @escaping (ByteBuffer) -> Void = { _ in }
+    ) {
         var question = question
         question.isTimeBetweenParts = true
         let backend = question.backend
@@ -240,6 +243,7 @@ final class JobCall {
                 fail(isMissing ? missing : .jobsUpstream(backend, head.status))
             case .body(let bytes):
                 guard let client else { return }
+                passing(bytes)
                 var sealed = ByteBuffer()
                 if let seal { bytes.withUnsafeReadableBytes { seal.take($0, into: &sealed) } }
                 write(seal == nil ? bytes : sealed, to: client)

@@ -116,7 +116,7 @@ extension Exchange {
             // known what the work came to.
             isReceipt = true
             keepOpen(at: now, hasID: true)
-            return loop.settlements.add(work, seen: work.isLeft ? running.facts : nil)
+            return loop.settlements.add(work, seen: running.facts)
         }
         hold?.settle(LimitUsage(entry.attempts))
         if running.counting != nil, closesLate(at: now) { return }
@@ -145,7 +145,8 @@ extension Exchange {
             running.route.backend.target(ofWork: id, surface: entry.request.surface) != nil
         else { return nil }
         assert(attempt.upstreamID == id, "the record of work has the id that it is asked after by")
-        return Settlements.Pending(entry: entry, open: openRequest, hold: hold)
+        return Settlements.Pending(
+            entry: entry, open: openRequest, hold: hold, choices: admitted.request.choices)
     }
 
     /// A response whose stream was left, and which its engine may finish and keep all the same: its client knows its id
@@ -192,6 +193,7 @@ extension Exchange {
             entry.attempts.append(
                 contentsOf: inferences.dropFirst().prefix(UsageEntry.attemptsMax - entry.attempts.count))
         } else {
+            if !isInference { noteSeenWork() }
             ended.usageSource = .nothing
             ended.usageComplete = ending.termination != .clientAbort
             if case .error = ending.delivery { ended.isDelivered = false }
@@ -199,6 +201,14 @@ extension Exchange {
         if billsRequestedTier(of: ended) { ended.notes.insert(.tierUnpriced) }
         attempt = ended
         giveBackTicket(of: ended, at: now)
+    }
+
+    /// A client that looks at its prediction, or cancels it, shows what it has come to.
+    private func noteSeenWork() {
+        guard (200..<300).contains(machine.upstreamStatus), let facts = running.plain?.facts, let id = facts.id else {
+            return
+        }
+        loop.shared.settlements.saw(facts, of: ObjectSeal.Place(backend: running.route.backend.name, id: id))
     }
 
     /// Whether a stream failed before the model had said anything: whatever the engine says that it used, a failure

@@ -28,10 +28,19 @@ extension Exchange {
         {
             refusal.meaning = .notServed
         }
+        // Of a form that the model was never seen to answer nobody knows whether it is the client's choice.
+        if running.ticket?.hasServed(entry.request.surface) == false,
+            Self.statusesOfMissing.contains(machine.upstreamStatus),
+            refusal.meaning == .notSupported || refusal.meaning == .notFound && refusal.namesForm
+        {
+            refusal.meaning = .notSupported
+            refusal.isUndecided = true
+        }
         // Who lets others in a moment before and after has nothing against our key.
         if refusal.meaning == .unauthorised, refusal.isBare, running.ticket?.hasServedLately == true {
             refusal.meaning = .clientMistake
         }
+        if refusal.meaning == .unauthorised, refusal.isBare { refusal.isUndecided = true }
         return refusal
     }
 

@@ -63,7 +63,7 @@ extension ExchangeStateMachine {
             httpStatus: isHidden ? APIError.rejected(upstreamStatus).status : upstreamStatus,
             reason: "engine_rejected", delivery: .rest, cutsUpstream: false)
         if let error = APIError(refusal) {
-            ending.outcome = .providerError
+            ending.outcome = refusal.countsAgainstPromises ? .providerError : .clientError
             ending.httpStatus = error.status
             ending.reason = error.code
             ending.delivery = .error(error)

@@ -23,6 +23,8 @@ final class Settlements {
         let open: any OpenRequest
         /// What it holds of its limits, until it has ended.
         let hold: LimitHold?
+        /// What its client chose of what an engine may refuse.
+        let choices: ClientChoices
         fileprivate var askAt = NIODeadline.now() + .milliseconds(Settlements.firstPauseMilliseconds)
         fileprivate var pauseMilliseconds = Settlements.firstPauseMilliseconds
         fileprivate var until = NIODeadline.now() + .hours(Settlements.hoursMax)
@@ -32,11 +34,15 @@ final class Settlements {
         /// Of a stream that was left: bytes of text that had come.
         fileprivate var seenTextBytes: Int64 = 0
 
-        init(entry: UsageEntry, open: any OpenRequest, hold: LimitHold? = nil) {
+        init(
+            entry: UsageEntry, open: any OpenRequest, hold: LimitHold? = nil,
+            choices: ClientChoices = [.address, .length]
+        ) {
             assert(entry.attempts.last?.upstreamID != nil, "work without an id cannot be asked after")
             self.entry = entry
             self.open = open
             self.hold = hold
+            self.choices = choices
         }
 
         /// Whether its client left the stream that it was answered with: then what came is known, and stands where the
@@ -137,10 +143,13 @@ final class Settlements {
             pending[number]?.goneSince = nil
             var facts = AnswerFacts(ofWork: answer?.body ?? [], in: work.request, by: backend)
             if facts.hasEndedLater {
-                if !facts.hasFailedLater(work.entry.request.surface),
-                    let seen = work.place.flatMap({ registry.seen(of: $0) })
-                {
+                let surface = work.entry.request.surface
+                let seen = work.place.flatMap { registry.seen(of: $0) }
+                if let seen, !facts.hasFailedLater(surface) {
                     facts.keep(seen: seen)
+                } else if let seen, seen.hasEndedLater, !seen.hasFailedLater(surface) {
+                    // Its client had all of it, whatever is said of it now.
+                    facts = seen
                 }
                 return end(number, work, .told(facts))
             }
@@ -182,6 +191,12 @@ final class Settlements {
         case neverTold
     }
 
+    /// What its failure means. What its request chose is forgotten with the process: then anything may have been.
+    private func refusal(_ facts: AnswerFacts, _ backend: String, _ work: Pending) -> EngineRefusal {
+        let kind = loop.shared.snapshots.current.catalogue.backend(named: backend)?.kind ?? .openAICompatible
+        return EngineRefusal(kind: kind, insideAnswer: facts, choices: work.choices)
+    }
+
     /// Completes the record and closes it.
     private func end(_ number: Int, _ work: Pending, _ ending: End) {
         pending[number] = nil
@@ -220,8 +235,11 @@ final class Settlements {
             base.termination = .complete
             complete(facts, isCut: false)
         case .forgotten where work.isLeft, .neverTold where work.isLeft: entry.request.leave()
-        case .told(let facts) where facts.hasFailedLater(work.entry.request.surface):
-            fail(facts, reason: "engine_error")
+        case .told(let facts) where facts.hasFailedLater(work.entry.request.surface),
+            .forgotten(let facts?) where facts.hasFailedLater(work.entry.request.surface):
+            let refusal = refusal(facts, base.backend, work)
+            fail(facts, reason: refusal.isClients ? "engine_rejected" : "engine_error")
+            if !refusal.countsAgainstPromises { entry.request.outcome = .clientError }
         case .told(let facts),
             .forgotten(let facts?) where facts.hasEndedLater:
             base.termination = .complete
@@ -289,7 +307,7 @@ final class SettlementRegistry: Sendable {
 
     private struct Work {
         var state: State
-        /// What the engine last said of it, while it is pending.
+        /// The most that was seen of it, while it is pending.
         var seen: AnswerFacts?
     }
 
@@ -309,15 +327,23 @@ final class SettlementRegistry: Sendable {
         works.withLock { $0[place] = isSettled ? Work(state: .settled) : nil }
     }
 
-    /// Somebody looked at the work, or tried to cancel it, and this is what the engine said.
+    /// Somebody looked at the work, followed it, or tried to cancel it, and this is what the engine said. The one place
+    /// that keeps the most that was ever seen of work, whoever saw it.
     func saw(_ seen: AnswerFacts, of place: ObjectSeal.Place) {
         works.withLock { works in
             guard let work = works[place], work.state != .settled else { return }
-            // A look that was on its way for longer says less.
-            if let known = work.seen, known.hasEndedLater || known.textBytes > seen.textBytes, !seen.hasEndedLater {
+            guard var known = work.seen else {
+                works[place]?.seen = seen
                 return
             }
-            works[place]?.seen = seen
+            // The word of its end stays; a look that was on its way for longer says less.
+            if known.hasEndedLater, !seen.hasEndedLater {
+                known.keep(seen: seen)
+                works[place]?.seen = known
+            } else {
+                works[place]?.seen = seen
+                works[place]?.seen?.keep(seen: known)
+            }
         }
     }
 

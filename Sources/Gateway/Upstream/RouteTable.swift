@@ -51,6 +51,8 @@ final class RouteTable: Sendable {
         var showsOutput: Bool { cell.showsOutput(route.upstreamName) }
         /// Whether the model is known to answer requests, and none of this form.
         func neverServed(_ surface: Surface) -> Bool { cell.neverServed(surface, by: route.upstreamName) }
+        /// Whether the model was seen to answer this form.
+        func hasServed(_ surface: Surface) -> Bool { cell.hasServed(surface, by: route.upstreamName) }
         /// Whether the engine takes members that ask for usage, as far as is known.
         var takesUsageOptions: Bool { cell.takesUsageOptions(route.upstreamName) }
     }
@@ -293,6 +295,10 @@ final class BackendCell: Sendable {
 
     func neverServed(_ surface: Surface, by model: String) -> Bool {
         state.withLock { $0.routes[model]?.neverServed(surface) ?? false }
+    }
+
+    func hasServed(_ surface: Surface, by model: String) -> Bool {
+        state.withLock { $0.routes[model]?.hasServed(surface) ?? false }
     }
 
     func takesUsageOptions(_ model: String) -> Bool {
