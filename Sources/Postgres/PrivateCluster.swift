@@ -169,7 +169,11 @@ public actor PrivateCluster {
             // Someone else's directory at our short path in /tmp would be someone else's server.
             var status = stat()
             guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == account.user
-            else { throw ClusterError("\(path) exists and does not belong to user \(account.user): remove it") }
+            else {
+                throw ClusterError(
+                    "\(path) exists and does not belong to user \(account.user): give it to that user with all that "
+                        + "is in it (chown -R \(account.user)), or name another place")
+            }
         } else if account.isOther, chown(path, account.user, account.group) != 0 {
             throw failure("cannot give \(path) to user \(account.name)")
         }
