@@ -16,11 +16,11 @@ extension EndToEndTests {
             let customer = try await installation.customer("apart")
             var served = 0
             var ingest: RunningProgram?
-            for _ in 0..<3 {
+            for life in 0..<3 as Range<UInt64> {
                 let gateway = try await installation.served()
                 if ingest == nil { ingest = try await installation.served("ingest") }
                 let load = try Load.start(
-                    installation, keys: [customer.secret], seed: 1, options: ["--concurrency", "2"])
+                    installation, keys: [customer.secret], seed: life, options: ["--concurrency", "2"])
                 try await load.completes(5)
                 served += try await load.stop().count { $0.isComplete }
                 try await installation.stop(gateway)

@@ -22,8 +22,8 @@ import UsageJournal
     private static func response(_ status: String, text: String = "", rest: String = #""usage":null"#) -> String {
         let output =
             text.isEmpty ? "" : #"{"type":"message","content":[{"type":"output_text","text":"\#(text)"}]}"#
-        return
-            #"{"id":"resp_7","object":"response","status":"\#(status)","background":true,"output":[\#(output)],\#(rest)}"#
+        let answer = #"{"id":"resp_7","object":"response","status":"\#(status)","background":true"#
+        return answer + #","output":[\#(output)],\#(rest)}"#
     }
 
     private func gateway(_ kept: Shared<Kept>, kind: EngineKind, created: String) async throws -> TestGateway {

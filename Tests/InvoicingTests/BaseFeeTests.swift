@@ -16,7 +16,7 @@ import Testing
     @Test func `a whole month costs the whole fee`() throws {
         let lines = try fees(Fixture.terms([Fixture.version(1, from: early, fee: "49.00")]))
         #expect(lines.map(\.exactAmount) == [try Fixture.usd("49")])
-        #expect(lines.first?.description == "Team: base fee, not prorated")
+        #expect(lines.first?.description == "Team: base fee")
     }
 
     @Test func `the local day of the start counts and the day of an end in its middle does not`() throws {

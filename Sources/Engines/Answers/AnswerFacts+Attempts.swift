@@ -148,8 +148,10 @@ extension AnswerFacts {
         attempt.usageSource = isTimeEstimated ? .estimated : reading.source ?? (isFree ? .engine : .estimated)
         attempt.usageComplete = attempt.usageSource != .estimated && !isCut
         guard reading.source == nil, !isFree, !isCut, attempt.isDelivered else { return }
-        // A prediction that has not ended, or was cancelled before it began, came to nothing so far.
-        let hasBegun = finishReason != nil && hasRun || isTimeEstimated
+        // A prediction that has not ended, or was cancelled before it began, came to nothing so far; one that failed
+        // costs nothing.
+        let hasRunToItsEnd = hasRun && finishReason != nil && finishReason != "failed"
+        let hasBegun = hasRunToItsEnd || isTimeEstimated
         if operation == .prediction, finishReason != "succeeded", !hasBegun { return }
         attempt.contradiction = attempt.contradiction ?? "nothing of the answer was measured"
     }
