@@ -3,7 +3,7 @@ public import Identity
 import Invoicing
 public import Ledger
 import Metering
-public import Monetary
+import Monetary
 public import Postgres
 import Pricing
 public import ServiceLevels
