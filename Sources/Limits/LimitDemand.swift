@@ -78,6 +78,11 @@ public struct LimitUsage: Hashable, Sendable {
         self.outputTokens = LimitDemand.bounded(outputTokens)
     }
 
+    /// What it has beyond `less`.
+    public func beyond(_ less: LimitUsage) -> LimitUsage {
+        LimitUsage(inputTokens: inputTokens - less.inputTokens, outputTokens: outputTokens - less.outputTokens)
+    }
+
     /// What stays taken from a rule of this kind after the request's end.
     func amount(_ kind: LimitKind) -> Int64 {
         switch kind {

@@ -123,6 +123,15 @@ public struct LimitSet: Sendable {
         return end(reservation, now: now) { usage.amount($0) }
     }
 
+    /// A settled request came to more in the end: the tokens beyond are taken, though it be a debt.
+    public mutating func charge(_ reservation: Reservation, more usage: LimitUsage, now: Int64) {
+        for part in reservation.parts {
+            guard part.kind.countsTokens, usage.amount(part.kind) > 0 else { continue }
+            holders[part.limitID]?.settle(0, used: usage.amount(part.kind), now: now)
+            if holders[part.limitID]?.isInDebt == true { urgent.insert(part.limitID) }
+        }
+    }
+
     /// The request never went to an engine: everything comes back.
     public mutating func release(_ reservation: Reservation, now: Int64) -> [LimitAnswer] {
         end(reservation, now: now) { _ in 0 }

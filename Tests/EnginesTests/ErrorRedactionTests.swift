@@ -135,4 +135,19 @@ import Testing
         let words = String(decoding: shown, as: UTF8.self)
         #expect(!words.contains("1234567890") && !words.contains("corp") && !words.contains("gpt-real"))
     }
+
+    @Test(arguments: [
+        (#"{"failed_generation":{"a":1}}"#, #"{"failed_generation":null   }"#),
+        (#"{"failed_generation":[1,2]}"#, #"{"failed_generation":null }"#),
+        (#"{"failed_generation":[1],"b":2}"#, #"{"failed_generation":[ ],"b":2}"#),
+        (#"{"failed_generation":{},"b":2}"#, #"{"failed_generation":{},"b":2}"#),
+        (#"{"failed_generation":"abc","b":2}"#, #"{"failed_generation":"***","b":2}"#),
+    ])
+    func `JSON of a told length stays JSON`(text: String, expected: String) {
+        let backend = Backend(
+            name: "b", isTLS: true, host: "h", port: 443, basePath: "", apiKey: nil, kind: .groq)
+        let redaction = ErrorRedaction(backend: backend, upstreamModel: "x", model: "small")
+        let shown = Array(text.utf8).withUnsafeBytes { redaction.redacted($0, keepsLength: true) ?? Array($0) }
+        #expect(String(decoding: shown, as: UTF8.self) == expected)
+    }
 }

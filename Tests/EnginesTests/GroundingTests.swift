@@ -201,6 +201,17 @@ import Testing
                 #""status":"succeeded","started_at":"2026-01-01T00:00:00Z","completed_at":"2026-01-01T00:01:00Z""#,
                 60_000, 0
             ),
+            (
+                #""status":"canceled","started_at":"2026-01-01T00:00:00Z","completed_at":"2026-01-01T00:00:00Z""#, 0, 0
+            ),
+            (
+                #""status":"succeeded","started_at":"2026-01-01T00:00:01Z","completed_at":"2026-01-01T00:00:01Z""#,
+                0, 0
+            ),
+            (
+                #""status":"succeeded","started_at":"2026-01-01T00:00:01Z","completed_at":"2026-01-01T00:00:01Z","#
+                    + #""metrics":{"predict_time":0}"#, 0, 0
+            ),
             (#""status":"canceled","output":["aaaa","bbbb","cccc"],"metrics":{}"#, 0, 3),
             (#""status":"canceled","started_at":null,"completed_at":"2026-01-01T00:01:00Z""#, 0, 0),
             (#""status":"failed","started_at":"2026-01-01T00:00:00Z","completed_at":"2026-01-01T00:01:00Z""#, 0, 0),

@@ -52,7 +52,9 @@ import Testing
             (#""tools":[{"type":"openrouter:web_search"}],"plugins":["web"]"#, 0, 1),
             (#""plugins":[{"id":"web"}]"#, 0, 1), (#""plugins":[{"id":"response-healing"}]"#, 0, 0),
             (#""web_search_options":null"#, 0, 0), (#""search_parameters":{"mode":"auto"}"#, 0, 0),
-            (#""tools":[{"type":"web_search"}]"#, 0, 1), (#""tools":[{"type":"live_search"}]"#, 0, 0),
+            (#""tools":[{"type":"web_search"}]"#, 0, 1), (#""tools":[{"type":"web_search_preview"}]"#, 0, 1),
+            (#""tools":[{"type":"web_search_2025_08_26"}]"#, 0, 1), (#""tools":["web_search_premium"]"#, 0, 1),
+            (#""tools":[{"type":"live_search"}]"#, 0, 0),
         ])
     func `a search that every answer makes counts once where the engine counts none`(
         members: String, said: Int64, expected: Int64

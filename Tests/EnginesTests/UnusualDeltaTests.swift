@@ -51,6 +51,19 @@ import Testing
     }
 
     @Test(arguments: [
+        #"{"content":"word","conversation_id":"8d3f0c1e-0000-4000-8000-000000000001"}"#,
+        #"{"trace_id":"LONG","content":"word"}"#, #"{"tool_calls":[{"function":{"arguments":"word"}}],"group":"LONG"}"#,
+        #"{"reasoning":"word","event_id":"LONG"}"#,
+    ])
+    func `an id beside the words is none of them`(delta: String) throws {
+        let delta = delta.replacing("LONG", with: Self.long)
+        let event = #"data: {"choices":[{"index":0,"delta":\#(delta)}]}"# + "\n\n"
+        let fixture = AnswerFixture(isStream: true)
+        let facts = try fixture.read(String(repeating: event, count: 1000)).facts
+        #expect(facts.contentEvents == 1000 && facts.contentEstimate == 1000)
+    }
+
+    @Test(arguments: [
         #"{"choices":[{"index":0,"delta":{"role":"assistant","id":"LONG","type":"LONG"}}]}"#,
         #"{"choices":[{"index":0,"delta":{"obfuscation":"LONG","service_tier":"LONG"}}]}"#,
         #"{"type":"message-start","delta":{"message":{"role":"assistant","citations":[{"text":"LONG"}]}}}"#,

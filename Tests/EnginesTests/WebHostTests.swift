@@ -1,4 +1,3 @@
-import Identity
 import Metering
 import Testing
 
@@ -169,71 +168,6 @@ import Testing
         let answer = NativeFixture.Answer(
             surface: .geminiGenerate, isStream: true, contentType: NativeFixture.eventStream)
         #expect(NativeFixture.read(text, answer).units.searches == 2)
-    }
-
-    // MARK: Bare refusals
-
-    @Test(arguments: [
-        (403, "<html>Forbidden</html>", true), (403, "", true), (403, #"{"message":"Forbidden"}"#, true),
-        (403, #"{"error":{"message":"Invalid API key","code":"invalid_api_key"}}"#, false), (401, "", false),
-        (403, #"{"error":{"type":"permission_error","message":"no"}}"#, false),
-    ])
-    func `a refusal without a word of our key may be of the request`(status: Int, body: String, isBare: Bool) {
-        let refusal = Array(body.utf8).withUnsafeBytes {
-            EngineRefusal(
-                kind: .openAICompatible, status: status, headers: AnswerFixture.Headers(fields: [:]), body: $0,
-                now: Timestamp(milliseconds: 0))
-        }
-        #expect(refusal.meaning == .unauthorised && refusal.isBare == isBare)
-    }
-
-    @Test(arguments: [
-        (
-            EngineKind.openAICompatible, 403,
-            #"{"type":"guardrail_violation","message":"Content blocked by guardrails"}"#
-        ),
-        (
-            .gemini, 403,
-            #"{"error":{"code":403,"message":"No access to the video","status":"PERMISSION_DENIED"}}"#
-        ),
-        (.gemini, 404, #"{"error":{"code":404,"message":"Requested entity was not found.","status":"NOT_FOUND"}}"#),
-    ])
-    func `so are these, by their words`(kind: EngineKind, status: Int, body: String) {
-        let refusal = Array(body.utf8).withUnsafeBytes {
-            EngineRefusal(
-                kind: kind, status: status, headers: AnswerFixture.Headers(fields: [:]), body: $0, choices: .address,
-                now: Timestamp(milliseconds: 0))
-        }
-        #expect(refusal.meaning == .clientMistake)
-    }
-
-    // MARK: Lines of batches
-
-    private static let answer = #""choices":[{"message":{"content":"hello"}}],"usage":{"prompt_tokens":9}"#
-
-    @Test(arguments: [
-        #"{"custom_id":"a","response":{"id":"x",\#(answer)},"error":null}"#, #"{"custom_id":"a",\#(answer)}"#,
-        #"{"custom_id":"a","response":{"status_code":200,"body":{\#(answer)}},"error":null}"#,
-    ])
-    func `an answer is read where it stands in its line`(line: String) throws {
-        try Array(line.utf8).withUnsafeBytes { bytes in
-            let read = try BatchOutputLine(reading: bytes)
-            #expect(read.status == 200 && !read.hasError)
-            let body = String(decoding: bytes[read.body], as: UTF8.self)
-            #expect(body.hasPrefix("{") && body.contains("choices"))
-        }
-    }
-
-    @Test(arguments: [
-        (#"{"custom_id":"a","response":null,"error":{"code":"batch_expired"}}"#, 0, true),
-        (#"{"custom_id":"a","response":{"status_code":200,"body":null},"error":null}"#, 200, false),
-        (#"{"custom_id":"a","response":{"status_code":200,"body":"{}"}}"#, 200, false),
-    ])
-    func `a line without one says why, or is looked at by somebody`(line: String, status: Int, hasError: Bool) throws {
-        try Array(line.utf8).withUnsafeBytes { bytes in
-            let read = try BatchOutputLine(reading: bytes)
-            #expect(read.body.isEmpty && read.status == status && read.hasError == hasError)
-        }
     }
 
     // MARK: Tiers

@@ -81,6 +81,35 @@ import Testing
         socket.send("0\r\n\r\n")
     }
 
+    /// Each has the engine's key across the end of its first 64 KiB.
+    @Test(arguments: [
+        "data: {\"error\":{\"message\":\"LONG\"}}\n\n", "event: error\ndata: {\"message\":\"LONG\"}\n\n",
+        "event: error\r\ndata: {\"type\":\"error\",\"error\":{\"message\":\"LONG\"}}\r\n\r\n",
+        "data:{ \"error\" : \"LONG\"}\n\n", "data: {\"type\":\"error\",\"message\":\"LONG\"}\n\n",
+    ])
+    func `an error that is too long to be held shows nothing of the engine's key`(event: String) async throws {
+        let head = event.utf8.count
+        let long =
+            String(repeating: "a ", count: (64 * 1024 - head) / 2) + "engine-key "
+            + String(repeating: "b ", count: 4000)
+        let gateway = try await TestGateway(
+            engine: ScriptedEngine { socket, _ in
+                socket.send(Answers.streamHead + Answers.chunk(Answers.event(delta: #"{"content":"word"}"#)))
+                var rest = Array(event.replacing("LONG", with: long).utf8)[...]
+                while !rest.isEmpty {
+                    socket.send(DialectSample.chunk(Array(rest.prefix(4096))))
+                    rest = rest.dropFirst(4096)
+                    pause(milliseconds: 1)
+                }
+                socket.send("0\r\n\r\n")
+            })
+        let answer = try gateway.ask(TestGateway.request(TestGateway.streamed))
+        #expect(answer.text.contains("word") && answer.text.contains("rror") && answer.text.utf8.count < 4096)
+        #expect(!answer.text.contains("engine-k") && !answer.text.contains("a a a"))
+        #expect(try gateway.record().request.outcome != .success)
+        await gateway.stop()
+    }
+
     @Test(arguments: all)
     func `a stream that fails before any content costs nothing`(failure: Failure) async throws {
         let gateway = try await TestGateway(

@@ -1,5 +1,6 @@
 import Engines
 import Identity
+import Limits
 import Metering
 import Synchronization
 import Testing
@@ -37,7 +38,8 @@ import UsageJournal
 
     /// An engine that begins to answer each stream and never ends it, and shows what it keeps as `later` says.
     private func gateway(
-        _ later: SharedAnswer, kind: EngineKind = .openAICompatible
+        _ later: SharedAnswer, kind: EngineKind = .openAICompatible, limits: [LimitRule] = [],
+        configure: (inout GatewayConfiguration) -> Void = { _ in }
     ) async throws -> TestGateway {
         let engine = try ScriptedEngine { socket, request in
             guard request.startLine.hasPrefix("POST") else {
@@ -50,8 +52,14 @@ import UsageJournal
                     + Answers.chunk(Self.created) + Answers.chunk(Self.delta) + Answers.chunk(Self.delta))
         }
         return try await TestGateway(
-            engine: engine, snapshot: TestGateway.snapshot(port: engine.port, kind: kind, sealingSecret: [1, 2, 3]),
-            configure: { $0.times.workGoneMilliseconds = 300 })
+            engine: engine,
+            snapshot: TestGateway.snapshot(
+                port: engine.port, kind: kind, limits: limits, sealingSecret: [1, 2, 3],
+                tiers: ["standard", "priority", "flex"]),
+            configure: { configuration in
+                configuration.times.workGoneMilliseconds = 300
+                configure(&configuration)
+            })
     }
 
     /// Begins a stream and leaves it after its second word. Returns the id that the client saw.
@@ -92,7 +100,9 @@ import UsageJournal
     @Test(arguments: [
         ("404 Not Found", "{}"), ("405 Method Not Allowed", "{}"), ("400 Bad Request", "{}"),
         ("200 OK", document("failed")), ("200 OK", document("cancelled")),
-        ("200 OK", document("cancelled", text: "word ")),
+        ("200 OK", document("cancelled", text: "word ")), ("501 Not Implemented", "{}"),
+        ("200 OK", document("cancelled", usage: #"{"input_tokens":100,"output_tokens":1,"total_tokens":101}"#)),
+        ("200 OK", document("cancelled", usage: #"{"input_tokens":9,"output_tokens":0}"#, text: "word")),
     ])
     func `where the engine keeps nothing or stopped, what came is billed`(status: String, body: String) async throws {
         let gateway = try await gateway(SharedAnswer(status, body))
@@ -101,7 +111,82 @@ import UsageJournal
         #expect(entry.request.outcome == .clientAbort && entry.request.httpStatus == 499)
         #expect(entry.attempts.count == 1)
         #expect(entry.attempts[0].termination == .clientAbort && entry.attempts[0].isDelivered)
-        #expect((2...3).contains(entry.attempts[0].buckets.outputTotal))
+        #expect(entry.attempts[0].buckets.outputTotal == 2, "two events of one word each")
+        await gateway.stop()
+    }
+
+    private static let oneAtOnce = LimitRule(
+        id: TestGateway.id(501), accountID: TestGateway.id(101), scope: .key(TestGateway.id(1)), model: nil,
+        kind: .concurrentRequests, value: 1, isShadow: false)
+
+    @Test(arguments: ["501 Not Implemented", "500 Internal Server Error", "503 Service Unavailable", "404 Not Found"])
+    func `who stops a stream may ask again at once, whatever the engine keeps`(status: String) async throws {
+        let gateway = try await gateway(SharedAnswer(status, "{}"), limits: [Self.oneAtOnce]) {
+            $0.times.workGoneMilliseconds = 60_000
+        }
+        for count in 1...3 {
+            _ = try leave(gateway)
+            for _ in 0..<200 where try gateway.progress.count < count { pause(milliseconds: 10) }
+        }
+        #expect(try gateway.opens.count == 3 && gateway.refusals.isEmpty)
+        await gateway.stop()
+    }
+
+    @Test func `what a left stream comes to in the end is charged to its limits`() async throws {
+        let perMinute = LimitRule(
+            id: TestGateway.id(502), accountID: TestGateway.id(101), scope: .key(TestGateway.id(1)), model: nil,
+            kind: .outputTokensPerMinute, value: 4000, isShadow: false)
+        let gateway = try await gateway(
+            SharedAnswer("200 OK", Self.document("completed", usage: Self.usage)), limits: [perMinute])
+        _ = try leave(gateway)
+        _ = try gateway.record()
+        let socket = try gateway.connect()
+        socket.send(TestGateway.request(#"{"model":"small","input":"a"}"#, path: "/v1/responses"))
+        #expect(try #require(socket.readMessage()).status == 429)
+        await gateway.stop()
+    }
+
+    @Test(arguments: [EngineKind.llamaCpp, .groq, .sambaNova])
+    func `a system that keeps no responses is not asked for one`(kind: EngineKind) async throws {
+        let gateway = try await gateway(SharedAnswer("404 Not Found", "{}"), kind: kind) {
+            $0.times.workGoneMilliseconds = 60_000
+        }
+        _ = try leave(gateway)
+        #expect(try gateway.record().attempts[0].buckets.outputTotal == 2)
+        #expect(gateway.engine.requests.allSatisfy { $0.startLine.hasPrefix("POST") })
+        await gateway.stop()
+    }
+
+    @Test func `beyond so many left streams, what came is billed at once`() async throws {
+        let gateway = try await gateway(SharedAnswer("200 OK", Self.document("in_progress"))) {
+            $0.limits.leftStreams = 2
+        }
+        for _ in 0..<3 { _ = try leave(gateway) }
+        #expect(try gateway.record().attempts[0].buckets.outputTotal == 2)
+        #expect(try gateway.closes.count == 1)
+        await gateway.stop()
+    }
+
+    /// vLLM has one tier: what was asked for as cheaper was served as ever, in the foreground and when it was left.
+    @Test(arguments: [(EngineKind.vllm, "standard"), (.openAICompatible, nil)] as [(EngineKind, String?)])
+    func `the tier of a left stream is told as that of others`(kind: EngineKind, served: String?) async throws {
+        let gateway = try await gateway(
+            SharedAnswer("200 OK", Self.document("completed", usage: Self.usage)), kind: kind)
+        _ = try leave(gateway, #","service_tier":"flex""#)
+        let entry = try gateway.record()
+        #expect(entry.request.tierRequested == "flex" && entry.attempts[0].tierServed == served)
+        await gateway.stop()
+    }
+
+    @Test func `pictures of a left stream are priced by the model that was to make them`() async throws {
+        let usage =
+            #"{"input_tokens":100,"output_tokens":50,"total_tokens":150},"tool_usage":{"image_gen":"#
+            + #"{"input_tokens":10,"output_tokens":1056,"total_tokens":1066}}"#
+        let gateway = try await gateway(SharedAnswer("200 OK", Self.document("completed", usage: usage)))
+        _ = try leave(gateway, #","tools":[{"type":"image_generation","model":"pictures-1"}]"#)
+        let attempts = try gateway.record().attempts
+        #expect(attempts.map(\.priceKey) == ["price-small", "pictures-1"])
+        #expect(attempts.last?.buckets.outputTotal == 1056)
         await gateway.stop()
     }
 
@@ -120,19 +205,52 @@ import UsageJournal
             SharedAnswer("200 OK", Self.document("completed", usage: Self.usage)))
         _ = try leave(gateway, #","store":false"#)
         let entry = try gateway.record()
-        #expect((2...3).contains(entry.attempts[0].buckets.outputTotal))
+        #expect(entry.attempts[0].buckets.outputTotal == 2)
         #expect(gateway.engine.requests.allSatisfy { $0.startLine.hasPrefix("POST") })
         await gateway.stop()
     }
 
-    @Test func `a gateway that dies meanwhile leaves it to the next process`() async throws {
-        let gateway = try await gateway(
-            SharedAnswer("200 OK", Self.document("in_progress")))
-        _ = try leave(gateway)
+    /// The second process is this one, told of the first one's open record.
+    private func resumed(_ gateway: TestGateway, _ members: String = "") async throws -> UsageEntry {
+        _ = try leave(gateway, members)
         for _ in 0..<50 where try gateway.progress.last?.attempts.isEmpty != false { pause(milliseconds: 20) }
-        #expect(try gateway.lostIfKilledNow().isEmpty)
-        let left = try #require(try gateway.progress.last?.attempts.last)
-        #expect(left.upstreamID == Self.id && left.termination == .clientAbort)
+        let work = try gateway.workIfKilledNow()
+        #expect(work.count == 1)
         await gateway.stop()
+        return try #require(work.first)
+    }
+
+    @Test(arguments: [
+        (document("completed", usage: usage), 100, 4619), (document("cancelled", text: "word "), 1, 2),
+        (document("cancelled", usage: #"{"input_tokens":100,"output_tokens":1}"#), 1, 2),
+        (document("failed"), 1, 2),
+    ])
+    func `a gateway that dies meanwhile leaves it to the next process`(
+        document: String, input: Int64, output: Int64
+    ) async throws {
+        let left = try await resumed(try await gateway(SharedAnswer("200 OK", Self.document("in_progress"))))
+        #expect(left.attempts.last?.upstreamID == Self.id && left.attempts.last?.termination == .clientAbort)
+        let next = try await gateway(SharedAnswer("200 OK", document))
+        await next.resume(left)
+        let entry = try next.record()
+        #expect(entry.request.outcome == .clientAbort && entry.attempts.count == 1)
+        #expect(entry.attempts[0].buckets.outputTotal == output && entry.attempts[0].buckets.inputTotal == input)
+        await next.stop()
+    }
+
+    @Test func `the next process knows the tier and the model of its pictures`() async throws {
+        let members = #","service_tier":"flex","tools":[{"type":"image_generation","model":"pictures-1"}]"#
+        let first = try await gateway(SharedAnswer("200 OK", Self.document("in_progress")), kind: .vllm)
+        let left = try await resumed(first, members)
+        let usage =
+            #"{"input_tokens":100,"output_tokens":50,"total_tokens":150},"tool_usage":{"image_gen":"#
+            + #"{"input_tokens":10,"output_tokens":1056,"total_tokens":1066}}"#
+        let next = try await gateway(
+            SharedAnswer("200 OK", Self.document("completed", usage: usage)), kind: .vllm)
+        await next.resume(left)
+        let attempts = try next.record().attempts
+        #expect(attempts.map(\.priceKey) == ["price-small", "pictures-1"])
+        #expect(attempts.map(\.tierServed) == ["standard", "standard"])
+        await next.stop()
     }
 }

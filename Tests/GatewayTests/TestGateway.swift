@@ -11,9 +11,9 @@ import Telemetry
 import TestSupport
 import Testing
 import Tokenizers
-import UsageJournal
 
 @testable import Gateway
+@testable import UsageJournal
 
 /// A gateway on a scripted engine with a real journal in a directory of its own.
 final class TestGateway: Sendable {
@@ -77,12 +77,13 @@ final class TestGateway: Sendable {
         key: String = TestGateway.key, isTLS: Bool = false, host: String = "127.0.0.1",
         basePath: String = "/base", kind: EngineKind = .openAICompatible, limits: [LimitRule] = [],
         sealingSecret: [UInt8] = [], settings: BackendSettings = TestGateway.keepingNames,
-        tokenizers: [String: Tokenizer] = [:], prices: PriceSnapshot = PriceSnapshot()
+        tokenizers: [String: Tokenizer] = [:], prices: PriceSnapshot = PriceSnapshot(),
+        tiers: [String] = ["standard", "priority"]
     ) -> GatewaySnapshot {
         func grant(_ number: UInt64, subscription: SubscriptionID?) -> KeyGrant {
             KeyGrant(
                 keyID: id(number), accountID: id(100 + number), tenantID: id(200 + number), projectID: id(300 + number),
-                subscriptionID: subscription, plan: "basic", tiers: ["standard", "priority"],
+                subscriptionID: subscription, plan: "basic", tiers: tiers,
                 onClientAbort: onClientAbort, clockOffsetMilliseconds: clockOffset)
         }
         let backend = Backend(
@@ -197,6 +198,21 @@ final class TestGateway: Sendable {
             guard case .entry(.close(let entry)) = item.content else { return nil }
             return entry.request.outcome == .gatewayLost ? entry : nil
         }
+    }
+
+    /// What the next process would ask after if this one were killed now.
+    func workIfKilledNow() throws -> [UsageEntry] {
+        let copy = files.path + "/left"
+        try FileManager.default.copyItem(atPath: journalDirectory, toPath: copy)
+        let (recovered, report) = try Journal.open(JournalConfiguration(directory: copy, segmentBytes: 1 << 20))
+        recovered.close()
+        return report.runningWork.map(\.entry)
+    }
+
+    /// Goes on with work that another process left.
+    func resume(_ entry: UsageEntry) async {
+        guard let reservation = try? journal.appendOpen(entry) else { return }
+        await server.resume([RecoveryReport.RunningWork(entry: entry, reservation: reservation)], in: journal)
     }
 
     /// Every byte that the journal has on disk.

@@ -141,7 +141,7 @@ import Testing
         #expect(answer.header("retry-after") == (told == 503 ? "7" : nil))
         let entry = try gateway.record()
         // Of a form that the model was never seen to answer nobody can tell whose fault it is.
-        #expect(entry.request.outcome == ([403, 404, 405].contains(status) ? .clientError : .providerError))
+        #expect(entry.request.outcome == ([404, 405].contains(status) ? .clientError : .providerError))
         #expect(entry.request.httpStatus == Int32(told) && entry.request.reason.hasPrefix("upstream_"))
         #expect(entry.attempts[0].upstreamStatus == Int32(status))
         #expect(entry.attempts[0].usageSource == .nothing && entry.attempts[0].buckets == TokenBuckets())
@@ -344,9 +344,36 @@ import Testing
             socket.send(Answers.plain(status: failure.status, body: failure.body))
         }
         _ = try gateway.ask(TestGateway.request(TestGateway.chat()))
-        // But for a bare 403 beside answers to others, which only refuses what was asked.
-        let isBare = failure.status.hasPrefix("403")
-        #expect(try gateway.records(13).last?.request.outcome == (isBare ? .clientError : .providerError))
+        #expect(try gateway.records(13).last?.request.outcome == .providerError)
+        await gateway.stop()
+    }
+
+    @Test(arguments: ["", "<html>Forbidden</html>", #"{"message":"Forbidden"}"#])
+    func `a refusal without a word beside answers to others is of what was asked, if nobody else takes it`(
+        body: String
+    ) async throws {
+        let engine = try ScriptedEngine()
+        let gateway = try await TestGateway(engine: engine)
+        #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 200)
+        engine.setScript { socket, _ in socket.send(Answers.plain(status: "403 Forbidden", body: body)) }
+        for _ in 0..<6 { _ = try gateway.ask(TestGateway.request(TestGateway.chat())) }
+        #expect(try gateway.records(7)[1...].allSatisfy { $0.request.outcome == .clientError })
+        #expect(gateway.metricsText.contains(#"tollgate_backend_up{backend="scripted"} 1"#))
+        await gateway.stop()
+    }
+
+    @Test(arguments: [
+        #"{"error":{"message":"Your API key has been revoked"}}"#, #"{"detail":"This key is disabled"}"#,
+        "The key ends tomorrow",
+    ])
+    func `words of the operator's key are no client's, whoever was answered before`(body: String) async throws {
+        let engine = try ScriptedEngine()
+        let gateway = try await TestGateway(engine: engine)
+        #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 200)
+        engine.setScript { socket, _ in socket.send(Answers.plain(status: "403 Forbidden", body: body)) }
+        let answer = try gateway.ask(TestGateway.request(TestGateway.chat()))
+        #expect(answer.status == 502 && answer.text.contains("upstream_unauthorized") && !answer.text.contains("key"))
+        #expect(try gateway.records(2)[1].request.outcome == .providerError)
         await gateway.stop()
     }
 }

@@ -13,8 +13,8 @@ extension AnswerFacts {
     ///   - isCut: whether the answer ended early, so that its last count is not the last word.
     ///   - own: what the gateway counted itself; used where the engine left something out.
     ///   - priceKey: under which key plans price a model that an inner inference names; nil when the catalogue does not
-    ///     have it. An advisor's or a fallback's model is then priced under its own name, or not at all; whatever else
-    ///     names a model that is not known is priced as the answer.
+    ///     have it. An advisor's or a fallback's model, and one that the client chose for its tools, is then priced
+    ///     under its own name, or not at all; whatever else names a model that is not known is priced as the answer.
     ///   - newID: an id for each further record.
     public func attempts(
         completing base: AttemptRecord, request: InferenceRequest, isCut: Bool, own: OwnCounts = OwnCounts(),
@@ -71,7 +71,7 @@ extension AnswerFacts {
                 attempt.priceKey = base.priceKey
                 if let model = inner.model {
                     attempt.modelServed = model
-                    let isAnother = inner.kind == .advisor || inner.kind == .fallback
+                    let isAnother = inner.kind == .advisor || inner.kind == .fallback || inner.isOfChosenModel
                     attempt.priceKey = priceKey(model) ?? (isAnother ? model : base.priceKey)
                 }
                 if let tier = inner.serviceTier { attempt.tierServed = OpenAIDialect.tierServed(tier) }
@@ -84,7 +84,11 @@ extension AnswerFacts {
     /// What tools used beside the answer's own usage, at the prices of the model that makes pictures for it, or of the
     /// answer's own.
     private func toolInferences(model: String?) -> [InnerInference] {
-        toolUsage.map { InnerInference(kind: .component, model: model, usage: $0) }
+        toolUsage.map { usage in
+            var inference = InnerInference(kind: .component, model: model, usage: usage)
+            inference.isOfChosenModel = model != nil
+            return inference
+        }
     }
 
     /// Buckets, source, completeness and contradiction as a record of a delivered answer carries them.
@@ -145,13 +149,13 @@ extension AnswerFacts {
         _ attempt: inout AttemptRecord, _ reading: UnitReading, operation: Operation, isCut: Bool
     ) {
         let isFree = operation == .countTokens || operation == .batch
-        attempt.usageSource = isTimeEstimated ? .estimated : reading.source ?? (isFree ? .engine : .estimated)
+        attempt.usageSource = hardwareTime != .measured ? .estimated : reading.source ?? (isFree ? .engine : .estimated)
         attempt.usageComplete = attempt.usageSource != .estimated && !isCut
-        guard reading.source == nil, !isFree, !isCut, attempt.isDelivered else { return }
+        guard reading.source == nil, !isFree, !isCut, attempt.isDelivered, hardwareTime != .estimated else { return }
         // A prediction that has not ended, or was cancelled before it began, came to nothing so far; one that failed
         // costs nothing.
         let hasRunToItsEnd = hasRun && finishReason != nil && finishReason != "failed"
-        let hasBegun = hasRunToItsEnd || isTimeEstimated
+        let hasBegun = hasRunToItsEnd || hardwareTime == .unknown
         if operation == .prediction, finishReason != "succeeded", !hasBegun { return }
         attempt.contradiction = attempt.contradiction ?? "nothing of the answer was measured"
     }

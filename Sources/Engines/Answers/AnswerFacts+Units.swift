@@ -1,6 +1,16 @@
 internal import Metering
 
 extension AnswerFacts {
+    /// Who says how long an answer ran on hardware.
+    enum HardwareTime: Hashable, Sendable {
+        /// The engine, if it did.
+        case measured
+        /// Its beginning and end, though they be the same.
+        case estimated
+        /// Nobody: it began, and nobody says when it ended.
+        case unknown
+    }
+
     /// What an answer came to beside tokens, and who says so.
     struct UnitReading {
         var units = UsageUnits()

@@ -60,8 +60,8 @@ public struct AnswerFacts: Hashable, Sendable {
     public internal(set) var hiddenWork: HiddenWork = []
     /// Whether it showed some of its reasoning.
     public var showsReasoning: Bool { written.reasoningBytes > 0 }
-    /// Whether it ran on hardware for a time that the engine did not measure: what is known of it is an estimate.
-    var isTimeEstimated = false
+    /// What is known of the time that it ran on hardware, where the engine did not measure it.
+    var hardwareTime = HardwareTime.measured
     /// Whether it was seen to have begun on hardware.
     var hasRun = false
     /// How the backend's usage is read.
@@ -191,6 +191,8 @@ public struct InnerInference: Hashable, Sendable {
     public var id: String?
     /// Whether its usage is the last word on it: false when the next inference began before its end.
     public var isComplete = true
+    /// Whether the client chose its model, so that no other model's price stands in for one that is not known.
+    var isOfChosenModel = false
 
     /// An inference inside an answer.
     public init(kind: InferenceKind, model: String?, usage: EngineUsage, serviceTier: String? = nil) {

@@ -258,7 +258,15 @@ public final class AnswerMeter {
     }
 
     /// Whether all text that came could be read; false too where none is looked for.
-    public var isTextWhole: Bool { text.map { $0.isWhole && facts.unreadCount == 0 } ?? false }
+    public var isTextWhole: Bool {
+        guard let text, text.isWhole else { return false }
+        let facts = facts
+        // Text under a name that only the meter knows is not counted: neither is it free.
+        return facts.unreadCount == 0
+            && !UsageFilling.isUnderreported(
+                UsageEstimate.tokens(inTextBytes: text.byteCount),
+                delivered: UsageEstimate.tokens(inTextBytes: facts.textBytesSeen))
+    }
 
     /// Shows the text that came since the last time. Of a plain answer it is known once `finishText` was called.
     public func takeText(_ body: (AnswerTextKey, UnsafeRawBufferPointer) -> Void) { text?.drain(body) }

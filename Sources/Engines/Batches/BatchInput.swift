@@ -17,6 +17,8 @@ public struct BatchInput: Sendable {
     public let pictureModels: Set<String>
     /// Where the lines name the model, with its quotes.
     private let modelRanges: [Range<Int>]
+    /// Any line as far as its members matter that the gateway lets no client set.
+    private let anyLine: InferenceRequest
 
     /// Lines of one file.
     public static let linesMax = 50_000
@@ -43,6 +45,7 @@ public struct BatchInput: Sendable {
         var features: RequestedFeatures = []
         var otherTool: String?
         var pictureModels: Set<String> = []
+        var restricted = RestrictedMembers()
         var number = 0
         var start = 0
         while start < file.count {
@@ -82,6 +85,7 @@ public struct BatchInput: Sendable {
                 features.formUnion(line.features)
                 otherTool = otherTool ?? line.otherTool
                 if let name = line.size?.pictureModel { pictureModels.insert(name) }
+                restricted.formUnion(line.restricted)
                 ranges.append(start + line.modelRange.lowerBound..<start + line.modelRange.upperBound)
             } catch {
                 throw RequestError(
@@ -99,7 +103,13 @@ public struct BatchInput: Sendable {
         self.otherTool = otherTool
         self.pictureModels = pictureModels
         modelRanges = ranges
+        var anyLine = InferenceRequest(surface: surface)
+        anyLine.restrictedMembers = restricted
+        self.anyLine = anyLine
     }
+
+    /// The first member of any line that one of these systems would take for more than the gateway allows.
+    public func restricted(on kinds: some Sequence<EngineKind>) -> RestrictedMember? { anyLine.restricted(on: kinds) }
 
     /// The file with another name for the model: the backend's own in what goes there, the client's in what comes back.
     public func bytes(of file: UnsafeRawBufferPointer, naming name: String) -> [UInt8] {
@@ -132,6 +142,7 @@ struct BatchInputLine {
     /// Where its name stands in the line, with its quotes.
     private(set) var modelRange = 0..<0
     private(set) var size: BatchLineSize?
+    private(set) var restricted = RestrictedMembers()
 
     init(reading line: UnsafeRawBufferPointer) throws(RequestError) {
         guard line.count <= BatchInput.lineBytesMax else {
@@ -226,11 +237,7 @@ struct BatchInputLine {
                 "Lines of a batch are worked through later in any case. Leave out 'background'.", "body.background",
                 "background_not_available")
         }
-        if let member = request.restrictedMembers.members.first {
-            throw BatchInput.refusal(
-                "'\(member.path)' \(member.effect), which is not available. Leave it out.", "body." + member.path,
-                "field_not_available")
-        }
+        restricted = request.restrictedMembers
         guard !request.bodyMeasures.searchesAlways else {
             throw BatchInput.refusal(
                 "A search that is made for every answer is not counted in a batch, so it is not available there. Leave "

@@ -45,8 +45,9 @@ struct ReplicateReader: AnswerReader {
         guard facts.finishReason != nil, facts.finishReason != "failed", facts.usage == nil, facts.units.isEmpty,
             let startedAt
         else { return }
-        facts.isTimeEstimated = true
+        facts.hardwareTime = .unknown
         guard let completedAt, completedAt >= startedAt else { return }
+        facts.hardwareTime = .estimated
         facts.units.computeMilliseconds = completedAt.milliseconds - startedAt.milliseconds
     }
 
@@ -62,7 +63,7 @@ struct ReplicateReader: AnswerReader {
         let most = completedAt.milliseconds - startedAt.milliseconds
         guard said - ReplicateReader.toleranceMilliseconds > most + most / 10 else { return }
         facts.units.computeMilliseconds = most
-        facts.isTimeEstimated = true
+        facts.hardwareTime = .estimated
     }
 
     private static let toleranceMilliseconds: Int64 = 2000

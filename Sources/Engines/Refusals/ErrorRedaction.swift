@@ -40,7 +40,10 @@ public struct ErrorRedaction: Sendable {
         if joined.bytes.count < text.bytes.count {
             for range in broken(in: joined.bytes) { add(range, of: joined, Self.hidden) }
         }
-        for (range, rest) in Self.generated(in: body) { changes.append((range, rest)) }
+        for place in FailedGeneration.places(in: body) {
+            let rest = keepsLength ? place.blank(in: body) : place.isText ? [] : Array("null".utf8)
+            changes.append((place.range, rest))
+        }
         guard !changes.isEmpty else { return nil }
         changes.sort { $0.range.lowerBound < $1.range.lowerBound }
         var output: [UInt8] = []
@@ -50,75 +53,12 @@ public struct ErrorRedaction: Sendable {
             guard change.range.upperBound > done else { continue }
             if change.range.lowerBound >= done {
                 output += body[done..<change.range.lowerBound]
-                output += keepsLength ? Self.filling(change.range.count) : change.replacement
+                output += keepsLength ? Self.fitted(change.replacement, to: change.range.count) : change.replacement
             }
             done = change.range.upperBound
         }
         return output + body[done...]
     }
-
-    /// Bytes of what a failure hands over that the model wrote all the same.
-    public static func generatedBytes(in body: UnsafeRawBufferPointer) -> Int64 {
-        generated(in: body).reduce(0) { $0 + Int64($1.range.count) }
-    }
-
-    /// Where a failure hands over what the model wrote all the same (Groq's `failed_generation`), which nobody counts:
-    /// the insides of its strings, or whole objects and lists; and what is left in their place.
-    private static func generated(in body: UnsafeRawBufferPointer) -> [(range: Range<Int>, rest: [UInt8])] {
-        var found: [(range: Range<Int>, rest: [UInt8])] = []
-        var start = 0
-        while start + generatedName.count <= body.count {
-            guard body.hasBytes("\"failed_generation\"", at: start) else {
-                start += 1
-                continue
-            }
-            start += generatedName.count
-            var index = start
-            while index < body.count, isSpace(body[index]) || body[index] == UInt8(ascii: ":") { index += 1 }
-            guard index < body.count else { break }
-            let first = index
-            switch body[first] {
-            case UInt8(ascii: "\""):
-                start = endOfString(in: body, from: first + 1)
-                if start > first + 1 { found.append((first + 1..<start, [])) }
-            case UInt8(ascii: "{"), UInt8(ascii: "["):
-                start = endOfBrackets(in: body, from: first)
-                found.append((first..<start, Array("null".utf8)))
-            default: continue
-            }
-        }
-        return found
-    }
-
-    /// Where the string ends, or the body.
-    private static func endOfString(in body: UnsafeRawBufferPointer, from start: Int) -> Int {
-        var index = start
-        while index < body.count, body[index] != UInt8(ascii: "\"") {
-            index += body[index] == UInt8(ascii: "\\") ? 2 : 1
-        }
-        return min(index, body.count)
-    }
-
-    /// Behind the bracket that closes the one at `start`, or the body's end.
-    private static func endOfBrackets(in body: UnsafeRawBufferPointer, from start: Int) -> Int {
-        var index = start
-        var depth = 0
-        while index < body.count {
-            switch body[index] {
-            case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
-            case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
-            case UInt8(ascii: "\""): index = endOfString(in: body, from: index + 1)
-            default: break
-            }
-            index += 1
-            if depth == 0 { break }
-        }
-        return min(index, body.count)
-    }
-
-    private static let generatedName = "\"failed_generation\"".utf8
-
-    private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
 
     private static func eachWord(of bytes: UnsafeRawBufferPointer, _ body: (Range<Int>) -> Void) {
         var index = 0
@@ -169,8 +109,10 @@ public struct ErrorRedaction: Sendable {
     private static let hidden = Array("[redacted]".utf8)
 
     /// As many bytes that say the same.
-    private static func filling(_ count: Int) -> [UInt8] {
-        Array(hidden.prefix(count)) + [UInt8](repeating: UInt8(ascii: "*"), count: max(0, count - hidden.count))
+    /// What hides so many bytes: what stands in their place, if it is as long.
+    private static func fitted(_ replacement: [UInt8], to count: Int) -> [UInt8] {
+        if replacement.count == count { return replacement }
+        return Array(hidden.prefix(count)) + [UInt8](repeating: UInt8(ascii: "*"), count: max(0, count - hidden.count))
     }
 
     private func replacement(for word: UnsafeRawBufferPointer) -> [UInt8]? {

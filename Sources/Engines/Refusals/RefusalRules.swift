@@ -62,12 +62,21 @@ enum RefusalRules {
         }
     }
 
-    /// Whether a refusal of 403 says nothing of our key: what stands before a provider refuses words so, too.
-    static func isBareRefusal(_ kind: EngineKind, status: Int, _ text: EngineErrorText) -> Bool {
-        let names = [text.code, text.type].compactMap { $0.map(plain) }
-        let message = text.message?.lowercased() ?? ""
-        return status == 403 && !all.contains { $0.holds(kind, status, names: names, message: message, []) }
+    /// Whether a refusal of 403 has no word of why, or is a page: what stands before a provider refuses words so, too.
+    /// Whatever an engine says in a message may be of our key.
+    static func isBareRefusal(status: Int, _ text: EngineErrorText, body: UnsafeRawBufferPointer) -> Bool {
+        guard status == 403, text.type == nil, text.code == nil || text.code == "403" else { return false }
+        if let message = text.message { return namesOfForbidden.contains(message.lowercased()) }
+        switch body.first(where: { $0 != 0x20 && !(0x09...0x0D).contains($0) }) {
+        case nil, UInt8(ascii: "<"), UInt8(ascii: "{"): return true
+        default:
+            let words = String(decoding: body.prefix(64), as: UTF8.self).split(whereSeparator: \.isWhitespace)
+            return namesOfForbidden.contains(words.joined(separator: " ").lowercased())
+        }
     }
+
+    /// The status in words.
+    private static let namesOfForbidden: Set<String> = ["forbidden", "forbidden.", "403 forbidden", "http 403"]
 
     /// OpenRouter: "This request requires more credits, or fewer max_tokens. You requested up to 16384 tokens, but can
     /// only afford 3919." What can still pay for an answer of some length is no empty account.
@@ -141,11 +150,12 @@ enum RefusalRules {
             ], choices: [.address]),
     ]
 
-    /// What Google says of a video or file whose address the client gave.
+    /// What Google says of a video or file whose address the client gave. "Requested entity was not found" is no such
+    /// word: so it speaks of a model or a project that the catalogue names.
     private static let googleAddresses = RefusalRule(
         meaning: .clientMistake, kinds: [.gemini, .vertex], statuses: [0, 400, 403, 404],
         words: [
-            "requested entity was not found", "youtube", "video", "permission to access",
+            "youtube", "the video", "this video", "the file", "this file", " uri", "_uri", "fileuri",
             "does not have permission to read",
         ],
         choices: [.address])
@@ -256,6 +266,9 @@ enum RefusalRules {
         RefusalRule(
             meaning: .notFound, statuses: [404],
             beginnings: ["the model ", "model ", "model: ", "models/", "publisher model", "function '"]),
+        RefusalRule(
+            meaning: .notFound, kinds: [.gemini, .vertex], statuses: [404],
+            beginnings: ["requested entity was not found"]),
         RefusalRule(
             meaning: .notFound, kinds: aws, statuses: [400, 404],
             beginnings: ["endpoint ", "could not find endpoint", "could not find variant", "inference component"]),

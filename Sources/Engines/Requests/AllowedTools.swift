@@ -48,6 +48,13 @@ enum AllowedTools {
         members.meaning(of: key, in: body)
     }
 
+    /// Whether it is a search of chats that no answer counts, whatever its version.
+    static func isSilentSearch(_ type: JSONText, in body: UnsafeRawBufferPointer) -> Bool {
+        silentSearches.contains(stem(of: type.value(in: body)))
+    }
+
+    private static let silentSearches: Set<String> = ["web_search", "web_search_premium"]
+
     /// No way to write `type` is longer, however it is escaped.
     static let typeBytesMax = 6 * 4
     /// Longer names are none of the list's, whatever escapes they are written with.
@@ -138,6 +145,8 @@ struct RequestedTool {
     private(set) var isSilentSearch = false
     /// The model that it names for itself.
     private(set) var model: String?
+    /// Whether it names another one, too.
+    private(set) var hasSeveralModels = false
     /// The first member that says nothing by itself; in a tool without a type it may be a tool's name.
     private var stranger: JSONText?
 
@@ -152,10 +161,11 @@ struct RequestedTool {
             lacksAddress = true
             features.insert(.remoteTool)
         }
-        if form == .chat, type.equals("web_search", in: body) || type.equals("web_search_premium", in: body) {
+        let meaning = AllowedTools.meaning(ofType: type, in: body, form)
+        if case .sold(.webSearch)? = meaning, form == .chat, AllowedTools.isSilentSearch(type, in: body) {
             isSilentSearch = true
         }
-        take(AllowedTools.meaning(ofType: type, in: body, form), type, body)
+        take(meaning, type, body)
     }
 
     /// The tool's own `web_search` says that it is off.
@@ -192,7 +202,9 @@ struct RequestedTool {
     ]
 
     mutating func take(model name: JSONText, in body: UnsafeRawBufferPointer) {
-        model = RequestedTool.shown(name, in: body)
+        let name = RequestedTool.shown(name, in: body)
+        if let model, model != name { hasSeveralModels = true }
+        model = name
     }
 
     /// A tool that is no object, or whose type is no text.

@@ -102,7 +102,7 @@ extension InputReader {
         restricted.formUnion(tool.restricted)
         if tool.isSilentSearch { searchesAlways = true }
         otherTool = otherTool ?? tool.refused
-        if tool.features.contains(.outputPictures) { pictureModel = pictureModel ?? tool.model }
+        if tool.features.contains(.outputPictures) { pictures.take(tool) }
     }
 
     // MARK: Switches

@@ -8,8 +8,8 @@ struct InputReader {
     var otherTool: String?
     /// Members of parts that no client may set.
     var restricted = RestrictedMembers()
-    /// The model that a tool is to make pictures with.
-    var pictureModel: String?
+    /// The tools that are to make pictures.
+    var pictures = PictureTools()
     /// Whether a tool among them searches for every answer, and no answer says so.
     var searchesAlways = false
     /// Whether it names an address on the web, which the engine is to fetch something from.

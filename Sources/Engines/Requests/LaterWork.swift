@@ -5,11 +5,22 @@ public import Metering
 // its stream, or never comes back.
 
 extension EngineKind {
-    /// Whether a response in the background can be asked after: systems that keep responses and show them again.
+    /// Whether a response in the background can be asked after.
     public var hasBackgroundResponses: Bool {
         switch self {
         case .openAI, .azure, .openAICompatible, .vllm: true
         default: false
+        }
+    }
+
+    /// Whether it keeps responses and shows them again by their ids.
+    public var keepsResponses: Bool {
+        switch self {
+        case .openAI, .azure, .openAICompatible, .vllm, .tensorRTLLM, .nim, .xai: true
+        // Without a memory, or without the API.
+        case .groq, .openRouter, .llamaCpp, .sambaNova, .together, .tgi, .triton, .rayServe, .tenstorrent, .deepSeek,
+            .cerebras, .anthropic, .gemini, .vertex, .bedrock, .sageMaker, .replicate:
+            false
         }
     }
 }
@@ -37,10 +48,28 @@ extension Backend {
 }
 
 extension InferenceRequest {
-    /// A request of which only the form and the model are known, to read its answer by.
-    public init(of surface: Surface, model: String) {
+    /// A request as far as its open record tells it, to read its answer by. `tier` is the one that was asked for.
+    public init(
+        of surface: Surface, model: String, tier: String = "standard", pictureModel: String? = nil
+    ) {
         self.init(surface: surface)
         self.model = model
+        serviceTier = tier
+        self.pictureModel = pictureModel
+    }
+
+    /// The request as far as the answer of work is read and billed by it that ends later: without its places in a body
+    /// that is gone.
+    public var ofLaterWork: InferenceRequest {
+        var kept = InferenceRequest(surface: surface)
+        kept.model = model
+        kept.serviceTier = serviceTier
+        kept.pictureModel = pictureModel
+        kept.choiceCount = choiceCount
+        kept.promptCount = promptCount
+        kept.input = input
+        kept.bodyMeasures = bodyMeasures
+        return kept
     }
 
     /// Whether its answer may be a receipt, so that the work has to be asked after.
@@ -51,11 +80,12 @@ extension InferenceRequest {
         default: false
         }
     }
-}
 
-extension InferenceRequest {
-    /// Whether an answer that is left before its end may be whole at its engine later, where its client can fetch it.
-    public var mayBeFetchedLater: Bool { surface == .responses && isKept }
+    /// Whether an answer that is left before its end may be whole at such an engine later, where its client can fetch
+    /// it.
+    public func mayBeFetchedLater(from kind: EngineKind) -> Bool {
+        surface == .responses && isKept && kind.keepsResponses
+    }
 }
 
 extension AnswerFacts {
@@ -64,6 +94,24 @@ extension AnswerFacts {
 
     /// Bytes of text that came, piece by piece or whole.
     public var textBytesSeen: Int64 { max(textBytes, contentBytes) }
+
+    /// Whether what this document of a response comes to (`told`) stands in the place of what its client left with.
+    /// Of one that its engine ended itself the engine's count is the last word, unless much more was delivered; one
+    /// that was cut short may be counted before its last words were sent, so that the larger is what came.
+    public func replaces(_ left: some Sequence<AttemptRecord>, by told: some Sequence<AttemptRecord>) -> Bool {
+        func output(_ attempts: some Sequence<AttemptRecord>) -> Int64 {
+            attempts.reduce(0) { $0 + min($1.buckets.outputTotal, TokenBuckets.bucketMax) }
+        }
+        let said = output(told)
+        let delivered = output(left)
+        // Two estimates of the same text differ a little.
+        guard told.contains(where: { $0.usageSource == .engine }) else {
+            return UsageFilling.isUnderreported(delivered, delivered: said)
+        }
+        if said > delivered { return true }
+        return finishReason != "cancelled" && usage?.completionTokens != nil
+            && !UsageFilling.isUnderreported(said, delivered: delivered)
+    }
 
     /// Whether the document of such work says that it is over.
     public var hasEndedLater: Bool {

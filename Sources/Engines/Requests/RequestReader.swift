@@ -46,7 +46,8 @@ struct RequestReader {
         request.features = input.features
         request.otherTool = input.otherTool
         request.namesAddress = input.namesAddress
-        request.pictureModel = input.pictureModel
+        request.pictureModel = input.pictures.model
+        if input.pictures.areOfSeveralModels { throw ReadingError.refused(PictureTools.severalModels) }
         request.possiblePath = input.possiblePath
         request.restrictedMembers.formUnion(input.restricted)
         request.bodyMeasures.asksForSearches = input.features.contains(.webSearch)

@@ -18,6 +18,8 @@ struct AnswerTextReader: Sendable {
 
     /// Whether all text was read that came: none was too long, and no event beyond reading.
     private(set) var isWhole = true
+    /// Bytes of text that were found so far.
+    private(set) var byteCount: Int64 = 0
 
     private let framing: AnswerFraming
     private let wrapping: Wrapping
@@ -135,6 +137,7 @@ struct AnswerTextReader: Sendable {
             let start = bytes.count
             bytes.append(contentsOf: draft.bytes[range])
             texts.append((key, start..<bytes.count))
+            byteCount += Int64(range.count)
         }
     }
 

@@ -31,7 +31,7 @@ struct BatchLineRecord {
         }
         let isRefused = !(200..<300).contains(read.status)
         // What the model wrote before it failed is handed over with the error, and is no answer's text.
-        let generated = isRefused ? ErrorRedaction.generatedBytes(in: line) : 0
+        let generated = isRefused ? FailedGeneration.bytes(in: line) : 0
         guard !read.body.isEmpty || generated > 0, var request else {
             guard !read.hasError, !isRefused || read.status == 0 else { return nil }
             return unmeasured(

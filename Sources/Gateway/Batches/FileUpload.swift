@@ -73,6 +73,7 @@ struct FileUpload: Sendable {
         try admission.checkSoldInBatches(
             input.surface, features: input.features, otherTool: input.otherTool, pictureModels: input.pictureModels,
             model: model, grant: grant)
+        if let member = input.restricted(on: CollectionOfOne(route.backend.kind)) { throw .fieldNotAvailable(member) }
         self.route = route
         tag = FileTag(byteCount: file.value.count, surface: input.surface, model: input.model)
         self.contentType = "multipart/form-data; boundary=" + boundary

@@ -67,12 +67,20 @@ extension Exchange {
         guard let head = running.head, let client else { return }
         machine.headSent()
         entry.request.marks.firstByte = machine.lastReceivedAt
+        noteFirstWord()
         var buffer = loop.buffer(512 + body.readableBytes)
         HeaderForwarding.writeResponseHead(
             head, status: running.shownStatus ?? head.status, framing: running.framing, requestID: requestID,
             own: ownHeaders(), closes: running.framing == .untilClose || client.closesAfterAnswer, into: &buffer)
         buffer.writeImmutableBuffer(body)
         client.write(buffer)
+    }
+
+    /// What is promised of the first token is kept by the first word of the engine that the client hears, where the
+    /// client chose what is waited for then.
+    func noteFirstWord() {
+        guard admitted.request.takesItsOwnTime, client != nil, machine.isHeadSent else { return }
+        entry.request.marks.firstToken = entry.request.marks.firstToken ?? running.firstWord
     }
 
     /// A stream's head, once there are bytes to follow it.
@@ -114,8 +122,9 @@ extension Exchange {
         if let work = workToSettle() ?? workLeftBehind(ending) {
             // The answer is only a receipt, or its client has left it to its engine: the record is closed once it is
             // known what the work came to.
-            isReceipt = true
-            keepOpen(at: now, hasID: true)
+            closesLater = true
+            if work.kind == .leftStream { hold?.settle(LimitUsage(entry.attempts)) }
+            keepOpen(at: now, attempts: work.attemptsOnRecord)
             return loop.settlements.add(work, seen: running.facts)
         }
         hold?.settle(LimitUsage(entry.attempts))
@@ -127,15 +136,15 @@ extension Exchange {
     /// The record is closed after the client has seen the end. Should the gateway die meanwhile, or the power fail,
     /// this is what it knew.
     ///
-    /// `hasID`: the record has the engine's id of work that goes on, by which any process can ask after it.
-    func keepOpen(at now: NIODeadline, hasID: Bool = false) {
+    /// `attempts`: with the engine's id of work that goes on, by which any process can ask after it.
+    func keepOpen(at now: NIODeadline, attempts: [AttemptRecord] = []) {
         guard let openRequest else { return }
         self.openRequest = nil
         loop.exchanges.keepOpen(
             self, openRequest,
             UsageProgress(
                 requestID: entry.request.id, contentEvents: attempt.contentEvents, buckets: attempt.buckets,
-                units: attempt.units, attempts: hasID ? entry.attempts : []), at: now)
+                units: attempt.units, attempts: attempts), at: now)
     }
 
     /// What is to be asked for later; nil for answers that say themselves what they came to.
@@ -145,18 +154,24 @@ extension Exchange {
             running.route.backend.target(ofWork: id, surface: entry.request.surface) != nil
         else { return nil }
         assert(attempt.upstreamID == id, "the record of work has the id that it is asked after by")
+        // However it ended, it is a receipt: how the work ends is said later.
+        attempt.termination = .complete
         return Settlements.Pending(
-            entry: entry, open: openRequest, hold: hold, choices: admitted.request.choices)
+            .receipt, entry: entry, open: openRequest, request: admitted.request, hold: hold,
+            choices: admitted.request.choices)
     }
 
     /// A response whose stream was left, and which its engine may finish and keep all the same: its client knows its id
     /// and can fetch it whole. Nil where none can.
     private func workLeftBehind(_ ending: ExchangeStateMachine.Ending) -> Settlements.Pending? {
-        guard ending.termination == .clientAbort, admitted.request.mayBeFetchedLater, running.stream != nil,
+        let backend = running.route.backend
+        guard ending.termination == .clientAbort, admitted.request.mayBeFetchedLater(from: backend.kind),
+            running.stream != nil, entry.attempts.count == attemptIndex + 1, loop.settlements.hasRoomForLeft,
             let openRequest, let id = running.facts?.id, attempt.upstreamID == id,
-            running.route.backend.target(ofWork: id, surface: entry.request.surface) != nil
+            backend.target(ofWork: id, surface: entry.request.surface) != nil
         else { return nil }
-        return Settlements.Pending(entry: entry, open: openRequest, hold: hold)
+        return Settlements.Pending(
+            .leftStream, entry: entry, open: openRequest, request: admitted.request, hold: hold)
     }
 
     /// Fills in the records.
@@ -223,7 +238,7 @@ extension Exchange {
 
     /// The journal has answered: the end may go out, or must not.
     func recorded(isDurable: Bool) {
-        if running.counting?.isLate != true, !isReceipt { loop.metrics.finished(entry) }
+        if running.counting?.isLate != true, !closesLater { loop.metrics.finished(entry) }
         log()
         loop.settleIdempotencyKey(of: entry)
         switch machine.recorded(isDurable: isDurable) {

@@ -27,7 +27,7 @@ extension Exchange {
             }
         }
         // Only now and then is the whole answer known before its first byte goes out.
-        if attempt.marks.end != nil, !isReceipt,
+        if attempt.marks.end != nil, !closesLater,
             let quote = quote(of: entry, isUsageFinal: running.counting?.isLate != true)
         {
             headers.append(HeaderField("x-tollgate-cost", quote.amount))

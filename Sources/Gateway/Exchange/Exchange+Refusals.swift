@@ -29,18 +29,21 @@ extension Exchange {
             refusal.meaning = .notServed
         }
         // Of a form that the model was never seen to answer nobody knows whether it is the client's choice.
-        if running.ticket?.hasServed(entry.request.surface) == false,
-            Self.statusesOfMissing.contains(machine.upstreamStatus),
+        let isUnseen = running.ticket?.hasServed(entry.request.surface) == false
+        if isUnseen, Self.statusesOfMissing.contains(machine.upstreamStatus),
             refusal.meaning == .notSupported || refusal.meaning == .notFound && refusal.namesForm
         {
             refusal.meaning = .notSupported
             refusal.isUndecided = true
         }
-        // Who lets others in a moment before and after has nothing against our key.
+        // Who lets others in a moment before and after has nothing against our key, as far as one can tell: another
+        // engine may take the request all the same.
         if refusal.meaning == .unauthorised, refusal.isBare, running.ticket?.hasServedLately == true {
-            refusal.meaning = .clientMistake
+            refusal.meaning = .notServed
         }
-        if refusal.meaning == .unauthorised, refusal.isBare { refusal.isUndecided = true }
+        // What may be of our key or of the form counts for no promise; the backend is looked at all the same.
+        let namesForm = isUnseen && refusal.namesForm && machine.upstreamStatus == 403
+        if refusal.meaning == .unauthorised, refusal.isBare || namesForm { refusal.isUndecided = true }
         return refusal
     }
 
@@ -105,12 +108,16 @@ extension Exchange {
         }
     }
 
-    /// An event that says that the stream failed, as the client may see it; nil for the event as it is. Of one that was
-    /// too long to be held (`isWhole` false) it is what has not gone out.
-    func failedEvent(_ event: UnsafeRawBufferPointer, isTerminator: Bool, isWhole: Bool) -> [UInt8]? {
+    /// An event that says that the stream failed, as the client may see it; nil for what there is of it as it is.
+    func failedEvent(_ event: UnsafeRawBufferPointer, isTerminator: Bool, part: FailedEventPart) -> [UInt8]? {
+        if part == .beginning {
+            // Its end is missing: no client could read it.
+            let error = streamRefusal().flatMap { APIError($0) } ?? .rejected(400)
+            return ErrorEnvelope(entry.request.surface).event(of: error)
+        }
         guard let refusal = streamRefusal(), let stream = running.stream else { return nil }
         let isFrame = stream.meter.framing == .awsEventStream
-        guard isWhole else { return isFrame ? nil : redaction.redacted(event) }
+        guard part == .whole else { return isFrame ? nil : redaction.redacted(event) }
         let redacted = redaction.redacted(event)
         guard let error = APIError(refusal) else {
             // A frame whose length changed would be none any more.

@@ -30,8 +30,8 @@ final class Exchange {
     /// Ways that are left, should it fail.
     var plan: RoutePlan
     var openRequest: (any OpenRequest)?
-    /// Whether the answer is only a receipt for work that goes on: it names no price yet, and counts when it has ended.
-    var isReceipt = false
+    /// Whether the engine says later what it came to (a receipt, a left stream): it names no price, and counts then.
+    var closesLater = false
     /// The attempt that is running, or was the last one: the last in the entry until the answer has ended.
     var attempt: AttemptRecord {
         _read { yield entry.attempts[attemptIndex] }
@@ -67,7 +67,7 @@ final class Exchange {
         machine = ExchangeStateMachine(
             isStreamRequest: admitted.request.isStream && !admitted.request.endsLater,
             onClientAbort: admitted.request.endsLater ? .drain : admitted.grant.onClientAbort,
-            times: admitted.request.endsLater ? times.readingReceipts : times, triesMax: plan.triesMax)
+            times: admitted.request.endsLater ? times.ofReceipts : times, triesMax: plan.triesMax)
     }
 
     // MARK: Beginning
@@ -180,8 +180,8 @@ final class Exchange {
                 meter: meter, keepsUsageChunk: wantsCost || !admitted.request.isStream,
                 heldEventBytes: limits.heldEventBytes, readEventBytes: limits.readEventBytes, modelName: modelName,
                 seal: seal, usageMembers: wantsCost ? { [unowned self] facts in costMembers(facts) } : nil,
-                failedEvent: { [unowned self] event, isTerminator, isWhole in
-                    failedEvent(event, isTerminator: isTerminator, isWhole: isWhole)
+                failedEvent: { [unowned self] event, isTerminator, part in
+                    failedEvent(event, isTerminator: isTerminator, part: part)
                 })
             running.framing = client?.canReadChunks == true ? .chunked : .untilClose
             // While another engine may be asked, the head waits for the first bytes of the stream.
@@ -247,10 +247,6 @@ final class Exchange {
 
     private func relayStream(_ piece: ByteBuffer) {
         if running.framing == .chunked { output.beginChunk(bytes: piece.readableBytes) }
-        if admitted.request.takesItsOwnTime, entry.request.marks.firstToken == nil, client != nil {
-            // What is promised of the first token is kept by the engine's first word, whatever is waited for then.
-            entry.request.marks.firstToken = machine.lastReceivedAt
-        }
         guard let signals = running.stream?.take(piece, output: &output, held: &held), take(signals) else { return }
         if machine.state == .delivering { sendLateBytes() }
     }
@@ -272,6 +268,10 @@ final class Exchange {
     }
 
     private func note(_ signals: StreamSignals) {
+        if signals.contains(.word), running.firstWord == nil {
+            running.firstWord = machine.lastReceivedAt
+            noteFirstWord()
+        }
         guard signals.contains(.content) else { return }
         let mark = machine.lastReceivedAt
         if attempt.marks.firstToken == nil {

@@ -28,6 +28,8 @@ struct RunningTry {
     /// Counts the answer; nil where its backend does not ask for that.
     var counting: AnswerCounting?
     var answerBytes: Int64 = 0
+    /// When the engine said something of its answer first: microseconds since the request's acceptance.
+    var firstWord: Int64?
     /// Events with content that are in the journal.
     var progressEvents: Int64 = 0
 

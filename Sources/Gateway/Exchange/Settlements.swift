@@ -4,7 +4,6 @@ import Identity
 import Limits
 import Metering
 import NIOCore
-import Synchronization
 import Telemetry
 import UsageJournal
 
@@ -19,11 +18,24 @@ import UsageJournal
 final class Settlements {
     /// Work to ask after: all that is needed stands in its open record.
     struct Pending {
+        enum Kind {
+            /// The answer was a receipt for it.
+            case receipt
+            /// Its client left the stream that it was answered with: what came is known, and stands where the engine
+            /// keeps nothing.
+            case leftStream
+        }
+
+        let kind: Kind
+        /// Its last attempt is the one that is asked after.
         var entry: UsageEntry
         let open: any OpenRequest
-        /// What it holds of its limits, until it has ended.
+        /// The request as far as it is read and billed by.
+        let request: InferenceRequest
+        /// What it holds of its limits: of a receipt until it has ended. That of a left stream is settled by what came,
+        /// and takes the rest when that is known: a client that leaves is not held up by it.
         let hold: LimitHold?
-        /// What its client chose of what an engine may refuse.
+        /// What its client chose of what an engine may refuse; forgotten with the process: then anything may have been.
         let choices: ClientChoices
         fileprivate var askAt = NIODeadline.now() + .milliseconds(Settlements.firstPauseMilliseconds)
         fileprivate var pauseMilliseconds = Settlements.firstPauseMilliseconds
@@ -31,23 +43,38 @@ final class Settlements {
         fileprivate var isAsking = false
         /// Since when the engine has said, each time, that it does not know the work.
         fileprivate var goneSince: NIODeadline?
-        /// Of a stream that was left: bytes of text that had come.
-        fileprivate var seenTextBytes: Int64 = 0
+        /// Looks in a row that came to nothing, or to a failure of the engine's.
+        fileprivate var failuresInRow = 0
 
         init(
-            entry: UsageEntry, open: any OpenRequest, hold: LimitHold? = nil,
+            _ kind: Kind, entry: UsageEntry, open: any OpenRequest, request: InferenceRequest, hold: LimitHold? = nil,
             choices: ClientChoices = [.address, .length]
         ) {
             assert(entry.attempts.last?.upstreamID != nil, "work without an id cannot be asked after")
+            assert(
+                (kind == .leftStream) == (entry.attempts.last?.termination == .clientAbort),
+                "the next process tells the kinds apart by how their open records say that they ended")
+            self.kind = kind
             self.entry = entry
             self.open = open
+            self.request = request.ofLaterWork
             self.hold = hold
             self.choices = choices
         }
 
-        /// Whether its client left the stream that it was answered with: then what came is known, and stands where the
-        /// engine keeps nothing.
-        var isLeft: Bool { entry.attempts.last?.termination == .clientAbort }
+        /// Work that another process left, as its open record tells it.
+        init(resuming entry: UsageEntry, open: any OpenRequest) {
+            var entry = entry
+            let pictureModel = entry.takePictureModel()
+            self.init(
+                entry.attempts.last?.termination == .clientAbort ? .leftStream : .receipt, entry: entry, open: open,
+                request: InferenceRequest(
+                    of: entry.request.surface, model: entry.request.modelRequested, tier: entry.request.tierRequested,
+                    pictureModel: pictureModel))
+        }
+
+        /// The attempts as its open record keeps them.
+        var attemptsOnRecord: [AttemptRecord] { entry.attempts(naming: request.pictureModel) }
 
         fileprivate var place: ObjectSeal.Place? {
             entry.attempts.last.flatMap { last in
@@ -64,25 +91,35 @@ final class Settlements {
     private static let answerBytesMax = 64 << 20
     /// What has not ended by then never will.
     private static let hoursMax: Int64 = 24
-    /// The most that are asked for at once; more wait their turn.
+    /// The most receipts that are asked for at once; more wait their turn.
     private static let askingMax = 16
+    /// The same of left streams, which take no turn of the others.
+    private static let leftAskingMax = 4
+    /// An engine that fails so often in a row to show what a left stream came to is not asked again.
+    private static let leftFailuresMax = 8
 
     private unowned let loop: LoopContext
     private var pending: [Int: Pending] = [:]
     private var lastNumber = 0
+    /// Looks that are under way, and left streams that are pending.
     private var askingCount = 0
+    private var leftAskingCount = 0
+    private var leftCount = 0
 
     init(loop: LoopContext) { self.loop = loop }
 
     private var registry: SettlementRegistry { loop.shared.settlements }
 
+    /// Whether another left stream may be asked after; beyond, they cost what came.
+    var hasRoomForLeft: Bool { leftCount < loop.shared.configuration.limits.leftStreams }
+
     /// `seen`: what has come of it already.
     func add(_ work: Pending, seen: AnswerFacts? = nil) {
         var work = work
-        if work.isLeft {
+        if work.kind == .leftStream {
             work.until = min(
                 work.until, .now() + .milliseconds(loop.shared.configuration.times.totalMilliseconds))
-            work.seenTextBytes = seen?.textBytesSeen ?? 0
+            leftCount += 1
         }
         lastNumber += 1
         pending[lastNumber] = work
@@ -101,14 +138,35 @@ final class Settlements {
     }
 
     func tick(now: NIODeadline) {
+        guard !pending.isEmpty else { return }
+        var due: [(number: Int, since: NIODeadline)] = []
         for (number, work) in pending where !work.isAsking {
             let isWanted = work.place.map { registry.takeWish($0) } ?? false
-            guard isWanted || work.askAt <= now else { continue }
+            if isWanted || work.askAt <= now { due.append((number, isWanted ? .uptimeNanoseconds(0) : work.askAt)) }
+        }
+        // What someone waits for, then what has waited longest.
+        due.sort { ($0.since, $0.number) < ($1.since, $1.number) }
+        for (number, _) in due {
+            guard let work = pending[number] else { continue }
             if now >= work.until {
                 end(number, work, .neverTold)
-            } else if askingCount < Settlements.askingMax {
+            } else if mayAsk(work.kind) {
                 ask(number, work)
             }
+        }
+    }
+
+    private func mayAsk(_ kind: Pending.Kind) -> Bool {
+        switch kind {
+        case .receipt: askingCount < Settlements.askingMax
+        case .leftStream: leftAskingCount < Settlements.leftAskingMax
+        }
+    }
+
+    private func countAsking(_ kind: Pending.Kind, _ change: Int) {
+        switch kind {
+        case .receipt: askingCount += change
+        case .leftStream: leftAskingCount += change
         }
     }
 
@@ -123,22 +181,25 @@ final class Settlements {
             let target = backend.target(ofWork: id, surface: work.entry.request.surface)
         else { return pauseLonger(number) }
         pending[number]?.isAsking = true
-        askingCount += 1
+        countAsking(work.kind, 1)
         var question = EngineCall.Question(
             backend: backend, path: target.requestTarget,
             headers: backend.dialect.headers(for: target, backend: backend, content: .unsigned),
             answerMilliseconds: Settlements.answerMilliseconds)
         question.answerBytesMax = Settlements.answerBytesMax
         EngineCall.ask(question, tls: loop.shared.upstreamTLS, on: loop.eventLoop) { [weak self] answer in
+            self?.countAsking(work.kind, -1)
             self?.answered(number, answer, by: backend)
         }
     }
 
     private func answered(_ number: Int, _ answer: EngineCall.Answer?, by backend: Backend) {
-        askingCount -= 1
         pending[number]?.isAsking = false
         guard let work = pending[number] else { return }
-        switch answer.map({ Self.status(of: $0, for: work) }) {
+        let status = answer.map { Self.status(of: $0, for: work) }
+        let isFailure = status.map { $0 >= 500 } ?? true
+        pending[number]?.failuresInRow = isFailure ? work.failuresInRow + 1 : 0
+        switch status {
         case 200:
             pending[number]?.goneSince = nil
             var facts = AnswerFacts(ofWork: answer?.body ?? [], in: work.request, by: backend)
@@ -161,7 +222,11 @@ final class Settlements {
             let isGone =
                 NIODeadline.now() >= since + .milliseconds(loop.shared.configuration.times.workGoneMilliseconds)
             if isGone { return end(number, work, .forgotten(work.place.flatMap { registry.seen(of: $0) })) }
-        default: pending[number]?.goneSince = nil
+        default:
+            pending[number]?.goneSince = nil
+            if work.kind == .leftStream, isFailure, work.failuresInRow + 1 >= Settlements.leftFailuresMax {
+                return end(number, work, .forgotten(work.place.flatMap { registry.seen(of: $0) }))
+            }
         }
         pauseLonger(number)
     }
@@ -169,8 +234,8 @@ final class Settlements {
     /// Engines that keep no responses refuse to show one in many ways, and the gateway's own key was good for it.
     private static func status(of answer: EngineCall.Answer, for work: Pending) -> Int {
         let status = answer.head.status
-        guard work.isLeft, (400..<500).contains(status), status != 408, status != 429 else { return status }
-        return 404
+        let isRefused = (400..<500).contains(status) && status != 408 && status != 429 || status == 501
+        return work.kind == .leftStream && isRefused ? 404 : status
     }
 
     private func pauseLonger(_ number: Int) {
@@ -191,7 +256,7 @@ final class Settlements {
         case neverTold
     }
 
-    /// What its failure means. What its request chose is forgotten with the process: then anything may have been.
+    /// What its failure means.
     private func refusal(_ facts: AnswerFacts, _ backend: String, _ work: Pending) -> EngineRefusal {
         let kind = loop.shared.snapshots.current.catalogue.backend(named: backend)?.kind ?? .openAICompatible
         return EngineRefusal(kind: kind, insideAnswer: facts, choices: work.choices)
@@ -200,6 +265,7 @@ final class Settlements {
     /// Completes the record and closes it.
     private func end(_ number: Int, _ work: Pending, _ ending: End) {
         pending[number] = nil
+        if work.kind == .leftStream { leftCount -= 1 }
         let loop = loop
         let requestID = work.entry.request.id
         var entry = work.entry
@@ -214,8 +280,10 @@ final class Settlements {
             let inferences = facts.attempts(
                 completing: base, request: work.request, isCut: isCut,
                 own: own, priceKey: { loop.priceKey(of: $0) },
-                newID: { loop.ids.attempt(of: requestID) })
-            entry.attempts.replaceSubrange(last..., with: inferences.prefix(UsageEntry.attemptsMax - last))
+                newID: { loop.ids.attempt(of: requestID) }
+            ).prefix(UsageEntry.attemptsMax - last)
+            if work.kind == .leftStream, !facts.replaces(entry.attempts[last...], by: inferences) { return }
+            entry.attempts.replaceSubrange(last..., with: inferences)
         }
         func fail(_ facts: AnswerFacts?, reason: String) {
             base.termination = .upstreamError
@@ -229,12 +297,14 @@ final class Settlements {
         }
         switch ending {
         // What came before the client left stands, with its own counts, where the engine knows no more.
-        case .told(let facts) where work.isLeft, .forgotten(let facts?) where work.isLeft:
+        case .told(let facts) where work.kind == .leftStream,
+            .forgotten(let facts?) where work.kind == .leftStream:
             entry.request.leave()
-            guard work.isLess(than: facts) else { break }
+            guard !facts.hasFailedLater(work.entry.request.surface) else { break }
             base.termination = .complete
             complete(facts, isCut: false)
-        case .forgotten where work.isLeft, .neverTold where work.isLeft: entry.request.leave()
+        case .forgotten where work.kind == .leftStream, .neverTold where work.kind == .leftStream:
+            entry.request.leave()
         case .told(let facts) where facts.hasFailedLater(work.entry.request.surface),
             .forgotten(let facts?) where facts.hasFailedLater(work.entry.request.surface):
             let refusal = refusal(facts, base.backend, work)
@@ -264,6 +334,10 @@ final class Settlements {
         }
         loop.metrics.finished(entry)
         work.hold?.settle(LimitUsage(entry.attempts))
+        close(entry, of: work)
+    }
+
+    private func close(_ entry: UsageEntry, of work: Pending) {
         let registry = registry
         let place = work.place
         let log = loop.shared.log
@@ -271,7 +345,7 @@ final class Settlements {
             if let place { registry.ended(place, isSettled: isDurable) }
             if !isDurable {
                 log.error(
-                    "could not sync the record of finished background work", ["request_id": "\(requestID)"])
+                    "could not sync the record of finished background work", ["request_id": "\(entry.request.id)"])
             }
         }
     }
@@ -286,101 +360,28 @@ extension RequestRecord {
     }
 }
 
-extension Settlements.Pending {
-    /// Whether what its client left with is less than what the engine says in the end that there is.
-    fileprivate func isLess(than facts: AnswerFacts) -> Bool {
-        !facts.hasFailedLater(entry.request.surface)
-            && (facts.usage?.completionTokens != nil || facts.textBytesSeen > seenTextBytes)
-    }
-
-    /// As far as an answer's reader needs it.
-    fileprivate var request: InferenceRequest {
-        InferenceRequest(of: entry.request.surface, model: entry.request.modelRequested)
-    }
-}
-
-/// What this gateway asks after, and what it has put on record lately. Shared by all event loops.
-final class SettlementRegistry: Sendable {
-    private enum State {
-        case pending, wanted, settled
-    }
-
-    private struct Work {
-        var state: State
-        /// The most that was seen of it, while it is pending.
-        var seen: AnswerFacts?
-    }
-
-    private let works = Mutex<[ObjectSeal.Place: Work]>([:])
-
-    /// Ended work that is remembered; beyond, all of it is forgotten.
-    private static let placesMax = 50_000
-
-    func began(_ place: ObjectSeal.Place) {
-        works.withLock { works in
-            if works.count >= Self.placesMax { works = works.filter { $0.value.state != .settled } }
-            works[place] = Work(state: .pending)
+extension UsageEntry {
+    /// The attempts, and behind them what names the model by which pictures that a tool makes are billed: the open
+    /// record has no other place for it.
+    fileprivate func attempts(naming pictureModel: String?) -> [AttemptRecord] {
+        guard let pictureModel, let last = attempts.last, attempts.count < UsageEntry.attemptsMax else {
+            return attempts
         }
+        var mark = AttemptRecord(
+            id: last.id, number: last.number + 1, backend: last.backend, upstreamModel: pictureModel,
+            priceKey: last.priceKey)
+        mark.kind = .component
+        mark.upstreamID = last.upstreamID
+        mark.isDelivered = false
+        return attempts + [mark]
     }
 
-    func ended(_ place: ObjectSeal.Place, isSettled: Bool) {
-        works.withLock { $0[place] = isSettled ? Work(state: .settled) : nil }
-    }
-
-    /// Somebody looked at the work, followed it, or tried to cancel it, and this is what the engine said. The one place
-    /// that keeps the most that was ever seen of work, whoever saw it.
-    func saw(_ seen: AnswerFacts, of place: ObjectSeal.Place) {
-        works.withLock { works in
-            guard let work = works[place], work.state != .settled else { return }
-            guard var known = work.seen else {
-                works[place]?.seen = seen
-                return
-            }
-            // The word of its end stays; a look that was on its way for longer says less.
-            if known.hasEndedLater, !seen.hasEndedLater {
-                known.keep(seen: seen)
-                works[place]?.seen = known
-            } else {
-                works[place]?.seen = seen
-                works[place]?.seen?.keep(seen: known)
-            }
+    /// Takes that name from what an open record has.
+    fileprivate mutating func takePictureModel() -> String? {
+        guard let last = attempts.last, last.kind == .component, last.usageSource == .nothing, !last.isDelivered else {
+            return nil
         }
+        attempts.removeLast()
+        return last.upstreamModel
     }
-
-    func seen(of place: ObjectSeal.Place) -> AnswerFacts? { works.withLock { $0[place]?.seen } }
-
-    /// Has the work looked at soon: someone waits for its record.
-    func wish(for place: ObjectSeal.Place) {
-        works.withLock { if $0[place]?.state == .pending { $0[place]?.state = .wanted } }
-    }
-
-    /// Whether it is to be looked at soon; said once.
-    func takeWish(_ place: ObjectSeal.Place) -> Bool {
-        works.withLock { works in
-            guard works[place]?.state == .wanted else { return false }
-            works[place]?.state = .pending
-            return true
-        }
-    }
-
-    func isPending(_ place: ObjectSeal.Place) -> Bool {
-        works.withLock { $0[place]?.state == .pending || $0[place]?.state == .wanted }
-    }
-
-    func isSettled(_ place: ObjectSeal.Place) -> Bool { works.withLock { $0[place]?.state == .settled } }
-}
-
-extension AnswerFacts {
-    /// What a document of work that goes on, or has ended, says of it.
-    init(ofWork document: [UInt8], in request: InferenceRequest, by backend: Backend) {
-        let meter = AnswerMeter(request: request, backend: backend, status: 200, headers: JSONHead())
-        document.withUnsafeBytes { meter.read(piece: $0) }
-        meter.finish()
-        self = meter.facts
-    }
-}
-
-/// The head that such a document has.
-private struct JSONHead: HeaderLookup {
-    func first(_ lowercaseName: String) -> String? { lowercaseName == "content-type" ? "application/json" : nil }
 }

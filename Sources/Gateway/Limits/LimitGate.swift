@@ -130,6 +130,11 @@ final class LimitGate: Sendable {
         }
     }
 
+    fileprivate func charge(_ reservation: Reservation, more usage: LimitUsage) {
+        let now = LimitGate.now()
+        perform(now) { state, _ in state.set.charge(reservation, more: usage, now: now) }
+    }
+
     /// False when the outcome is on its way already.
     fileprivate func cancel(_ number: Int) -> Bool {
         state.withLock { state in
@@ -215,12 +220,17 @@ final class LimitHold: Sendable {
     /// Where the limits stood when the request was admitted.
     let standings: LimitStandings
     private let gate: LimitGate
-    /// Nil once it has ended.
-    private let reservation: Mutex<Reservation?>
+    private let state: Mutex<State>
+
+    private enum State {
+        case held(Reservation)
+        case settled(Reservation, LimitUsage)
+        case released
+    }
 
     fileprivate init(gate: LimitGate, reservation: Reservation) {
         self.gate = gate
-        self.reservation = Mutex(reservation)
+        state = Mutex(.held(reservation))
         standings = reservation.standings
     }
 
@@ -228,24 +238,36 @@ final class LimitHold: Sendable {
 
     /// The answer has grown to so many tokens, and goes on.
     func grow(outputTokens: Int64) {
-        reservation.withLock { held in
-            guard let reservation = held, !reservation.covers(outputTokens: outputTokens) else { return }
-            held = gate.grow(reservation, outputTokens: outputTokens)
+        state.withLock { state in
+            guard case .held(let reservation) = state, !reservation.covers(outputTokens: outputTokens) else { return }
+            state = .held(gate.grow(reservation, outputTokens: outputTokens))
         }
     }
 
-    /// The request has ended and came to `usage`: the rest of what was reserved comes back.
-    func settle(_ usage: LimitUsage) { end(usage) }
+    /// The request has ended and came to `usage`: the rest of what was reserved comes back. Settled again, it takes
+    /// what it came to beyond.
+    func settle(_ usage: LimitUsage) {
+        let before = state.withLock { state in
+            let before = state
+            if case .held(let reservation) = before { state = .settled(reservation, usage) }
+            if case .settled(let reservation, _) = before { state = .settled(reservation, usage) }
+            return before
+        }
+        switch before {
+        case .held(let reservation): gate.end(reservation, usage: usage)
+        case .settled(let reservation, let known): gate.charge(reservation, more: usage.beyond(known))
+        case .released: break
+        }
+    }
 
     /// The request never went to an engine: everything comes back.
-    func release() { end(nil) }
-
-    private func end(_ usage: LimitUsage?) {
-        let held = reservation.withLock { held in
-            defer { held = nil }
-            return held
+    func release() {
+        let before = state.withLock { state in
+            let before = state
+            if case .held = before { state = .released }
+            return before
         }
-        if let held { gate.end(held, usage: usage) }
+        if case .held(let reservation) = before { gate.end(reservation, usage: nil) }
     }
 }
 

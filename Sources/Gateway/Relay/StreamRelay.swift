@@ -9,6 +9,17 @@ struct StreamSignals: OptionSet {
     static let terminator = StreamSignals(rawValue: 4)
     /// The terminator says that the answer failed (`response.failed`): the client is to read it.
     static let failure = StreamSignals(rawValue: 8)
+    /// The engine said something of the answer: no comment, sign of life or error.
+    static let word = StreamSignals(rawValue: 16)
+}
+
+/// How much of an event that says that the stream failed is at hand.
+enum FailedEventPart {
+    case whole
+    /// What has not gone out of one that was too long to be held.
+    case rest
+    /// The beginning of one that is too long to be passed on.
+    case beginning
 }
 
 /// Passes a stream's events on as they end, reads them, cuts out the usage chunk that only the gateway asked for, and
@@ -21,6 +32,8 @@ final class StreamRelay {
     private var flowed = 0
     /// The unfinished event is too long to be kept, and read while it passes.
     private var isPassing = false
+    /// The unfinished event is an error that is too long to be passed on: `pending` is what of it may be shown.
+    private var isCutting = false
     private var isHolding = false
     /// Whether anything but white space has come.
     private var hasBegun = false
@@ -35,7 +48,7 @@ final class StreamRelay {
     /// What the gateway adds to the usage object of the last word; nil adds nothing.
     private let usageMembers: ((AnswerFacts) -> [UInt8]?)?
     /// What a client sees of an event that says that the stream failed; nil for the event as it is.
-    private let failedEvent: (UnsafeRawBufferPointer, _ isTerminator: Bool, _ isWhole: Bool) -> [UInt8]?
+    private let failedEvent: (UnsafeRawBufferPointer, _ isTerminator: Bool, FailedEventPart) -> [UInt8]?
     private let heldEventBytes: Int
     private let readEventBytes: Int
     private let seal: AnswerSeal?
@@ -43,7 +56,7 @@ final class StreamRelay {
     init(
         meter: AnswerMeter, keepsUsageChunk: Bool, heldEventBytes: Int, readEventBytes: Int,
         modelName: AnswerModelName? = nil, seal: AnswerSeal? = nil, usageMembers: ((AnswerFacts) -> [UInt8]?)? = nil,
-        failedEvent: @escaping (UnsafeRawBufferPointer, _ isTerminator: Bool, _ isWhole: Bool) -> [UInt8]? = {
+        failedEvent: @escaping (UnsafeRawBufferPointer, _ isTerminator: Bool, FailedEventPart) -> [UInt8]? = {
             _, _, _ in
             nil
         }
@@ -107,8 +120,17 @@ final class StreamRelay {
             if pending.readableBytes > 0 { pending.clear() }
             flowed = 0
             isPassing = false
+            isCutting = false
             if let seal { if isHolding { seal.finish(into: &held) } else { seal.finish(into: &output) } }
             splice = nil
+        }
+        if isCutting {
+            meter.read(longEventPiece: part)
+            _ = meter.finishLongEvent()
+            let beginning = pending
+            let shown = beginning.withUnsafeReadableBytes { failedEvent($0, false, .beginning) } ?? []
+            shown.withUnsafeBytes { passRenamed($0, output: &output, held: &held) }
+            return .error
         }
         if isPassing || pending.readableBytes + part.count > readEventBytes {
             if !isPassing { readPending() }
@@ -141,7 +163,7 @@ final class StreamRelay {
         if event == .usageChunk, !keepsUsageChunk, isWhole { return [] }
         if event == .terminator { isHolding = true }
         if event == .error || event == .terminator && meter.hasError,
-            let shown = failedEvent(bytes, event == .terminator, isWhole)
+            let shown = failedEvent(bytes, event == .terminator, isWhole ? .whole : .rest)
         {
             shown.withUnsafeBytes {
                 if isWhole {
@@ -157,14 +179,15 @@ final class StreamRelay {
             flow(bytes, output: &output, held: &held)
             splice?.finish { pass($0, output: &output, held: &held) }
         }
+        let word: StreamSignals = meter.framing == .serverSentEvents && bytes.isSignOfLife ? [] : .word
         switch event {
         case .terminator:
             // The end that an engine puts behind an error is none; one that says that it failed is its last word.
             if meter.endsInFailure { return [.terminator, .failure] }
-            return meter.hasError ? [.terminator, .error] : .terminator
-        case .content: return .content
+            return meter.hasError ? [.terminator, .error] : [.terminator, word]
+        case .content: return [.content, .word]
         case .error: return .error
-        case .usageChunk, .other: return []
+        case .usageChunk, .other: return word
         }
     }
 
@@ -222,12 +245,16 @@ final class StreamRelay {
 
     /// Keeps the beginning of an event until its end comes, unless it grows too long.
     private func keep(_ bytes: UnsafeRawBufferPointer, output: inout ByteBuffer, held: inout ByteBuffer) {
-        if isPassing {
-            meter.read(longEventPiece: bytes)
-            return flow(bytes, output: &output, held: &held)
-        }
+        if isPassing || isCutting { meter.read(longEventPiece: bytes) }
+        if isCutting { return }
+        if isPassing { return flow(bytes, output: &output, held: &held) }
         pending.writeBytes(bytes)
         guard pending.readableBytes > heldEventBytes else { return }
+        if flowed == 0, meter.framing != .awsEventStream, pending.withUnsafeReadableBytes(\.beginsError) {
+            // Words that name a backend or its key may lie across any seam.
+            isCutting = true
+            return readPending()
+        }
         flow(pending.unread(after: flowed), output: &output, held: &held)
         flowed = pending.readableBytes
         if pending.readableBytes > readEventBytes {
@@ -272,5 +299,48 @@ extension ByteBuffer {
     /// What is readable, without its first `count` bytes.
     fileprivate func unread(after count: Int) -> ByteBuffer {
         getSlice(at: readerIndex + count, length: readableBytes - count) ?? ByteBuffer()
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Whether an event is a comment, or Anthropic's `ping`.
+    fileprivate var isSignOfLife: Bool {
+        isEmpty || self[0] == UInt8(ascii: ":") || self[0] < 0x20 || starts(with: "event: ping".utf8)
+    }
+
+    /// Whether an event is an error by its first bytes: its name, or the first member of its object.
+    fileprivate var beginsError: Bool {
+        var rest = self[...]
+        func skip(_ text: StaticString) -> Bool {
+            let name = UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+            guard rest.starts(with: name) else { return false }
+            rest = rest.dropFirst(name.count)
+            return true
+        }
+        func skipSpace() { rest = rest.drop { $0 == 0x20 || (0x09...0x0D).contains($0) || $0 == 0x1E } }
+        skipSpace()
+        if skip("event:") {
+            skipSpace()
+            if skip("error") { return true }
+            rest = rest.drop { $0 != 0x0A && $0 != 0x0D }
+            skipSpace()
+        }
+        _ = skip("data:")
+        skipSpace()
+        _ = skip("[") || skip(",")
+        skipSpace()
+        guard skip("{") else { return false }
+        skipSpace()
+        if skip("\"type\"") {
+            skipSpace()
+            _ = skip(":")
+            skipSpace()
+            return skip("\"error\"")
+        }
+        guard skip("\"error\"") else { return false }
+        skipSpace()
+        _ = skip(":")
+        skipSpace()
+        return skip("{") || skip("\"")
     }
 }

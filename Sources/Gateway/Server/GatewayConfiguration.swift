@@ -84,6 +84,9 @@ public struct GatewayConfiguration: Sendable {
         public var connections = 16_384
         /// Requests running at once.
         public var openRequests = 8192
+        /// Streams that were left and that their engines may finish, asked after by one event loop. Beyond, they cost
+        /// what came.
+        public var leftStreams = 1024
         /// Bytes that a client may send ahead while its request runs.
         public var pipelinedBytes = 64 * 1024
         /// Idle connections kept for one backend by one event loop.
@@ -117,20 +120,15 @@ public struct GatewayConfiguration: Sendable {
         public var answerIdleMilliseconds: Int64 = 120_000
         /// A request from its acceptance to the end of its answer.
         public var totalMilliseconds: Int64 = 1_800_000
-
-        /// The same for work that goes on after its receipt: without it nobody knows what to ask after, so it is read
-        /// whoever has left, and some engines wait a minute before they give one.
-        var readingReceipts: Times {
-            var times = self
-            times.plainDrainMilliseconds = max(times.plainDrainMilliseconds, 120_000)
-            return times
-        }
         /// An engine's idle connection; less than engines keep theirs (uvicorn: 5 s).
         public var upstreamIdleMilliseconds: Int64 = 4000
         /// How long a finished stream whose client left is read on for its usage.
         public var finishedDrainMilliseconds: Int64 = 1000
         /// How long a plain answer whose client left is read on.
         public var plainDrainMilliseconds: Int64 = 60_000
+        /// How long a receipt for work that goes on is read whose client left, at least: without it nobody knows what
+        /// to ask after, and some engines wait a minute before they give one.
+        public var receiptDrainMilliseconds: Int64 = 120_000
         /// How long an engine may take to end its response after the stream's terminator.
         public var lingerMilliseconds: Int64 = 1000
         /// How often a running stream's count goes into the journal.
@@ -148,5 +146,12 @@ public struct GatewayConfiguration: Sendable {
 
         /// The usual times.
         public init() {}
+
+        /// Those of a request whose answer is a receipt.
+        var ofReceipts: Times {
+            var times = self
+            times.plainDrainMilliseconds = max(plainDrainMilliseconds, receiptDrainMilliseconds)
+            return times
+        }
     }
 }

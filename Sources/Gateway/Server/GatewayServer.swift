@@ -134,7 +134,7 @@ public final class GatewayServer: Sendable {
         guard let first = contexts.first, !work.isEmpty else { return }
         await GatewayServer.onLoop(of: first) { loop in
             for left in work {
-                loop.settlements.resume(Settlements.Pending(entry: left.entry, open: journal.resumed(left)))
+                loop.settlements.resume(Settlements.Pending(resuming: left.entry, open: journal.resumed(left)))
             }
         }
     }

@@ -204,8 +204,9 @@ final class BackendCell: Sendable {
     private static let unaskedMax = 1000
     /// How long they are. Short: what one request had refused may be that request's own doing.
     static let unaskedMilliseconds: Int64 = 60_000
-    /// How long a model is known for hiding output after it last did.
+    /// How long an answer shows that a backend has nothing against our key.
     private static let servedMilliseconds: Int64 = 60_000
+    /// How long a model is known for hiding output after it last did.
     private static let hiddenMilliseconds: Int64 = 3_600_000
     /// Whether any is, so that others need no lock.
     private let hasUnasked = Atomic<Bool>(false)

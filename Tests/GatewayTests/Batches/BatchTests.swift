@@ -266,12 +266,14 @@ import UsageJournal
         await gateway.stop()
     }
 
-    @Test(arguments: [
-        #"{"error":{"message":"no JSON","failed_generation":"LONG"}}"#,
-        #"{"error":{"message":"no JSON","code":"json_validate_failed","failed_generation":"LONG"},"usage":null}"#,
-        #"{"message":"no","failed_generation":{"name":"f","arguments":"LONG"}}"#,
-    ])
-    func `what a refused line hands over of the model's text is billed`(body: String) async throws {
+    @Test(
+        arguments: [
+            (#"{"error":{"message":"no JSON","failed_generation":"LONG"}}"#, 500),
+            (#"{"error":{"message":"no JSON","code":"x","failed_generation":"LONG"},"usage":null}"#, 500),
+            (#"{"message":"no","failed_generation":{"name":"f","arguments":"LONG"}}"#, 507),
+            (#"{"error":{"failed_generation":"{\"name\":\"f\",\"arguments\":\"LONG\"}"}}"#, 507),
+        ] as [(String, Int64)])
+    func `what a refused line hands over of the model's text is billed`(body: String, output: Int64) async throws {
         let service = try BatchService()
         let gateway = try await gateway(service)
         let (_, batch) = try create(gateway)
@@ -281,7 +283,7 @@ import UsageJournal
         _ = try gateway.ask(get("/v1/batches/\(batch)"))
         let records = try gateway.records(3)
         let line = try #require(records.first { $0.request.reason == "batch_line_failed" })
-        #expect((500...520).contains(line.attempts[0].buckets.outputTotal))
+        #expect(line.attempts[0].buckets.outputTotal == output)
         #expect(line.attempts[0].buckets.inputTotal > 0 && line.attempts[0].usageSource == .estimated)
         await gateway.stop()
     }

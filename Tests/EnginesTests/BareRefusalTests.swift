@@ -1,0 +1,76 @@
+import Identity
+import Testing
+
+@testable import Engines
+
+/// Refusals that may be of a key, of a place in the catalogue, or of what the client asked.
+@Suite struct BareRefusalTests {
+    private func refusal(
+        _ status: Int, _ body: String, _ kind: EngineKind = .openAICompatible, _ choices: ClientChoices = []
+    ) -> EngineRefusal {
+        Array(body.utf8).withUnsafeBytes {
+            EngineRefusal(
+                kind: kind, status: status, headers: AnswerFixture.Headers(fields: [:]), body: $0, choices: choices,
+                now: Timestamp(milliseconds: 0))
+        }
+    }
+
+    @Test(arguments: [
+        "", "  \r\n", "<html>Forbidden</html>", "\n<!DOCTYPE html><title>Attention Required!</title>", "{}",
+        #"{"message":"Forbidden"}"#, #"{"error":{"code":403,"message":"Forbidden"}}"#, #"{"detail":"403 Forbidden"}"#,
+        "Forbidden\n",
+    ])
+    func `a page, or a refusal without a word of why, may be of the request`(body: String) {
+        let refusal = refusal(403, body)
+        #expect(refusal.meaning == .unauthorised && refusal.isBare)
+    }
+
+    @Test(arguments: [
+        (403, #"{"error":{"message":"Your API key has been revoked"}}"#),
+        (403, #"{"message":"This key is disabled. Contact your organisation's owner."}"#),
+        (403, #"{"detail":"Key expired on 2026-11-01"}"#), (403, "Your API key has been revoked"),
+        (403, #"{"error":{"code":"key_revoked"}}"#),
+        (403, #"{"error":{"message":"Invalid API key","code":"invalid_api_key"}}"#),
+        (403, #"{"error":{"type":"permission_error","message":"no"}}"#), (401, ""),
+    ])
+    func `whatever an engine says in words may be of our key`(status: Int, body: String) {
+        let refusal = refusal(status, body)
+        #expect(refusal.meaning == .unauthorised && !refusal.isBare)
+    }
+
+    private static func google(_ code: Int, _ status: String, _ message: String) -> String {
+        #"{"error":{"code":\#(code),"message":"\#(message)","status":"\#(status)"}}"#
+    }
+
+    @Test(arguments: [
+        (403, google(403, "PERMISSION_DENIED", "No access to the video")),
+        (403, google(403, "PERMISSION_DENIED", "You do not have permission to access the File abc")),
+        (400, google(400, "INVALID_ARGUMENT", "Unsupported file uri")),
+        (403, google(403, "PERMISSION_DENIED", "The owner of this video has made it private on YouTube")),
+    ])
+    func `what Google says of a file or video is of the address that the client gave`(status: Int, body: String) {
+        #expect(refusal(status, body, .gemini, .address).meaning == .clientMistake)
+        #expect(refusal(status, body, .vertex, .address).meaning == .clientMistake)
+    }
+
+    @Test(arguments: [
+        (404, google(404, "NOT_FOUND", "Requested entity was not found."), EngineRefusal.Meaning.notFound),
+        (404, google(404, "NOT_FOUND", "models/small-video-1 is not found for API version v1beta"), .notFound),
+        (
+            403, google(403, "PERMISSION_DENIED", "You do not have permission to access tuned model tunedModels/a"),
+            .unauthorised
+        ),
+        (403, google(403, "PERMISSION_DENIED", "The security policy of this project forbids it"), .unauthorised),
+    ])
+    func `a picture in the request makes no mistake of the catalogue's the client's`(
+        status: Int, body: String, meaning: EngineRefusal.Meaning
+    ) {
+        #expect(refusal(status, body, .gemini, .address).meaning == meaning)
+        #expect(refusal(status, body, .vertex, .address).meaning == meaning)
+    }
+
+    @Test func `a guardrail's words are of the request`() {
+        let body = #"{"type":"guardrail_violation","message":"Content blocked by guardrails"}"#
+        #expect(refusal(403, body).meaning == .clientMistake)
+    }
+}
