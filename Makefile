@@ -24,19 +24,16 @@ dev: setup ## gateway, admin API and a private database on loopback, until Ctrl-
 	swift build --product tollgate
 	.build/debug/tollgate dev --data .tollgate/dev --engine "$(ENGINE)"
 
-# A few tests at a time: all of them at once on a small machine would only wait for one another.
-run-tests = swift test --skip-build --disable-xctest --experimental-maximum-parallelization-width 8
-
 test: build ## all tests, a few minutes after the build; leaves nothing running
-	@scripts/leaving-nothing-running $(run-tests) --skip EndToEndTests
-	@scripts/leaving-nothing-running $(run-tests) --filter EndToEndTests
+	@scripts/run-tests --skip EndToEndTests
+	@scripts/run-tests --filter EndToEndTests
 	@scripts/fuzz --seconds 20
 
 test-long: build ## the kill tests a hundred times and the property tests with many more seeds; hours
 	@TOLLGATE_SEEDS=$${TOLLGATE_SEEDS:-20000} \
-	    scripts/leaving-nothing-running $(run-tests) --skip EndToEndTests
+	    scripts/run-tests --skip EndToEndTests
 	@TOLLGATE_KILL_ROUNDS=$${TOLLGATE_KILL_ROUNDS:-100} \
-	    scripts/leaving-nothing-running $(run-tests) --filter EndToEndTests
+	    scripts/run-tests --filter EndToEndTests
 
 fuzz: setup ## every parser for ten minutes each, going on from what was found before
 	@scripts/fuzz --seconds 600
