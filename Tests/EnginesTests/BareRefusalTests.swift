@@ -18,9 +18,12 @@ import Testing
     @Test(arguments: [
         "", "  \r\n", "<html>Forbidden</html>", "\n<!DOCTYPE html><title>Attention Required!</title>", "{}",
         #"{"message":"Forbidden"}"#, #"{"error":{"code":403,"message":"Forbidden"}}"#, #"{"detail":"403 Forbidden"}"#,
-        "Forbidden\n",
+        "Forbidden\n", #"{"error":{"message":"Forbidden","type":"forbidden","code":403}}"#,
+        #"{"statusCode":403,"message":"Request blocked by policy 12."}"#,
+        #"{"type":"https://waf.example/errors/1020/","title":"Access denied","status":403,"detail":"A rule fired."}"#,
+        #"{"message":"Blocked: 'my api key and my account'"}"#,
     ])
-    func `a page, or a refusal without a word of why, may be of the request`(body: String) {
+    func `a refusal that does not name the key may be of the request`(body: String) {
         let refusal = refusal(403, body)
         #expect(refusal.meaning == .unauthorised && refusal.isBare)
     }
@@ -32,8 +35,13 @@ import Testing
         (403, #"{"error":{"code":"key_revoked"}}"#),
         (403, #"{"error":{"message":"Invalid API key","code":"invalid_api_key"}}"#),
         (403, #"{"error":{"type":"permission_error","message":"no"}}"#), (401, ""),
+        (
+            403,
+            #"{"error":{"message":"You have insufficient permissions for this. Missing scopes: model.request"}}"#
+        ),
+        (403, #"{"message":"Your project is not enabled for this model"}"#),
     ])
-    func `whatever an engine says in words may be of our key`(status: Int, body: String) {
+    func `a refusal that names the key is of the key`(status: Int, body: String) {
         let refusal = refusal(status, body)
         #expect(refusal.meaning == .unauthorised && !refusal.isBare)
     }
@@ -70,7 +78,23 @@ import Testing
     }
 
     @Test func `a guardrail's words are of the request`() {
-        let body = #"{"type":"guardrail_violation","message":"Content blocked by guardrails"}"#
-        #expect(refusal(403, body).meaning == .clientMistake)
+        for body in [
+            #"{"type":"guardrail_violation","message":"Content blocked by guardrails"}"#,
+            #"{"statusCode":403,"message":"Request failed content safety check."}"#,
+        ] {
+            #expect(refusal(403, body).meaning == .clientMistake, "\(body)")
+        }
+    }
+
+    /// What Amazon's API Gateway answers for a firewall in front of it.
+    @Test func `an exception called forbidden does not name the key`() {
+        let body = Array(#"{"message":"Forbidden"}"#.utf8)
+        let refusal = body.withUnsafeBytes {
+            EngineRefusal(
+                kind: .openAICompatible, status: 403,
+                headers: AnswerFixture.Headers(fields: ["x-amzn-errortype": "ForbiddenException"]), body: $0,
+                now: Timestamp(milliseconds: 0))
+        }
+        #expect(refusal.meaning == .unauthorised && refusal.isBare)
     }
 }

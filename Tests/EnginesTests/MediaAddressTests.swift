@@ -29,6 +29,11 @@ import Testing
             #"{"type":"video_url","video_url":{"url":"\#(address)"}}"#,
             #"{"type":"input_audio","audio_url":{"url":"\#(address)"}}"#,
             #"{"type":"image_url","image_url":{"url":"https://a.io/c.png","url":"\#(address)"}}"#,
+            // Readers written in Go do not mind case.
+            #"{"type":"image_url","image_url":{"Url":"\#(address)"}}"#,
+            #"{"type":"image_url","Image_Url":{"url":"\#(address)"}}"#,
+            #"{"type":"input_audio","AUDIO_URL":"\#(address)"}"#,
+            #"{"type":"image","uR\u006c":"\#(address)"}"#,
         ]
         for part in parts {
             let error = #expect(throws: RequestError.self) { try read(chat(part), .chatCompletions) }

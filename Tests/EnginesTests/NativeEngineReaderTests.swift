@@ -1,4 +1,5 @@
 import Engines
+import Identity
 import Metering
 import TestSupport
 import Testing
@@ -213,9 +214,15 @@ import Testing
         #expect(attempt.finishReason == "succeeded")
     }
 
-    @Test(arguments: ["../../account?x=1", "", "p1/cancel", "p%2f1", "p1?x"])
+    @Test(arguments: ["../../account?x=1", "", "p1/cancel", "p%2f1", "p1?x", ".", "..", "p\n1"])
     func `an id that is no id is not asked for`(id: String) {
         #expect(NativeFixture.backend.target(ofWork: id, surface: .replicatePredictions) == nil)
         #expect(NativeFixture.backend.target(ofWork: id, surface: .responses) == nil)
+    }
+
+    @Test(arguments: ["resp_a.b1", "resp a2", "résumé:1", "a=b+c~d@e"])
+    func `any other id is, with its letters escaped`(id: String) {
+        let path = "/v1/responses/" + PercentEncoding.encoded(id)
+        #expect(NativeFixture.backend.target(ofWork: id, surface: .responses)?.path == path)
     }
 }

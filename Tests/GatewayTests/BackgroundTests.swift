@@ -54,6 +54,48 @@ import UsageJournal
         return try gateway.ask("\(method) \(path) HTTP/1.1\r\n\(headers)\r\n\r\n")
     }
 
+    @Test(arguments: ["resp_a/b3", "resp%2f1", ".."])
+    func `work whose id cannot be asked after is not free`(id: String) async throws {
+        let receipt = Self.receipt.replacing("resp_0123456789abcdef", with: id)
+        let engine = try ScriptedEngine { socket, _ in socket.send(Answers.plain(body: receipt)) }
+        let gateway = try await TestGateway(
+            engine: engine, snapshot: TestGateway.snapshot(port: engine.port, kind: .openAI, sealingSecret: [1, 2, 3]))
+        let body = #"{"model":"small","background":true,"input":"hi"}"#
+        #expect(try gateway.ask(TestGateway.request(body, path: "/v1/responses")).status == 200)
+        #expect(try gateway.record().attempts[0].contradiction?.contains("cannot be asked after") == true)
+        await gateway.stop()
+    }
+
+    @Test func `a response in the background that is not kept is refused`() async throws {
+        let gateway = try await gateway(SharedText(""))
+        let body = #"{"model":"small","background":true,"store":false,"input":"hi"}"#
+        let answer = try gateway.ask(TestGateway.request(body, path: "/v1/responses"))
+        #expect(answer.status == 400 && answer.text.contains("background_not_kept"))
+        #expect(gateway.engine.requests.isEmpty)
+        await gateway.stop()
+    }
+
+    @Test func `a receipt that comes as a stream which breaks off is one all the same`() async throws {
+        let created = #"{"type":"response.created","response":\#(Self.receipt)}"#
+        let later = SharedText(Self.document("completed", Self.usage))
+        let engine = try ScriptedEngine { socket, request in
+            guard request.startLine.hasPrefix("POST") else {
+                socket.send(Answers.plain(body: later.text))
+                return
+            }
+            socket.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+            socket.send(Answers.chunk("event: response.created\ndata: \(created)\n\n") + "0\r\n\r\n")
+        }
+        let gateway = try await TestGateway(
+            engine: engine, snapshot: TestGateway.snapshot(port: engine.port, kind: .openAI, sealingSecret: [1, 2, 3]))
+        let answer = try gateway.ask(
+            TestGateway.request(#"{"model":"small","background":true,"input":"hi"}"#, path: "/v1/responses"))
+        #expect(answer.status == 200 && answer.text.contains("response.created"))
+        let record = try gateway.record()
+        #expect(record.attempts.last?.usageSource == .engine && record.attempts.last?.buckets.outputTotal == 4619)
+        await gateway.stop()
+    }
+
     @Test func `a response in the background is billed what it came to, once, whoever looks`() async throws {
         let later = SharedText(Self.document("in_progress", "null"))
         let gateway = try await gateway(later)

@@ -157,13 +157,39 @@ import UsageJournal
         await gateway.stop()
     }
 
-    @Test func `beyond so many left streams, what came is billed at once`() async throws {
-        let gateway = try await gateway(SharedAnswer("200 OK", Self.document("in_progress"))) {
-            $0.limits.leftStreams = 2
+    @Test(arguments: ["all", "account"])
+    func `beyond so many left streams, others are read on and hold their limits`(bound: String) async throws {
+        let gateway = try await gateway(
+            SharedAnswer("200 OK", Self.document("in_progress")), limits: [Self.oneAtOnce]
+        ) {
+            if bound == "all" { $0.limits.leftStreams = 2 } else { $0.limits.leftStreamsOfAccount = 2 }
+            $0.times.plainDrainMilliseconds = 1000
         }
-        for _ in 0..<3 { _ = try leave(gateway) }
-        #expect(try gateway.record().attempts[0].buckets.outputTotal == 2)
+        for count in 1...2 {
+            _ = try leave(gateway)
+            for _ in 0..<200 where try gateway.progress.count < count { pause(milliseconds: 10) }
+        }
+        _ = try leave(gateway)
+        let another = try gateway.ask(TestGateway.request(#"{"model":"small","input":"a"}"#, path: "/v1/responses"))
+        #expect(another.status == 429, "the third is still read")
+        let entry = try gateway.record()
+        #expect(entry.request.outcome == .clientAbort && entry.attempts[0].buckets.outputTotal == 2)
         #expect(try gateway.closes.count == 1)
+        await gateway.stop()
+    }
+
+    @Test(arguments: ["503 Service Unavailable", "401 Unauthorized", "403 Forbidden"])
+    func `an engine that is away for a while, or has another key, still knows what it kept`(
+        status: String
+    ) async throws {
+        let later = SharedAnswer(status, "{}")
+        let gateway = try await gateway(later) { $0.times.workGoneMilliseconds = 100 }
+        let id = try leave(gateway)
+        for _ in 0..<200 where gateway.engine.requests.count < 3 { pause(milliseconds: 20) }
+        #expect(try gateway.closes.isEmpty)
+        later.value = ("200 OK", Self.document("completed", usage: Self.usage, text: "all of it"))
+        _ = try get(id, gateway)
+        #expect(try gateway.record().attempts[0].buckets.outputTotal == 4619)
         await gateway.stop()
     }
 

@@ -47,6 +47,33 @@ import Testing
         await gateway.stop()
     }
 
+    /// Brackets, commas and new lines between documents hold none of the places that were found in the one before.
+    @Test(arguments: ["lines", "list", "document"])
+    func `documents in a stream's place name the model as the client does, and nothing else changes`(
+        form: String
+    ) async throws {
+        let documents = Answers.streamEvents().dropLast().map {
+            $0.replacing("data: ", with: "").replacing("\n\n", with: "")
+        }
+        let body =
+            switch form {
+            case "lines": documents.map { $0 + "\n" }.joined() + "\n"
+            case "list": "[" + documents.joined(separator: ",\n") + "]\n"
+            default: Answers.plainBody() + "\n"
+            }
+        let engine = try ScriptedEngine { socket, _ in
+            socket.send(self.head("text/event-stream"))
+            socket.send(Answers.chunk(body) + "0\r\n\r\n")
+        }
+        let gateway = try await TestGateway(
+            engine: engine, snapshot: TestGateway.snapshot(port: engine.port, settings: BackendSettings()))
+        let wish = #""stream":true,"stream_options":{"include_usage":true}"#
+        let answer = try gateway.ask(TestGateway.request(#"{"model":"small","messages":[],\#(wish)}"#))
+        #expect(answer.text == body.replacing("engine-model", with: "small"))
+        #expect(try gateway.record().attempts[0].buckets.outputTotal == 3)
+        await gateway.stop()
+    }
+
     @Test(arguments: ["application/json", "", "text/plain"])
     func `a document in a stream's place is a plain answer`(type: String) async throws {
         let engine = try ScriptedEngine { socket, _ in

@@ -140,8 +140,9 @@ import Testing
         #expect(!answer.text.contains("SECRET") && !answer.text.contains("engine-key"))
         #expect(answer.header("retry-after") == (told == 503 ? "7" : nil))
         let entry = try gateway.record()
-        // Of a form that the model was never seen to answer nobody can tell whose fault it is.
-        #expect(entry.request.outcome == ([404, 405].contains(status) ? .clientError : .providerError))
+        // Of a form that the model was never seen to answer nobody can tell whose fault it is, nor of a 403 that does
+        // not name the key.
+        #expect(entry.request.outcome == ([403, 404, 405].contains(status) ? .clientError : .providerError))
         #expect(entry.request.httpStatus == Int32(told) && entry.request.reason.hasPrefix("upstream_"))
         #expect(entry.attempts[0].upstreamStatus == Int32(status))
         #expect(entry.attempts[0].usageSource == .nothing && entry.attempts[0].buckets == TokenBuckets())

@@ -51,6 +51,10 @@ extension AnswerFacts {
             own: inferences.isEmpty ? own : OwnCounts())
         if kind == .fallback, let model { primary.priceKey = priceKey(model) ?? model }
         let inner = inferences + toolInferences(model: request.pictureModel)
+        if hasMoreInferences || inner.count > AnswerFacts.inferencesMax {
+            primary.contradiction =
+                primary.contradiction ?? "the answer has more than \(AnswerFacts.inferencesMax) inferences inside it"
+        }
         guard !inner.isEmpty else { return [primary] }
         return [primary]
             + inner.prefix(AnswerFacts.inferencesMax).enumerated().map { offset, inner in

@@ -76,6 +76,7 @@ extension AnswerFacts {
                 if part.usage.promptTokens != nil || part.usage.completionTokens != nil { parts.append(part) }
             }
         }
+        if parts.count > AnswerFacts.inferencesMax { hasMoreInferences = true }
         if !parts.isEmpty { components = Array(parts.prefix(AnswerFacts.inferencesMax)) }
     }
 
@@ -88,11 +89,15 @@ extension AnswerFacts {
             let object = value.part(range)
             let tool = name.value(in: value)
             if tool.hasSuffix("search"), tool != "file_search" { takeRequests(of: object) }
-            guard found.count < AnswerFacts.inferencesMax, var usage = EngineUsage(object: object) else { return }
+            guard var usage = EngineUsage(object: object) else { return }
             if usage.promptTokens == nil, usage.completionTokens == nil { usage.completionTokens = usage.totalTokens }
             guard usage.promptTokens ?? 0 > 0 || usage.completionTokens ?? 0 > 0 else { return }
             if tool.hasPrefix("image"), usage.outputParts == ModalityTokens() {
                 usage.outputParts.image = usage.completionTokens
+            }
+            guard found.count < AnswerFacts.inferencesMax else {
+                hasMoreInferences = true
+                return
             }
             found.append(usage)
         }

@@ -92,6 +92,9 @@ public struct AnswerFacts: Hashable, Sendable {
     /// Events or values that could not be read, being malformed or too long.
     public internal(set) var unreadCount: Int64 = 0
 
+    /// Whether there were more inferences inside the answer than are recorded.
+    var hasMoreInferences = false
+
     /// The longest id, model, tier or finish reason that is kept.
     public static let nameBytesMax = 256
     /// The most inferences inside one answer that are recorded.

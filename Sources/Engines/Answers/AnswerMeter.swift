@@ -27,13 +27,14 @@ public final class AnswerMeter {
     public private(set) var framing: AnswerFraming
     /// Of the event read last: the bytes that the client did not ask for and must not see (a count of
     /// `continuous_usage_stats`); nil when there are none.
-    public var cutRange: Range<Int>? { native == nil && framing != .plain ? stream.cutRange : nil }
+    public var cutRange: Range<Int>? { hasReadEvent && native == nil ? stream.cutRange : nil }
     /// Just inside the closing brace of a usage object, where the gateway may write members of its own; nil when there
     /// is none. Of a stream counted in the event read last, of a plain answer in all its bytes.
     public var usageEnd: Int? {
         if framing == .plain { return plain.usageEnd }
+        guard hasReadEvent else { return nil }
         guard let native else { return stream.usageEnd }
-        return hasReaderSeenEvent ? native.usageEnd : nil
+        return native.usageEnd
     }
 
     private let surface: Surface
@@ -45,8 +46,9 @@ public final class AnswerMeter {
     /// Counted as `usageEnd` is.
     public var modelRange: Range<Int>? {
         if framing == .plain { return plain.modelRange }
+        guard hasReadEvent else { return nil }
         guard let native else { return stream.modelRange }
-        return hasReaderSeenEvent ? native.modelRange : nil
+        return native.modelRange
     }
 
     private var plain: PlainAnswerMeter
@@ -55,8 +57,9 @@ public final class AnswerMeter {
     private var native: (any AnswerReader)?
     private var nativeFacts = AnswerFacts()
     private var isFramingBroken = false
-    /// Whether the event read last had anything for the native reader: a comment leaves it as it was.
-    private var hasReaderSeenEvent = false
+    /// Whether the event read last was shown to a reader. Comments, brackets and new lines are not, and the places that
+    /// the reader found in the event before are none of theirs.
+    private var hasReadEvent = false
     /// The event that is passing, when it is too long to be kept.
     private var long: LongEvent?
     /// Reads what the model wrote, where somebody counts it.
@@ -181,34 +184,26 @@ public final class AnswerMeter {
     /// Reads one whole event, its framing included.
     public func read(event bytes: UnsafeRawBufferPointer) -> StreamEvent {
         text?.read(event: bytes)
-        guard native != nil else {
-            guard framing == .jsonArray else { return stream.read(event: bytes) }
-            let element = JSONArraySplitter.element(in: bytes)
-            guard !element.isEmpty else { return .other }
-            return stream.read(
-                StreamedEvent(bytes: bytes, name: nil, data: bytes.part(element), dataOffset: element.lowerBound))
-        }
-        hasReaderSeenEvent = false
+        hasReadEvent = false
         switch framing {
         case .serverSentEvents:
-            return StreamedEvent.withServerSentEvent(bytes) { readNatively($0) } ?? .other
+            return StreamedEvent.withServerSentEvent(bytes) { show($0) } ?? .other
         case .jsonArray:
             let element = JSONArraySplitter.element(in: bytes)
             guard !element.isEmpty else { return .other }
-            let event = StreamedEvent(
-                bytes: bytes, name: nil, data: bytes.part(element), dataOffset: element.lowerBound)
-            return readNatively(event)
+            return show(
+                StreamedEvent(bytes: bytes, name: nil, data: bytes.part(element), dataOffset: element.lowerBound))
         case .awsEventStream, .plain:
             // Behind a frame whose length is not to be trusted nothing has a meaning, however it is cut.
             guard !isFramingBroken else { return .other }
             isFramingBroken = framing == .awsEventStream && !AWSPrelude.isValid(in: bytes)
-            let event = StreamedEvent(bytes: bytes, name: nil, data: bytes, dataOffset: 0)
-            return readNatively(event)
+            return show(StreamedEvent(bytes: bytes, name: nil, data: bytes, dataOffset: 0))
         }
     }
 
-    private func readNatively(_ event: StreamedEvent) -> StreamEvent {
-        hasReaderSeenEvent = true
+    private func show(_ event: StreamedEvent) -> StreamEvent {
+        hasReadEvent = true
+        guard native != nil else { return stream.read(event) }
         return native?.read(event, facts: &nativeFacts) ?? .other
     }
 
@@ -227,6 +222,7 @@ public final class AnswerMeter {
 
     /// The event that was too long to be kept is over.
     public func finishLongEvent() -> StreamEvent {
+        hasReadEvent = false
         if framing == .awsEventStream {
             nativeFacts.unreadCount += 1
             return .other

@@ -60,9 +60,6 @@ public struct StreamMeter: Sendable {
 
     /// The event that was too long to be kept is over.
     mutating func finishLongEvent() -> StreamEvent {
-        cutRange = nil
-        usageEnd = nil
-        modelRange = nil
         guard let (event, reader) = long else { return .other }
         long = nil
         switch reader.eventType {
@@ -86,17 +83,17 @@ public struct StreamMeter: Sendable {
 
     /// Reads one event: all its lines, with or without the empty line at its end.
     public mutating func read(event bytes: UnsafeRawBufferPointer) -> StreamEvent {
-        cutRange = nil
-        usageEnd = nil
-        modelRange = nil
-        return StreamedEvent.withServerSentEvent(bytes) { read($0) } ?? .other
+        StreamedEvent.withServerSentEvent(bytes) { read($0) } ?? .other
     }
 
     /// The stream is over.
     mutating func finish() {}
 
-    /// Reads a document that stands in a stream's place in another framing.
+    /// Reads one event without its framing.
     mutating func read(_ event: StreamedEvent) -> StreamEvent {
+        cutRange = nil
+        usageEnd = nil
+        modelRange = nil
         if event.isDone {
             facts.isTerminated = true
             return .terminator

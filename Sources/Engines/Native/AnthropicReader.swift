@@ -159,6 +159,8 @@ struct AnthropicReader: AnswerReader {
                 inference.id = facts.id
                 inference.isComplete = delta != nil
                 cutShort = [inference] + facts.inferences
+            } else {
+                facts.hasMoreInferences = true
             }
         }
         start = nil

@@ -67,8 +67,14 @@ public struct EngineErrorText: Hashable, Sendable {
             let value = object.part(range)
             switch EngineErrorText.field(key, in: object) {
             case .error:
-                if kind == .object { read(value) } else { message = EngineErrorText.text(value) ?? message }
-            case .message: message = EngineErrorText.text(value) ?? message
+                switch kind {
+                case .object: read(value)
+                case .array: readList(value)
+                default: message = EngineErrorText.text(value) ?? message
+                }
+            case .otherMessage: message = message ?? EngineErrorText.text(value)
+            case .message:
+                if kind == .array { readList(value) } else { message = EngineErrorText.text(value) ?? message }
             case .type: type = EngineErrorText.text(value) ?? type
             case .code: code = EngineErrorText.text(value) ?? AnswerFacts.integer(value).map(String.init) ?? code
             case .status:
@@ -78,6 +84,20 @@ public struct EngineErrorText: Hashable, Sendable {
             case .details: if kind == .array { readDetails(value) }
             case .metadata: if kind == .object { readMetadata(value) }
             case nil: break
+            }
+        }
+    }
+
+    /// The first of several errors, as an object or a text.
+    private mutating func readList(_ list: UnsafeRawBufferPointer) {
+        var isRead = false
+        AnswerFacts.elements(of: list) { element in
+            guard !isRead else { return }
+            isRead = true
+            if element.first == UInt8(ascii: "{") {
+                read(element)
+            } else {
+                message = EngineErrorText.text(element) ?? message
             }
         }
     }
@@ -105,10 +125,13 @@ public struct EngineErrorText: Hashable, Sendable {
         }
     }
 
-    private enum Field { case error, message, type, code, status, innerText, details, metadata }
+    private enum Field { case error, message, otherMessage, type, code, status, innerText, details, metadata }
 
     private static let fields: [(name: StaticString, field: Field)] = [
-        ("error", .error), ("message", .message), ("Message", .message), ("detail", .message), ("title", .message),
+        ("error", .error), ("errors", .error), ("fault", .error), ("faultstring", .otherMessage),
+        ("msg", .otherMessage),
+        ("reason", .otherMessage), ("message", .message), ("Message", .message), ("detail", .message),
+        ("title", .message),
         ("error_msg", .message), ("type", .type), ("error_type", .type), ("__type", .type), ("code", .code),
         ("Code", .code),
         ("ErrorCode", .code), ("status", .status), ("http_status_code", .status), ("OriginalStatusCode", .status),

@@ -31,7 +31,7 @@ public struct EngineRefusal: Hashable, Sendable {
     }
 
     public var meaning: Meaning
-    /// Whether it may be of the request as well as of our key: a 403 that is a page, or without a word of why.
+    /// Whether it may be of the request as well as of our key: a 403 that does not name the key.
     public internal(set) var isBare = false
     /// Whether its words speak of the form of the request, which the model may not have.
     public internal(set) var namesForm = false
@@ -76,8 +76,8 @@ public struct EngineRefusal: Hashable, Sendable {
         self.init(
             meaning: meaning ?? .unavailable,
             retryAfterMilliseconds: RetryHint.milliseconds(headers: headers, error: text, status: status, now: now))
-        namesForm = text.message.map { RefusalRules.namesForm($0) } ?? false
-        isBare = self.meaning == .unauthorised && RefusalRules.isBareRefusal(status: status, text, body: body)
+        namesForm = text.message.map { RefusalRules.namesForm($0, kind) } ?? false
+        isBare = self.meaning == .unauthorised && RefusalRules.isBareRefusal(kind, status: status, text, body: body)
     }
 
     /// What an error means that came inside an answer which had begun well (status 200).

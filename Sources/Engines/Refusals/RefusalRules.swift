@@ -39,9 +39,18 @@ enum RefusalRules {
         let names = [text.code, text.type].compactMap { $0.map(plain) }
         let message = text.message?.lowercased() ?? ""
         if chosen.contains(.length), status == 402, isMoreThanAffordable(message) { return .notServed }
-        for rule in all where rule.holds(kind, status, names: names, message: message, chosen) { return rule.meaning }
+        if let rule = rule(kind, status: status, text, chosen) { return rule.meaning }
         if status == 0, names.contains(where: { namesRequest($0) }) { return .clientMistake }
         return meaning(ofStatus: status, kind)
+    }
+
+    /// The first line of the list that holds.
+    private static func rule(
+        _ kind: EngineKind, status: Int, _ text: EngineErrorText, _ chosen: ClientChoices = []
+    ) -> RefusalRule? {
+        let names = [text.code, text.type].compactMap { $0.map(plain) }
+        let message = text.message?.lowercased() ?? ""
+        return all.first { $0.holds(kind, status, names: names, message: message, chosen) }
     }
 
     /// Whether a code that is in no list speaks of the request: of what of it is not valid, or against a policy.
@@ -56,27 +65,43 @@ enum RefusalRules {
     }
 
     /// Whether a message speaks of the form of the request, and not of the model as such.
-    static func namesForm(_ message: String) -> Bool {
-        [" is not a ", "not supported", "does not support", "endpoint", "not allowed to"].contains {
+    static func namesForm(_ message: String, _ kind: EngineKind) -> Bool {
+        // To Amazon an endpoint is a place where a model runs.
+        if aws.contains(kind), message.lowercased().contains("endpoint") { return false }
+        return [" is not a ", "not supported", "does not support", "endpoint", "not allowed to"].contains {
             message.lowercased().contains($0)
         }
     }
 
-    /// Whether a refusal of 403 has no word of why, or is a page: what stands before a provider refuses words so, too.
-    /// Whatever an engine says in a message may be of our key.
-    static func isBareRefusal(status: Int, _ text: EngineErrorText, body: UnsafeRawBufferPointer) -> Bool {
-        guard status == 403, text.type == nil, text.code == nil || text.code == "403" else { return false }
-        if let message = text.message { return namesOfForbidden.contains(message.lowercased()) }
-        switch body.first(where: { $0 != 0x20 && !(0x09...0x0D).contains($0) }) {
-        case nil, UInt8(ascii: "<"), UInt8(ascii: "{"): return true
-        default:
-            let words = String(decoding: body.prefix(64), as: UTF8.self).split(whereSeparator: \.isWhitespace)
-            return namesOfForbidden.contains(words.joined(separator: " ").lowercased())
-        }
+    /// Whether nothing in a refusal of 403 speaks of our key or account. Filters in front of providers refuse a
+    /// prompt's words with 403 too, as a page, a problem document or a sentence: what does not name the key is not held
+    /// against a backend, whoever wrote it.
+    static func isBareRefusal(
+        _ kind: EngineKind, status: Int, _ text: EngineErrorText, body: UnsafeRawBufferPointer
+    ) -> Bool {
+        guard status == 403, rule(kind, status: status, text) == nil else { return false }
+        let names = [text.code, text.type].compactMap { $0 }.filter { !$0.contains("/") }.map(plain)
+        if names.contains(where: { name in keyNames.contains { name.contains($0) } }) { return false }
+        let isSentence = ![UInt8(ascii: "<"), UInt8(ascii: "{")].contains(
+            body.first { $0 != 0x20 && !(0x09...0x0D).contains($0) })
+        let message = text.message ?? (isSentence ? String(decoding: body.prefix(256), as: UTF8.self) : "")
+        // What stands behind a quotation mark or a colon may be the client's.
+        let own = message.lowercased().prefix { !"'\"`:\u{201C}".contains($0) }
+        return !keyWords.contains { own.contains($0) }
     }
 
-    /// The status in words.
-    private static let namesOfForbidden: Set<String> = ["forbidden", "forbidden.", "403 forbidden", "http 403"]
+    /// Parts of codes and types.
+    private static let keyNames = [
+        "permission", "unauth", "notauth", "key", "credential", "accesstoken", "account", "billing", "subscription",
+        "country", "region", "organization", "project", "insufficient",
+    ]
+    private static let keyWords = [
+        "permission", "key", "api token", "access token", "credential", "scope", "authoriz", "authoris",
+        "authentic", "account", "billing", "subscription", "organization", "organisation", "your project",
+        "this project", "consumer", "workspace", "service agent", "your country", "region", "location is not supported",
+        "you are not allowed", "you do not have", "you don't have", "access to the model", "access to this model",
+        "access to model", "not enabled", "has been disabled",
+    ]
 
     /// OpenRouter: "This request requires more credits, or fewer max_tokens. You requested up to 16384 tokens, but can
     /// only afford 3919." What can still pay for an answer of some length is no empty account.
@@ -173,7 +198,7 @@ enum RefusalRules {
             beginnings: ["content violates usage guidelines", "request blocked: "],
             words: [
                 "failed check: safety_check", "your input was flagged", "blocked by guardrail",
-                "your chosen model requires moderation",
+                "your chosen model requires moderation", "content safety", "content management policy",
             ]),
         // Together's 403 is also its word for prompts that are too long.
         RefusalRule(

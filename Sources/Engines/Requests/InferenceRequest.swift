@@ -51,7 +51,7 @@ public struct InferenceRequest: Sendable {
     /// Whether the work goes on after the answer, which is only a receipt (`background`, xAI's `deferred`).
     public internal(set) var isBackground = false
     /// Whether the engine may keep the answer, so that it can be fetched by its id: unless `store` says no.
-    var isKept = true
+    public internal(set) var isKept = true
     /// What the body names of what engines keep.
     public internal(set) var references: [KeptReference] = []
     /// What it says of the model's reasoning.

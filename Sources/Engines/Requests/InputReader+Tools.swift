@@ -1,5 +1,7 @@
 /// Tools among the input: text as anything else there, and some of them are sold by the call.
 extension InputReader {
+    private static let serverAddress = NameTable(["server_url"])
+
     /// A member `tools`; whatever else than a list stands there is only counted.
     mutating func readTools(_ key: JSONText, _ scanner: inout JSONScanner) throws(JSONScanError) {
         guard try scanner.kind() == .array else { return try readOther(key, &scanner) }
@@ -57,7 +59,7 @@ extension InputReader {
             case .object where key.equals("systemTool", in: body):
                 try lookAtSystemTool(&tool, key, scanner)
                 try read(&scanner, .data)
-            case .string where key.equals("server_url", in: body):
+            case .string where InputReader.serverAddress.match(key, in: body) != .none:
                 tool.takeAddress()
                 let address = try readWord(&scanner)
                 if MediaAddress(address, in: body) != .web { refuse(address: address) }

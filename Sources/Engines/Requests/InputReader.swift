@@ -206,7 +206,7 @@ struct InputReader {
         if place == .unknown {
             return try read(&scanner, InputReader.ownTexts.place(of: key, in: body) == nil ? .unknown : .data)
         }
-        switch InputReader.members.meaning(of: key, in: body) {
+        switch InputReader.members.meaning(ofAnyCase: key, in: body) {
         case .type? where try scanner.kind() == .string:
             let type = try readWord(&scanner)
             let asked = RequestedFeatures(partType: type, in: body)
@@ -219,7 +219,7 @@ struct InputReader {
             // Where a result of a search comes from is text to the model.
             if part.isSearchResult { return try read(&scanner, .data) }
             part.isMedia = true
-            isURLExpected = InputReader.urls.place(of: key, in: body) != nil
+            isURLExpected = InputReader.urls.match(key, in: body) != .none
             try readMedia(kind, &scanner)
             isURLExpected = false
         case .data?: try read(&scanner, .data)
@@ -254,11 +254,14 @@ struct InputReader {
     }
 
     /// Members that hold an address and nothing else.
-    private static let urls = NameIndex(["image_url", "audio_url", "video_url", "file_url", "document_url"])
+    private static let urls = NameTable(["image_url", "audio_url", "video_url", "file_url", "document_url"])
+
+    private static let addresses = NameTable(["url", "path"])
+    private static let addressNames = NameTable(["url", "uri"])
 
     /// Whether a part of a message has an address under this name in templates that know no other.
     private static func isAddress(_ key: JSONText, in body: UnsafeRawBufferPointer) -> Bool {
-        key.range.count <= 4 && (key.equals("url", in: body) || key.equals("path", in: body))
+        addresses.match(key, in: body) != .none
     }
 
     /// A string that is text like any other, and means something beside that.
@@ -290,12 +293,12 @@ struct InputReader {
         while let key = try scanner.nextKey() {
             takeName(key)
             let valueKind = try scanner.kind()
-            switch InputReader.mediaMembers.meaning(of: key, in: body) {
+            switch InputReader.mediaMembers.meaning(ofAnyCase: key, in: body) {
             case .payload? where valueKind == .string:
                 let text = try scanner.string()
                 if payload == nil {
                     payload = text
-                    isURL = isURL || !key.equals("data", in: body) && key.range.count <= 4
+                    isURL = isURL || InputReader.addressNames.match(key, in: body) != .none
                 } else if take(address: text, kind) {
                     takeText(Int64(text.range.count))
                 }
@@ -320,7 +323,7 @@ struct InputReader {
                 inner.most += measure.mediaTokensMax - before.mediaTokensMax
                 inner.bytes += measure.mediaBytes - before.mediaBytes
             default:
-                if valueKind != .null, case .media(let kind)? = InputReader.members.meaning(of: key, in: body) {
+                if valueKind != .null, case .media(let kind)? = InputReader.members.meaning(ofAnyCase: key, in: body) {
                     features.formUnion(RequestedFeatures(input: kind))
                     try readMedia(kind, &scanner)
                 } else {

@@ -1,3 +1,4 @@
+internal import Identity
 public import Metering
 
 // Work that goes on after its receipt: a prediction that was created, a response in the background. What it comes to
@@ -26,23 +27,15 @@ extension EngineKind {
 }
 
 extension Backend {
-    /// Where the document of work in this form is; nil for an id that has no place in a path that we make.
+    /// Where the document of work in this form is; nil for an id that might lead elsewhere, however it is escaped.
     public func target(ofWork id: String, surface: Surface) -> UpstreamTarget? {
-        guard !id.isEmpty, id.utf8.allSatisfy({ Backend.isPlain($0) }) else { return nil }
+        guard !["", ".", ".."].contains(id), !id.utf8.contains(where: { $0 < 0x20 || "/\\?#%".utf8.contains($0) })
+        else { return nil }
+        let segment = PercentEncoding.encoded(id)
         return switch surface {
-        case .replicatePredictions: UpstreamTarget(method: "GET", path: "\(basePath)/v1/predictions/\(id)")
-        case .responses: target(of: .responses, method: "GET", rest: "/" + id, query: "")
+        case .replicatePredictions: UpstreamTarget(method: "GET", path: "\(basePath)/v1/predictions/\(segment)")
+        case .responses: target(of: .responses, method: "GET", rest: "/" + segment, query: "")
         default: nil
-        }
-    }
-
-    /// Ids are letters and digits.
-    private static func isPlain(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
-            true
-        default: false
         }
     }
 }
@@ -149,11 +142,16 @@ extension AnswerFacts {
         error = stream.error
     }
 
-    /// Whether the work failed without costing anything: a response that failed or expired, whatever it used, as
-    /// plain ones do. Predictions cost their time on the hardware nevertheless.
+    /// Whether the work failed: a response that failed or expired, a prediction that says so.
     public func hasFailedLater(_ surface: Surface) -> Bool {
         if surface == .responses { return finishReason == "failed" || finishReason == "expired" }
-        return hasError && finishReason == "failed" && usage == nil && units.isEmpty
+        return hasError && finishReason == "failed"
+    }
+
+    /// Whether work that failed without a fault of the provider's is owed: a response is not, whatever it used, as
+    /// plain ones are not. A prediction is, for its time on the hardware.
+    public func isOwedAlthoughFailed(_ surface: Surface) -> Bool {
+        surface != .responses && (usage != nil || !units.isEmpty)
     }
 
     /// Whether it was understood as an answer: it has counts, something that the model made, or choices without a word.

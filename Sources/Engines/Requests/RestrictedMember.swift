@@ -193,5 +193,7 @@ public struct RestrictedMember: Hashable, Sendable {
         "prompt_id", "prompt_variables", "prompt_label", "prompt_version", "additional_drop_params",
         "allowed_openai_params", "use_litellm_proxy", "api_version", "api_type", "region_name", "base_model",
         "secret_fields", "custom_prompt_dict", "ssl_verify", "client_secret", "project_id", "space_id",
+        "langfuse_*", "langsmith_*", "disable_global_*", "provider_specific_header", "allowed_model_region", "tags",
+        "providerOptions", "backend",
     ]
 }

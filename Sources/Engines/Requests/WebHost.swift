@@ -57,6 +57,7 @@ struct WebHost {
     /// itself, and names made of addresses.
     private static let privateNames = [
         "metadata.goog", "metadata.tencentyun.com", "nip.io", "sslip.io", "xip.io", "localtest.me", "lvh.me", "vcap.me",
+        "traefik.me", "local-ip.co", "localh.st", "local-ip.sh", "backname.io", "lacolhost.com", "yoogle.com",
     ]
 
     /// Four numbers from 0 to 255 without zeros in front, outside of what is kept for networks of one's own.

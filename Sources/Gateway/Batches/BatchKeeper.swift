@@ -220,15 +220,13 @@ private final class BatchSweep {
     /// Backends that turned out to have none.
     private var withoutBatches: Set<String> = []
 
-    /// After the start.
-    private static let firstMilliseconds: Int64 = 500
     private static let pageRows = 100
     private static let pagesMax = 100
 
     init(keeper: BatchKeeper, loop: LoopContext) {
         self.keeper = keeper
         self.loop = loop
-        sweepAt = .now() + .milliseconds(Self.firstMilliseconds)
+        sweepAt = .now() + .milliseconds(loop.shared.configuration.times.batchFirstSweepMilliseconds)
     }
 
     func tick(now: NIODeadline) {

@@ -43,6 +43,8 @@ extension Admission {
         // Its id must be sealed before it is shown, and asked after while it is the only one who knows.
         guard ObjectSeal(secret: snapshot.sealingSecret) != nil else { throw .sealUnavailable }
         guard !request.isStream else { throw .backgroundStream }
+        // What the engine does not keep cannot be asked after.
+        guard request.isKept else { throw .backgroundNotKept }
         admitted.routes.removeAll { !$0.backend.kind.hasBackgroundResponses }
         guard !admitted.routes.isEmpty else { throw .backgroundNotAvailable(request.surface) }
     }
@@ -98,6 +100,11 @@ extension APIError {
         message: "A response in the background cannot be streamed from its creation here. Create it without 'stream', "
             + "and ask for it with GET /v1/responses/{id}.",
         parameter: "stream")
+
+    static let backgroundNotKept = APIError(
+        status: 400, type: "invalid_request_error", code: "background_not_kept",
+        message: "A response in the background must be kept until you fetch it. Leave 'store' out, or 'background'.",
+        parameter: "store")
 
     static let sealUnavailable = APIError(
         status: 503, type: "server_error", code: "seal_unavailable",

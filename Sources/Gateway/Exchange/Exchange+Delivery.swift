@@ -17,7 +17,7 @@ extension Exchange {
         settleBeginning()
         output.clear()
         running.connection?.setReading(true)
-        switch machine.clientLeft(at: microseconds(at: .now()), needsEnd: isCostHidden) {
+        switch machine.clientLeft(at: microseconds(at: .now()), needsEnd: isCostHidden || cannotBeFollowed) {
         case .nothing: break
         case .finishDelivery: finishDelivery()
         case .end(let ending): perform(ending)
@@ -51,6 +51,13 @@ extension Exchange {
         case .unsaid where kind.hidesReasoning && mayReasonUnasked: return true
         case .asked, .unsaid: return running.ticket?.hidesOutput == true
         }
+    }
+
+    /// Whether the client can fetch whole what it leaves, and nobody would ask what it came to: too much is asked after
+    /// already.
+    private var cannotBeFollowed: Bool {
+        running.stream != nil && admitted.request.mayBeFetchedLater(from: running.route.backend.kind)
+            && !loop.settlements.hasRoomForLeft(of: entry.request.accountID)
     }
 
     /// Models of a service that hides reasoning may reason unasked. What an easy question was answered with proves
@@ -153,8 +160,8 @@ extension Exchange {
             let openRequest, let facts = running.facts, let id = facts.id, !facts.hasEndedLater,
             running.route.backend.target(ofWork: id, surface: entry.request.surface) != nil
         else { return nil }
-        assert(attempt.upstreamID == id, "the record of work has the id that it is asked after by")
-        // However it ended, it is a receipt: how the work ends is said later.
+        // However it ended, it is a receipt: how the work ends is said later, and this id is what it is asked after by.
+        attempt.upstreamID = id
         attempt.termination = .complete
         return Settlements.Pending(
             .receipt, entry: entry, open: openRequest, request: admitted.request, hold: hold,
@@ -166,7 +173,8 @@ extension Exchange {
     private func workLeftBehind(_ ending: ExchangeStateMachine.Ending) -> Settlements.Pending? {
         let backend = running.route.backend
         guard ending.termination == .clientAbort, admitted.request.mayBeFetchedLater(from: backend.kind),
-            running.stream != nil, entry.attempts.count == attemptIndex + 1, loop.settlements.hasRoomForLeft,
+            running.stream != nil, entry.attempts.count == attemptIndex + 1,
+            loop.settlements.hasRoomForLeft(of: entry.request.accountID),
             let openRequest, let id = running.facts?.id, attempt.upstreamID == id,
             backend.target(ofWork: id, surface: entry.request.surface) != nil
         else { return nil }
@@ -212,6 +220,11 @@ extension Exchange {
             ended.usageSource = .nothing
             ended.usageComplete = ending.termination != .clientAbort
             if case .error = ending.delivery { ended.isDelivered = false }
+        }
+        if admitted.request.endsLater, isAnswer, let id = facts?.id, facts?.hasEndedLater == false,
+            running.route.backend.target(ofWork: id, surface: entry.request.surface) == nil
+        {
+            ended.contradiction = "the engine gave this work an id that it cannot be asked after by"
         }
         if billsRequestedTier(of: ended) { ended.notes.insert(.tierUnpriced) }
         attempt = ended

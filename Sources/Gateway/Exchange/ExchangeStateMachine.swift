@@ -291,7 +291,7 @@ struct ExchangeStateMachine {
         case .finished: return .nothing
         case .relaying(.stream):
             guard isStreamFinished || needsEnd else { return .end(end(clientAbort)) }
-            let drain = isStreamFinished ? times.finishedDrainMilliseconds : times.plainDrainMilliseconds
+            let drain = isStreamFinished && !needsEnd ? times.finishedDrainMilliseconds : times.plainDrainMilliseconds
             drainUntil = now + drain * 1000
             return .nothing
         case .waiting, .relaying(.plain):

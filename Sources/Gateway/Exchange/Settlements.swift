@@ -43,8 +43,6 @@ final class Settlements {
         fileprivate var isAsking = false
         /// Since when the engine has said, each time, that it does not know the work.
         fileprivate var goneSince: NIODeadline?
-        /// Looks in a row that came to nothing, or to a failure of the engine's.
-        fileprivate var failuresInRow = 0
 
         init(
             _ kind: Kind, entry: UsageEntry, open: any OpenRequest, request: InferenceRequest, hold: LimitHold? = nil,
@@ -95,8 +93,6 @@ final class Settlements {
     private static let askingMax = 16
     /// The same of left streams, which take no turn of the others.
     private static let leftAskingMax = 4
-    /// An engine that fails so often in a row to show what a left stream came to is not asked again.
-    private static let leftFailuresMax = 8
 
     private unowned let loop: LoopContext
     private var pending: [Int: Pending] = [:]
@@ -105,13 +101,24 @@ final class Settlements {
     private var askingCount = 0
     private var leftAskingCount = 0
     private var leftCount = 0
+    private var leftCounts: [AccountID: Int] = [:]
 
     init(loop: LoopContext) { self.loop = loop }
 
     private var registry: SettlementRegistry { loop.shared.settlements }
 
-    /// Whether another left stream may be asked after; beyond, they cost what came.
-    var hasRoomForLeft: Bool { leftCount < loop.shared.configuration.limits.leftStreams }
+    /// Whether another left stream of the account may be asked after; beyond, streams are read on when they are left.
+    func hasRoomForLeft(of account: AccountID) -> Bool {
+        let limits = loop.shared.configuration.limits
+        return leftCount < limits.leftStreams && leftCounts[account, default: 0] < limits.leftStreamsOfAccount
+    }
+
+    private func countLeft(of account: AccountID, _ change: Int) {
+        leftCount += change
+        let count = leftCounts[account, default: 0] + change
+        assert(count >= 0, "a left stream ends once")
+        leftCounts[account] = count > 0 ? count : nil
+    }
 
     /// `seen`: what has come of it already.
     func add(_ work: Pending, seen: AnswerFacts? = nil) {
@@ -119,7 +126,7 @@ final class Settlements {
         if work.kind == .leftStream {
             work.until = min(
                 work.until, .now() + .milliseconds(loop.shared.configuration.times.totalMilliseconds))
-            leftCount += 1
+            countLeft(of: work.entry.request.accountID, 1)
         }
         lastNumber += 1
         pending[lastNumber] = work
@@ -141,8 +148,12 @@ final class Settlements {
         guard !pending.isEmpty else { return }
         var due: [(number: Int, since: NIODeadline)] = []
         for (number, work) in pending where !work.isAsking {
-            let isWanted = work.place.map { registry.takeWish($0) } ?? false
-            if isWanted || work.askAt <= now { due.append((number, isWanted ? .uptimeNanoseconds(0) : work.askAt)) }
+            var askAt = work.askAt
+            if let place = work.place, registry.takeWish(place) {
+                askAt = .uptimeNanoseconds(0)
+                pending[number]?.askAt = askAt
+            }
+            if askAt <= now { due.append((number, askAt)) }
         }
         // What someone waits for, then what has waited longest.
         due.sort { ($0.since, $0.number) < ($1.since, $1.number) }
@@ -197,8 +208,6 @@ final class Settlements {
         pending[number]?.isAsking = false
         guard let work = pending[number] else { return }
         let status = answer.map { Self.status(of: $0, for: work) }
-        let isFailure = status.map { $0 >= 500 } ?? true
-        pending[number]?.failuresInRow = isFailure ? work.failuresInRow + 1 : 0
         switch status {
         case 200:
             pending[number]?.goneSince = nil
@@ -222,19 +231,16 @@ final class Settlements {
             let isGone =
                 NIODeadline.now() >= since + .milliseconds(loop.shared.configuration.times.workGoneMilliseconds)
             if isGone { return end(number, work, .forgotten(work.place.flatMap { registry.seen(of: $0) })) }
-        default:
-            pending[number]?.goneSince = nil
-            if work.kind == .leftStream, isFailure, work.failuresInRow + 1 >= Settlements.leftFailuresMax {
-                return end(number, work, .forgotten(work.place.flatMap { registry.seen(of: $0) }))
-            }
+        default: pending[number]?.goneSince = nil
         }
         pauseLonger(number)
     }
 
-    /// Engines that keep no responses refuse to show one in many ways, and the gateway's own key was good for it.
+    /// Engines that keep no responses refuse to show one in many ways. What speaks of our key, or of the engine's
+    /// state, says nothing of the response.
     private static func status(of answer: EngineCall.Answer, for work: Pending) -> Int {
         let status = answer.head.status
-        let isRefused = (400..<500).contains(status) && status != 408 && status != 429 || status == 501
+        let isRefused = (400..<500).contains(status) && ![401, 403, 407, 408, 429].contains(status) || status == 501
         return work.kind == .leftStream && isRefused ? 404 : status
     }
 
@@ -265,7 +271,7 @@ final class Settlements {
     /// Completes the record and closes it.
     private func end(_ number: Int, _ work: Pending, _ ending: End) {
         pending[number] = nil
-        if work.kind == .leftStream { leftCount -= 1 }
+        if work.kind == .leftStream { countLeft(of: work.entry.request.accountID, -1) }
         let loop = loop
         let requestID = work.entry.request.id
         var entry = work.entry
@@ -276,6 +282,7 @@ final class Settlements {
         if base.buckets.inputTotal > 0 { own.input = base.buckets.inputTotal }
         base.buckets = TokenBuckets()
         base.rawUsage = []
+        let isDelivered = base.isDelivered
         func complete(_ facts: AnswerFacts, isCut: Bool) {
             let inferences = facts.attempts(
                 completing: base, request: work.request, isCut: isCut,
@@ -309,6 +316,11 @@ final class Settlements {
             .forgotten(let facts?) where facts.hasFailedLater(work.entry.request.surface):
             let refusal = refusal(facts, base.backend, work)
             fail(facts, reason: refusal.isClients ? "engine_rejected" : "engine_error")
+            if !refusal.countsAgainstPromises, facts.isOwedAlthoughFailed(work.entry.request.surface) {
+                base.isDelivered = isDelivered
+                base.termination = .complete
+                complete(facts, isCut: false)
+            }
             if !refusal.countsAgainstPromises { entry.request.outcome = .clientError }
         case .told(let facts),
             .forgotten(let facts?) where facts.hasEndedLater:

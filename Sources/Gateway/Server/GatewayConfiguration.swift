@@ -84,9 +84,11 @@ public struct GatewayConfiguration: Sendable {
         public var connections = 16_384
         /// Requests running at once.
         public var openRequests = 8192
-        /// Streams that were left and that their engines may finish, asked after by one event loop. Beyond, they cost
-        /// what came.
+        /// Streams that were left and that their engines may finish, asked after by one event loop. Beyond, streams are
+        /// read on when they are left, and keep what they hold of their limits.
         public var leftStreams = 1024
+        /// The same of one account.
+        public var leftStreamsOfAccount = 32
         /// Bytes that a client may send ahead while its request runs.
         public var pipelinedBytes = 64 * 1024
         /// Idle connections kept for one backend by one event loop.
@@ -135,6 +137,8 @@ public struct GatewayConfiguration: Sendable {
         public var progressMilliseconds: Int64 = 2000
         /// From a batch's creation to the first look whether it has ended; each pause after it is half as long again.
         public var batchPollMilliseconds: Int64 = 2000
+        /// From the start to the first look for batches that no gateway saw to their end.
+        public var batchFirstSweepMilliseconds: Int64 = 500
         /// How often batches are looked for that no gateway saw to their end.
         public var batchSweepMilliseconds: Int64 = 300_000
         /// How long an engine says of work in the background that it does not know it, until that is believed.

@@ -14,11 +14,15 @@ import UsageJournal
     }
     private static let file = lines.joined(separator: "\n")
 
-    private func gateway(_ service: BatchService, pollMilliseconds: Int64 = 600_000) async throws -> TestGateway {
+    /// `looks`: whether it looks for batches of others when it starts.
+    private func gateway(
+        _ service: BatchService, pollMilliseconds: Int64 = 600_000, looks: Bool = false
+    ) async throws -> TestGateway {
         let snapshot = TestGateway.snapshot(
             port: service.engine.port, sealingSecret: Array("a secret of the installation".utf8))
         return try await TestGateway(engine: service.engine, snapshot: snapshot) { configuration in
             configuration.times.batchPollMilliseconds = pollMilliseconds
+            if looks { configuration.times.batchFirstSweepMilliseconds = 100 }
         }
     }
 
@@ -305,7 +309,7 @@ import UsageJournal
         let (_, batch) = try create(first)
         service.end(output: [BatchService.served("a"), BatchService.served("b")])
         // Finds it by its own listing when it starts.
-        let second = try await gateway(service)
+        let second = try await gateway(service, looks: true)
         let found = try second.records(3)
         #expect(try object(try first.ask(get("/v1/batches/\(batch)"))).text("status") == "completed")
         let own = try first.records(3)
