@@ -81,3 +81,6 @@ CREATE TRIGGER invoices_number_of_mode BEFORE INSERT OR UPDATE ON invoices
     FOR EACH ROW EXECUTE FUNCTION refuse_number_of_other_mode();
 CREATE TRIGGER credit_notes_number_of_mode BEFORE INSERT OR UPDATE ON credit_notes
     FOR EACH ROW EXECUTE FUNCTION refuse_number_of_other_mode();
+
+-- tollgate: replaces 79ebce68506b5932ed7e75441b444269ec26a99efa65909aa3f9c28a31773643
+-- tollgate: replaces 7c95e80fad01b85a38cde57e315018ada2983a8c15773c4b655b527c4e63769c

@@ -87,10 +87,19 @@ public struct KeyTable: Sendable {
 
     /// Gives back the rows of keys that have expired.
     public mutating func removeExpiredKeys(at now: Timestamp) {
+        removeKeys { $0.expiresAt <= now.milliseconds }
+    }
+
+    /// Takes the keys with these ids out, in one pass over all keys.
+    public mutating func removeKeys(withIDs ids: Set<KeyID>) {
+        removeKeys { ids.contains($0.id) }
+    }
+
+    private mutating func removeKeys(where isGone: (KeyRow) -> Bool) {
         var position = keys.count - 1
         // From the end: what comes into a place that became free was looked at already.
         while position >= 0 {
-            if keys[position].expiresAt <= now.milliseconds { removeKey(withSecretDigest: keys[position].digest) }
+            if isGone(keys[position]) { removeKey(withSecretDigest: keys[position].digest) }
             position -= 1
         }
     }

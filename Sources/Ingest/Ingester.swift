@@ -92,6 +92,15 @@ public actor Ingester {
         status.update { $0.ingestedThrough = row.ingestedThrough }
         while true {
             try Task.checkCancellation()
+            // Asked at every turn: a busy journal is never read to its end. Nothing is lost: the mark is in the
+            // database.
+            if journal.isSuperseded { throw IngestError.superseded }
+            if retentionLooked.map({ ContinuousClock.now - $0 > .milliseconds(configuration.retentionMilliseconds) })
+                ?? true
+            {
+                removeOldSegments(before: mark)
+                retentionLooked = .now
+            }
             let isLast = isFinishing.load(ordering: .acquiring)
             let durable = journal.durablePosition
             if let batch = try await readPatiently(&reader, from: mark, upTo: durable, open: &open) {
@@ -106,13 +115,6 @@ public actor Ingester {
             }
             status.noteIdle(position: mark, durable: durable)
             if isLast { return }
-            if journal.isSuperseded { throw IngestError.superseded }
-            if retentionLooked.map({ ContinuousClock.now - $0 > .milliseconds(configuration.retentionMilliseconds) })
-                ?? true
-            {
-                removeOldSegments(before: mark)
-                retentionLooked = .now
-            }
             try await pause()
         }
     }
@@ -195,10 +197,17 @@ public actor Ingester {
         tellFaults()
         let rated = batch.rated(
             journal: journal.id, epoch: journal.epoch, book: book, open: open, now: now())
-        guard case .stored(let requests, let attempts) = try await commit(rated) else { throw try await fenced(rated) }
+        guard case .stored(let requests, let attempts, let dropped) = try await commit(rated) else {
+            throw try await fenced(rated)
+        }
         KillPoint.reach(.afterCommit)
         unknownCommit = nil
-        let suspended = attempts > 0 ? rated.suspended : []
+        if !dropped.isEmpty {
+            logger.info(
+                "requests of deleted test accounts were dropped",
+                metadata: ["accounts": "\(dropped.count)", "requests": "\(dropped.values.reduce(0, +))"])
+        }
+        let suspended = attempts > 0 ? rated.suspended(except: Set(dropped.keys)) : []
         for group in suspended {
             logger.warning("usage waits in suspense and holds up its account's invoice", metadata: group.metadata)
         }
@@ -264,7 +273,7 @@ public actor Ingester {
         return .fenced(
             "the database has journal \(row.id) at \(row.mark) in epoch \(row.epoch), this process left it at "
                 + "\(batch.from) in epoch \(batch.epoch): another process ingests it, or the database was restored. "
-                + "Restart this gateway to go on from there")
+                + "Restart this process to go on from there")
     }
 
     // MARK: patience

@@ -1,3 +1,4 @@
+import Identity
 import Logging
 import Metering
 import Storage
@@ -25,9 +26,9 @@ struct SuspendedGroup: Hashable {
 
 extension IngestBatch {
     /// The batch's suspended attempts by account, reason, model and price key, in the order of the journal.
-    var suspended: [SuspendedGroup] {
+    func suspended(except dropped: Set<AccountID>) -> [SuspendedGroup] {
         var groups: [SuspendedGroup] = []
-        for entry in requests {
+        for entry in requests where !dropped.contains(entry.request.accountID) {
             for attempt in entry.attempts {
                 guard let suspense = attempt.suspense else { continue }
                 let found = groups.firstIndex {

@@ -24,6 +24,15 @@ public struct InvoiceNumber: Hashable, Sendable, CustomStringConvertible {
         self.value = value
     }
 
+    /// Reads what `description` writes; nil for anything else.
+    public init?(_ text: String) {
+        guard let dash = text.lastIndex(of: "-"), let value = Int64(text[text.index(after: dash)...]), value > 0 else {
+            return nil
+        }
+        self.init(series: String(text[..<dash]), value: value)
+        guard description == text else { return nil }
+    }
+
     /// The series of invoices dated in the year of `date`: `INV-2026`; `INV-TEST-2026` for those of test accounts.
     public static func series(of mode: AccountMode, on date: CivilDate) -> String {
         switch mode {

@@ -34,7 +34,20 @@ extension LedgerAccount: Comparable {
     /// The order in which a transaction lists its postings: that of the cases.
     public static func < (left: LedgerAccount, right: LedgerAccount) -> Bool { left.order < right.order }
 
-    private static let orders = Dictionary(uniqueKeysWithValues: zip(allCases, allCases.indices))
-
-    private var order: Int { LedgerAccount.orders[self] ?? 0 }
+    private var order: Int {
+        switch self {
+        case .unbilledReceivables: 0
+        case .receivables: 1
+        case .cash: 2
+        case .revenue: 3
+        case .serviceLevelCredits: 4
+        case .serviceLevelCreditsOwed: 5
+        case .refunds: 6
+        case .customerBalance: 7
+        case .rounding: 8
+        case .deferredRevenue: 9
+        case .taxPayable: 10
+        case .writeOffs: 11
+        }
+    }
 }

@@ -67,8 +67,8 @@ extension Comparison {
         }
         if options.month != nil {
             check.note(
-                "numbers and the audit trail's chains are compared without a period (the chains by `tollgate audit "
-                    + "verify`, too)")
+                "numbers and the audit trail's chains are not compared with --period: run without it, or `tollgate "
+                    + "audit verify` for the chains")
         }
         return check
     }
@@ -157,10 +157,16 @@ private struct DocumentTrail {
         unknown = try unknown.filter { id in
             guard let document = documents[id] else { return false }
             let first = try AuditStorage.firstEntry(of: account.id, actions: document.kind, in: tx).flatMap(Self.told)
-            guard isWhole || first?.number.map({ $0 < document.name }) ?? false else { return true }
+            guard isWhole || first?.number.map({ Self.isBefore($0, document.name) }) ?? false else { return true }
             check.report("\(document.name): the audit trail does not know it: nobody issued it")
             return false
         }
+    }
+
+    /// Whether one number was given out before another: by value within a series, else by the years in them.
+    private static func isBefore(_ one: String, _ other: String) -> Bool {
+        guard let one = InvoiceNumber(one), let other = InvoiceNumber(other) else { return one < other }
+        return (one.series, one.value) < (other.series, other.value)
     }
 
     private static func told(_ entry: AuditEntry) throws -> Told? {

@@ -71,6 +71,7 @@ struct Comparison {
     let deleted: Set<AccountID>
     /// Their requests, as far as journals named them.
     var deletedRequests: Set<RequestID> = []
+    var deletedRequestCount = 0
     /// Completed requests by the gateways' records, with what the engine should have counted.
     var completed: [RequestID: RecordedTokens] = [:]
 

@@ -35,7 +35,7 @@ enum SnapshotPartCoding {
         writer.list(part.removedLimits) { writer, id in writer.id(id) }
         guard
             !part.histories.isEmpty || part.models != nil || part.secrets != nil || part.sealingSecret != nil
-                || part.clocks.contains(where: { !$0.clock.moves.isEmpty })
+                || !part.goneKeys.isEmpty || part.clocks.contains(where: { !$0.clock.moves.isEmpty })
         else { return writer.bytes }
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys

@@ -28,6 +28,8 @@ struct SnapshotRowsCoding: Codable {
     var catalogue: SnapshotCatalogueCoding?
     /// There whenever the catalogue is; nil in copies from before there were any.
     var secrets: [SnapshotSecretCoding]?
+    /// Keys of which no row is left; nil in copies from before any went.
+    var goneKeys: [String]?
     /// What seals ids of what engines keep, in hexadecimal and in clear: in copies of older gateways alone.
     var sealingSecret: String?
     /// The same, encrypted as backends' secrets are; nil where the part does not say, or there was no key.
@@ -114,6 +116,7 @@ struct SnapshotRowsCoding: Codable {
         let places = Dictionary(grouping: part.clocks.indices) { part.clocks[$0].clock }
         clocks = places.filter { !$0.key.moves.isEmpty }.map { Clock($0.key, places: $0.value) }
         catalogue = part.models.map { SnapshotCatalogueCoding($0) }
+        goneKeys = part.goneKeys.isEmpty ? nil : part.goneKeys.map(\.description).sorted()
         secrets = part.secrets?.values.sorted { $0.name < $1.name }.map { SnapshotSecretCoding($0) }
         sealedSecret = part.sealingSecret.flatMap { secret in
             keyring.map {
@@ -151,6 +154,11 @@ struct SnapshotRowsCoding: Codable {
         if let secrets {
             part.secrets = Dictionary(try secrets.map { ($0.name, try $0.secret()) }) { $1 }
         }
+        part.goneKeys = Set(
+            try (goneKeys ?? []).map { text in
+                guard let id = KeyID(text) else { throw Unreadable(text: text) }
+                return id
+            })
         // What does not open is as good as not there: Postgres has it.
         let secret = sealedSecret.flatMap { try? keyring?.open($0, context: Self.sealContext) } ?? sealingSecret
         part.sealingSecret = secret.flatMap { Hexadecimal.bytes(of: $0) }

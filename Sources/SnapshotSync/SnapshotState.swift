@@ -137,6 +137,7 @@ struct SnapshotState: Sendable {
             if let expiry = key.expiresAt { addBoundary(expiry.milliseconds, now) }
         }
         for digest in part.removedKeys { keys.removeKey(withSecretDigest: digest) }
+        if !part.goneKeys.isEmpty { keys.removeKeys(withIDs: part.goneKeys) }
         for tenant in part.replacedTenants { keys.removeSubscriptions(of: tenant) }
         for subscription in part.subscriptions {
             keys.add(subscription)

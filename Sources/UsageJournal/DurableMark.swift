@@ -34,7 +34,7 @@ final class DurableMark: Sendable {
         page = try Self.map(directory, O_RDONLY, PROT_READ)
         guard load(.magic) == Self.magic else {
             throw .damaged(
-                "\(directory.durableMarkPath) is no mark of a journal: remove it and start the gateway again")
+                "\(directory.durableMarkPath) is no mark of a journal: remove it, and start gateway and ingest again")
         }
     }
 
@@ -80,7 +80,7 @@ final class DurableMark: Sendable {
         guard fstat(descriptor, &status) == 0 else { throw .system(call: "fstat", path: path, code: errno) }
         // A page behind the end of its file cannot be read.
         guard status.st_size >= off_t(bytes) else {
-            throw .damaged("\(path) is cut short: remove it and start the gateway again")
+            throw .damaged("\(path) is cut short: remove it, and start gateway and ingest again")
         }
         guard let page = mmap(nil, bytes, protection, MAP_SHARED, descriptor, 0), page != MAP_FAILED else {
             throw .system(call: "mmap", path: path, code: errno)

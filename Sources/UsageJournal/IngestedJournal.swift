@@ -77,7 +77,12 @@ public struct IngestLock: Sendable {
     private let lock: DirectoryLock
 
     public init(directory: String) throws(JournalError) {
-        lock = try DirectoryLock(JournalDirectory(path: directory), file: "ingest.lock")
+        do throws(JournalError) {
+            lock = try DirectoryLock(JournalDirectory(path: directory), file: "ingest.lock")
+        } catch {
+            if case .locked(_, let holder) = error { throw .ingested(directory: directory, by: holder) }
+            throw error
+        }
     }
 
     public func release() { lock.release() }

@@ -4,6 +4,8 @@ import Glibc
 public enum JournalError: Error, Hashable, Sendable {
     /// Another process has the directory open.
     case locked(directory: String, holder: String)
+    /// Another process takes the journal in the directory into the database.
+    case ingested(directory: String, by: String)
     /// The configuration cannot work.
     case invalidConfiguration(String)
     /// Something that the journal cannot do without is unreadable.
@@ -51,6 +53,9 @@ extension JournalError: CustomStringConvertible {
         case .locked(let directory, let holder):
             "the journal in \(directory) is open in another process (\(holder)); "
                 + "stop that one, or give this one a directory of its own"
+        case .ingested(let directory, let holder):
+            "the journal in \(directory) is ingested by another process (\(holder)): stop that one, or set "
+                + "gateway.ingest to apart for its gateway"
         case .invalidConfiguration(let text): "the journal's configuration cannot work: \(text)"
         case .damaged(let text): "the journal is damaged: \(text)"
         case .unsupportedVersion(let text): "the journal was written by a newer version: \(text); start that version"

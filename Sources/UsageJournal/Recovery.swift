@@ -127,6 +127,8 @@ extension Recovery {
         for number in try directory.segments() {
             let path = directory.segmentPath(number)
             let descriptor = Glibc.open(path, O_RDWR | O_CLOEXEC)
+            // One that an ingester beside the gateway removed meanwhile needs no sync.
+            if descriptor < 0, errno == ENOENT { continue }
             guard descriptor >= 0 else { throw .system(call: "open", path: path, code: errno) }
             defer { Glibc.close(descriptor) }
             guard fdatasync(descriptor) == 0 else { throw .system(call: "fdatasync", path: path, code: errno) }

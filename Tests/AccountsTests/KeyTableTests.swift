@@ -52,7 +52,11 @@ private struct World {
     mutating func instant() -> Timestamp { Timestamp(milliseconds: Int64(number(below: 20))) }
 
     mutating func step() {
-        switch number(below: 10) {
+        switch number(below: 11) {
+        case 10:
+            let gone = Set(naive.keys.values.map(\.id).filter { _ in number(below: 4) == 0 })
+            table.removeKeys(withIDs: gone)
+            naive.keys = naive.keys.filter { !gone.contains($0.value.id) }
         case 0...3: putKey()
         case 4...5:
             let digest = World.digest(number(below: World.keys))

@@ -42,15 +42,16 @@ struct SnapshotFileTests {
 
     private static func digest(_ number: UInt64) -> SHA256Digest { SHA256Digest(of: "key \(number)") }
 
-    /// A file of a load of so many keys, one removed and one added by difference, and a sign of life.
+    /// A file of a load of so many keys, two removed and two added by difference, and a sign of life.
     private static func write(_ path: String, keys: UInt64 = 200) async -> SnapshotState {
         var state = SnapshotState(now: Fixture.now)
         state.apply(part(keys: 1...keys), now: Fixture.now)
         state.reach(ChangeMark(number: 5))
         let writer = SnapshotFileWriter(path: path, logger: logger)
         writer.write(state, now: Fixture.now)
-        var change = part(keys: keys + 1...keys + 1)
+        var change = part(keys: keys + 1...keys + 2)
         change.removedKeys = [digest(17)]
+        change.goneKeys = [Fixture.id(18)]
         state.apply(change, now: Fixture.now)
         state.reach(ChangeMark(number: 6))
         writer.append(change, change: 6, now: Fixture.now.advanced(byMilliseconds: 1))
@@ -65,12 +66,13 @@ struct SnapshotFileTests {
             let (read, writtenAt) = try SnapshotFile(path: path).read(now: Fixture.now)
             #expect(read.mark.number == 6 && writtenAt == Fixture.now.advanced(byMilliseconds: 2))
             #expect(read.keys.count == 9000 && state.keys.count == 9000)
-            for number in 1...9001 as ClosedRange<UInt64> {
+            for number in 1...9002 as ClosedRange<UInt64> {
                 let digest = Self.digest(number)
                 #expect(
                     read.keys.grant(forSecretDigest: digest, at: Fixture.now)
                         == state.keys.grant(forSecretDigest: digest, at: Fixture.now), "key \(number)")
             }
+            #expect([17, 18].allSatisfy { read.keys.grant(forSecretDigest: Self.digest($0), at: Fixture.now) == nil })
             let attributes = try FileManager.default.attributesOfItem(atPath: path)
             #expect(attributes[.posixPermissions] as? Int == 0o600)
         }

@@ -60,14 +60,14 @@ struct FollowedJournalTests {
         for bytes in [[], [UInt8](repeating: 0, count: 100), [UInt8](repeating: 0, count: 4096)] {
             try Data(bytes).write(to: URL(fileURLWithPath: mark))
             let error = #expect(throws: JournalError.self) { try FollowedJournal(directory: directory.path) }
-            #expect(error.map { "\($0)" }?.contains("remove it and start the gateway again") == true)
+            #expect(error.map { "\($0)" }?.contains("remove it, and start gateway and ingest again") == true)
         }
     }
 
     @Test func `one process ingests a journal at a time`() throws {
         let first = try IngestLock(directory: directory.path)
         let error = #expect(throws: JournalError.self) { try IngestLock(directory: directory.path) }
-        #expect(error == .locked(directory: directory.path, holder: "process \(getpid())"))
+        #expect(error == .ingested(directory: directory.path, by: "process \(getpid())"))
         first.release()
         try IngestLock(directory: directory.path).release()
     }

@@ -29,13 +29,12 @@ extension WriteSession {
                         "account \(account) has \(number), a number of the legal series: its documents have to be kept")
                 }
             }
+            // Before anything that gateways must learn of: its lock comes after those of journals.
+            try DeletionStorage.waitForIngest(in: tx)
             try DeletionStorage.markDeleted(id, at: now, in: tx)
             return .made((), .seller(id, before: before.facts(accounts: accounts), after: nil))
         }
         for account in accounts { try bury(account, of: id) }
-        try look(.read(.accounts)) { tx in
-            try DeletionStorage.waitForIngest(in: tx)
-        }
         return try sandbox(id)
     }
 

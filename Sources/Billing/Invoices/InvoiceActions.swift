@@ -77,7 +77,7 @@ public struct InvoiceActions: Sendable {
     private static func outOfDate(_ before: StoredInvoice, now draft: StoredInvoice) -> String {
         let change =
             before.total == draft.total
-            ? "its total is the same, other words of it are not"
+            ? "its total is the same, but other details changed"
             : "computed anew it is over \(draft.total) \(draft.currency), and was over \(before.total)"
         return "the draft was out of date: \(change); look at it, then finalize it"
     }

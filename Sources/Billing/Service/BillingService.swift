@@ -48,22 +48,44 @@ public struct BillingService: Sendable {
         try await database.write { _ = try IdempotencyStorage.removeExpired(now: now, in: $0) }
     }
 
-    /// Removes what is left of deleted accounts, in transactions of bounded size; whoever is cut short goes on where
-    /// the last one ended. Returns how many accounts are gone.
-    @discardableResult
-    public func removeDeletedAccounts(rowsAtATime: Int = DeletionStorage.rowsMax) async throws -> Int {
-        let accounts = try await database.read { try DeletionStorage.notEmpty(in: $0) }
-        for account in accounts {
-            var isGone = false
-            while !isGone {
-                try Task.checkCancellation()
-                let now = now()
-                isGone = try await database.write { tx in
-                    try DeletionStorage.empty(account, rowsMax: rowsAtATime, at: now, in: tx)
-                }
+    /// What became of deleted accounts.
+    public struct Removal: Sendable {
+        /// How many are gone.
+        public var count = 0
+        /// Those whose rows do not go, and why; the others are removed all the same.
+        public var failures: [(account: AccountID, reason: String)] = []
+    }
+
+    /// Removes what is left of deleted accounts, of all sandboxes or of one, in transactions of bounded size; whoever
+    /// is cut short goes on where the last one ended. `progress` hears how many of how many accounts are done.
+    public func removeDeletedAccounts(
+        of sandbox: SandboxID? = nil, rowsAtATime: Int = DeletionStorage.rowsMax,
+        progress: @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+    ) async throws -> Removal {
+        let accounts = try await database.read { try DeletionStorage.notEmpty(of: sandbox, in: $0) }
+        var removal = Removal()
+        for (index, account) in accounts.enumerated() {
+            do {
+                try await remove(account, rowsAtATime)
+                removal.count += 1
+            } catch {
+                if error is CancellationError || DatabaseFailure(error) == .unavailable { throw error }
+                removal.failures.append((account, "\(error)"))
+            }
+            progress(index + 1, accounts.count)
+        }
+        return removal
+    }
+
+    private func remove(_ account: AccountID, _ rowsAtATime: Int) async throws {
+        var isGone = false
+        while !isGone {
+            try Task.checkCancellation()
+            let now = now()
+            isGone = try await database.write { tx in
+                try DeletionStorage.empty(account, rowsMax: rowsAtATime, at: now, in: tx)
             }
         }
-        return accounts.count
     }
 
     /// The admin key of a secret, if it was not revoked: how an actor is known.

@@ -68,7 +68,13 @@ public enum AccountStorage {
 
     /// The ids of all accounts, or of those of a mode, in order: what a batch walks over.
     public static func ids(mode: AccountMode? = nil, in tx: Transaction) throws -> [AccountID] {
-        try tx.query("SELECT account_id FROM accounts WHERE true \(only(mode)) ORDER BY account_id").decodeAll()
+        try tx.query(
+            """
+            SELECT account_id FROM accounts a
+            WHERE NOT EXISTS (SELECT 1 FROM deleted_accounts d WHERE d.account_id = a.account_id) \(only(mode))
+            ORDER BY account_id
+            """
+        ).decodeAll()
     }
 
     /// These accounts, or all of the mode, in order. `.notFound` where one of them is not there, and a conflict where
@@ -123,13 +129,18 @@ public enum AccountStorage {
 
     /// Locks the account until the transaction ends: whoever else changes its invoices waits. A transaction that began
     /// to read before the other one ended is told so and, at one moment (`Database.writeAtOneMoment`), runs again; a
-    /// mere lock would let it go on with what it had read.
+    /// mere lock would let it go on with what it had read. One of a deleted sandbox is not there any more, though rows
+    /// of it may be.
     public static func lock(_ id: AccountID, in tx: Transaction) throws {
-        let count = try tx.execute("UPDATE accounts SET parked_reason = parked_reason WHERE account_id = \(id)")
+        let count = try tx.execute(
+            """
+            UPDATE accounts SET parked_reason = parked_reason
+            WHERE account_id = \(id) AND NOT EXISTS (SELECT 1 FROM deleted_accounts d WHERE d.account_id = \(id))
+            """)
         guard count == 1 else { throw StorageError.notFound("account \(id)") }
     }
 
-    /// Locks the account where it is still there; false where it was deleted.
+    /// Locks the account where its row is still there, for who removes it.
     static func lockIfThere(_ id: AccountID, in tx: Transaction) throws -> Bool {
         try tx.execute("UPDATE accounts SET parked_reason = parked_reason WHERE account_id = \(id)") == 1
     }

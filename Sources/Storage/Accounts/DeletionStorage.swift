@@ -40,9 +40,9 @@ public enum DeletionStorage {
     public static func legalNumber(of account: AccountID, in tx: Transaction) throws -> String? {
         try tx.query(
             """
-            SELECT number FROM invoices WHERE account_id = \(account) AND number NOT LIKE '%-TEST-%'
+            SELECT number FROM invoices WHERE account_id = \(account) AND number NOT LIKE '%TEST-%'
             UNION ALL
-            SELECT number FROM credit_notes WHERE account_id = \(account) AND number NOT LIKE '%-TEST-%'
+            SELECT number FROM credit_notes WHERE account_id = \(account) AND number NOT LIKE '%TEST-%'
             ORDER BY number LIMIT 1
             """
         ).first.map { try $0.decode("number") }
@@ -59,19 +59,22 @@ public enum DeletionStorage {
             """)
     }
 
-    /// Waits for the transactions of ingest that are running, and lets the next ones begin after this one is committed:
-    /// those see the tombstones.
-    public static func waitForIngest(in tx: Transaction) throws {
-        _ = try tx.query("SELECT 1 FROM journals WHERE retired_at IS NULL ORDER BY journal_id FOR UPDATE")
-    }
+    /// Waits for the transactions of ingest that are running; those that begin afterwards see the tombstones.
+    public static func waitForIngest(in tx: Transaction) throws { try JournalStorage.lockAll(in: tx) }
 
     public static func tombstones(of sandbox: SandboxID, in tx: Transaction) throws -> [Tombstone] {
         try tx.query("\(select) WHERE sandbox_id = \(sandbox) ORDER BY account_id").map(tombstone)
     }
 
-    /// Deleted accounts of which rows are left.
-    public static func notEmpty(in tx: Transaction) throws -> [AccountID] {
-        try tx.query("SELECT account_id FROM deleted_accounts WHERE emptied_at IS NULL ORDER BY account_id").decodeAll()
+    /// Deleted accounts of which rows are left, of all sandboxes or of one.
+    public static func notEmpty(of sandbox: SandboxID? = nil, in tx: Transaction) throws -> [AccountID] {
+        try tx.query(
+            """
+            SELECT account_id FROM deleted_accounts
+            WHERE emptied_at IS NULL AND (\(sandbox)::uuid IS NULL OR sandbox_id = \(sandbox)::uuid)
+            ORDER BY account_id
+            """
+        ).decodeAll()
     }
 
     /// Those of these accounts that were deleted.
@@ -143,14 +146,14 @@ public enum DeletionStorage {
 }
 
 extension IngestBatch {
-    /// The batch without what came in of accounts that were deleted: it is counted, and holds up nobody. The caller has
-    /// moved the journal's mark, so that nobody deletes one meanwhile.
-    func withoutDeletedAccounts(in tx: Transaction) throws -> IngestBatch {
+    /// The batch without what came in of accounts that were deleted, and how many requests of each that is: they are
+    /// counted, and hold up nobody. The caller has moved the journal's mark, so that nobody deletes one meanwhile.
+    func withoutDeletedAccounts(in tx: Transaction) throws -> (batch: IngestBatch, dropped: [AccountID: Int]) {
         var named = Set(requests.map(\.request.accountID))
         named.formUnion(openChanges.keys)
         named.formUnion(refusals.compactMap(\.accountID))
         let deleted = try DeletionStorage.deleted(among: named, in: tx)
-        guard !deleted.isEmpty else { return self }
+        guard !deleted.isEmpty else { return (self, [:]) }
         var counts: [AccountID: Int] = [:]
         for entry in requests where deleted.contains(entry.request.accountID) {
             counts[entry.request.accountID, default: 0] += 1
@@ -160,6 +163,6 @@ extension IngestBatch {
         batch.requests.removeAll { deleted.contains($0.request.accountID) }
         batch.openChanges = batch.openChanges.filter { !deleted.contains($0.key) }
         batch.refusals.removeAll { refusal in refusal.accountID.map { deleted.contains($0) } ?? false }
-        return batch
+        return (batch, counts)
     }
 }

@@ -26,7 +26,7 @@ extension IngestStorage {
     /// looked.
     public static func storeSingly(_ batch: IngestBatch, now: Timestamp, in tx: Transaction) throws -> Outcome {
         guard try moveMark(batch, in: tx) else { return .fenced }
-        let batch = try batch.withoutDeletedAccounts(in: tx)
+        let (batch, dropped) = try batch.withoutDeletedAccounts(in: tx)
         try JournalStorage.storeOpen(batch.openChanges, of: batch.journalID, in: tx)
         try PositionStorage.move(by: batch, in: tx)
         var stored = (requests: 0, attempts: 0)
@@ -44,7 +44,7 @@ extension IngestStorage {
         }
         try RefusalStorage.add(batch.refusals, in: tx)
         try QuarantineStorage.insert(batch.quarantines, in: tx)
-        return .stored(requests: stored.requests, attempts: stored.attempts)
+        return .stored(requests: stored.requests, attempts: stored.attempts, dropped: dropped)
     }
 
     private static func setAside(

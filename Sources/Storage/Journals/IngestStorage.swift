@@ -1,4 +1,4 @@
-import Identity
+public import Identity
 import Metering
 public import Postgres
 
@@ -6,8 +6,8 @@ public import Postgres
 public enum IngestStorage {
     /// What storing a batch did.
     public enum Outcome: Hashable, Sendable {
-        /// Stored; how much of it was new.
-        case stored(requests: Int, attempts: Int)
+        /// Stored; how much of it was new, and how many requests of deleted accounts were left out.
+        case stored(requests: Int, attempts: Int, dropped: [AccountID: Int] = [:])
         /// The database stands elsewhere, in another epoch, or the journal is retired: nothing was stored.
         case fenced
     }
@@ -18,7 +18,7 @@ public enum IngestStorage {
         _ batch: IngestBatch, afterRecords: () -> Void = {}, in tx: Transaction
     ) throws -> Outcome {
         guard try moveMark(batch, in: tx) else { return .fenced }
-        let batch = try batch.withoutDeletedAccounts(in: tx)
+        let (batch, dropped) = try batch.withoutDeletedAccounts(in: tx)
         // Of what many nodes have to do, the making of tables comes first.
         try ensurePartitions(for: batch.requests, in: tx)
         try JournalStorage.storeOpen(batch.openChanges, of: batch.journalID, in: tx)
@@ -26,7 +26,7 @@ public enum IngestStorage {
         let stored = try storeRecords(batch.requests, of: batch, afterRecords: afterRecords, in: tx)
         try RefusalStorage.add(batch.refusals, in: tx)
         try QuarantineStorage.insert(batch.quarantines, in: tx)
-        return .stored(requests: stored.requests, attempts: stored.attempts)
+        return .stored(requests: stored.requests, attempts: stored.attempts, dropped: dropped)
     }
 
     /// Records, rollups and suspense of these requests, whose partitions are there; how many requests and attempts were

@@ -39,6 +39,7 @@ public enum JournalStorage {
     public static func register(
         _ id: JournalID, gateway: String, epoch: Int64, now: Timestamp, in tx: Transaction
     ) throws -> RegisteredJournal {
+        try shareNewJournals(in: tx)
         try tx.execute(
             """
             INSERT INTO journals (journal_id, gateway, epoch, registered_at)
@@ -58,6 +59,31 @@ public enum JournalStorage {
                     + "works on a newer copy of this directory")
         }
         return journal
+    }
+
+    /// Makes a journal known that another process ingests, so that no month closes without it. One that is known stays
+    /// as it is: its epoch is for its ingester to move.
+    public static func announce(
+        _ id: JournalID, gateway: String, epoch: Int64, now: Timestamp, in tx: Transaction
+    ) throws {
+        try shareNewJournals(in: tx)
+        try tx.execute(
+            """
+            INSERT INTO journals (journal_id, gateway, epoch, registered_at)
+            VALUES (\(id), \(gateway), \(epoch), \(now)) ON CONFLICT (journal_id) DO NOTHING
+            """)
+    }
+
+    /// Held by whoever makes a journal known, so that `lockAll` misses none.
+    private static func shareNewJournals(in tx: Transaction) throws {
+        _ = try tx.query("SELECT pg_advisory_xact_lock_shared(hashtext('tollgate.journals'))")
+    }
+
+    /// Waits for the transactions of ingest that are running, of every journal, and lets the next ones begin after this
+    /// one is committed.
+    static func lockAll(in tx: Transaction) throws {
+        _ = try tx.query("SELECT pg_advisory_xact_lock(hashtext('tollgate.journals'))")
+        _ = try tx.query("SELECT 1 FROM journals WHERE retired_at IS NULL ORDER BY journal_id FOR UPDATE")
     }
 
     /// The journal, or nil.

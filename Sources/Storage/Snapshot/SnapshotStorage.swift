@@ -16,6 +16,8 @@ public struct SnapshotPart: Sendable {
     public var keys: [SuppliedKey] = []
     /// Keys that were.
     public var removedKeys: [SHA256Digest] = []
+    /// Keys of which no row is left: those of deleted accounts.
+    public var goneKeys: Set<KeyID> = []
     /// Tenants whose subscriptions are those of this part and no others.
     public var replacedTenants: [TenantReference] = []
     /// Subscriptions that have not ended, those that begin in the future too.
@@ -52,7 +54,8 @@ public struct SnapshotPart: Sendable {
 
     /// Whether it says nothing.
     public var isEmpty: Bool {
-        clocks.isEmpty && histories.isEmpty && keys.isEmpty && removedKeys.isEmpty && replacedTenants.isEmpty
+        clocks.isEmpty && histories.isEmpty && keys.isEmpty && removedKeys.isEmpty && goneKeys.isEmpty
+            && replacedTenants.isEmpty
             && subscriptions.isEmpty && limits.isEmpty && removedLimits.isEmpty && models == nil && secrets == nil
             && faults.isEmpty && subscriptionFaults.isEmpty && readKeys.isEmpty && sealingSecret == nil
     }
@@ -160,13 +163,12 @@ public enum SnapshotStorage {
 
     private static func rows(of touched: TouchedEntities, in tx: Transaction) throws -> SnapshotPart? {
         var part = SnapshotPart()
-        let keys = try tx.query(
-            "\(APIKeyStorage.select) WHERE key_id = ANY(\(Array(touched.keys))::uuid[])"
-        ).compactMap { row in try? UnreadableRow.reading { try APIKeyStorage.key(row) }.get() }
-        // A key is never deleted. If someone did it by hand, or it does not read any more, only a load of everything
-        // tells which row it was.
-        guard keys.count == touched.keys.count else { return nil }
+        let keyRows = try tx.query("\(APIKeyStorage.select) WHERE key_id = ANY(\(Array(touched.keys))::uuid[])")
+        let keys = keyRows.compactMap { row in try? UnreadableRow.reading { try APIKeyStorage.key(row) }.get() }
+        // Of a key that does not read any more only a load of everything says what is wrong.
+        guard keys.count == keyRows.count else { return nil }
         part.readKeys = touched.keys
+        part.goneKeys = touched.keys.subtracting(keys.map(\.id))
         for key in keys {
             guard key.revokedAt == nil else {
                 part.removedKeys.append(key.secretDigest)

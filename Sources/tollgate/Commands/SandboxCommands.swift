@@ -1,6 +1,7 @@
 import Accounts
 import ArgumentParser
 import Billing
+import Foundation
 import Identity
 import Storage
 
@@ -102,7 +103,12 @@ struct SandboxesCommand: AsyncParsableCommand {
         func run() async throws {
             let id: SandboxID = try readID(sandbox)
             let deleted = try await options.change(reason) { try $0.deleteSandbox(id) }
-            try await options.withDatabase { _ = try await BillingService($0, now: now).removeDeletedAccounts() }
+            let isWatched = isatty(STDERR_FILENO) == 1
+            let removal = try await options.withBilling { billing in
+                try await billing.removeDeletedAccounts(of: id) { done, total in
+                    if isWatched { say("\(done) of \(total) accounts") }
+                }
+            }
             let accounts = try await options.look { try $0.tombstones(of: id) }
             output.print(
                 fields: [
@@ -110,6 +116,8 @@ struct SandboxesCommand: AsyncParsableCommand {
                     ("accounts", "\(accounts.count)"),
                     ("requests dropped since", "\(accounts.reduce(0) { $0 + $1.droppedRequests })"),
                 ])
+            for failure in removal.failures { say("account \(failure.account): \(failure.reason)") }
+            if !removal.failures.isEmpty { throw ExitCode.failure }
         }
     }
 

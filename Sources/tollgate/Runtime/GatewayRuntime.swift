@@ -46,6 +46,14 @@ final class GatewayRuntime: Sendable {
         let (journal, report) = try Journal.open(settings)
         if !report.isClean { log.warning("journal recovered", ["report": "\(report)"]) }
 
+        // Before anybody is served: where another process ingests this journal, this one does not start.
+        let ingest =
+            try configuration.isIngestApart
+            ? nil : IngestRuntime.inside(journal, configuration, database: database, instruments: instruments)
+        let announcement = JournalAnnouncement(
+            journal: journal, gateway: try configuration.required("gateway.name"), database: database,
+            logger: instruments.logger("journal"), now: now)
+
         let holder = ServerHolder(metrics: instruments.metrics)
         var supplying = SnapshotSupplier.Configuration(filePath: "\(directory)/snapshot")
         supplying.keyring = {
@@ -71,16 +79,14 @@ final class GatewayRuntime: Sendable {
             batchBook: StoredBatchBook(database: database), log: log, metrics: instruments.metrics)
         holder.serve(server)
         await server.resume(report.runningWork, in: journal)
+        ingest?.begin()
 
         let heartbeat = HeartbeatLoop(
             journal: journal, appliedChange: supplier.appliedChange, logger: instruments.logger("heartbeat"), now: now,
             settle: { await server.settle() })
-        let ingest =
-            try configuration.isIngestApart
-            ? nil
-            : IngestRuntime.start(journal, configuration, database: database, instruments: instruments)
         let following = Task {
             await withTaskGroup(of: Void.self) { group in
+                if ingest == nil { group.addTask { await announcement.run() } }
                 group.addTask { await supplier.run() }
                 group.addTask { await heartbeat.run() }
                 group.addTask { await leases.run { server.recall($0) } }

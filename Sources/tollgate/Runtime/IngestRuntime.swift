@@ -13,11 +13,14 @@ final class IngestRuntime: Sendable {
     private let isStopping = Locked(false)
     private let task: Locked<Task<Void, Never>?> = Locked(nil)
     private let make: @Sendable (any IngestedJournal) -> Ingester
+    private let work: @Sendable (IngestRuntime) async throws -> Void
     private let log: StructuredLog
 
     private init(
-        _ configuration: Configuration, directory: String, database: Database, instruments: Instruments
+        _ configuration: Configuration, directory: String, database: Database, instruments: Instruments,
+        work: @escaping @Sendable (IngestRuntime) async throws -> Void
     ) throws {
+        self.work = work
         lock = try IngestLock(directory: directory)
         log = instruments.log
         let status = IngestStatus()
@@ -32,18 +35,17 @@ final class IngestRuntime: Sendable {
         }
     }
 
-    /// Of the gateway's own journal.
-    static func start(
+    /// Of the gateway's own journal. Nothing is ingested before `begin`, but from here on nobody else can.
+    static func inside(
         _ journal: Journal, _ configuration: Configuration, database: Database, instruments: Instruments
     ) throws -> IngestRuntime {
-        let runtime = try IngestRuntime(
-            configuration, directory: journal.directory, database: database, instruments: instruments)
-        runtime.begin { try await $0.run(journal) }
-        return runtime
+        try IngestRuntime(
+            configuration, directory: journal.directory, database: database, instruments: instruments
+        ) { try await $0.run(journal) }
     }
 
     /// Of the journal that a gateway in another process writes into the same directory, from its first opening on.
-    static func follow(
+    static func apart(
         _ configuration: Configuration, database: Database, instruments: Instruments
     ) throws -> IngestRuntime {
         let directory = try configuration.required("journal.directory")
@@ -52,13 +54,12 @@ final class IngestRuntime: Sendable {
                 "journal.directory \(directory) does not exist: name the gateway's, on the same machine"
             ])
         }
-        let runtime = try IngestRuntime(
-            configuration, directory: directory, database: database, instruments: instruments)
-        runtime.begin { try await $0.follow(directory) }
-        return runtime
+        return try IngestRuntime(
+            configuration, directory: directory, database: database, instruments: instruments
+        ) { try await $0.follow(directory) }
     }
 
-    private func begin(_ work: @escaping @Sendable (IngestRuntime) async throws -> Void) {
+    func begin() {
         let task = Task {
             do {
                 try await work(self)

@@ -2,7 +2,7 @@ import Billing
 import Logging
 import Storage
 
-/// Posts the ledger from the rollups, and forgets expired idempotency keys, again and again.
+/// Posts the ledger from the rollups, forgets expired idempotency keys and removes deleted accounts, again and again.
 struct JobsRuntime {
     let database: Database
     let intervalSeconds: Int
@@ -21,9 +21,14 @@ struct JobsRuntime {
                 }
                 let service = BillingService(database, now: now)
                 try await service.forgetExpiredCalls()
-                let deleted = try await service.removeDeletedAccounts()
-                if deleted > 0 {
-                    logger.info("rows of deleted test accounts were removed", metadata: ["accounts": "\(deleted)"])
+                let removal = try await service.removeDeletedAccounts()
+                if removal.count > 0 {
+                    logger.info("deleted test accounts were removed", metadata: ["accounts": "\(removal.count)"])
+                }
+                for failure in removal.failures {
+                    logger.error(
+                        "the rows of a deleted account were not removed",
+                        metadata: ["account": "\(failure.account)", "reason": "\(failure.reason)"])
                 }
                 wasAway = false
             } catch {

@@ -53,7 +53,9 @@ final class ProgramRuntime: Sendable {
                 gateway = try await GatewayRuntime.start(configuration, database: database, instruments: instruments)
             }
             if parts.contains(.ingest) {
-                ingest = try IngestRuntime.follow(configuration, database: database, instruments: instruments)
+                let runtime = try IngestRuntime.apart(configuration, database: database, instruments: instruments)
+                runtime.begin()
+                ingest = runtime
             }
             var adminPort: Int?
             if parts.contains(.admin) {
