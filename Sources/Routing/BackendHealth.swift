@@ -7,6 +7,8 @@ public struct BackendHealth: Sendable {
     public private(set) var breaker: CircuitBreaker
     /// Requests that are there now.
     public private(set) var inFlight: Int64 = 0
+    /// The same by whose they are, of a backend that takes only so many.
+    private var inFlightBySource: [UInt64: Int64] = [:]
     private var counts = RollingCounts(slotMilliseconds: 5000, slotCount: 60)
     private var quota: UpstreamQuota?
     private var capacity: EngineCapacity?
@@ -19,15 +21,20 @@ public struct BackendHealth: Sendable {
         breaker = CircuitBreaker(rules: rules)
     }
 
-    /// Begins a try; nil when the breaker lets none through, or the backend has as many as it takes.
+    /// Begins a try; nil when the breaker lets none through, or the backend has as many as it takes. `source`: whose
+    /// request it is.
     public mutating func began(
-        at now: Int64, concurrentMax: Int?, isForced: Bool = false
+        at now: Int64, concurrentMax: Int?, source: UInt64 = 0, isForced: Bool = false
     ) -> CircuitBreaker.Permit? {
         if let concurrentMax, inFlight >= concurrentMax { return nil }
         guard let permit = isForced ? breaker.forcedPermit(at: now) : breaker.permit(at: now) else { return nil }
         inFlight += 1
+        if concurrentMax != nil { inFlightBySource[source, default: 0] += 1 }
         return permit
     }
+
+    /// Requests of one source that are there now.
+    public func inFlight(of source: UInt64) -> Int64 { inFlightBySource[source] ?? 0 }
 
     /// The try's answer has begun well: a probe has shown what it was to show.
     public mutating func answered(_ permit: CircuitBreaker.Permit, at now: Int64) {
@@ -40,6 +47,8 @@ public struct BackendHealth: Sendable {
         _ cause: CircuitBreaker.Cause = CircuitBreaker.Cause(), hasAnswered: Bool, at now: Int64
     ) {
         inFlight -= 1
+        // Begun before the backend had a bound, it was not counted.
+        if let count = inFlightBySource[cause.source] { inFlightBySource[cause.source] = count > 1 ? count - 1 : nil }
         if verdict != .neutral { counts.add(failed: verdict != .success, at: now) }
         if verdict == .success, hasAnswered { return }
         breaker.ended(permit, verdict, cause, at: now)

@@ -338,18 +338,24 @@ import Testing
         second.close()
     }
 
-    @Test func `engines that are full are not asked, and the client is told`() async throws {
+    @Test(arguments: [TestGateway.key, TestGateway.otherKey])
+    func `engines that are full are not asked, and who fills them is owed nothing for it`(key: String) async throws {
+        let seen = Seen()
         let engine = try ScriptedEngine { socket, _ in
-            pause(milliseconds: 400)
+            while !seen.mayAnswer.load(ordering: .acquiring) { pause(milliseconds: 5) }
             socket.send(Answers.plain())
         }
         let gateway = try await TestGateway(
             engine: engine, snapshot: Self.snapshot([engine.port], weights: [1], concurrentMax: 1))
         let running = try gateway.connect()
         running.send(TestGateway.request(TestGateway.chat()))
-        pause(milliseconds: 100)
-        let refused = try gateway.ask(TestGateway.request(TestGateway.chat()))
+        while engine.requests.isEmpty { pause(milliseconds: 5) }
+        let refused = try gateway.ask(TestGateway.request(TestGateway.chat(), key: key))
         #expect(refused.status == 503 && refused.text.contains("backends_busy"))
+        let record = try gateway.record().request
+        #expect(record.outcome == (key == TestGateway.key ? .clientError : .providerError))
+        #expect(record.reason == "backends_busy")
+        seen.mayAnswer.store(true, ordering: .releasing)
         #expect(running.readMessage()?.status == 200)
         #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 200)
         await gateway.stop()
@@ -388,4 +394,5 @@ import Testing
 private final class Seen: Sendable {
     let statuses = Mutex<[Int]>([])
     let isKilled = Atomic<Bool>(false)
+    let mayAnswer = Atomic<Bool>(false)
 }

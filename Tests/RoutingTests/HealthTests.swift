@@ -43,6 +43,19 @@ struct HealthTests {
         #expect(health.began(at: 1, concurrentMax: 2) != nil && health.health.inFlight == 2)
     }
 
+    @Test func `requests at a backend with a bound are counted by whose they are`() throws {
+        var health = BackendHealth()
+        let began = health.began(at: 0, concurrentMax: 3, source: 7)
+        let first = try #require(began)
+        _ = health.began(at: 0, concurrentMax: 3, source: 7)
+        _ = health.began(at: 0, concurrentMax: 3, source: 8)
+        let beyond = health.began(at: 0, concurrentMax: 3, source: 9)
+        #expect(beyond == nil)
+        #expect(health.inFlight(of: 7) == 2 && health.inFlight(of: 8) == 1 && health.inFlight(of: 9) == 0)
+        health.ended(first, .success, CircuitBreaker.Cause(source: 7), hasAnswered: false, at: 1)
+        #expect(health.inFlight(of: 7) == 1 && health.inFlight == 2)
+    }
+
     @Test func `rates of failure are of thirty seconds and of five minutes`() throws {
         let health = HealthUnderTest()
         func end(_ verdict: CircuitBreaker.Verdict, at now: Int64) throws {

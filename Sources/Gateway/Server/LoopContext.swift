@@ -93,7 +93,7 @@ final class LoopContext {
         let milliseconds = ProcessTime.milliseconds(of: now)
         var plan = shared.routes.plan(
             among: admitted.routes, rules: admitted.model.routing, size: admitted.size, random: random.next(),
-            source: UInt64(bitPattern: Int64(admitted.grant.tenantID.hashValue)), now: milliseconds)
+            source: Self.source(of: admitted), now: milliseconds)
         guard let ticket = shared.routes.begin(&plan, now: milliseconds) else { return nil }
         let entry = accept(admitted, on: ticket.route)
         lastNumber += 1
@@ -111,11 +111,20 @@ final class LoopContext {
         return exchange
     }
 
+    /// Whose a request is, to breakers and full backends: one customer's failures and requests are not everybody's.
+    private static func source(of admitted: AdmittedRequest) -> UInt64 {
+        UInt64(bitPattern: Int64(admitted.grant.accountID.hashValue))
+    }
+
     /// Writes the record of a request that never went to an engine. The answer need not wait for it.
     func recordRefusal(of admitted: AdmittedRequest, _ error: APIError) throws -> RequestID {
         var entry = accept(admitted, on: admitted.routes[0])
         entry.attempts = []
-        entry.request.outcome = .providerError
+        // Who fills the backends is not owed anything for finding them full.
+        let isOwnDoing =
+            error.code == APIError.backendsBusy.code
+            && shared.routes.isFull(by: Self.source(of: admitted), among: admitted.routes)
+        entry.request.outcome = isOwnDoing ? .clientError : .providerError
         entry.request.httpStatus = Int32(error.status)
         entry.request.reason = error.code
         entry.request.marks.end = 0

@@ -122,9 +122,18 @@ final class RouteTable: Sendable {
         return nil
     }
 
+    /// Whether at least half of what is at these backends is of one source, so that they are full by its own doing.
+    func isFull(by source: UInt64, among routes: [ModelRoute]) -> Bool {
+        let counts = Set(routes.map(\.backend.name)).compactMap { name in
+            routes.first { $0.backend.name == name }.map { cell(of: $0.backend).inFlight(of: source) }
+        }
+        let own = counts.reduce(0) { $0 + $1.own }
+        return own > 0 && own * 2 >= counts.reduce(0) { $0 + $1.all }
+    }
+
     private func begin(_ route: ModelRoute, isForced: Bool, source: UInt64, now: Int64) -> Ticket? {
         let cell = cell(of: route.backend)
-        return cell.begin(route, isForced: isForced, now: now).map {
+        return cell.begin(route, isForced: isForced, source: source, now: now).map {
             Ticket(route: route, cell: cell, permit: $0, source: source)
         }
     }
@@ -247,9 +256,14 @@ final class BackendCell: Sendable {
         return candidate
     }
 
-    func begin(_ route: ModelRoute, isForced: Bool, now: Int64) -> CircuitBreaker.Permit? {
+    func begin(_ route: ModelRoute, isForced: Bool, source: UInt64, now: Int64) -> CircuitBreaker.Permit? {
         let most = route.backend.settings.concurrentRequestsMax
-        return state.withLock { $0.health.began(at: now, concurrentMax: most, isForced: isForced) }
+        return state.withLock { $0.health.began(at: now, concurrentMax: most, source: source, isForced: isForced) }
+    }
+
+    /// Requests that are there now, and how many of them are of one source.
+    func inFlight(of source: UInt64) -> (all: Int64, own: Int64) {
+        state.withLock { ($0.health.inFlight, $0.health.inFlight(of: source)) }
     }
 
     func answered(_ permit: CircuitBreaker.Permit, now: Int64) {
