@@ -345,7 +345,7 @@ import Testing
         INSERT INTO deleted_accounts SELECT account_id, account_id, now(), now(), 0 FROM accounts WHERE mode = 'live'
         """,
     ])
-    func `an account that is gone without a deletion is missed`(statement: String) async throws {
+    func `an account that is gone without a deletion is reported`(statement: String) async throws {
         let trial = try await trial()
         try await delete(trial)
         _ = try await service(trial.world).removeDeletedAccounts()
