@@ -41,12 +41,6 @@ import Testing
         try await world.database.read { try ServiceLevelStorage.owed(in: $0).items }
     }
 
-    private func expectSoundBooks(_ world: BillingWorld) async throws {
-        let report = try await ReconciliationTests.reconcile(world)
-        for check in report.checks { #expect(check.isEqual, "\(check.name): \(check.differences)") }
-        #expect(try await world.ledgerImbalance() == "0.00 0")
-    }
-
     func end(_ world: BillingWorld, _ customer: Customer, at text: String) async throws {
         try await world.database.write { tx in
             _ = try SubscriptionStorage.end(
@@ -69,7 +63,7 @@ import Testing
         #expect(document.lines.last?.exactAmount == "-\(exact)" && document.totals.total == "1.00")
         #expect(try await balances(world, customer)[.serviceLevelCreditsOwed]?.isZero == true)
         #expect(try await owed(world).isEmpty)
-        try await expectSoundBooks(world)
+        try await world.expectSoundBooks()
         // Once.
         try await world.ingest(
             [world.request(customer, at: "2027-01-03T10:00:00Z", input: 1_000_000)], heartbeat: "2027-02-01T00:00:10Z")
@@ -96,7 +90,7 @@ import Testing
         #expect(after[.serviceLevelCreditsOwed]?.isZero == true)
         #expect(try await owed(world).isEmpty)
         #expect(after[.cash]?.description == (paid == "0.00" ? "0.00" : "-\(paid)"))
-        try await expectSoundBooks(world)
+        try await world.expectSoundBooks()
         let again = try await actions.payOut(to: customer.id, reason: "left", now: now)
         #expect(again.amount.isZero && again.credits == 0)
         // It comes back: nothing is left to take from its next invoice.
@@ -105,12 +99,12 @@ import Testing
         let report = try await world.run("2026-12", now: "2027-01-02T09:00:00Z").run()
         let invoice = try #require(report.finalized.first?.id)
         #expect(try await world.document(invoice).lines.map(\.kind) == ["usage"])
-        try await expectSoundBooks(world)
+        try await world.expectSoundBooks()
         // An invoice that has nothing to do with what was paid can be void; that of the credit's own month cannot.
         let invoices = InvoiceActions(database: world.database, by: .clerk)
         let later = BillingWorld.instant("2027-01-04T09:00:00Z")
         #expect(try await invoices.void(invoice, now: later).changed)
-        try await expectSoundBooks(world)
+        try await world.expectSoundBooks()
         let november = try await world.database.read { try InvoiceStorage.all(of: customer.id, in: $0)[0] }
         await #expect {
             try await invoices.void(november.id, now: later)
@@ -120,7 +114,7 @@ import Testing
         let second = try await world.run("2026-12", now: "2027-01-05T09:00:00Z").run()
         let repeated = try await world.document(try #require(second.finalized.first?.id))
         #expect(repeated.lines.map(\.kind) == ["usage"])
-        try await expectSoundBooks(world)
+        try await world.expectSoundBooks()
     }
 
     @Test func `what the last invoice carried is not paid again, and it can no longer be void`() async throws {
@@ -147,7 +141,7 @@ import Testing
         } throws: {
             "\($0)".contains("was paid out")
         }
-        try await expectSoundBooks(world)
+        try await world.expectSoundBooks()
     }
 
     @Test(arguments: ["", "  "])

@@ -149,10 +149,8 @@ import Testing
         let (world, _, _) = try await world()
         try await damage(world, at: 512)
         _ = try await release(world, at: nil)
-        await #expect(throws: PostgresError.self) {
-            try await world.pool.execute("UPDATE journal_quarantines SET \(unescaped: change)")
-        }
-        await #expect(throws: PostgresError.self) { try await world.pool.execute("DELETE FROM journal_quarantines") }
+        await world.expectRefused("UPDATE journal_quarantines SET \(change)", by: ["23001", "23514"])
+        await world.expectRefused("DELETE FROM journal_quarantines")
     }
 
     @Test(arguments: ["3:4096", "0:0", "9223372036854775807:1"])

@@ -27,14 +27,6 @@ import Testing
         return world
     }
 
-    private func spoil(_ world: BillingWorld, _ statements: String...) async throws {
-        try await world.pool.withConnection { connection in
-            try await connection.script("SET session_replication_role = replica")
-            for statement in statements { try await connection.script(statement) }
-            try await connection.script("SET session_replication_role = origin")
-        }
-    }
-
     private func check(
         _ name: String, _ world: BillingWorld, month: String? = nil
     ) async throws -> ReconciliationCheck {
@@ -72,7 +64,7 @@ import Testing
     @Test(arguments: changed)
     func `a document that was changed is a difference`(statement: String) async throws {
         let world = try await history()
-        try await spoil(world, statement)
+        try await world.changeBehindTheProgram(statement)
         let found = try await check(Self.documents, world)
         #expect(!found.isEqual && !found.differences.isEmpty, "\(statement)")
     }
@@ -90,8 +82,8 @@ import Testing
             ).only()
             return (try row.decode("invoice_id", as: InvoiceID.self), try row.decode("number", as: String.self))
         }
-        try await spoil(
-            world, "DELETE FROM invoice_lines WHERE invoice_id = '\(id.uuid)'",
+        try await world.changeBehindTheProgram(
+            "DELETE FROM invoice_lines WHERE invoice_id = '\(id.uuid)'",
             "DELETE FROM invoices WHERE invoice_id = '\(id.uuid)'",
             """
             DELETE FROM ledger_postings WHERE transaction_id IN (
@@ -107,8 +99,8 @@ import Testing
 
     @Test func `a credit note that was taken out whole is reported`() async throws {
         let world = try await history()
-        try await spoil(
-            world, "DELETE FROM credit_note_lines", "DELETE FROM credit_notes",
+        try await world.changeBehindTheProgram(
+            "DELETE FROM credit_note_lines", "DELETE FROM credit_notes",
             "DELETE FROM number_series WHERE series LIKE 'CN%'")
         for month in [nil, "2026-12"] {
             let found = try await check(Self.documents, world, month: month)
@@ -118,8 +110,7 @@ import Testing
 
     @Test func `an invoice that nobody issued is no invoice`() async throws {
         let world = try await history()
-        try await spoil(
-            world,
+        try await world.changeBehindTheProgram(
             """
             INSERT INTO invoices
             SELECT (jsonb_populate_record(i, jsonb_build_object(
@@ -133,14 +124,15 @@ import Testing
 
     @Test func `what is older than digests or than the trail itself is a note`() async throws {
         let world = try await history()
-        try await spoil(world, "UPDATE audit_entries SET after = (after::jsonb - 'document_sha256')::json")
+        try await world.changeBehindTheProgram(
+            "UPDATE audit_entries SET after = (after::jsonb - 'document_sha256')::json")
         let withoutDigests = try await check(Self.documents, world)
         #expect(withoutDigests.isEqual)
         #expect(
             withoutDigests.notes == [
                 "5 documents are older than the digests in the audit trail: of their text it says nothing"
             ])
-        try await spoil(world, "DELETE FROM outbox_events", "DELETE FROM audit_entries")
+        try await world.changeBehindTheProgram("DELETE FROM outbox_events", "DELETE FROM audit_entries")
         let withoutEntries = try await check(Self.documents, world)
         #expect(withoutEntries.isEqual)
         #expect(withoutEntries.notes == ["5 documents are older than the audit trail: it says nothing of them"])
@@ -155,14 +147,14 @@ import Testing
     ])
     func `a trail that was changed is a difference`(statement: String) async throws {
         let world = try await history()
-        try await spoil(world, "DELETE FROM outbox_events", statement)
+        try await world.changeBehindTheProgram("DELETE FROM outbox_events", statement)
         #expect(try await !check(Self.chains, world).isEqual)
     }
 
     @Test func `the trail of other accounts is not read where some are named`() async throws {
         let world = try await history()
         let other = BillingWorld.id(2, as: IDKinds.Account.self).uuid
-        try await spoil(world, "UPDATE audit_entries SET reason = 'x' WHERE account_id = '\(other)'")
+        try await world.changeBehindTheProgram("UPDATE audit_entries SET reason = 'x' WHERE account_id = '\(other)'")
         var options = ReconciliationRun.Options(now: BillingWorld.instant("2027-01-06T12:00:00Z"))
         options.accounts = [BillingWorld.id(1)]
         options.postsLedgerFirst = true

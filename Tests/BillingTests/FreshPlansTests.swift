@@ -25,7 +25,7 @@ import Testing
         }
     }
 
-    @Test func `a plan that is published and subscribed to while a run waits is billed with its fee`() async throws {
+    @Test func `a subscription that meets a waiting run is on its invoice, or refused`() async throws {
         let world = try await BillingWorld.make()
         let beta = try await world.customer(2, plan: "beta", from: "2026-11-01T00:00:00Z")
         try await world.ingest(

@@ -189,7 +189,16 @@ import Testing
         let stored = try await world.database.read { try ServiceLevelStorage.results(of: alpha.id, in: $0) }
         #expect(stored.allSatisfy { $0.rule == .tierServed })
         let ids = try await world.pool.query("SELECT invoice_id FROM invoices").decodeAll(as: InvoiceID.self)
-        _ = try await world.run("2026-11", now: "2026-12-02T09:00:00Z").finalizeDrafts(ids)
+        let outcomes = try await world.run("2026-11", now: "2026-12-02T09:00:00Z").finalizeDrafts(ids)
+        guard case .finalized? = outcomes[alpha.id] else {
+            Issue.record("\(String(describing: outcomes[alpha.id]))")
+            return
+        }
+        let kept = try await world.database.read { try ServiceLevelStorage.results(of: alpha.id, in: $0) }
+        #expect(!kept.isEmpty)
+        for result in kept {
+            #expect(result.rule == .tierServed && result.status == .kept && result.exactCredit.isZero)
+        }
         let report = try await ReconciliationTests.reconcile(world)
         let promises = try #require(report.checks.first { $0.name.hasPrefix("promises judged again") })
         #expect(promises.differences.allSatisfy { !$0.contains("judged again, and not stored so: \(alpha.id)") })

@@ -7,6 +7,7 @@ import Postgres
 import Pricing
 import Storage
 import TestSupport
+import Testing
 
 /// Where a random life has got to: an account with two tenants, of which the first may end, and its naive books.
 struct RandomLife {
@@ -196,7 +197,8 @@ struct RandomLife {
                 continue
             }
             let expected = self.version(at: "\(billingNow)")
-            precondition(version == expected, "rated by version \(version), in force is \(expected)")
+            try #require(
+                version == expected, "seed \(seed) after \(steps): rated by \(version), in force is \(expected)")
             books.use(
                 [
                     AccountLife.Usage(

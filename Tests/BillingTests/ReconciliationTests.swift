@@ -202,11 +202,7 @@ import Testing
         let (statement, check) = Self.tampering[index]
         let world = try await Self.history()
         #expect(try await Self.reconcile(world).isEqual)
-        try await world.pool.withConnection { connection in
-            try await connection.script("SET session_replication_role = replica")
-            try await connection.script(statement)
-            try await connection.script("SET session_replication_role = origin")
-        }
+        try await world.changeBehindTheProgram(statement)
         let report = try await Self.reconcile(world, posts: false)
         #expect(!report.isEqual, "\(statement)")
         let found = report.checks.filter { !$0.isEqual }.map(\.name)

@@ -86,6 +86,7 @@ import Testing
         for (job, few) in counted[0].sorted(by: { $0.key < $1.key }) {
             let many = counted[1][job] ?? [:]
             let (before, after) = (few.values.reduce(0, +), many.values.reduce(0, +))
+            if job != "poster without anything to do" { #expect(before > 0, "\(job): nothing was counted") }
             #expect(after <= before + Self.slack, "\(job): \(Self.differences(few, many))")
             #expect(before < (job == Self.reconcile ? 2_000 : 500), "\(job) reads more than it should: \(few)")
         }

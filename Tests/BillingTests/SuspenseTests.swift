@@ -59,11 +59,6 @@ extension BillingWorld {
         SuspenseOrder(outcome, filter, reason: reason)
     }
 
-    private func expectSoundBooks(_ world: BillingWorld) async throws {
-        let report = try await ReconciliationTests.reconcile(world)
-        for check in report.checks { #expect(check.isEqual, "\(check.name): \(check.differences)") }
-    }
-
     /// Two customers of `beta`, with usage of a model that it sells from 20 November on.
     private func world() async throws -> (BillingWorld, Customer, Customer) {
         let world = try await BillingWorld.make()
@@ -93,7 +88,7 @@ extension BillingWorld {
         #expect(report.unpriced.values.reduce(0, +) == 2)
         #expect(report.unpriced.keys.contains { $0.contains("no price for input_tokens of other") })
         #expect(report.unpriced.keys.contains { $0.contains("contradicts itself") })
-        try await expectSoundBooks(world)
+        try await world.expectSoundBooks()
         // The second customer's month is free; the first one's waits for what has no price.
         let run = try await world.run("2026-11", now: "2026-12-02T09:00:00Z").run()
         #expect(run.word(two.id) == "finalized INV-2026-000001 4.00")
@@ -103,7 +98,7 @@ extension BillingWorld {
         #expect(waived.resolved == 2 && waived.amounts.isEmpty)
         let after = try await world.run("2026-11", now: "2026-12-02T09:00:00Z").run()
         #expect(after.word(one.id) == "finalized INV-2026-000002 6.30")
-        try await expectSoundBooks(world)
+        try await world.expectSoundBooks()
         // What was given away waits for nobody.
         let check = try #require(
             try await ReconciliationTests.reconcile(world).checks.first { $0.name.hasPrefix("records, rated again") })
@@ -218,7 +213,7 @@ extension BillingWorld {
         _ = try await actions.resolve(order(.rated), now: later)
         let run = try await world.run("2026-12", now: "2027-01-02T09:00:00Z", accounts: [one.id]).run()
         #expect(run.word(one.id) == "finalized INV-2027-000001 1.00")
-        try await expectSoundBooks(world)
+        try await world.expectSoundBooks()
     }
 
     @Test func `a preview says what is missing from it`() async throws {
@@ -261,6 +256,6 @@ extension BillingWorld {
         try await gate.open()
         let (rated, waived) = (try await first, try await second)
         #expect(rated.resolved + waived.resolved == 4)
-        try await expectSoundBooks(world)
+        try await world.expectSoundBooks()
     }
 }

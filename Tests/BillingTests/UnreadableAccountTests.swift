@@ -20,11 +20,6 @@ import Testing
         "2026-11-01T02:31:00Z", "2026-11-01T06:50:00Z", "2026-11-15T10:10:00Z", "2026-11-15T10:40:00Z",
     ]
 
-    private func expectSoundBooks(_ world: BillingWorld) async throws {
-        let report = try await ReconciliationTests.reconcile(world)
-        for check in report.checks { #expect(check.isEqual, "\(check.name): \(check.differences)") }
-    }
-
     /// As ingest stores a request of an account that does not read: by UTC.
     private func unreadable(
         _ world: BillingWorld, _ customer: Customer, at text: String, input: Int64
@@ -84,7 +79,7 @@ import Testing
             let document = try await world.document(invoice.id)
             #expect(document.lines.map(\.quantity) == ["\(quantity)"], "\(month)")
         }
-        try await expectSoundBooks(world)
+        try await world.expectSoundBooks()
     }
 
     @Test(arguments: ["Asia/Kolkata", "America/Los_Angeles", "Pacific/Kiritimati", "UTC"])
@@ -110,7 +105,7 @@ import Testing
         #expect(preview.finalized.isEmpty)
         let report = try await world.run("2026-11", now: "2026-12-02T09:00:00Z").run()
         #expect(report.finalized.count == 1, "\(report.word(customer.id))")
-        try await expectSoundBooks(world)
+        try await world.expectSoundBooks()
     }
 
     @Test(arguments: ["Asia/Kolkata", "America/Los_Angeles", "Australia/Lord_Howe"])
@@ -126,7 +121,7 @@ import Testing
         order.isDryRun = false
         let report = try await SuspenseActions(database: world.database, by: .clerk).resolve(order, now: now)
         #expect(report.resolved == Self.accepted.count)
-        try await expectSoundBooks(world)
+        try await world.expectSoundBooks()
     }
 
     @Test(arguments: ["plan_version_unreadable", "subscription_unreadable", "amount_overflow"])
@@ -147,6 +142,6 @@ import Testing
             try SuspenseStorage.list(unresolvedOnly: false, in: $0).items.map(\.planVersion)
         }
         #expect(stored == [2])
-        try await expectSoundBooks(world)
+        try await world.expectSoundBooks()
     }
 }
