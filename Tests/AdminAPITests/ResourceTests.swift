@@ -1,4 +1,5 @@
 import Accounts
+import Billing
 import Identity
 import Storage
 import TestSupport
@@ -88,6 +89,29 @@ struct ResourceTests {
             for input in wrong { #expect(try await api.call("POST", "/v1/accounts", input).status == 400) }
             #expect(try await api.call("GET", "/v1/sandboxes/\(sandbox)", as: .viewer).status == 200)
             #expect(try await api.call("GET", "/v1/sandboxes", as: .viewer).json["data"]?.elements?.count == 1)
+        }
+    }
+
+    @Test func `a sandbox is deleted by admins alone, once`() async throws {
+        try await RunningAPI.run { api in
+            let made = try await api.call("POST", "/v1/accounts", ["name": "A", "mode": "test"])
+            let (id, sandbox) = (try #require(made["id"]), try #require(made["sandbox"]))
+            let path = "/v1/sandboxes/\(sandbox)/delete"
+            for role in [AdminRole.viewer, .billing] {
+                #expect(try await api.call("POST", path, as: role).status == 403)
+            }
+            let deleted = try await api.call("POST", path)
+            #expect(deleted.status == 200 && deleted["deleted_at"] != nil, "\(deleted)")
+            let again = try await api.call("POST", path)
+            #expect(again.status == 200 && again["deleted_at"] == deleted["deleted_at"], "\(again)")
+            let joining: JSONValue = ["name": "B", "mode": "test", "sandbox": .string(sandbox)]
+            #expect(try await api.call("POST", "/v1/accounts", joining).status == 409)
+            let service = BillingService(api.database, now: { RunningAPI.now })
+            #expect(try await service.removeDeletedAccounts().count == 1)
+            #expect(try await api.call("GET", "/v1/accounts/\(id)", as: .viewer).status == 404)
+            #expect(try await api.call("GET", "/v1/sandboxes/\(sandbox)", as: .viewer)["deleted_at"] != nil)
+            let none = try await api.call("POST", "/v1/sandboxes/sbx_00000000000000000000000000000001/delete")
+            #expect(none.status == 404)
         }
     }
 

@@ -222,6 +222,26 @@ import Testing
         try await world.expectSoundBooks()
     }
 
+    @Test func `a deletion waits for the batch that is being stored`() async throws {
+        let trial = try await trial()
+        let late = [try await trial.world.request(trial.test, at: "2027-01-05T10:00:00Z", input: 10)]
+        let gate = try await Gate(trial.world, "LOCK TABLE request_records IN EXCLUSIVE MODE")
+        async let ingesting: Void = trial.world.ingest(late, heartbeat: "2027-01-05T11:00:00Z")
+        try await gate.waitsFor(1)
+        async let deleting: Void = delete(trial)
+        // The batch holds its journal, and the deletion its place behind it: no tombstone is set meanwhile.
+        try await gate.waitsFor(2)
+        try await gate.open()
+        try await ingesting
+        try await deleting
+        let dropped = try await service(trial.world).read(by: .clerk) { try $0.tombstones(of: trial.sandbox) }
+        #expect(dropped.map(\.droppedRequests) == [0], "it was stored before the account was deleted")
+        _ = try await service(trial.world).removeDeletedAccounts()
+        let left = try await rows(of: trial.test.id, trial.world)
+        #expect(Set(left.keys) == ["audit_entries", "audit_heads", "deleted_accounts", "outbox_events"], "\(left)")
+        try await trial.world.expectSoundBooks()
+    }
+
     @Test func `who is cut short is followed by the next one`() async throws {
         let trial = try await trial()
         try await delete(trial)
