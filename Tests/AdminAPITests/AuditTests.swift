@@ -8,7 +8,7 @@ import Testing
 
 @testable import AdminAPI
 
-@Suite(.database, .timeLimit(.minutes(2)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct AuditTests {
     @Test func `every call that changes something is in the trail, with who, from where and why`() async throws {
         try await RunningAPI.run { api in

@@ -9,7 +9,7 @@ import Testing
 
 @testable import AdminAPI
 
-@Suite(.database, .timeLimit(.minutes(2)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct BillingTests {
     private static let span = "from=2026-09-01T00:00:00Z&to=2026-10-01T00:00:00Z"
 

@@ -8,7 +8,7 @@ import Testing
 
 @testable import AdminAPI
 
-@Suite(.database, .timeLimit(.minutes(2)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct IdempotencyTests {
     private static let key = ["idempotency-key": "order-1"]
 

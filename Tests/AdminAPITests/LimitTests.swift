@@ -4,7 +4,7 @@ import Testing
 
 @testable import AdminAPI
 
-@Suite(.database, .timeLimit(.minutes(2)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct LimitTests {
     @Test func `a limit is made, changed, listed and deleted`() async throws {
         try await RunningAPI.run { api in

@@ -5,7 +5,7 @@ import Testing
 
 @testable import AdminAPI
 
-@Suite(.database, .timeLimit(.minutes(2)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct OpenAPITests {
     /// The document as it is served.
     private func document(_ api: RunningAPI) async throws -> JSONAnswer {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import AdminAPI
 
-@Suite(.database, .timeLimit(.minutes(2)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct PlanTests {
     @Test func `a plan is published once, as YAML or in JSON, and never changes`() async throws {
         try await RunningAPI.run { api in

@@ -7,7 +7,7 @@ import Testing
 
 @testable import AdminAPI
 
-@Suite(.database, .timeLimit(.minutes(2)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct ResourceTests {
     @Test func `an account is opened, shown, changed and listed`() async throws {
         try await RunningAPI.run { api in

@@ -7,7 +7,7 @@ import Testing
 @testable import AdminAPI
 
 /// What holds for every call: keys, roles, errors, limits, pages, repeated calls.
-@Suite(.database, .timeLimit(.minutes(2)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct RuleTests {
     // MARK: - Keys and roles
 

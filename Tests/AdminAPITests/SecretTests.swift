@@ -7,7 +7,7 @@ import Testing
 
 @testable import AdminAPI
 
-@Suite(.database, .timeLimit(.minutes(2)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct SecretTests {
     @Test func `a secret is set, shown without its value, replaced and deleted`() async throws {
         try await RunningAPI.run { api in

@@ -10,7 +10,7 @@ import Testing
 
 @testable import AdminAPI
 
-@Suite(.database, .timeLimit(.minutes(2))) struct SuspenseOrderTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct SuspenseOrderTests {
     /// The record of `UsageFixture` that waits.
     private static func order(_ made: UsageFixture, _ changes: [String: JSONValue] = [:]) -> JSONValue {
         var members: [String: JSONValue] = [

@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// What runs and invoice actions leave in the trail.
-@Suite(.database, .timeLimit(.minutes(2)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct AuditTests {
     private let now = BillingWorld.instant("2026-12-03T09:00:00Z")
 

@@ -10,7 +10,7 @@ import Testing
 
 @testable import Billing
 
-@Suite(.database, .timeLimit(.minutes(2)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct AuditTrailTests {
     @Test func `every change leaves an entry and an event of its kind, in one order, and nothing else does`()
         async throws

@@ -10,7 +10,7 @@ import TestSupport
 import Testing
 
 /// Zones that only one of the two databases knows, and rules that change under sums that are there.
-@Suite(.database, .timeLimit(.minutes(3))) struct BillingPeriodTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct BillingPeriodTests {
     private let now = "2026-12-02T09:00:00Z"
 
     /// Two customers with usage in November; the first one's zone is then changed by hand, as new zone data would.

@@ -8,7 +8,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.database, .timeLimit(.minutes(2))) struct ClosingTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct ClosingTests {
     private func world() async throws -> (BillingWorld, Customer) {
         let world = try await BillingWorld.make()
         let beta = try await world.customer(2, plan: "beta", from: "2026-10-01T00:00:00Z")

@@ -11,7 +11,7 @@ import Testing
 @testable import Storage
 
 /// What a run does where accounts are on several nodes: there a commit is not seen everywhere at one moment.
-@Suite(.database, .timeLimit(.minutes(2))) struct ClusterCommitTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct ClusterCommitTests {
     private func world(isDistributed: Bool = true) async throws -> (BillingWorld, Customer) {
         let world = try await BillingWorld.make()
         if isDistributed { try await world.pool.execute("UPDATE installation SET is_distributed = true") }

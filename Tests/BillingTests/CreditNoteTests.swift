@@ -11,7 +11,7 @@ import TestSupport
 import Testing
 
 /// Invoices that are corrected after they became final.
-@Suite(.database, .timeLimit(.minutes(3))) struct CreditNoteTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct CreditNoteTests {
     private let now = BillingWorld.instant("2026-12-05T09:00:00Z")
 
     /// A fee of 30.00 and 5,000,000 tokens of input for 5.00.

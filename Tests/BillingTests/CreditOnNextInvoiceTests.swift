@@ -10,7 +10,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.database, .timeLimit(.minutes(2))) struct CreditOnNextInvoiceTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct CreditOnNextInvoiceTests {
     /// November: 100 priority requests of which `failures` fail and `late` begin late.
     private func november(
         _ world: BillingWorld, failures: Int, late: Int = 0, tokens: Int64 = 1_234_567

@@ -13,7 +13,7 @@ import TestSupport
 import Testing
 
 /// Credits that round to nothing, and credits of customers that leave.
-@Suite(.database, .timeLimit(.minutes(3))) struct CreditSettlementTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct CreditSettlementTests {
     /// November of a customer without a fee: 20 priority requests of so many tokens, 5 of them failed.
     func november(_ world: BillingWorld, tokens: Int64) async throws -> Customer {
         try await world.publish(

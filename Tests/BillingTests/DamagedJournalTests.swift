@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// Bytes of a journal that nobody can read.
-@Suite(.database, .timeLimit(.minutes(2))) struct DamagedJournalTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct DamagedJournalTests {
     private let found = BillingWorld.instant("2026-11-20T00:00:00Z")
     private static let now = "2026-12-02T09:00:00Z"
 

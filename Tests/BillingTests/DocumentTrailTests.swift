@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// What was issued is what the audit trail says was issued, whoever owns the database.
-@Suite(.database, .timeLimit(.minutes(3))) struct DocumentTrailTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct DocumentTrailTests {
     private static let documents = "invoices and credit notes = audit trail"
     private static let chains = "audit trail = its chains of digests"
 

@@ -8,7 +8,7 @@ import Testing
 @testable import Billing
 
 /// docs/events.md says what is written.
-@Suite(.database, .timeLimit(.minutes(2)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct EventDocumentTests {
     @Test func `the document has every event, in the order of the code`() throws {
         #expect(try EventDocument().events.map(\.name) == ChangeKind.allCases.map(\.rawValue))

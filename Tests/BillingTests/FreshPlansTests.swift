@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// A run that had to wait works with the plans as they are then.
-@Suite(.database, .timeLimit(.minutes(2))) struct FreshPlansTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct FreshPlansTests {
     private static let gamma = BillingWorld.alpha.replacing("plan: alpha", with: "plan: gamma")
         .replacing("\"30.00\"", with: "\"45.00\"")
 

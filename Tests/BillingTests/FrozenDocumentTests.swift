@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// What somebody with the database's own tools can no longer do to what is issued or booked.
-@Suite(.database, .timeLimit(.minutes(3))) struct FrozenDocumentTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct FrozenDocumentTests {
     /// One invoice paid, one final, one void, one draft, with credits, suspense and all else that is kept.
     private func world() async throws -> BillingWorld {
         let world = try await ReconciliationTests.history()

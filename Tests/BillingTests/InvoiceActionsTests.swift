@@ -10,7 +10,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.database, .timeLimit(.minutes(2))) struct InvoiceActionsTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct InvoiceActionsTests {
     private let now = BillingWorld.instant("2026-12-03T09:00:00Z")
 
     private func finalized() async throws -> (BillingWorld, Customer, InvoiceSummary) {
@@ -175,7 +175,7 @@ import Testing
     }
 }
 
-@Suite(.database, .timeLimit(.minutes(2))) struct LedgerPosterTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct LedgerPosterTests {
     @Test func `usage is booked by local day, by difference, and once by two posters`() async throws {
         let world = try await BillingWorld.make()
         let tokyo = try await world.customer(1, plan: "beta", zone: "Asia/Tokyo", from: "2026-10-31T15:00:00Z")

@@ -22,7 +22,7 @@ struct Gate {
 
     /// Returns once so many sessions of this database wait for a lock.
     func waitsFor(_ count: Int) async throws {
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(120)
         while ContinuousClock.now < deadline {
             let waiting: Int = try await watcher.query(
                 """
@@ -40,7 +40,7 @@ struct Gate {
 }
 
 /// What is done to one account's invoices at the same moment.
-@Suite(.database, .timeLimit(.minutes(2))) struct InvoiceRaceTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct InvoiceRaceTests {
     private let now = BillingWorld.instant("2027-01-03T09:00:00Z")
 
     /// November final; usage and a passed end of December.

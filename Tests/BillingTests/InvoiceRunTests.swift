@@ -9,7 +9,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.database, .timeLimit(.minutes(2))) struct InvoiceRunTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct InvoiceRunTests {
     /// Two customers in November: one with a fee and two tiers, one who pays only for tokens.
     private func november(_ world: BillingWorld) async throws -> (alpha: Customer, beta: Customer) {
         let alpha = try await world.customer(1, plan: "alpha", from: "2026-11-01T00:00:00Z")

@@ -11,7 +11,7 @@ import Testing
 import UsageJournal
 
 /// Reconcile against real journal files.
-@Suite(.database, .timeLimit(.minutes(2))) struct JournalReconciliationTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct JournalReconciliationTests {
     private struct Setting {
         let world: BillingWorld
         /// Goes away with the setting.

@@ -11,7 +11,7 @@ import TestSupport
 import Testing
 
 /// A period whose invoice is final takes no posting any more, and its balances are kept.
-@Suite(.database, .timeLimit(.minutes(2))) struct LedgerClosingTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct LedgerClosingTests {
     private let now = BillingWorld.instant("2026-12-20T09:00:00Z")
 
     /// November is final; December has usage.

@@ -10,7 +10,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.database, .timeLimit(.minutes(2))) struct LiveAndTestTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct LiveAndTestTests {
     /// Customers of both modes by turns, with a million tokens each.
     private func world(customers: Range<UInt64> = 1..<7) async throws -> (BillingWorld, [Customer]) {
         let world = try await BillingWorld.make()

@@ -12,7 +12,7 @@ import TestSupport
 import Testing
 
 /// The largest, the smallest and the free: from the plan's text to the invoice and back.
-@Suite(.database, .timeLimit(.minutes(3))) struct PriceEndsTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct PriceEndsTests {
     private func plan(input: String, fee: String? = nil, currency: String = "USD") -> String {
         """
         plan: ends

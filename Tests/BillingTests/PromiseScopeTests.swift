@@ -13,7 +13,7 @@ import Testing
 
 @testable import Billing
 
-@Suite(.database, .timeLimit(.minutes(3))) struct PromiseScopeTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct PromiseScopeTests {
     /// 100 requests of November, `downgraded` of which asked for `priority` and were served and billed as `standard`.
     private func november(
         _ world: BillingWorld, downgraded: Int, streamed: Bool = true, extra: [IngestRequest] = []

@@ -10,7 +10,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.database, .timeLimit(.minutes(3))) struct ReconciliationTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct ReconciliationTests {
     /// Two invoiced months of a customer with a broken promise in the first, one payment, late usage, and a month in
     /// progress; and a second customer.
     static func history() async throws -> BillingWorld {
@@ -226,7 +226,7 @@ import Testing
     }
 }
 
-@Suite(.database, .timeLimit(.minutes(2))) struct EngineReconciliationTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct EngineReconciliationTests {
     /// One complete answer of 100 + 40 tokens and one that the client left after 10.
     private func world() async throws -> (BillingWorld, complete: RequestID, cut: RequestID) {
         let world = try await BillingWorld.make()

@@ -11,7 +11,7 @@ import TestSupport
 import Testing
 
 /// What was tried out can go, and nothing else.
-@Suite(.database, .timeLimit(.minutes(3))) struct SandboxDeletionTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct SandboxDeletionTests {
     private static let now = BillingWorld.instant("2027-01-06T09:00:00Z")
 
     private func service(_ world: BillingWorld) -> BillingService { BillingService(world.database, now: { Self.now }) }

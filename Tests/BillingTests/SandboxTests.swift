@@ -7,7 +7,7 @@ import Testing
 
 @testable import Billing
 
-@Suite(.database, .timeLimit(.minutes(2))) struct SandboxTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct SandboxTests {
     private static let day: Int64 = 86_400_000
     private static let now = BillingFixture.now
 

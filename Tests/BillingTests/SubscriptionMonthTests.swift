@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// Months in which subscriptions begin, end and follow each other, at the edges of local days.
-@Suite(.database, .timeLimit(.minutes(2))) struct SubscriptionMonthTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct SubscriptionMonthTests {
     private func subscribe(
         _ world: BillingWorld, _ customer: Customer, _ number: UInt64, plan: String, from: String, to: String? = nil
     ) async throws -> Customer {

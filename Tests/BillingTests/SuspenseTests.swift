@@ -50,7 +50,7 @@ extension BillingWorld {
     }
 }
 
-@Suite(.database, .timeLimit(.minutes(3))) struct SuspenseTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct SuspenseTests {
     private let now = BillingWorld.instant("2026-12-02T09:00:00Z")
 
     private func order(

@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// The poster looks only at what is marked: so every change has to be marked, and no mark may be lost.
-@Suite(.database, .timeLimit(.minutes(2))) struct UnpostedUsageTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct UnpostedUsageTests {
     private let now = BillingWorld.instant("2026-11-20T00:00:00Z")
 
     private func marks(_ world: BillingWorld) async throws -> Int {

@@ -12,7 +12,7 @@ import TestSupport
 import Testing
 
 /// Usage that came while a row did not read, once it reads again.
-@Suite(.database, .timeLimit(.minutes(3))) struct UnreadableAccountTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct UnreadableAccountTests {
     private let now = BillingWorld.instant("2026-12-02T09:00:00Z")
     /// Within an hour of a month's end in one zone or another, and in the middle of one.
     private static let accepted = [

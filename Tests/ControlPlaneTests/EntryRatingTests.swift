@@ -12,7 +12,7 @@ import TestSupport
 import Testing
 
 /// What rating makes of attempts, seen in the database.
-@Suite(.database, .timeLimit(.minutes(3)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct EntryRatingTests {
     /// Ingests one request and returns it as stored.
     private func stored(_ entry: UsageEntry, _ made: Fixture) async throws -> StoredRequest {

@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 import UsageJournal
 
-@Suite(.database, .timeLimit(.minutes(2)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct HeartbeatTests {
     @Test func `a moved clock is in the books once the gateway works by it, not ten seconds later`() async throws {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

@@ -27,7 +27,7 @@ private final class ReopenedJournal: IngestedJournal {
     var isSuperseded: Bool { looks.wrappingAdd(1, ordering: .relaxed).newValue > looksMax }
 }
 
-@Suite(.database, .timeLimit(.minutes(2)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct IngestedJournalTests {
     private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 

@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 import UsageJournal
 
-@Suite(.database, .timeLimit(.minutes(3)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct IngesterTests {
     @Test func `a closed request becomes records, rollups and amounts`() async throws {
         try await Fixture.run { made in

@@ -9,7 +9,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite(.database, .timeLimit(.minutes(2)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct LimitLeaseTests {
     private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 

@@ -8,7 +8,7 @@ import Testing
 import UsageJournal
 
 /// Records that the database would rather not take: ingest goes on behind them, and they stay in sight.
-@Suite(.database, .timeLimit(.minutes(3)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct PoisonTests {
     private static let texts = [
         "\u{0}", "a\u{0}b\u{0}\u{301}", "\u{FFFD}", "\u{FFFE}\u{10FFFF}", "\\u0000", "\"{},\\", "NULL", "\r\n\t",

@@ -10,7 +10,7 @@ import Testing
 @testable import Ingest
 
 /// A change makes stale what it is about, and nothing else.
-@Suite(.database, .timeLimit(.minutes(2))) struct RatingContextTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct RatingContextTests {
     private func read(_ made: Fixture, from old: RatingContext = RatingContext()) async throws -> RatingContext {
         try await RatingContext.reading(
             accounts: [made.account.id], subscriptions: [made.subscription.id], startingFrom: old, from: made.database)

@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// Rollups are the sum of the records, whatever came in which batches.
-@Suite(.database, .timeLimit(.minutes(5)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct RollupPropertyTests {
     /// Each seed has a database and many records, so there are fewer of them: 20, or as many as asked for.
     static let seeds = Array(propertySeeds.prefix(propertySeeds.count > 200 ? propertySeeds.count : 20))

@@ -14,7 +14,7 @@ import TestSupport
 import Testing
 
 /// A supplier that follows the database, beside one that loads everything: both must say the same.
-@Suite(.database, .timeLimit(.minutes(2)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct SnapshotDifferenceTests {
     private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     private static let day: Int64 = 86_400_000

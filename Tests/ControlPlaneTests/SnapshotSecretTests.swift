@@ -11,7 +11,7 @@ import Testing
 @testable import SnapshotSync
 
 /// Secrets on their way from Postgres to a gateway and into its own copy.
-@Suite(.database, .timeLimit(.minutes(2)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct SnapshotSecretTests {
     private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     private static let one = String(repeating: "11", count: 32)

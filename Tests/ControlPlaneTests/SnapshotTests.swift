@@ -11,7 +11,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite(.database, .timeLimit(.minutes(2)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct SnapshotTests {
     private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 

@@ -15,7 +15,7 @@ import Testing
 @testable import SnapshotSync
 
 /// One row that does not read puts out of service what depends on it, is named, and nothing else happens.
-@Suite(.database, .timeLimit(.minutes(3)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct UnreadableRowTests {
     private static let key = String(repeating: "11", count: 32)
 

@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// What operators ask of ingested usage.
-@Suite(.database, .timeLimit(.minutes(2)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct UsageQueryTests {
     private func ingest(_ entries: [UsageEntry], _ made: Fixture) async throws {
         try await made.withJournal { journal in

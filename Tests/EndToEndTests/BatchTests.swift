@@ -109,7 +109,7 @@ extension EndToEndTests {
         }
 
         private func recorded(_ count: Int, in installation: Installation) async throws {
-            let deadline = ContinuousClock.now + .seconds(30)
+            let deadline = ContinuousClock.now + .seconds(120)
             while try await installation.records().count < count, ContinuousClock.now < deadline {
                 try await Task.sleep(for: .milliseconds(100))
             }

@@ -100,7 +100,7 @@ private struct Development {
 
     /// Postgres needs a moment to shut down after the process that it belongs to is gone.
     func leavesNothing() async throws {
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(120)
         while true {
             let left = processes()
             if left.isEmpty { return }

@@ -23,7 +23,7 @@ struct EngineSimulator: Sendable {
 
     /// All lines of its book, once no request is running any more: it may notice a client's leaving a moment later.
     func book() async throws -> [BookLine] {
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(120)
         while true {
             let lines = try readBook()
             if !lines.contains(where: { $0.outcome == "running" }) { return lines }

@@ -36,7 +36,7 @@ extension EndToEndTests {
 
         /// The gateway makes its journal known by itself: a month must not close without one that nobody reads.
         private static func becomesKnown(_ installation: Installation) async throws {
-            let deadline = ContinuousClock.now + .seconds(20)
+            let deadline = ContinuousClock.now + .seconds(120)
             while try await installation.query("SELECT 1 FROM journals").isEmpty {
                 guard ContinuousClock.now < deadline else { throw ProgramFailure("the journal is not known") }
                 try await Task.sleep(for: .milliseconds(50))

@@ -30,7 +30,7 @@ extension EndToEndTests {
 
         /// The change reaches the gateway by itself; how fast is not this test's matter.
         private func waits(for expected: Int, of read: () throws -> Int) async throws {
-            let deadline = ContinuousClock.now + .seconds(20)
+            let deadline = ContinuousClock.now + .seconds(120)
             while true {
                 let status = try read()
                 if status == expected { return }

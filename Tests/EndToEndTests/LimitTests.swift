@@ -107,7 +107,7 @@ private final class TwoGateways: Sendable {
 
     /// Waits until so many requests run at the first gateway and Postgres knows of them.
     func waitForRunning(_ count: Int) async throws {
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(120)
         while true {
             let reserved = try await installation.query("SELECT coalesce(sum(reserved), 0)::bigint FROM limit_slices")
                 .onlyValue(as: Int64.self)

@@ -29,7 +29,7 @@ struct Load {
     }
 
     /// Waits until so many answers more were seen complete.
-    func completes(_ count: Int, within limit: Duration = .seconds(30)) async throws {
+    func completes(_ count: Int, within limit: Duration = .seconds(120)) async throws {
         let before = try observations().count(where: \.isComplete)
         let deadline = ContinuousClock.now + limit
         while try observations().count(where: \.isComplete) < before + count {

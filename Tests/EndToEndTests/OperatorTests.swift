@@ -63,7 +63,7 @@ extension EndToEndTests {
                  "metadata": {"team": "search"}}
                 """#
             let call = HTTPCall.post("\(installation.gatewayURL)/v1/chat/completions", key: secret, json: body)
-            let deadline = ContinuousClock.now + .seconds(20)
+            let deadline = ContinuousClock.now + .seconds(120)
             while true {
                 let answer = try call.send()
                 if answer.status == 200, let id = answer.headers["x-request-id"] { return id }

@@ -3,7 +3,7 @@ import FoundationEssentials
 import Testing
 
 /// Bedrock's and SageMaker's forms, and their frames.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct AmazonTests {
     private static let chat =
         #"{"messages":[{"role":"user","content":[{"text":"say two words"}]}],"inferenceConfig":{"maxTokens":5}}"#

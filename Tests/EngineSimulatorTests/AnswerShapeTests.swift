@@ -1,7 +1,7 @@
 import EngineSimulator
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct AnswerShapeTests {
     @Test func `a plain chat has content, finish reason and a usage that adds up`() async throws {
         try await withSimulator { simulator in

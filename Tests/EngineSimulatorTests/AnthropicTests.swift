@@ -2,7 +2,7 @@ import EngineSimulator
 import FoundationEssentials
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct AnthropicTests {
     private struct Usage: Decodable {
         struct Iteration: Decodable {

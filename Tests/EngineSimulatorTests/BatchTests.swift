@@ -1,7 +1,7 @@
 import EngineSimulator
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct BatchTests {
     private func upload(_ simulator: RunningSimulator, _ lines: [String]) async throws -> String {
         var body = "--cut\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n"

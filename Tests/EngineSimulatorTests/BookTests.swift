@@ -1,7 +1,7 @@
 import EngineSimulator
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct BookTests {
     @Test func `the book says what a client received, per request id`() async throws {
         try await withSimulator("cached_tokens=2") { simulator in

@@ -1,7 +1,7 @@
 import EngineSimulator
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct FaultTests {
     @Test(arguments: [400, 429, 500, 503])
     func `an error before the start has its status and an error body`(status: Int) async throws {

@@ -4,7 +4,7 @@ import Testing
 @testable import EngineSimulator
 
 /// What each flavour of OpenAI's family puts beside the usage, and where the usage is.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct FlavourTests {
     private static let streamed = #""max_tokens":3,"stream":true,"stream_options":{"include_usage":true}"#
 

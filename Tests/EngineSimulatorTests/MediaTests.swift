@@ -3,7 +3,7 @@ import FoundationEssentials
 import Testing
 
 /// Pictures, sound and rankings.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct MediaTests {
     @Test func `pictures are counted, and their tokens in the usage`() async throws {
         try await withSimulator("image_tokens=50") { simulator in

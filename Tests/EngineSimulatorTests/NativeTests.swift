@@ -3,7 +3,7 @@ import FoundationEssentials
 import Testing
 
 /// TGI's, Triton's and Google's own forms.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct NativeTests {
     @Test func `tgi counts the prompt in a header and the answer in the body, when details are asked for`() async throws
     {

@@ -1,7 +1,7 @@
 import EngineSimulator
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct ReplicateTests {
     private static let path = "/v1/models/meta/llama/predictions"
     private static let body = #"{"input":{"prompt":"say two words","max_tokens":5}}"#

@@ -2,7 +2,7 @@ import EngineSimulator
 import FoundationEssentials
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct ResponsesTests {
     private struct Response: Decodable {
         struct Item: Decodable {

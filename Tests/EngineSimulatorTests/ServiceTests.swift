@@ -2,7 +2,7 @@ import EngineSimulator
 import Testing
 
 /// Tokenizers and metrics.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct ServiceTests {
     private static let messages = #""messages":[{"role":"system","content":"be brief"},{"role":"user","content":"hi"}]"#
 

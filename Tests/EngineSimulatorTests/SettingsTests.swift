@@ -3,7 +3,7 @@ import Testing
 
 @testable import EngineSimulator
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct SettingsTests {
     @Test func `every setting takes a value and shows it`() throws {
         for setting in Behavior.settings {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import EngineSimulator
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct StreamStateMachineTests {
     private static var seeds: Range<UInt64> {
         0..<(ProcessInfo.processInfo.environment["TOLLGATE_SEEDS"].flatMap { UInt64($0) } ?? 200)

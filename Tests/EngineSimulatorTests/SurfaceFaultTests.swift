@@ -3,7 +3,7 @@ import FoundationEssentials
 import Testing
 
 /// Every fault on every surface that streams.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct SurfaceFaultTests {
     struct Surface: CustomTestStringConvertible, Sendable {
         let path: String

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Gateway
 
-@Suite(.timeLimit(.minutes(2))) struct AdmissionTests {
+@Suite(.timeLimit(.minutes(10))) struct AdmissionTests {
     private func expect(
         _ answer: HTTPMessage, _ status: Int, _ code: String, sourceLocation: SourceLocation = #_sourceLocation
     ) {

@@ -8,7 +8,7 @@ import UsageJournal
 @testable import Gateway
 
 /// Responses in the background: a receipt now, the record when they have ended.
-@Suite(.timeLimit(.minutes(2))) struct BackgroundTests {
+@Suite(.timeLimit(.minutes(10))) struct BackgroundTests {
     private static let receipt = document("queued", "null")
 
     private static func document(_ status: String, _ usage: String, text: String = "") -> String {

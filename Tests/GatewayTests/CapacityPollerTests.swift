@@ -4,7 +4,7 @@ import Testing
 
 @testable import Gateway
 
-@Suite(.timeLimit(.minutes(2))) struct CapacityPollerTests {
+@Suite(.timeLimit(.minutes(10))) struct CapacityPollerTests {
     /// An engine that has so many requests waiting.
     private func engine(queued: Int, isChunked: Bool) throws -> ScriptedEngine {
         try ScriptedEngine { socket, request in

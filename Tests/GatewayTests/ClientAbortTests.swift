@@ -6,7 +6,7 @@ import Testing
 
 @testable import Gateway
 
-@Suite(.timeLimit(.minutes(3))) struct ClientAbortTests {
+@Suite(.timeLimit(.minutes(10))) struct ClientAbortTests {
     @Test(arguments: Array(0..<6))
     func `a client that leaves after any chunk leaves one record of what was received`(after: Int) async throws {
         let events = Answers.streamEvents()

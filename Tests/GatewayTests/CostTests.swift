@@ -7,7 +7,7 @@ import Testing
 @testable import Gateway
 
 /// What a client is told that its request costs.
-@Suite(.timeLimit(.minutes(2))) struct CostTests {
+@Suite(.timeLimit(.minutes(10))) struct CostTests {
     /// Seven of the prompt's eleven tokens at 0.15 a million, four from the cache at 0.075, three of output at 0.60.
     private static let amount = "0.00000315"
 

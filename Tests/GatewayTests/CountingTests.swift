@@ -7,7 +7,7 @@ import UsageJournal
 @testable import Gateway
 
 /// What engines leave out, counted by the model's tokenizer.
-@Suite(.timeLimit(.minutes(3))) struct CountingTests {
+@Suite(.timeLimit(.minutes(10))) struct CountingTests {
     private let tokenizer: Tokenizer
 
     init() throws { tokenizer = try SmallTokenizer.make() }

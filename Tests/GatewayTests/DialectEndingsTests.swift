@@ -4,7 +4,7 @@ import Testing
 @testable import Gateway
 
 /// Whatever ends a stream, at whichever event of whichever dialect: one record, with the right termination.
-@Suite(.timeLimit(.minutes(4))) struct DialectEndingsTests {
+@Suite(.timeLimit(.minutes(10))) struct DialectEndingsTests {
     /// A gateway whose private model is out of the way: native paths that name no model mean the only one.
     private func gateway(_ sample: DialectSample, idleMilliseconds: Int64 = 60_000) async throws -> TestGateway {
         try await TestGateway(engine: ScriptedEngine(), kind: sample.kind) {

@@ -7,7 +7,7 @@ import Testing
 
 /// Streams that fail before the model has said anything: they cost nothing, whatever the engine says that it used, and
 /// another engine is asked where there is one.
-@Suite(.timeLimit(.minutes(3))) struct FailedStreamTests {
+@Suite(.timeLimit(.minutes(10))) struct FailedStreamTests {
     struct Failure: CustomTestStringConvertible, Sendable {
         let name: String
         let kind: EngineKind

@@ -6,7 +6,7 @@ import Testing
 @testable import Gateway
 
 /// One request, several backends: `first` is always tried first, `second` when it fails.
-@Suite(.timeLimit(.minutes(3))) struct FallbackTests {
+@Suite(.timeLimit(.minutes(10))) struct FallbackTests {
     static func snapshot(
         _ ports: [Int], weights: [Int64] = [1, 0], concurrentMax: Int? = nil, contexts: [Int64?] = [nil, nil, nil],
         rules: RoutingRules = RoutingRules()

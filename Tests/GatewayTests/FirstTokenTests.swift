@@ -4,7 +4,7 @@ import Testing
 @testable import Gateway
 
 /// When a stream's first token came that the client made wait: the engine's first word, of the try that answered.
-@Suite(.timeLimit(.minutes(2))) struct FirstTokenTests {
+@Suite(.timeLimit(.minutes(10))) struct FirstTokenTests {
     private static let body = TestGateway.chat(#","stream":true,"reasoning_effort":"low""#)
 
     @Test(arguments: [

@@ -5,7 +5,7 @@ import Testing
 @testable import Gateway
 
 /// What reaches an engine, and what reaches a client: nothing but what was understood.
-@Suite(.timeLimit(.minutes(2))) struct ForwardingTests {
+@Suite(.timeLimit(.minutes(10))) struct ForwardingTests {
     private static let strays =
         "cookie: session=1\r\nx-http-method-override: DELETE\r\nx-data-parallel-rank: 3\r\nrange: bytes=0-1\r\n"
         + "if-none-match: x\r\nx-goog-fieldmask: candidates\r\nx-goog-user-project: other\r\nopenai-project: p\r\n"

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Gateway
 
-@Suite(.timeLimit(.minutes(2))) struct HTTPTests {
+@Suite(.timeLimit(.minutes(10))) struct HTTPTests {
     @Test func `headers pass both ways that belong to neither one connection nor to the gateway`() async throws {
         let engine = try ScriptedEngine { socket, _ in
             socket.send(

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Gateway
 
-@Suite(.timeLimit(.minutes(2))) struct HealthProberTests {
+@Suite(.timeLimit(.minutes(10))) struct HealthProberTests {
     /// A gateway before an engine that fails until `isUp`, after so many failures that its breaker is open.
     private func broken(
         kind: EngineKind, settings: BackendSettings = TestGateway.keepingNames,

@@ -5,7 +5,7 @@ import Testing
 @testable import Gateway
 
 /// Answers that were too long to be held whole and say at their end that they failed.
-@Suite(.timeLimit(.minutes(2))) struct HeldTailTests {
+@Suite(.timeLimit(.minutes(10))) struct HeldTailTests {
     @Test(arguments: [
         #""error":{"message":"the key engine-key is bad","code":400}"#,
         #""error":{"message":"the key engine\u002dkey is bad","type":"invalid_request_error"}"#,

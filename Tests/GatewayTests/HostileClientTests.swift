@@ -6,7 +6,7 @@ import UsageJournal
 @testable import Gateway
 
 /// What clients and engines must not be able to do by being slow, quick or odd at the wrong moment.
-@Suite(.timeLimit(.minutes(2))) struct HostileClientTests {
+@Suite(.timeLimit(.minutes(10))) struct HostileClientTests {
     @Test func `a key revoked while a body arrives refuses the request`() async throws {
         let gateway = try await TestGateway(engine: ScriptedEngine())
         let socket = try gateway.connect()

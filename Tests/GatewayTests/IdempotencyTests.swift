@@ -4,7 +4,7 @@ import Testing
 
 @testable import Gateway
 
-@Suite(.timeLimit(.minutes(2))) struct IdempotencyTests {
+@Suite(.timeLimit(.minutes(10))) struct IdempotencyTests {
     private func request(_ key: String) -> String {
         TestGateway.request(TestGateway.chat(), headers: "Idempotency-Key: \(key)\r\n")
     }

@@ -6,7 +6,7 @@ import UsageJournal
 @testable import Gateway
 
 /// A client may not know that its answer is complete before the record of it is durable.
-@Suite(.timeLimit(.minutes(2))) struct JournalOrderTests {
+@Suite(.timeLimit(.minutes(10))) struct JournalOrderTests {
     private func gateway(_ engine: ScriptedEngine) async throws -> (TestGateway, GatedJournal) {
         var gate: GatedJournal?
         let gateway = try await TestGateway(

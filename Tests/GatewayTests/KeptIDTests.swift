@@ -8,7 +8,7 @@ import Testing
 @testable import Gateway
 
 /// Ids of what an engine keeps: sealed on the way to a client, opened on the way back, and worth nothing to others.
-@Suite(.timeLimit(.minutes(2))) struct KeptIDTests {
+@Suite(.timeLimit(.minutes(10))) struct KeptIDTests {
     private static let secret = Array("a secret of the installation".utf8)
     private static let id = "resp_68a1f0c2d9e7"
 

@@ -9,7 +9,7 @@ import Testing
 @testable import Gateway
 
 /// Large bodies are read away from the event loops, and nobody waits for another's.
-@Suite(.timeLimit(.minutes(2))) struct LargeBodyTests {
+@Suite(.timeLimit(.minutes(10))) struct LargeBodyTests {
     @Test(arguments: 0..<20)
     func `what waits takes turns by owner and keeps each owner's order`(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)

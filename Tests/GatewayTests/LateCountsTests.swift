@@ -8,7 +8,7 @@ import UsageJournal
 @testable import Gateway
 
 /// Engines that are asked, after their answer, to count what they left out of it.
-@Suite(.timeLimit(.minutes(3))) struct LateCountsTests {
+@Suite(.timeLimit(.minutes(10))) struct LateCountsTests {
     /// What the engine is asked beside inferences, and when it may answer.
     private final class Desk: Sendable {
         private let state = Mutex<(asked: [HTTPMessage], isOpen: Bool)>(([], true))

@@ -9,7 +9,7 @@ import UsageJournal
 @testable import Gateway
 
 /// Responses whose streams were left, and which their engine finishes and keeps all the same.
-@Suite(.timeLimit(.minutes(2))) struct LeftResponseTests {
+@Suite(.timeLimit(.minutes(10))) struct LeftResponseTests {
     private static let id = "resp_0123456789abcdef"
     private static let created =
         "event: response.created\ndata: "

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Gateway
 
-@Suite(.timeLimit(.minutes(2))) struct LifeTests {
+@Suite(.timeLimit(.minutes(10))) struct LifeTests {
     @Test func `draining lets the running finish and refuses the new`() async throws {
         let engine = try ScriptedEngine { socket, _ in
             pause(milliseconds: 300)
@@ -19,7 +19,7 @@ import Testing
         #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 503)
         let answer = try #require(socket.readMessage())
         #expect(answer.status == 200)
-        #expect(await gateway.server.drain(deadline: .seconds(5)) == 0)
+        #expect(await gateway.server.drain(deadline: .seconds(60)) == 0)
         await gateway.stop()
     }
 

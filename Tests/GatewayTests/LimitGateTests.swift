@@ -9,7 +9,7 @@ import Testing
 @testable import Gateway
 
 /// Limits at the gate, on real sockets.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct LimitGateTests {
     /// A limit of the key that tests use.
     private func rule(

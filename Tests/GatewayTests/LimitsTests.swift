@@ -5,7 +5,7 @@ import Testing
 
 @testable import Gateway
 
-@Suite(.timeLimit(.minutes(2))) struct LimitsTests {
+@Suite(.timeLimit(.minutes(10))) struct LimitsTests {
     @Test func `what is too large is refused with an error that says so`() async throws {
         let gateway = try await TestGateway(
             engine: ScriptedEngine(),

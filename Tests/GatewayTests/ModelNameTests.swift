@@ -7,7 +7,7 @@ import Testing
 @testable import Gateway
 
 /// Answers name the model as the client asked.
-@Suite(.timeLimit(.minutes(2))) struct ModelNameTests {
+@Suite(.timeLimit(.minutes(10))) struct ModelNameTests {
     private func withGateway(
         kind: EngineKind = .openAICompatible, settings: BackendSettings = BackendSettings(), answer: String,
         _ body: (TestGateway) throws -> Void

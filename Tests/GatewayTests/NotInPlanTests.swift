@@ -7,7 +7,7 @@ import Testing
 @testable import Gateway
 
 /// What a key's plan does not sell is refused before any engine is asked.
-@Suite(.timeLimit(.minutes(2))) struct NotInPlanTests {
+@Suite(.timeLimit(.minutes(10))) struct NotInPlanTests {
     private static let usual = """
         models:
           price-small: {input: "0.15", output: "0.60"}

@@ -5,7 +5,7 @@ import Testing
 @testable import Gateway
 
 /// What the gateway adds to a request for its own needs breaks no request.
-@Suite(.timeLimit(.minutes(2))) struct OwnOptionsTests {
+@Suite(.timeLimit(.minutes(10))) struct OwnOptionsTests {
     private static let refusals: [(status: String, body: String)] = [
         ("422 Unprocessable", #"{"detail":[{"type":"extra_forbidden","loc":["body","stream_options"],"msg":"no"}]}"#),
         ("400 Bad Request", #"{"error":{"message":"Unknown field: stream_options","type":"invalid_request_error"}}"#),

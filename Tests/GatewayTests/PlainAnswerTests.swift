@@ -5,7 +5,7 @@ import Testing
 
 @testable import Gateway
 
-@Suite(.timeLimit(.minutes(2))) struct PlainAnswerTests {
+@Suite(.timeLimit(.minutes(10))) struct PlainAnswerTests {
     @Test func `an answer that spilled from a reserved deployment of Azure is in the standard tier`() async throws {
         let engine = try ScriptedEngine { socket, _ in
             // The header names the deployment that was asked for and was full.

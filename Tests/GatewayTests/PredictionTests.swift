@@ -9,7 +9,7 @@ import UsageJournal
 
 @testable import Gateway
 
-@Suite(.timeLimit(.minutes(2))) struct PredictionTests {
+@Suite(.timeLimit(.minutes(10))) struct PredictionTests {
     private static let path = "/engines/scripted/v1/predictions"
     private static let created =
         #"{"id":"p1","model":"small","status":"starting","metrics":{},"urls":{"get":"x"}}"#

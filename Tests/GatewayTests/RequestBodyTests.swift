@@ -9,7 +9,7 @@ import Testing
 @testable import Gateway
 
 /// Whose bodies are taken, how much of them, and how they are packed.
-@Suite(.timeLimit(.minutes(2))) struct RequestBodyTests {
+@Suite(.timeLimit(.minutes(10))) struct RequestBodyTests {
     private static func post(
         _ line: String, bytes: Int, key: Bool = false, headers: String = "", chunked: Bool = false
     ) -> String {

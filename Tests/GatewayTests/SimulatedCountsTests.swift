@@ -7,7 +7,7 @@ import Tokenizers
 @testable import Gateway
 
 /// An engine of which the gateway knows nothing but its wire protocol, and which says no usage.
-@Suite(.timeLimit(.minutes(2))) struct SimulatedCountsTests {
+@Suite(.timeLimit(.minutes(10))) struct SimulatedCountsTests {
     private static func body(_ extra: String = "") -> String {
         #"{"model":"small","max_tokens":20,"messages":[{"role":"system","content":"You count one two."},"#
             + #"{"role":"user","content":"one two two one"}]\#(extra)}"#

@@ -147,7 +147,7 @@ struct HTTPMessage: Sendable {
 
 extension Socket {
     /// Reads a head; nil when the connection ends first.
-    func readHead(milliseconds: Int32 = 10_000) -> HTTPMessage? {
+    func readHead(milliseconds: Int32 = 60_000) -> HTTPMessage? {
         while true {
             if let end = received.firstRange(of: Array("\r\n\r\n".utf8)) {
                 let text = String(decoding: received[..<end.lowerBound], as: UTF8.self)

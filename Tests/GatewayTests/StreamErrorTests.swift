@@ -5,7 +5,7 @@ import Testing
 @testable import Gateway
 
 /// Errors inside streams are whose they are, as those before an answer, in every framing.
-@Suite(.timeLimit(.minutes(2))) struct StreamErrorTests {
+@Suite(.timeLimit(.minutes(10))) struct StreamErrorTests {
     private struct Case: Sendable {
         let dialect: String
         let error: [UInt8]

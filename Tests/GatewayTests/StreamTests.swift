@@ -4,7 +4,7 @@ import Testing
 
 @testable import Gateway
 
-@Suite(.timeLimit(.minutes(2))) struct StreamTests {
+@Suite(.timeLimit(.minutes(10))) struct StreamTests {
     @Test func `a stream passes byte for byte, without the usage chunk that only the gateway asked for`() async throws {
         let engine = try ScriptedEngine { socket, _ in socket.send(Answers.stream()) }
         let gateway = try await TestGateway(engine: engine)

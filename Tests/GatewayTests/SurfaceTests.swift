@@ -4,7 +4,7 @@ import Testing
 
 @testable import Gateway
 
-@Suite(.timeLimit(.minutes(2))) struct SurfaceTests {
+@Suite(.timeLimit(.minutes(10))) struct SurfaceTests {
     @Test(arguments: [
         ("/v1/messages", #"{"type":"error","error":{"type":"authentication_error""#, ""),
         ("/v1/responses", #"{"error":{"message":""#, ""),

@@ -9,7 +9,7 @@ import Testing
 
 @testable import Gateway
 
-@Suite(.timeLimit(.minutes(2))) struct TLSTests {
+@Suite(.timeLimit(.minutes(10))) struct TLSTests {
     @Test func `both sides speak TLS when they are told to`() async throws {
         let files = try PEMFiles()
         let inner = try await TestGateway(

@@ -5,7 +5,7 @@ import Testing
 @testable import Gateway
 
 /// Streams whose engine calls them something else, through the whole gateway.
-@Suite(.timeLimit(.minutes(3))) struct UnnamedStreamTests {
+@Suite(.timeLimit(.minutes(10))) struct UnnamedStreamTests {
     private func head(_ type: String) -> String {
         "HTTP/1.1 200 OK\r\n" + (type.isEmpty ? "" : "content-type: \(type)\r\n") + "transfer-encoding: chunked\r\n\r\n"
     }

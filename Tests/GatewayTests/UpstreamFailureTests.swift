@@ -4,7 +4,7 @@ import Testing
 
 @testable import Gateway
 
-@Suite(.timeLimit(.minutes(3))) struct UpstreamFailureTests {
+@Suite(.timeLimit(.minutes(10))) struct UpstreamFailureTests {
     @Test(arguments: Array(0..<7), [true, false])
     func `an engine that breaks off after any chunk gives an incomplete stream and one record`(
         after: Int, isReset: Bool

@@ -5,7 +5,7 @@ import Testing
 @testable import Gateway
 
 /// Anthropic's models on Vertex AI, asked in their own dialect.
-@Suite(.timeLimit(.minutes(2))) struct VertexMessageTests {
+@Suite(.timeLimit(.minutes(10))) struct VertexMessageTests {
     private let body =
         #"{"anthropic_version":"vertex-2023-10-16","max_tokens":64,"messages":[{"role":"user","content":"Hello"}]}"#
     private let plain =

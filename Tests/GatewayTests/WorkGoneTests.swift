@@ -8,7 +8,7 @@ import UsageJournal
 @testable import Gateway
 
 /// Work in the background that its client would have gone, or that its engine forgets: it ends on record all the same.
-@Suite(.timeLimit(.minutes(2))) struct WorkGoneTests {
+@Suite(.timeLimit(.minutes(10))) struct WorkGoneTests {
     /// An engine that keeps one response, as `document` says; nil once it has forgotten it.
     private final class Kept: Sendable {
         private let value: Mutex<String?>

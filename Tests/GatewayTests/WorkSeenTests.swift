@@ -8,7 +8,7 @@ import UsageJournal
 @testable import Gateway
 
 /// Work that ends later costs at least what was seen of it, whoever saw it and whatever its last document leaves out.
-@Suite(.timeLimit(.minutes(2))) struct WorkSeenTests {
+@Suite(.timeLimit(.minutes(10))) struct WorkSeenTests {
     /// An engine that keeps one piece of work: what it shows, streams, and becomes when it is cancelled.
     private struct Kept: Sendable {
         var document: String?

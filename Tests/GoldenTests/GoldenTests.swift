@@ -4,7 +4,7 @@ import Testing
 /// Whole months, from what a gateway's journal holds to the bytes of the invoices, ledger balances and reconcile. A
 /// change of what a case comes to is a change for customers: `scripts/golden --accept` writes it down, and the diff
 /// stands in the commit that says why.
-@Suite(.timeLimit(.minutes(5))) struct GoldenTests {
+@Suite(.timeLimit(.minutes(10))) struct GoldenTests {
     @Test(.database, arguments: GoldenCase.all)
     func `a period comes to the same bytes as ever`(golden: GoldenCase) async throws {
         let world = try await GoldenWorld.make(golden)

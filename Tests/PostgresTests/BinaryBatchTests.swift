@@ -2,7 +2,7 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite(.emptyDatabase, .timeLimit(.minutes(1)))
+@Suite(.emptyDatabase, .timeLimit(.minutes(10)))
 struct BinaryBatchTests {
     private static let columns: [BinaryBatch.Column] = [
         .init("id", .integer), .init("u", .uuid), .init("t", .timestamptz), .init("s", .text),

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Postgres
 
-@Suite(.emptyDatabase, .timeLimit(.minutes(2))) struct ConnectionTests {
+@Suite(.emptyDatabase, .timeLimit(.minutes(10))) struct ConnectionTests {
     @Test func `types go to Postgres and come back`() async throws {
         let pool = try TestDatabase.required.pool
         let bytes: [UInt8] = [0, 1, 0x5C, 0x27, 255]

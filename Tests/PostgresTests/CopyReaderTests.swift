@@ -2,7 +2,7 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite(.emptyDatabase, .timeLimit(.minutes(1)))
+@Suite(.emptyDatabase, .timeLimit(.minutes(10)))
 struct CopyReaderTests {
     @Test func `rows copied out have their values, also null and empty ones`() async throws {
         let pool = try TestDatabase.required.pool

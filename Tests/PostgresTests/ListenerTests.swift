@@ -3,7 +3,7 @@ import Testing
 
 @testable import Postgres
 
-@Suite(.emptyDatabase, .timeLimit(.minutes(2))) struct ListenerTests {
+@Suite(.emptyDatabase, .timeLimit(.minutes(10))) struct ListenerTests {
     @Test func `notifications arrive after the commit, and again after a reconnect`() async throws {
         let database = try TestDatabase.required
         let listener = try Listener(database.configuration, channels: ["Price-Book", "keys"])

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Postgres
 
-@Suite(.emptyDatabase, .timeLimit(.minutes(2))) struct MigratorTests {
+@Suite(.emptyDatabase, .timeLimit(.minutes(10))) struct MigratorTests {
     @Test func `files are applied once and in order`() async throws {
         let (database, directory) = (try TestDatabase.required, try TemporaryDirectory())
         try directory.write("0001_first.sql", "CREATE TABLE first (a int); INSERT INTO first VALUES (1);")

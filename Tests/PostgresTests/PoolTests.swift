@@ -3,7 +3,7 @@ import Testing
 
 @testable import Postgres
 
-@Suite(.emptyDatabase, .timeLimit(.minutes(2))) struct PoolTests {
+@Suite(.emptyDatabase, .timeLimit(.minutes(10))) struct PoolTests {
     @Test func `many tasks share few connections`() async throws {
         let database = try TestDatabase.required
         let pool = ConnectionPool(database.configuration, connectionCountMax: 3)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Postgres
 
-@Suite(.emptyDatabase, .timeLimit(.minutes(2))) struct TransactionTests {
+@Suite(.emptyDatabase, .timeLimit(.minutes(10))) struct TransactionTests {
     @Test func `a transaction that throws leaves nothing`() async throws {
         struct Stop: Error {}
         let pool = try TestDatabase.required.pool

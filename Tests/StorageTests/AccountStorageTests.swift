@@ -4,7 +4,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.database, .timeLimit(.minutes(2)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct AccountStorageTests {
     @Test func `what is stored is read back`() async throws {
         let made = try await StorageFixture.make()

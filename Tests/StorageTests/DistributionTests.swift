@@ -4,7 +4,7 @@ import Testing
 
 @testable import Storage
 
-@Suite(.database, .timeLimit(.minutes(2))) struct DistributionTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct DistributionTests {
     private func isDistributed() async throws -> Bool {
         try await Database(TestDatabase.required.pool).read { try InstallationStorage.isDistributed(in: $0) }
     }

@@ -6,7 +6,7 @@ import Testing
 @testable import Storage
 
 /// What is read to know the credits of one account.
-@Suite(.database, .timeLimit(.minutes(2))) struct GrantedCreditPlanTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct GrantedCreditPlanTests {
     @Test(arguments: [
         "r.account_id = '00000000-0000-7000-8000-000000000001'",
         "r.account_id = '00000000-0000-7000-8000-000000000001' AND r.period_start < '2026-11-01'",

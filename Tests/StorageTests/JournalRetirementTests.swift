@@ -4,7 +4,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.database, .timeLimit(.minutes(2))) struct JournalRetirementTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct JournalRetirementTests {
     private let journal: JournalID = StorageFixture.id(20)
 
     /// A journal that was registered at one instant and gave its last sign of life at another.

@@ -5,7 +5,7 @@ import Testing
 
 /// A database of the release before: what of it is not posted is marked, and its months with a final invoice are
 /// closed.
-@Suite(.emptyDatabase, .timeLimit(.minutes(2))) struct LedgerUpgradeTests {
+@Suite(.emptyDatabase, .timeLimit(.minutes(10))) struct LedgerUpgradeTests {
     /// The last migration of that release.
     private static let last = "0028"
 

@@ -8,7 +8,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.database, .timeLimit(.minutes(2)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct LimitStorageTests {
     private func rule(
         _ made: StorageFixture, _ number: UInt64 = 50, kind: LimitKind = .requestsPerMinute, value: Int64 = 10,

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// The database as the release before live and test accounts left it.
-@Suite(.emptyDatabase, .timeLimit(.minutes(2))) struct ModeMigrationTests {
+@Suite(.emptyDatabase, .timeLimit(.minutes(10))) struct ModeMigrationTests {
     private static let first = "0032_live_and_test.sql"
 
     private func migrate(upTo isWanted: (String) -> Bool) async throws {

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// What the database itself refuses.
-@Suite(.database, .timeLimit(.minutes(2))) struct ModeTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct ModeTests {
     private func made() async throws -> (live: AccountID, test: AccountID, pool: ConnectionPool) {
         let made = try await StorageFixture.make()
         let test = try await made.database.write { try StorageFixture.testAccount(in: $0) }

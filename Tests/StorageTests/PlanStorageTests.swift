@@ -10,7 +10,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.database, .timeLimit(.minutes(2)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct PlanStorageTests {
     private func apply(
         _ text: String, _ made: StorageFixture, now: Timestamp = StorageFixture.now

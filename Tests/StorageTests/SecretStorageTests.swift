@@ -5,7 +5,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite(.database, .timeLimit(.minutes(2)))
+@Suite(.database, .timeLimit(.minutes(10)))
 struct SecretStorageTests {
     private static let now = StorageFixture.now
     private static let one = String(repeating: "11", count: 32)

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Where accounts are on other nodes, the number of a change may be seen before the row that it names.
-@Suite(.database, .timeLimit(.minutes(2))) struct SettlingChangesTests {
+@Suite(.database, .timeLimit(.minutes(10))) struct SettlingChangesTests {
     @Test func `what was changed a moment ago is read again on a cluster, and only there`() async throws {
         let made = try await StorageFixture.make()
         func difference() async throws -> SnapshotPart {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import UsageJournal
 
-@Suite(.timeLimit(.minutes(1))) struct IdempotencyHistoryTests {
+@Suite(.timeLimit(.minutes(10))) struct IdempotencyHistoryTests {
     private let directory = TemporaryDirectory()
     private var generator = SeededGenerator(seed: 21)
 

@@ -5,7 +5,7 @@ import Testing
 
 @testable import UsageJournal
 
-@Suite(.timeLimit(.minutes(2))) struct JournalTests {
+@Suite(.timeLimit(.minutes(10))) struct JournalTests {
     private let directory = TemporaryDirectory()
     private let files = FaultyFiles()
     private let failures = Collector<JournalError>()

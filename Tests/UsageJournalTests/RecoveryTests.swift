@@ -5,7 +5,7 @@ import Testing
 
 @testable import UsageJournal
 
-@Suite(.timeLimit(.minutes(3))) struct RecoveryTests {
+@Suite(.timeLimit(.minutes(10))) struct RecoveryTests {
     private let directory = TemporaryDirectory()
     private var generator = SeededGenerator(seed: 11)
 

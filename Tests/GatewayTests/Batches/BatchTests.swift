@@ -7,7 +7,7 @@ import UsageJournal
 @testable import Engines
 @testable import Gateway
 
-@Suite(.timeLimit(.minutes(2))) struct BatchTests {
+@Suite(.timeLimit(.minutes(10))) struct BatchTests {
     private static let lines = ["a", "b", "c"].map { id in
         #"{"custom_id":"\#(id)","method":"POST","url":"/v1/chat/completions","body":{"model":"small","messages":"#
             + #"[{"role":"user","content":"SECRET-PROMPT"}]}}"#

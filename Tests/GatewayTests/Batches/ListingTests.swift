@@ -5,7 +5,7 @@ import Testing
 @testable import Gateway
 
 /// Listings where one of several backends does not do its part.
-@Suite(.timeLimit(.minutes(2))) struct ListingTests {
+@Suite(.timeLimit(.minutes(10))) struct ListingTests {
     private func get(_ path: String) -> String {
         "GET \(path) HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer \(TestGateway.key)\r\ncontent-length: 0\r\n\r\n"
     }
