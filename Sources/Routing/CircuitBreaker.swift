@@ -63,7 +63,7 @@ public struct CircuitBreaker: Hashable, Sendable {
 
     /// Whose request a try was of, and whether what it asked for may be why it failed.
     public struct Cause: Hashable, Sendable {
-        /// A hash of the tenant.
+        /// A hash of the account.
         public var source: UInt64
         public var mayBeInput: Bool
 

@@ -34,6 +34,13 @@ import Testing
             #"{"type":"image_url","Image_Url":{"url":"\#(address)"}}"#,
             #"{"type":"input_audio","AUDIO_URL":"\#(address)"}"#,
             #"{"type":"image","uR\u006c":"\#(address)"}"#,
+            // Of several, readers take the first or the last.
+            #"{"type":"image","url":"\#(address)","URL":"https://a.io/c.png"}"#,
+            #"{"type":"image","url":"\#(address)","path":"https://a.io/c.png"}"#,
+            #"{"type":"image_url","image_url":{"url":"\#(address)","type":"text"}}"#,
+            #"{"type":"image_url","Type":"search_result","image_url":{"url":"\#(address)"}}"#,
+            #"{"type":"search_result","source":"\#(address)","type":"image"}"#,
+            #"{"type":"search_result","image_url":{"url":"\#(address)"}}"#,
         ]
         for part in parts {
             let error = #expect(throws: RequestError.self) { try read(chat(part), .chatCompletions) }

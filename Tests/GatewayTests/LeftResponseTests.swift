@@ -163,18 +163,17 @@ import UsageJournal
             SharedAnswer("200 OK", Self.document("in_progress")), limits: [Self.oneAtOnce]
         ) {
             if bound == "all" { $0.limits.leftStreams = 2 } else { $0.limits.leftStreamsOfAccount = 2 }
-            $0.times.plainDrainMilliseconds = 1000
+            $0.times.plainDrainMilliseconds = 200
         }
         for count in 1...2 {
             _ = try leave(gateway)
             for _ in 0..<200 where try gateway.progress.count < count { pause(milliseconds: 10) }
         }
         _ = try leave(gateway)
+        pause(milliseconds: 600)
         let another = try gateway.ask(TestGateway.request(#"{"model":"small","input":"a"}"#, path: "/v1/responses"))
-        #expect(another.status == 429, "the third is still read")
-        let entry = try gateway.record()
-        #expect(entry.request.outcome == .clientAbort && entry.attempts[0].buckets.outputTotal == 2)
-        #expect(try gateway.closes.count == 1)
+        #expect(another.status == 429, "the third is still read, beyond what others are read on for")
+        #expect(try gateway.closes.isEmpty)
         await gateway.stop()
     }
 

@@ -26,31 +26,45 @@ struct LimitGateTests {
         configuration.eventLoopCount = 2
     }
 
-    /// Sends requests at once, each on a connection of its own, one gateway after the other; their answers.
-    private func storm(
-        _ gateways: [TestGateway], count: Int, body: String = TestGateway.chat()
-    ) throws -> [HTTPMessage] {
-        let answers = Mutex<[HTTPMessage]>([])
-        let ended = Mutex(0)
-        let sockets = try (0..<count).map { try gateways[$0 % gateways.count].connect() }
-        for socket in sockets {
-            onThread {
-                socket.send(TestGateway.request(body))
-                let answer = socket.readMessage(milliseconds: 20_000)
-                if let answer { answers.withLock { $0.append(answer) } }
-                ended.withLock { $0 += 1 }
+    /// Requests that are sent at once, and what became of them. No engine answers before each of them was let through
+    /// or refused, however busy the machine is.
+    private final class Storm: Sendable {
+        private let count: Int
+        private let decided = Atomic<Int>(0)
+        private let begin = now()
+        private static let millisecondsMax: Int64 = 60_000
+
+        init(of count: Int) { self.count = count }
+
+        /// What a limit of so much a minute has got back since the storm began.
+        func refilled(_ value: Int64) -> Int64 { value * (now() - begin) / 60_000 }
+
+        func engine(_ answer: String = Answers.plain()) throws -> ScriptedEngine {
+            try ScriptedEngine { [self] socket, _ in
+                decided.add(1, ordering: .relaxed)
+                while decided.load(ordering: .relaxed) < count, now() - begin < Self.millisecondsMax {
+                    pause(milliseconds: 5)
+                }
+                socket.send(answer)
             }
         }
-        let deadline = now() + 30_000
-        while ended.withLock({ $0 }) < count, now() < deadline { pause(milliseconds: 5) }
-        return answers.withLock { $0 }
-    }
 
-    /// An engine whose answers wait until so many refusals were seen, or a while.
-    private func slowEngine() throws -> ScriptedEngine {
-        try ScriptedEngine { socket, _ in
-            pause(milliseconds: 1_500)
-            socket.send(Answers.plain())
+        /// Sends each on a connection of its own, one gateway after the other; their answers.
+        func send(to gateways: [TestGateway], body: String = TestGateway.chat()) throws -> [HTTPMessage] {
+            let answers = Mutex<[HTTPMessage]>([])
+            let ended = Mutex(0)
+            let sockets = try (0..<count).map { try gateways[$0 % gateways.count].connect() }
+            for socket in sockets {
+                onThread { [self] in
+                    socket.send(TestGateway.request(body))
+                    let answer = socket.readMessage(milliseconds: Int32(2 * Self.millisecondsMax))
+                    if answer?.status == 429 { decided.add(1, ordering: .relaxed) }
+                    if let answer { answers.withLock { $0.append(answer) } }
+                    ended.withLock { $0 += 1 }
+                }
+            }
+            while ended.withLock({ $0 }) < count, now() - begin < 3 * Self.millisecondsMax { pause(milliseconds: 5) }
+            return answers.withLock { $0 }
         }
     }
 
@@ -61,23 +75,26 @@ struct LimitGateTests {
         let room: Int64 = 23
         let limit = rule(kind, kind == .outputTokensPerMinute ? room * 50 : room)
         let shared = SharedLimits([limit])
+        let storm = Storm(of: 64)
         var gateways: [TestGateway] = []
         for number in 1...UInt64(gatewayCount) {
             let gateway = try await TestGateway(
-                engine: slowEngine(), limits: [limit], sliceSource: shared.source(number), configure: Self.patient)
+                engine: storm.engine(), limits: [limit], sliceSource: shared.source(number), configure: Self.patient)
             shared.join(number, gateway.server)
             gateways.append(gateway)
         }
-        let answers = try storm(gateways, count: 64, body: TestGateway.chat(#","max_tokens":50"#))
+        let answers = try storm.send(to: gateways, body: TestGateway.chat(#","max_tokens":50"#))
         #expect(answers.count == 64)
-        #expect(answers.count { $0.status == 200 } == Int(room))
-        #expect(answers.count { $0.status == 429 } == 64 - Int(room))
+        let passed = Int64(answers.count { $0.status == 200 })
+        let refilled = kind.isRate ? storm.refilled(room) : 0
+        #expect((room...room + refilled).contains(passed), "\(refilled) came back meanwhile")
+        #expect(answers.count { $0.status == 429 } == 64 - Int(passed))
         for answer in answers where answer.status == 429 {
             #expect(answer.header("retry-after").flatMap { Int($0) } ?? 0 >= 1)
             #expect(answer.text.contains(kind.isRate ? "rate_limit_exceeded" : "concurrency_limit_exceeded"))
         }
-        // Nothing is held a second after the last request's end.
-        pause(milliseconds: 1_000)
+        // Nothing is held once the last request has ended.
+        for _ in 0..<3000 where shared.reserved(limit.id) > 0 { pause(milliseconds: 10) }
         #expect(shared.reserved(limit.id) == 0)
         for gateway in gateways {
             #expect(gateway.metricsText.contains("tollgate_limit_holds 0"))
@@ -89,24 +106,20 @@ struct LimitGateTests {
         let (limit, longest, reserve) = (rule(.outputTokensPerMinute, 6_000), Int64(1_024), Int64(256))
         let shared = SharedLimits([limit])
         let usage = #""usage":{"prompt_tokens":9,"completion_tokens":\#(longest),"total_tokens":\#(9 + longest)}"#
+        let storm = Storm(of: 64)
         var gateways: [TestGateway] = []
         for number in UInt64(1)...2 {
-            let engine = try ScriptedEngine { socket, _ in
-                pause(milliseconds: 1_500)
-                socket.send(Answers.plain(body: Answers.plainBody(usage: usage)))
-            }
             let gateway = try await TestGateway(
-                engine: engine, limits: [limit], sliceSource: shared.source(number), configure: Self.patient)
+                engine: storm.engine(Answers.plain(body: Answers.plainBody(usage: usage))), limits: [limit],
+                sliceSource: shared.source(number), configure: Self.patient)
             shared.join(number, gateway.server)
             gateways.append(gateway)
         }
-        let begin = now()
-        let answers = try storm(gateways, count: 64)
+        let answers = try storm.send(to: gateways)
         let passed = Int64(answers.count { $0.status == 200 })
         #expect(answers.count == 64 && passed >= limit.value / longest, "small reserves let more pass than worst cases")
         // What was refilled meanwhile is within the limit a minute.
-        let refilled = limit.value * (now() - begin) / 60_000
-        #expect(passed * longest <= limit.value + passed * (longest - reserve) + refilled)
+        #expect(passed * longest <= limit.value + passed * (longest - reserve) + storm.refilled(limit.value))
         for gateway in gateways { await gateway.stop() }
     }
 
@@ -118,10 +131,12 @@ struct LimitGateTests {
         words: String
     ) async throws {
         let limit = rule(.outputTokensPerMinute, 2_500)
-        let gateway = try await TestGateway(engine: slowEngine(), limits: [limit], configure: Self.patient)
-        let answers = try storm([gateway], count: 12, body: TestGateway.chat(words))
-        #expect(answers.count { $0.status == 200 } == 2)
-        #expect(answers.count { $0.status == 429 } == 10)
+        let storm = Storm(of: 12)
+        let gateway = try await TestGateway(engine: storm.engine(), limits: [limit], configure: Self.patient)
+        let answers = try storm.send(to: [gateway], body: TestGateway.chat(words))
+        let passed = answers.count { $0.status == 200 }
+        #expect((2...2 + Int(storm.refilled(limit.value) / 1_000)).contains(passed))
+        #expect(answers.count { $0.status == 429 } == 12 - passed)
         await gateway.stop()
     }
 
@@ -238,13 +253,14 @@ struct LimitGateTests {
         let gateway = try await TestGateway(engine: ScriptedEngine(), limits: [limit], sliceSource: shared.source(1))
         #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 200)
         shared.setAway(true)
-        let answers = try storm([gateway], count: 20)
-        #expect((9...10).contains(answers.count { $0.status == 200 }))
-        #expect(gateway.metricsText.contains("tollgate_limits_local 1"))
+        let storm = Storm(of: 20)
+        let answers = try storm.send(to: [gateway])
+        #expect((9...10 + storm.refilled(10)).contains(Int64(answers.count { $0.status == 200 })))
+        #expect(gateway.metricsText.contains("\ntollgate_limits_local 1\n"))
         shared.setAway(false)
-        let deadline = now() + 8_000
-        while gateway.metricsText.contains("tollgate_limits_local 1"), now() < deadline { pause(milliseconds: 20) }
-        #expect(gateway.metricsText.contains("tollgate_limits_local 0"))
+        let deadline = now() + 60_000
+        while gateway.metricsText.contains("\ntollgate_limits_local 1\n"), now() < deadline { pause(milliseconds: 20) }
+        #expect(gateway.metricsText.contains("\ntollgate_limits_local 0\n"))
         await gateway.stop()
     }
 
@@ -255,7 +271,7 @@ struct LimitGateTests {
         let gateway = try await TestGateway(engine: ScriptedEngine(), limits: [limit], sliceSource: SilentSource())
         let begin = now()
         let answer = try gateway.ask(TestGateway.request(TestGateway.chat()))
-        #expect((900...4_000).contains(now() - begin))
+        #expect(now() - begin >= 900)
         #expect(answer.status == 503)
         #expect(answer.header("retry-after") == "1")
         #expect(answer.header("x-ratelimit-limit-requests") == nil)

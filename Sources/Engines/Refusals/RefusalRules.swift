@@ -357,10 +357,9 @@ enum RefusalRules {
         RefusalRule(
             meaning: .modelError, kinds: [.replicate], statuses: [0],
             beginnings: [
-                "prediction interrupted", "prediction failed for an unknown reason", "director", "model setup failed",
-                "health check failed", "internal error",
-            ],
-            words: ["(e004)", "(e1000)", "(e6716)", "(e8367)", "(e8765)", "(e9243)", "(e9825)"]),
+                "prediction interrupted", "prediction failed for an unknown reason", "director:", "model setup failed",
+                "health check failed", "internal error", "service is temporarily unavailable",
+            ]),
     ]
 
     private static let mistakes = [

@@ -34,8 +34,10 @@ struct InputReader {
         var hasType = false
         /// What an earlier search found, handed in again.
         var isSearchResult = false
-        /// A `url` or `path` of its own.
-        var address: JSONText?
+        /// Each `url` and `path` of its own: readers differ in which of several they take.
+        var addresses: [JSONText] = []
+        /// Where a search found it, as long as it is the result of one.
+        var searchSources: [JSONText] = []
         var restricted = RestrictedMembers()
     }
 
@@ -211,13 +213,18 @@ struct InputReader {
             let type = try readWord(&scanner)
             let asked = RequestedFeatures(partType: type, in: body)
             if !asked.isEmpty { part.isMedia = true }
+            // Of several types, a reader may take any.
+            part.isSearchResult = type.equals("search_result", in: body) && (!part.hasType || part.isSearchResult)
             part.hasType = true
-            part.isSearchResult = type.equals("search_result", in: body)
             features.formUnion(asked)
         case .text? where isPrompt: try read(&scanner, .content, isPrompt: true, isText: true)
         case .media(let kind)?:
             // Where a result of a search comes from is text to the model.
-            if part.isSearchResult { return try read(&scanner, .data) }
+            if part.isSearchResult, case .unknown = kind, try scanner.kind() == .string {
+                var value = scanner
+                part.searchSources.append(try value.string())
+                return try read(&scanner, .data)
+            }
             part.isMedia = true
             isURLExpected = InputReader.urls.match(key, in: body) != .none
             try readMedia(kind, &scanner)
@@ -232,7 +239,7 @@ struct InputReader {
         case nil where key.range.count <= 24 && key.equals("searchResult", in: body): try read(&scanner, .data)
         case nil where InputReader.isAddress(key, in: body):
             var value = scanner
-            if try value.kind() == .string { part.address = try value.string() }
+            if try value.kind() == .string { part.addresses.append(try value.string()) }
             try read(&scanner, .content)
         case .type?, .text?, .tools?, nil: try read(&scanner, .content)
         }
@@ -241,12 +248,15 @@ struct InputReader {
     /// All of a part was read.
     private mutating func finishPart() {
         if part.isMedia { restricted.formUnion(part.restricted) }
-        guard let address = part.address else { return }
-        if part.isMedia || takesBareAddresses && !part.hasType {
-            _ = take(address: address, part.isMedia ? .picture : .unknown)
-        } else if MediaAddress(address, in: body) == .local, !isWeb(address) {
-            refuse(address: address)
+        for address in part.addresses {
+            if part.isMedia || takesBareAddresses && !part.hasType {
+                _ = take(address: address, part.isMedia ? .picture : .unknown)
+            } else if MediaAddress(address, in: body) == .local, !isWeb(address) {
+                refuse(address: address)
+            }
         }
+        guard !part.isSearchResult else { return }
+        for source in part.searchSources { _ = take(address: source, part.isMedia ? .picture : .unknown) }
     }
 
     private func isWeb(_ address: JSONText) -> Bool {
@@ -257,7 +267,7 @@ struct InputReader {
     private static let urls = NameTable(["image_url", "audio_url", "video_url", "file_url", "document_url"])
 
     private static let addresses = NameTable(["url", "path"])
-    private static let addressNames = NameTable(["url", "uri"])
+    private static let addressNames = NameTable(["url", "uri", "fileUri"])
 
     /// Whether a part of a message has an address under this name in templates that know no other.
     private static func isAddress(_ key: JSONText, in body: UnsafeRawBufferPointer) -> Bool {
@@ -338,7 +348,7 @@ struct InputReader {
             takeText(inner.most * UsageEstimate.bytesPerToken)
         }
         guard let payload else { return }
-        if isText {
+        if isText, !isURL {
             takeText(Int64(payload.valueByteCount(in: body)), isPrompt: true)
         } else {
             isURLExpected = isURL

@@ -17,7 +17,9 @@ extension Exchange {
         settleBeginning()
         output.clear()
         running.connection?.setReading(true)
-        switch machine.clientLeft(at: microseconds(at: .now()), needsEnd: isCostHidden || cannotBeFollowed) {
+        let left = machine.clientLeft(
+            at: microseconds(at: .now()), needsEnd: isCostHidden, readsOn: cannotBeFollowed)
+        switch left {
         case .nothing: break
         case .finishDelivery: finishDelivery()
         case .end(let ending): perform(ending)
@@ -161,6 +163,7 @@ extension Exchange {
             running.route.backend.target(ofWork: id, surface: entry.request.surface) != nil
         else { return nil }
         // However it ended, it is a receipt: how the work ends is said later, and this id is what it is asked after by.
+        entry.attempts.removeLast(entry.attempts.count - attemptIndex - 1)
         attempt.upstreamID = id
         attempt.termination = .complete
         return Settlements.Pending(

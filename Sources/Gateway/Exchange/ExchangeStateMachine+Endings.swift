@@ -29,10 +29,9 @@ extension ExchangeStateMachine {
     /// The engine said all it wanted to: an answer, an error, or a stream that ended in an error.
     var endingOfWholeAnswer: Ending {
         if sawStreamError {
-            let isClients = streamRefusal?.isClients == true
             return Ending(
-                termination: .upstreamError, outcome: isClients ? .clientError : .providerError,
-                httpStatus: upstreamStatus, reason: isClients ? "engine_rejected" : "stream_error", delivery: .cut,
+                termination: .upstreamError, outcome: outcomeOfError, httpStatus: upstreamStatus,
+                reason: reasonOfError, delivery: .cut,
                 cutsUpstream: false, isCut: true)
         }
         // A stream whose client left after the last word was delivered in full; a plain answer was not delivered.
@@ -45,13 +44,18 @@ extension ExchangeStateMachine {
 
     /// The last word of a stream says that the answer failed: the client reads it, without what is not for it.
     var endingOfFailedAnswer: Ending {
-        let outcome: RequestOutcome = streamRefusal?.isClients == true ? .clientError : .providerError
-        return Ending(
-            termination: .upstreamError, outcome: isClientGone ? .clientAbort : outcome,
-            httpStatus: isClientGone ? 499 : upstreamStatus,
-            reason: outcome == .clientError ? "engine_rejected" : "stream_error", delivery: .rest, cutsUpstream: false,
-            isCut: true)
+        Ending(
+            termination: .upstreamError, outcome: isClientGone ? .clientAbort : outcomeOfError,
+            httpStatus: isClientGone ? 499 : upstreamStatus, reason: reasonOfError, delivery: .rest,
+            cutsUpstream: false, isCut: true)
     }
+
+    /// Whose an error inside an answer is; the provider's where its words are not known.
+    private var outcomeOfError: RequestOutcome {
+        streamRefusal?.countsAgainstPromises == false ? .clientError : .providerError
+    }
+
+    private var reasonOfError: String { outcomeOfError == .clientError ? "engine_rejected" : "stream_error" }
 
     /// The engine refused, or failed at once. `EngineRefusal.consequences` says whose fault that is and what the client
     /// is told.

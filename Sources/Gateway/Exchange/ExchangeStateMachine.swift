@@ -279,7 +279,7 @@ struct ExchangeStateMachine {
 
     /// The client closed its connection, or its half of it, or took nothing for too long. `needsEnd`: only the answer's
     /// end says what it cost, so that a stream is read on, too, as long as a plain answer is.
-    mutating func clientLeft(at now: Int64, needsEnd: Bool = false) -> ClientLeftAction {
+    mutating func clientLeft(at now: Int64, needsEnd: Bool = false, readsOn: Bool = false) -> ClientLeftAction {
         guard !isClientGone else { return .nothing }
         isClientGone = true
         hasMissedEnd = !isStreamFinished
@@ -290,6 +290,7 @@ struct ExchangeStateMachine {
         case .delivering: return .finishDelivery
         case .finished: return .nothing
         case .relaying(.stream):
+            if readsOn { return .nothing }
             guard isStreamFinished || needsEnd else { return .end(end(clientAbort)) }
             let drain = isStreamFinished && !needsEnd ? times.finishedDrainMilliseconds : times.plainDrainMilliseconds
             drainUntil = now + drain * 1000
