@@ -22,6 +22,7 @@ import Testing
         #"{"statusCode":403,"message":"Request blocked by policy 12."}"#,
         #"{"type":"https://waf.example/errors/1020/","title":"Access denied","status":403,"detail":"A rule fired."}"#,
         #"{"message":"Blocked: 'my api key and my account'"}"#,
+        #"{"success":false,"error":[{"code":2016,"message":"Prompt blocked due to security configurations"}]}"#,
     ])
     func `a refusal that does not name the key may be of the request`(body: String) {
         let refusal = refusal(403, body)
@@ -40,6 +41,10 @@ import Testing
             #"{"error":{"message":"You have insufficient permissions for this. Missing scopes: model.request"}}"#
         ),
         (403, #"{"message":"Your project is not enabled for this model"}"#),
+        (403, #"{"success":false,"errors":[{"code":10000,"message":"API key disabled"}]}"#),
+        (403, #"{"error":[{"message":"This account is closed"}]}"#), (403, #"{"message":["Your API key is wrong"]}"#),
+        (403, #"{"fault":{"faultstring":"Invalid ApiKey","detail":{"errorcode":"x"}}}"#),
+        (403, #"{"reason":"account suspended"}"#), (403, #"{"msg":"your subscription ended"}"#),
     ])
     func `a refusal that names the key is of the key`(status: Int, body: String) {
         let refusal = refusal(status, body)
@@ -84,6 +89,12 @@ import Testing
         ] {
             #expect(refusal(403, body).meaning == .clientMistake, "\(body)")
         }
+    }
+
+    @Test(arguments: ["Endpoint x of account 123 not found.", "Could not find endpoint x."])
+    func `a missing endpoint of Amazon's is missing, and no form of requests`(message: String) {
+        let refusal = refusal(400, #"{"message":"\#(message)"}"#, .sageMaker)
+        #expect(refusal.meaning == .notFound && !refusal.namesForm)
     }
 
     /// What Amazon's API Gateway answers for a firewall in front of it.

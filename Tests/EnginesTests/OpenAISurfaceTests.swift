@@ -248,6 +248,19 @@ import Testing
         #expect(smaller[0].notes == .usageReading)
     }
 
+    @Test(arguments: [32, 33, 600])
+    func `more inferences than are recorded are in suspense, not dropped`(count: Int) throws {
+        let models = (1...count).map {
+            #"{"model":"m-\#($0)","usage":{"prompt_tokens":10,"completion_tokens":1,"total_tokens":11}}"#
+        }
+        let whole = #"{"prompt_tokens":\#(10 * count),"completion_tokens":\#(count),"total_tokens":\#(11 * count)}"#
+        let fixture = AnswerFixture(kind: .groq)
+        let answer = compound(models.joined(separator: ","), usage: whole)
+        let attempts = try fixture.attempts(try fixture.read(answer).facts)
+        #expect(attempts.count == 33)
+        #expect((attempts[0].contradiction != nil) == (count > 32))
+    }
+
     @Test func `a stream's breakdown and early stop stand in x_groq`() throws {
         let fixture = AnswerFixture(kind: .groq, isStream: true)
         let last =
