@@ -83,4 +83,24 @@ extension ConnectionPool {
             try tx.execute(sql)
         }
     }
+
+    /// Runs statements, divided by semicolons, in the same way and all or none.
+    public func executePastTriggers(script: String) async throws {
+        try await withConnection { try await $0.script("SET LOCAL session_replication_role = replica; \(script)") }
+    }
+
+    /// A rule of the schema refuses the statement; a mistake in it is none. The rules' own state is 23001: a test that
+    /// means a key or a check says so.
+    public func expectRefused(
+        _ statement: String, by states: Set<String> = ["23001"], sourceLocation: SourceLocation = #_sourceLocation
+    ) async {
+        do {
+            try await withConnection { try await $0.script(statement) }
+            Issue.record("was not refused: \(statement)", sourceLocation: sourceLocation)
+        } catch {
+            let state = (error as? PostgresError)?.sqlState
+            guard !states.contains(state ?? "none") else { return }
+            Issue.record("\(statement): \(error)", sourceLocation: sourceLocation)
+        }
+    }
 }

@@ -79,23 +79,17 @@ struct IdempotencyTests {
         try await RunningAPI.run { api in
             let account = try await MonthFixture.store(in: api.database).account.id
             let body: JSONValue = ["period": "2026-08"]
-            // Of its own: the test's has two connections, and the API needs them.
-            let pool = ConnectionPool(try TestDatabase.required.configuration, connectionCountMax: 2)
             // The run waits for whoever has the account.
-            let running = try await pool.withConnection { connection in
-                try await connection.script("BEGIN")
-                try await connection.script(
-                    "UPDATE accounts SET name = name WHERE account_id = '\(account.uuid.hexadecimal)'")
-                let running = Task {
-                    try await api.call("POST", "/v1/invoice_runs", body, as: .billing, headers: Self.key)
-                }
-                while try await Self.waitingCount(pool) == 0 { try await Task.sleep(for: .milliseconds(10)) }
-                let meanwhile = try await api.call("POST", "/v1/invoice_runs", body, as: .billing, headers: Self.key)
-                #expect(meanwhile.status == 409 && meanwhile["code"] == "idempotency_key_in_use", "\(meanwhile)")
-                try await connection.script("COMMIT")
-                return running
+            let gate = try await LockGate(
+                TestDatabase.required.pool,
+                "UPDATE accounts SET name = name WHERE account_id = '\(account.uuid.hexadecimal)'")
+            let running = Task {
+                try await api.call("POST", "/v1/invoice_runs", body, as: .billing, headers: Self.key)
             }
-            await pool.close()
+            try await gate.waitsFor(1)
+            let meanwhile = try await api.call("POST", "/v1/invoice_runs", body, as: .billing, headers: Self.key)
+            #expect(meanwhile.status == 409 && meanwhile["code"] == "idempotency_key_in_use", "\(meanwhile)")
+            try await gate.open()
             let first = try await running.value
             #expect(first.status == 200 && first.data.first?["outcome"] == "finalized", "\(first)")
             let again = try await api.call("POST", "/v1/invoice_runs", body, as: .billing, headers: Self.key)
@@ -113,13 +107,5 @@ struct IdempotencyTests {
             let paid = try await api.call("POST", path + "/pay", headers: Self.key)
             #expect(paid.status == 200 && paid["state"] == "paid", "\(paid)")
         }
-    }
-
-    /// How many connections to this database wait for a lock.
-    private static func waitingCount(_ pool: ConnectionPool) async throws -> Int64 {
-        let rows = try await pool.query(
-            "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        return try rows.first?.decode("n", as: Int64.self) ?? 0
     }
 }

@@ -6,6 +6,7 @@ import Monetary
 import PlanLanguage
 import Pricing
 import Storage
+import TestSupport
 
 /// A customer with a fee of 49.00 a month since August and no usage: August is over and can be closed.
 struct MonthFixture {
@@ -18,9 +19,9 @@ struct MonthFixture {
         let calendar = try BillingCalendar(zoneName: "UTC")
         let account = Account(
             id: UsageFixture.id(101), name: "Steady", currency: .usd, calendar: calendar, createdAt: start)
-        let tenant = Tenant(id: UsageFixture.id(102), accountID: account.id, name: "All", createdAt: start)
         let subscription = Subscription(
-            id: UsageFixture.id(105), accountID: account.id, tenantID: tenant.id, plan: "steady", startsAt: start,
+            id: UsageFixture.id(105), accountID: account.id, tenantID: UsageFixture.id(102), plan: "steady",
+            startsAt: start,
             createdAt: start)
         let version = try PlanVersion(
             yaml: PlanFixture.text().replacing("plan: pay-as-you-go", with: "plan: steady")
@@ -28,9 +29,7 @@ struct MonthFixture {
         try await database.write { tx in
             try SellerStorage.set(Seller(name: "Tokens Ltd"), in: tx)
             try PlanStorage.apply(version, now: start, in: tx)
-            try AccountStorage.insert(account, in: tx)
-            try TenantStorage.insert(tenant, in: tx)
-            try SubscriptionStorage.insert(subscription, in: tx)
+            try Customer(account: account, subscription: subscription).store(tenant: "All", in: tx)
         }
         return MonthFixture(account: account, subscription: subscription, database: database)
     }

@@ -115,6 +115,29 @@ struct ResourceTests {
         }
     }
 
+    @Test func `a sandbox with a document of the legal series is not deleted`() async throws {
+        try await RunningAPI.run { api in
+            let made = try await api.call("POST", "/v1/accounts", ["name": "A", "mode": "test"])
+            let (id, sandbox) = (try #require(made["id"]), try #require(made["sandbox"]))
+            let account = try #require(AccountID(id)).uuid.hexadecimal
+            try await TestDatabase.required.pool.executePastTriggers(
+                script: """
+                    INSERT INTO invoices (
+                        account_id, invoice_id, period_start, period_end, state, number, currency, total, exact_total,
+                        journal_positions, document, created_at, issued_at, issued_on, due_on
+                    ) VALUES (
+                        '\(account)', gen_random_uuid(), '2026-09-01', '2026-10-01', 'finalized', 'INV-2026-000007',
+                        'EUR', 1, 1, '{}', '{}', now(), now(), '2026-10-01', '2026-10-15'
+                    )
+                    """)
+            let refused = try await api.call("POST", "/v1/sandboxes/\(sandbox)/delete")
+            #expect(refused.status == 409 && refused["code"] == "conflict", "\(refused)")
+            #expect(refused["detail"]?.contains("INV-2026-000007, a number of the legal series") == true, "\(refused)")
+            #expect(try await api.call("GET", "/v1/sandboxes/\(sandbox)", as: .viewer)["deleted_at"] == nil)
+            #expect(try await api.call("GET", "/v1/accounts/\(id)", as: .viewer).status == 200)
+        }
+    }
+
     @Test func `a tenant comes with an account and a project`() async throws {
         try await RunningAPI.run { api in
             let tenant = try await api.call("POST", "/v1/tenants", ["name": "Research"])

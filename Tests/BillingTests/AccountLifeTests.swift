@@ -197,10 +197,7 @@ import Testing
             Int.random(in: 0..<3, using: &life.random) == 0
         else { return }
         let (at, now) = ("\(life.month)-28T12:00:00Z", life.realTime(of: "\(life.month)-28T11:00:00Z"))
-        let subscription = life.customer.subscription.id
-        try await life.world.database.write { tx in
-            _ = try SubscriptionStorage.end(subscription, at: BillingWorld.instant(at), now: now, in: tx)
-        }
+        try await life.world.end(life.customer, at: at, now: now)
     }
 
     private func cancelRun(_ life: inout RandomLife) async throws {

@@ -47,12 +47,7 @@ struct AuditTamperingTests {
         }
         #expect(try await fixture.verify().faults.isEmpty)
         let sql = statement.replacing("CHAIN", with: "account_id = '\(account.id.uuid)'")
-        let pool = try TestDatabase.required.pool
-        try await pool.withTransaction { tx in
-            // Only the database's owner may do this.
-            try tx.execute("SET LOCAL session_replication_role = replica")
-            for part in sql.split(separator: ";") { try tx.execute(SQL(unescaped: String(part))) }
-        }
+        try await TestDatabase.required.pool.executePastTriggers(script: sql)
         let faults = try await fixture.verify().faults
         #expect(faults.contains(AuditFault(.account(account.id), faults.first?.number ?? 0, message)), "\(faults)")
         #expect(faults.allSatisfy { $0.chain != .account(other.id) })
@@ -72,11 +67,7 @@ struct AuditTamperingTests {
     ]) func `is refused by the database`(statement: String) async throws {
         let fixture = try BillingFixture()
         _ = try await fixture.openAccount()
-        let pool = try TestDatabase.required.pool
-        let error = await #expect(throws: PostgresError.self) {
-            try await pool.withTransaction { _ = try $0.execute(SQL(unescaped: statement)) }
-        }
-        #expect(error?.sqlState == "23001", "\(String(describing: error))")
+        await (try TestDatabase.required.pool).expectRefused(statement)
         #expect(try await fixture.verify().faults.isEmpty)
     }
 
@@ -84,7 +75,7 @@ struct AuditTamperingTests {
         let fixture = try BillingFixture()
         let account = try await fixture.openAccount()
         for number in 0..<6 {
-            _ = try await fixture.change(by: number < 3 ? BillingFixture.clerk : .operator("other", on: "desk-2")) {
+            _ = try await fixture.change(by: number < 3 ? .clerk : .operator("other", on: "desk-2")) {
                 try $0.updateAccount(account.id, name: "name \(number)") { $0 }
             }
         }
@@ -93,7 +84,7 @@ struct AuditTamperingTests {
             var entries: [AuditEntry] = []
             while true {
                 let after = entries.last?.id.uuid
-                let page = try await fixture.service.read(by: BillingFixture.clerk) {
+                let page = try await fixture.service.read(by: .clerk) {
                     try $0.auditEntries(filter, PageRequest(limit: 2, after: after))
                 }
                 entries += page.items

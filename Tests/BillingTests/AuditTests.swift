@@ -75,7 +75,7 @@ struct AuditTests {
         let world = try await BillingWorld.make()
         let credits = CreditSettlementTests()
         let customer = try await credits.november(world, tokens: 1_000_000)
-        try await credits.end(world, customer, at: "2026-12-05T00:00:00Z")
+        try await world.end(customer, at: "2026-12-05T00:00:00Z")
         let later = BillingWorld.instant("2026-12-10T09:00:00Z")
         for _ in 0..<2 {
             _ = try await CreditActions(database: world.database, by: .clerk).payOut(

@@ -107,7 +107,7 @@ struct AuditTrailTests {
             for number in 0..<40 {
                 group.addTask {
                     let account = accounts[number % 2]
-                    _ = try await service.change(by: BillingFixture.clerk) { session in
+                    _ = try await service.change(by: .clerk) { session in
                         _ = try session.setSeller(Deeds.seller("Provider \(number)"))
                         _ = try session.createTenant(name: "t\(number)", account: account.id)
                         return try session.updateAccount(account.id, name: "name \(number)") { $0 }

@@ -11,7 +11,8 @@ import Testing
 
 @testable import Billing
 
-/// Use cases over the running test's database.
+/// For tests of use cases and their trail, on the running test's database: everything is made through them, and there
+/// is no usage. For months there is `BillingWorld`.
 struct BillingFixture {
     static let now = Timestamp(milliseconds: 1_790_000_000_000)  // 2026-09-21T14:13:20Z
 
@@ -23,8 +24,6 @@ struct BillingFixture {
         service = BillingService(database, now: { BillingFixture.now })
     }
 
-    static let clerk = Actor.operator("clerk", on: "desk-1")
-
     static func key(_ role: AdminRole) -> AdminKey {
         let secret = Secret(text: "tga_\(role.rawValue)")
         return AdminKey(
@@ -33,7 +32,7 @@ struct BillingFixture {
     }
 
     func change<Result: Sendable>(
-        by actor: Actor = BillingFixture.clerk, reason: String = "",
+        by actor: Actor = .clerk, reason: String = "",
         _ body: @Sendable (WriteSession) throws -> Result
     ) async throws -> Result {
         try await service.change(by: actor.because(reason), body)
@@ -91,6 +90,6 @@ struct BillingFixture {
     }
 
     func verify() async throws -> AuditReport {
-        try await service.read(by: BillingFixture.clerk) { try $0.verifyAuditTrail() }
+        try await service.read(by: .clerk) { try $0.verifyAuditTrail() }
     }
 }

@@ -1,36 +1,27 @@
-import Billing
+import Accounts
 import Identity
-import Postgres
 import Reconciliation
 import Storage
+import TestSupport
 import Testing
 
-/// What tests look at in the end, and what somebody might do to the database behind the program's back.
 extension BillingWorld {
     /// Reconcile finds all equal, and the ledger balances.
     @discardableResult
-    nonisolated func expectSoundBooks(_ what: String = "") async throws -> ReconciliationReport {
-        let report = try await ReconciliationTests.reconcile(self)
+    nonisolated func expectSoundBooks(
+        _ what: String = "", now: String = ReconciliationTests.now
+    ) async throws -> ReconciliationReport {
+        let report = try await ReconciliationTests.reconcile(self, now: now)
         for check in report.checks { #expect(check.isEqual, "\(what) \(check.title): \(check.differences)") }
         #expect(try await ledgerImbalance() == "0.00 0", "\(what)")
         return report
     }
 
-    /// Changes rows as only the database's owner could, with the schema's rules switched off for this transaction.
-    nonisolated func changeBehindTheProgram(_ statements: String...) async throws {
+    /// Ends the customer's subscription, as somebody asks for at the end itself unless it says otherwise.
+    nonisolated func end(_ customer: Customer, at text: String, now: Timestamp? = nil) async throws {
+        let end = BillingWorld.instant(text)
         try await database.write { tx in
-            try tx.execute("SET LOCAL session_replication_role = replica")
-            for statement in statements.flatMap({ $0.split(separator: ";") }) {
-                try tx.execute(SQL(unescaped: String(statement)))
-            }
+            _ = try SubscriptionStorage.end(customer.subscription.id, at: end, now: now ?? end, in: tx)
         }
-    }
-
-    /// A rule of the schema refuses the statement; a mistake in it is none.
-    nonisolated func expectRefused(_ statement: String, by states: Set<String> = ["23001"]) async {
-        let error = await #expect(throws: PostgresError.self, "\(statement)") {
-            try await pool.withConnection { try await $0.script(statement) }
-        }
-        if let state = error?.sqlState { #expect(states.contains(state), "\(statement): \(state)") }
     }
 }

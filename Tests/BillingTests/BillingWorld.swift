@@ -10,8 +10,8 @@ import Pricing
 import Storage
 import TestSupport
 
-/// A seller, plans and accounts on the running test's database, and a journal through which usage arrives: rated and
-/// stored as ingest does it.
+/// For tests of months, on the running test's database: a seller, plans and accounts are stored below the use cases,
+/// and usage arrives through a journal, rated and stored as ingest does it. For use cases there is `BillingFixture`.
 actor BillingWorld {
     nonisolated let database: Database
     nonisolated let pool: ConnectionPool
@@ -118,20 +118,13 @@ actor BillingWorld {
             calendar: try BillingCalendar(zoneName: zone),
             sandboxID: mode == .test ? SandboxID(Self.id(number, as: IDKinds.Account.self).uuid) : nil,
             createdAt: Self.beginning)
-        let tenant = Tenant(
-            id: Self.id(number), accountID: account.id, name: "Tenant \(number)", createdAt: Self.beginning)
         let subscription = Subscription(
-            id: Self.id(number), accountID: account.id, tenantID: tenant.id, plan: plan, startsAt: Self.instant(from),
+            id: Self.id(number), accountID: account.id, tenantID: Self.id(number), plan: plan,
+            startsAt: Self.instant(from),
             createdAt: Self.beginning)
-        try await database.write { tx in
-            if let id = account.sandboxID {
-                try SandboxStorage.insert(Sandbox(id: id, name: account.name, createdAt: account.createdAt), in: tx)
-            }
-            try AccountStorage.insert(account, in: tx)
-            try TenantStorage.insert(tenant, in: tx)
-            try SubscriptionStorage.insert(subscription, in: tx)
-        }
-        return Customer(account: account, subscription: subscription)
+        let customer = Customer(account: account, subscription: subscription)
+        try await database.write { try customer.store(tenant: "Tenant \(number)", in: $0) }
+        return customer
     }
 
     /// A closed request, rated as ingest rates it.
@@ -239,13 +232,6 @@ actor BillingWorld {
             """
         ).onlyValue(as: String.self)
     }
-}
-
-struct Customer: Sendable {
-    let account: Account
-    let subscription: Subscription
-
-    var id: AccountID { account.id }
 }
 
 extension InvoiceRunReport {

@@ -84,15 +84,13 @@ import Testing
             }
         }
         let run = Task { try await world.run("2026-11", now: "2026-12-01T01:00:00Z").run() }
-        let watch = ConnectionPool(try TestDatabase.required.configuration)
-        while try await watch.query("SELECT count(*) FROM pg_locks WHERE NOT granted").onlyValue(as: Int.self) == 0 {
-            await Task.yield()
+        do {
+            defer { mayCommit.signal() }
+            try await LockGate.waits(for: 1, on: world.pool.configuration)
         }
-        mayCommit.signal()
         try await commit
         #expect(try await run.value.word(beta.id) == "finalized INV-2026-000001 0.15")
         await node.close()
-        await watch.close()
     }
 
     @Test func `a number that an invoice carries is not given again, though its series did not move`() async throws {

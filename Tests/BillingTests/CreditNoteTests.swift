@@ -224,37 +224,42 @@ import Testing
 
     @Test(arguments: [
         "UPDATE credit_notes SET total = 1", "UPDATE credit_notes SET reason = 'another'", "DELETE FROM credit_notes",
-        "UPDATE credit_notes SET refunded_at = now()", "UPDATE credit_note_lines SET amount = 1",
+        "UPDATE credit_note_lines SET amount = 1",
         "DELETE FROM credit_note_lines", "TRUNCATE credit_note_lines",
         """
         INSERT INTO credit_note_lines
         SELECT account_id, gen_random_uuid(), credit_note_id, invoice_line_id, 9, kind, 1, 1 FROM credit_note_lines
         """, "TRUNCATE credit_notes CASCADE",
+    ])
+    func `an issued note cannot be changed in the database`(statement: String) async throws {
+        let (world, _, invoice) = try await finalized()
+        _ = try await issue(try await part(.usage, "2.00", of: invoice, world), of: invoice, world)
+        await world.pool.expectRefused(statement)
+    }
+
+    @Test(arguments: [
+        "UPDATE credit_notes SET refunded_at = now()",
         """
         INSERT INTO credit_notes SELECT account_id, gen_random_uuid(), invoice_id, 'CN-9', currency, 34, 34, settlement,
             reason, issued_by, document, issued_at, issued_on, NULL FROM credit_notes
         """,
     ])
-    func `an issued note cannot be changed in the database, nor more be given back`(statement: String) async throws {
+    func `nor is more given back in the database than is left, or what was never paid`(statement: String) async throws {
         let (world, _, invoice) = try await finalized()
         _ = try await issue(try await part(.usage, "2.00", of: invoice, world), of: invoice, world)
-        await world.expectRefused(statement, by: ["23001", "23503", "23514", "0A000"])
+        await world.pool.expectRefused(statement, by: ["23514"])
     }
 
     @Test(arguments: [
-        ("credit_notes", "UPDATE credit_notes SET total = 3"),
-        ("credit_notes", "UPDATE credit_notes SET document = replace(document, '2.00', '2.01')"),
-        ("credit_note_lines", "UPDATE credit_note_lines SET amount = 9, exact_amount = 9"),
-        ("ledger_postings", "UPDATE ledger_postings SET amount = amount + 1 WHERE ledger_account = 'refunds'"),
+        "UPDATE credit_notes SET total = 3",
+        "UPDATE credit_notes SET document = replace(document, '2.00', '2.01')",
+        "UPDATE credit_note_lines SET amount = 9, exact_amount = 9",
+        "UPDATE ledger_postings SET amount = amount + 1 WHERE ledger_account = 'refunds'",
     ])
-    func `reconcile finds a note that was changed past the triggers`(table: String, statement: String) async throws {
+    func `reconcile finds a note that was changed past the triggers`(statement: String) async throws {
         let (world, _, invoice) = try await finalized()
         _ = try await issue(try await part(.usage, "2.00", of: invoice, world), of: invoice, world)
-        try await world.database.write { tx in
-            try tx.execute(SQL(unescaped: "ALTER TABLE \(table) DISABLE TRIGGER ALL"))
-            try tx.execute(SQL(unescaped: statement))
-            try tx.execute(SQL(unescaped: "ALTER TABLE \(table) ENABLE TRIGGER ALL"))
-        }
+        try await world.pool.executePastTriggers(script: statement)
         let report = try await ReconciliationTests.reconcile(world)
         let check = try #require(report.checks.first { $0.name == "credit notes = lines, documents and ledger" })
         #expect(!check.isEqual)

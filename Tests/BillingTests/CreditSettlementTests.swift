@@ -41,13 +41,6 @@ import Testing
         try await world.database.read { try ServiceLevelStorage.owed(in: $0).items }
     }
 
-    func end(_ world: BillingWorld, _ customer: Customer, at text: String) async throws {
-        try await world.database.write { tx in
-            _ = try SubscriptionStorage.end(
-                customer.subscription.id, at: BillingWorld.instant(text), now: BillingWorld.instant(text), in: tx)
-        }
-    }
-
     // 25 % of what 15 requests cost at 2 USD a million: half a cent goes to the even cent, which is none.
     @Test(arguments: [(1, "0.0000075"), (7, "0.0000525"), (333, "0.0024975"), (666, "0.004995")])
     func `a credit that rounds to nothing is settled by the next invoice`(tokens: Int64, exact: String) async throws {
@@ -83,7 +76,7 @@ import Testing
         } throws: {
             "\($0)".contains("goes on: the account's next invoice carries its credits")
         }
-        try await end(world, customer, at: "2026-12-05T00:00:00Z")
+        try await world.end(customer, at: "2026-12-05T00:00:00Z")
         let payout = try await actions.payOut(to: customer.id, reason: "left", now: now)
         #expect(payout.amount.description == paid && payout.credits == 1)
         let after = try await balances(world, customer)
@@ -122,7 +115,7 @@ import Testing
         let customer = try await november(world, tokens: 1_000_000)
         try await world.ingest(
             [world.request(customer, at: "2026-12-03T10:00:00Z", input: 2_000_000)], heartbeat: "2027-01-01T00:00:10Z")
-        try await end(world, customer, at: "2026-12-31T00:00:00Z")
+        try await world.end(customer, at: "2026-12-31T00:00:00Z")
         let now = BillingWorld.instant("2027-01-03T09:00:00Z")
         let actions = CreditActions(database: world.database, by: .clerk)
         let run = try world.run("2026-12", now: "2027-01-02T09:00:00Z")
@@ -148,7 +141,7 @@ import Testing
     func `nothing is paid without a reason`(reason: String) async throws {
         let world = try await BillingWorld.make()
         let customer = try await november(world, tokens: 1_000_000)
-        try await end(world, customer, at: "2026-12-05T00:00:00Z")
+        try await world.end(customer, at: "2026-12-05T00:00:00Z")
         await #expect(throws: StorageError.self) {
             try await CreditActions(database: world.database, by: .clerk).payOut(
                 to: customer.id, reason: reason, now: BillingWorld.instant("2026-12-10T09:00:00Z"))

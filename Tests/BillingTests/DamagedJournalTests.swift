@@ -149,8 +149,8 @@ import Testing
         let (world, _, _) = try await world()
         try await damage(world, at: 512)
         _ = try await release(world, at: nil)
-        await world.expectRefused("UPDATE journal_quarantines SET \(change)", by: ["23001", "23514"])
-        await world.expectRefused("DELETE FROM journal_quarantines")
+        await world.pool.expectRefused("UPDATE journal_quarantines SET \(change)")
+        await world.pool.expectRefused("DELETE FROM journal_quarantines")
     }
 
     @Test(arguments: ["3:4096", "0:0", "9223372036854775807:1"])

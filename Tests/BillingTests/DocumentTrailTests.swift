@@ -36,8 +36,7 @@ import Testing
 
     @Test func `what the program issued is what the trail says`() async throws {
         let world = try await history()
-        let report = try await ReconciliationTests.reconcile(world)
-        for check in report.checks { #expect(check.isEqual, "\(check.name): \(check.differences)") }
+        try await world.expectSoundBooks()
         let documents = try await check(Self.documents, world)
         #expect(documents.leftText == "5 documents" && documents.notes.isEmpty)
         #expect(try await check(Self.chains, world).leftText.hasSuffix("entries"))
@@ -64,7 +63,7 @@ import Testing
     @Test(arguments: changed)
     func `a document that was changed is a difference`(statement: String) async throws {
         let world = try await history()
-        try await world.changeBehindTheProgram(statement)
+        try await world.pool.executePastTriggers(script: statement)
         let found = try await check(Self.documents, world)
         #expect(!found.isEqual && !found.differences.isEmpty, "\(statement)")
     }
@@ -82,14 +81,15 @@ import Testing
             ).only()
             return (try row.decode("invoice_id", as: InvoiceID.self), try row.decode("number", as: String.self))
         }
-        try await world.changeBehindTheProgram(
-            "DELETE FROM invoice_lines WHERE invoice_id = '\(id.uuid)'",
-            "DELETE FROM invoices WHERE invoice_id = '\(id.uuid)'",
-            """
-            DELETE FROM ledger_postings WHERE transaction_id IN (
-                SELECT transaction_id FROM ledger_transactions WHERE invoice_id = '\(id.uuid)'
-            )
-            """, "DELETE FROM ledger_transactions WHERE invoice_id = '\(id.uuid)'")
+        try await world.pool.executePastTriggers(
+            script: """
+                DELETE FROM invoice_lines WHERE invoice_id = '\(id.uuid)';
+                DELETE FROM invoices WHERE invoice_id = '\(id.uuid)';
+                DELETE FROM ledger_postings WHERE transaction_id IN (
+                    SELECT transaction_id FROM ledger_transactions WHERE invoice_id = '\(id.uuid)'
+                );
+                DELETE FROM ledger_transactions WHERE invoice_id = '\(id.uuid)'
+                """)
         for month in [nil, "2026-12"] {
             let found = try await check(Self.documents, world, month: month)
             #expect(found.differences == ["\(number) is in the audit trail and gone: it was taken out of the database"])
@@ -99,9 +99,11 @@ import Testing
 
     @Test func `a credit note that was taken out whole is reported`() async throws {
         let world = try await history()
-        try await world.changeBehindTheProgram(
-            "DELETE FROM credit_note_lines", "DELETE FROM credit_notes",
-            "DELETE FROM number_series WHERE series LIKE 'CN%'")
+        try await world.pool.executePastTriggers(
+            script: """
+                DELETE FROM credit_note_lines; DELETE FROM credit_notes;
+                DELETE FROM number_series WHERE series LIKE 'CN%'
+                """)
         for month in [nil, "2026-12"] {
             let found = try await check(Self.documents, world, month: month)
             #expect(found.differences.first?.hasPrefix("CN-2027-000001 is in the audit trail and gone") == true)
@@ -110,7 +112,7 @@ import Testing
 
     @Test func `an invoice that nobody issued is no invoice`() async throws {
         let world = try await history()
-        try await world.changeBehindTheProgram(
+        try await world.pool.executePastTriggers(
             """
             INSERT INTO invoices
             SELECT (jsonb_populate_record(i, jsonb_build_object(
@@ -124,7 +126,7 @@ import Testing
 
     @Test func `what is older than digests or than the trail itself is a note`() async throws {
         let world = try await history()
-        try await world.changeBehindTheProgram(
+        try await world.pool.executePastTriggers(
             "UPDATE audit_entries SET after = (after::jsonb - 'document_sha256')::json")
         let withoutDigests = try await check(Self.documents, world)
         #expect(withoutDigests.isEqual)
@@ -132,7 +134,7 @@ import Testing
             withoutDigests.notes == [
                 "5 documents are older than the digests in the audit trail: of their text it says nothing"
             ])
-        try await world.changeBehindTheProgram("DELETE FROM outbox_events", "DELETE FROM audit_entries")
+        try await world.pool.executePastTriggers(script: "DELETE FROM outbox_events; DELETE FROM audit_entries")
         let withoutEntries = try await check(Self.documents, world)
         #expect(withoutEntries.isEqual)
         #expect(withoutEntries.notes == ["5 documents are older than the audit trail: it says nothing of them"])
@@ -147,14 +149,15 @@ import Testing
     ])
     func `a trail that was changed is a difference`(statement: String) async throws {
         let world = try await history()
-        try await world.changeBehindTheProgram("DELETE FROM outbox_events", statement)
+        try await world.pool.executePastTriggers(script: "DELETE FROM outbox_events; \(statement)")
         #expect(try await !check(Self.chains, world).isEqual)
     }
 
     @Test func `the trail of other accounts is not read where some are named`() async throws {
         let world = try await history()
         let other = BillingWorld.id(2, as: IDKinds.Account.self).uuid
-        try await world.changeBehindTheProgram("UPDATE audit_entries SET reason = 'x' WHERE account_id = '\(other)'")
+        try await world.pool.executePastTriggers(
+            script: "UPDATE audit_entries SET reason = 'x' WHERE account_id = '\(other)'")
         var options = ReconciliationRun.Options(now: BillingWorld.instant("2027-01-06T12:00:00Z"))
         options.accounts = [BillingWorld.id(1)]
         options.postsLedgerFirst = true

@@ -30,8 +30,8 @@ import Testing
         let beta = try await world.customer(2, plan: "beta", from: "2026-11-01T00:00:00Z")
         try await world.ingest(
             [world.request(beta, at: "2026-11-03T10:00:00Z", input: 2_000_000)], heartbeat: "2026-12-01T00:00:10Z")
-        let gate = try await Gate(
-            world,
+        let gate = try await LockGate(
+            world.pool,
             "UPDATE accounts SET parked_reason = parked_reason WHERE account_id = '\(beta.id.uuid.hexadecimal)'")
         async let running = world.run("2026-11", now: "2026-12-02T09:00:00Z").run()
         try await gate.waitsFor(1)

@@ -154,10 +154,7 @@ import Testing
     }
 
     private func expectWhole(_ world: BillingWorld, _ what: String) async throws {
-        var options = ReconciliationRun.Options(now: BillingWorld.instant("2027-06-01T00:00:00Z"))
-        options.postsLedgerFirst = true
-        let report = try await ReconciliationRun(database: world.database, options: options).run()
-        for check in report.checks { #expect(check.isEqual, "\(what): \(check.name): \(check.differences)") }
+        try await world.expectSoundBooks(what, now: "2027-06-01T00:00:00Z")
         let held: [String] = try await world.pool.query(
             "SELECT parked_reason FROM accounts WHERE parked_reason IS NOT NULL"
         ).decodeAll()

@@ -8,37 +8,6 @@ import Storage
 import TestSupport
 import Testing
 
-/// A lock that another session holds: whoever needs it waits, so that a test decides what meets what.
-struct Gate {
-    private let holder: PostgresConnection
-    private let watcher: PostgresConnection
-
-    /// Runs the statement, which takes the lock, in a transaction that stays open.
-    init(_ world: BillingWorld, _ statement: String) async throws {
-        holder = try await PostgresConnection.connect(world.pool.configuration)
-        watcher = try await PostgresConnection.connect(world.pool.configuration)
-        try await holder.script("BEGIN; \(statement)")
-    }
-
-    /// Returns once so many sessions of this database wait for a lock.
-    func waitsFor(_ count: Int) async throws {
-        let deadline = ContinuousClock.now + .seconds(120)
-        while ContinuousClock.now < deadline {
-            let waiting: Int = try await watcher.query(
-                """
-                SELECT count(*) FROM pg_stat_activity
-                WHERE datname = current_database() AND wait_event_type = 'Lock'
-                """
-            ).onlyValue()
-            if waiting >= count { return }
-            try await Task.sleep(for: .milliseconds(10))
-        }
-        throw StorageError.conflict("nobody waits at the gate")
-    }
-
-    func open() async throws { try await holder.script("COMMIT") }
-}
-
 /// What is done to one account's invoices at the same moment.
 @Suite(.database, .timeLimit(.minutes(10))) struct InvoiceRaceTests {
     private let now = BillingWorld.instant("2027-01-03T09:00:00Z")
@@ -59,7 +28,7 @@ struct Gate {
         let (world, alpha, first) = try await november()
         let run = try world.run("2026-12", now: "2027-01-02T09:00:00Z")
         let drafts = try await run.prepareDrafts().draftIDs
-        let gate = try await Gate(world, "LOCK TABLE ledger_transactions IN EXCLUSIVE MODE")
+        let gate = try await LockGate(world.pool, "LOCK TABLE ledger_transactions IN EXCLUSIVE MODE")
         async let finalizing = run.finalizeDrafts(drafts)
         try await gate.waitsFor(1)
         async let voiding = InvoiceActions(database: world.database, by: .clerk).void(first, now: now)
@@ -82,12 +51,12 @@ struct Gate {
     @Test func `a void and the next month's run at once leave no invoice above a void one`() async throws {
         let (world, alpha, first) = try await november()
         let run = try world.run("2026-12", now: "2027-01-02T09:00:00Z")
-        let gate = try await Gate(world, "LOCK TABLE service_level_results IN EXCLUSIVE MODE")
+        let gate = try await LockGate(world.pool, "LOCK TABLE service_level_results IN EXCLUSIVE MODE")
         async let running = run.run()
         try await gate.waitsFor(1)
         async let voiding = InvoiceActions(database: world.database, by: .clerk).void(first, now: now)
-        // Void must wait, or be done before the run has read anything: give it the time to do the wrong thing.
-        try await Task.sleep(for: .milliseconds(300))
+        // The run has the account: void waits for it.
+        try await gate.waitsFor(2)
         try await gate.open()
         let void = try? await voiding.changed
         let word = try await running.word(alpha.id)
@@ -107,8 +76,8 @@ struct Gate {
         let (world, alpha, _) = try await november()
         let run = try world.run("2026-12", now: "2027-01-02T09:00:00Z")
         let drafts = try await run.prepareDrafts().draftIDs
-        let gate = try await Gate(
-            world, "INSERT INTO number_series VALUES ('INV-2027', 1)")
+        let gate = try await LockGate(
+            world.pool, "INSERT INTO number_series VALUES ('INV-2027', 1)")
         async let finalizing = run.finalizeDrafts(drafts)
         try await gate.waitsFor(1)
         try await world.database.write { try InvoiceStorage.deleteDrafts(of: alpha.id, in: $0) }

@@ -42,7 +42,7 @@ import Testing
         #expect(late.clockOffsetMilliseconds == 30 * Self.day && late.clock == moved.clock)
         _ = try await fixture.change { try $0.advanceClock(of: sandbox.id, .byMilliseconds(Self.day)) }
         _ = try await fixture.change { try $0.advanceClock(of: sandbox.id, .byMilliseconds(0)) }
-        let (accounts, moves) = try await fixture.service.read(by: BillingFixture.clerk) { session in
+        let (accounts, moves) = try await fixture.service.read(by: .clerk) { session in
             (
                 try [early, late, other].map { try session.account($0.id) }, try session.clockMoves(of: sandbox.id)
             )
@@ -66,7 +66,7 @@ import Testing
             }
             #expect(moved.clockOffsetMilliseconds == step * Self.day)
         }
-        let moves = try await fixture.service.read(by: BillingFixture.clerk) { try $0.clockMoves(of: id) }
+        let moves = try await fixture.service.read(by: .clerk) { try $0.clockMoves(of: id) }
         #expect(moves.map(\.toMilliseconds) == [Self.day, 2 * Self.day, 3 * Self.day])
     }
 
@@ -131,7 +131,7 @@ import Testing
             as [(AccountMode?, AccountMode)]
         {
             let tenant = try await fixture.change { try $0.createTenant(name: "T", account: nil, mode: mode) }.tenant
-            let account = try await fixture.service.read(by: BillingFixture.clerk) { try $0.account(tenant.accountID) }
+            let account = try await fixture.service.read(by: .clerk) { try $0.account(tenant.accountID) }
             #expect(account.mode == expected)
             let text = await message {
                 try await fixture.change { try $0.createTenant(name: "U", account: account.id, mode: .test) }

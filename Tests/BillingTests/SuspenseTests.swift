@@ -247,8 +247,9 @@ extension BillingWorld {
 
     @Test func `a record that is resolved meanwhile is not resolved twice`() async throws {
         let (world, one, _) = try await world()
-        let gate = try await Gate(
-            world, "UPDATE accounts SET parked_reason = parked_reason WHERE account_id = '\(one.id.uuid.hexadecimal)'")
+        let gate = try await LockGate(
+            world.pool,
+            "UPDATE accounts SET parked_reason = parked_reason WHERE account_id = '\(one.id.uuid.hexadecimal)'")
         let actions = SuspenseActions(database: world.database, by: .clerk)
         async let first = actions.resolve(order(.rated, SuspenseFilter(account: one.id)), now: now)
         async let second = actions.resolve(order(.waived, SuspenseFilter(account: one.id)), now: now)

@@ -21,15 +21,13 @@ import Testing
     ])
     func `an account keeps its mode and its sandbox`(statement: String) async throws {
         let made = try await made()
-        await #expect(throws: PostgresError.self) { _ = try await made.pool.query("\(unescaped: statement)") }
+        await made.pool.expectRefused(statement)
     }
 
     @Test(arguments: ["live", "test"])
     func `no clock moves but with its sandbox`(mode: String) async throws {
         let made = try await made()
-        await #expect(throws: PostgresError.self) {
-            _ = try await made.pool.query("UPDATE accounts SET clock_offset_ms = 5 WHERE mode = \(mode)")
-        }
+        await made.pool.expectRefused("UPDATE accounts SET clock_offset_ms = 5 WHERE mode = '\(mode)'")
     }
 
     @Test(arguments: [
@@ -42,24 +40,22 @@ import Testing
         try await database.write { tx in
             _ = try TestSandbox.advance(made.test, byMilliseconds: 1000, now: StorageFixture.now, in: tx)
         }
-        await #expect(throws: PostgresError.self) { _ = try await made.pool.query("\(unescaped: statement)") }
+        await made.pool.expectRefused(statement)
     }
 
     @Test(arguments: [("live", "INV-TEST-2026-000001"), ("test", "INV-2026-000001"), ("test", "X-1")])
     func `no invoice takes a number of the other mode`(mode: String, number: String) async throws {
         let made = try await made()
         let account = mode == "live" ? made.live : made.test
-        await #expect(throws: PostgresError.self) {
-            _ = try await made.pool.query(
-                """
-                INSERT INTO invoices (
-                    account_id, invoice_id, period_start, period_end, state, number, currency, total, exact_total,
-                    journal_positions, document, created_at, issued_at, issued_on, due_on
-                ) VALUES (
-                    \(account), gen_random_uuid(), '2026-09-01', '2026-10-01', 'finalized', \(number), 'EUR', 1, 1,
-                    '{}', '{}', now(), now(), '2026-10-01', '2026-10-15'
-                )
-                """)
-        }
+        await made.pool.expectRefused(
+            """
+            INSERT INTO invoices (
+                account_id, invoice_id, period_start, period_end, state, number, currency, total, exact_total,
+                journal_positions, document, created_at, issued_at, issued_on, due_on
+            ) VALUES (
+                '\(account.uuid.hexadecimal)', gen_random_uuid(), '2026-09-01', '2026-10-01', 'finalized',
+                '\(number)', 'EUR', 1, 1, '{}', '{}', now(), now(), '2026-10-01', '2026-10-15'
+            )
+            """)
     }
 }

@@ -88,9 +88,7 @@ struct PlanStorageTests {
     ])
     func `a published price row never changes`(statement: String) async throws {
         _ = try await StorageFixture.make()
-        await #expect(throws: PostgresError.self) {
-            try await TestDatabase.required.pool.execute("\(unescaped: statement)")
-        }
+        await (try TestDatabase.required.pool).expectRefused(statement)
     }
 
     @Test func `a version whose rows are gone does not read, and says so`() async throws {
