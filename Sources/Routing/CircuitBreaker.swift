@@ -160,7 +160,7 @@ public struct CircuitBreaker: Hashable, Sendable {
             if isUnproven {
                 pauseMilliseconds = min(pauseMilliseconds * 2, rules.pauseMillisecondsMax)
                 open(at: now)
-            } else if isBroken(at: now), !isOneTenantsOwn(cause, at: now) {
+            } else if isBroken(at: now), !isOneSourcesOwn(cause, at: now) {
                 open(at: now)
             }
         case (_, .coolDown(let milliseconds)): coolDown(milliseconds: milliseconds, at: now)
@@ -201,9 +201,9 @@ public struct CircuitBreaker: Hashable, Sendable {
         isUnproven = true
     }
 
-    /// Whether the failures may be of what one tenant asks for, while the backend serves others well: then it is kept
+    /// Whether the failures may be of what one account asks for, while the backend serves others well: then it is kept
     /// from nobody.
-    private func isOneTenantsOwn(_ cause: Cause, at now: Int64) -> Bool {
+    private func isOneSourcesOwn(_ cause: Cause, at now: Int64) -> Bool {
         let since = now - rules.windowMilliseconds
         return cause.mayBeInput && successes.hasOther(than: cause.source, since: since)
             && !failures.hasOther(than: cause.source, since: since)

@@ -21,7 +21,9 @@ import Testing
         "Forbidden\n", #"{"error":{"message":"Forbidden","type":"forbidden","code":403}}"#,
         #"{"statusCode":403,"message":"Request blocked by policy 12."}"#,
         #"{"type":"https://waf.example/errors/1020/","title":"Access denied","status":403,"detail":"A rule fired."}"#,
-        #"{"message":"Blocked: 'my api key and my account'"}"#,
+        #"{"message":"Blocked: 'my api key and my account'"}"#, #"{"message":"Blocked 'my api key'"}"#,
+        #"{"message":"A banned keyword was found"}"#, #"{"error":{"code":"keyword_filter","message":"no"}}"#,
+        "keyboard smash detected",
         #"{"success":false,"error":[{"code":2016,"message":"Prompt blocked due to security configurations"}]}"#,
     ])
     func `a refusal that does not name the key may be of the request`(body: String) {
@@ -41,6 +43,7 @@ import Testing
             #"{"error":{"message":"You have insufficient permissions for this. Missing scopes: model.request"}}"#
         ),
         (403, #"{"message":"Your project is not enabled for this model"}"#),
+        (403, #"{"message":"You don't have access to this"}"#),
         (403, #"{"success":false,"errors":[{"code":10000,"message":"API key disabled"}]}"#),
         (403, #"{"error":[{"message":"This account is closed"}]}"#), (403, #"{"message":["Your API key is wrong"]}"#),
         (403, #"{"fault":{"faultstring":"Invalid ApiKey","detail":{"errorcode":"x"}}}"#),

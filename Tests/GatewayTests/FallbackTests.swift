@@ -340,9 +340,9 @@ import Testing
 
     @Test(arguments: [TestGateway.key, TestGateway.otherKey])
     func `engines that are full are not asked, and who fills them is owed nothing for it`(key: String) async throws {
-        let seen = Seen()
+        let mayAnswer = Gate()
         let engine = try ScriptedEngine { socket, _ in
-            while !seen.mayAnswer.load(ordering: .acquiring) { pause(milliseconds: 5) }
+            mayAnswer.wait()
             socket.send(Answers.plain())
         }
         let gateway = try await TestGateway(
@@ -355,7 +355,7 @@ import Testing
         let record = try gateway.record().request
         #expect(record.outcome == (key == TestGateway.key ? .clientError : .providerError))
         #expect(record.reason == "backends_busy")
-        seen.mayAnswer.store(true, ordering: .releasing)
+        mayAnswer.open()
         #expect(running.readMessage()?.status == 200)
         #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 200)
         await gateway.stop()
@@ -394,5 +394,4 @@ import Testing
 private final class Seen: Sendable {
     let statuses = Mutex<[Int]>([])
     let isKilled = Atomic<Bool>(false)
-    let mayAnswer = Atomic<Bool>(false)
 }

@@ -93,23 +93,31 @@ import Testing
         await gateway.stop()
     }
 
-    @Test func `more requests than allowed at once are refused and the running ones go on`() async throws {
+    @Test(arguments: [TestGateway.key, TestGateway.otherKey])
+    func `more requests than allowed at once are refused, and who sent them is owed nothing for it`(
+        key: String
+    ) async throws {
+        let mayAnswer = Gate()
         let engine = try ScriptedEngine { socket, _ in
-            pause(milliseconds: 400)
+            mayAnswer.wait()
             socket.send(Answers.plain())
         }
-        let gateway = try await TestGateway(engine: engine, configure: { $0.limits.openRequests = 2 })
+        let gateway = try await TestGateway(engine: engine) {
+            $0.limits.openRequests = 2
+            $0.eventLoopCount = 1
+        }
         let sockets = try (0..<2).map { _ in try gateway.connect() }
         for socket in sockets { socket.send(TestGateway.request(TestGateway.chat())) }
         while engine.requests.count < 2 { pause(milliseconds: 5) }
-        let refused = try gateway.ask(TestGateway.request(TestGateway.chat()))
+        let refused = try gateway.ask(TestGateway.request(TestGateway.chat(), key: key))
         #expect(refused.status == 503)
         #expect(refused.text.contains("overloaded"))
         let record = try gateway.record()
-        #expect(record.request.outcome == .providerError)
+        #expect(record.request.outcome == (key == TestGateway.key ? .clientError : .providerError))
         #expect(record.request.reason == "overloaded")
         #expect(record.request.id.description == refused.header("x-request-id"))
         #expect(record.attempts.isEmpty)
+        mayAnswer.open()
         for socket in sockets { #expect(socket.readMessage()?.status == 200) }
         #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 200)
         await gateway.stop()

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// A blocking TCP socket, so that tests say byte for byte what is sent and when.
 final class Socket: @unchecked Sendable {
@@ -111,6 +112,19 @@ func now() -> Int64 {
 }
 
 func pause(milliseconds: Int64) { usleep(useconds_t(milliseconds * 1000)) }
+
+/// What engines wait for before they answer, so that a test decides what meets what.
+final class Gate: Sendable {
+    private let isOpen = Atomic<Bool>(false)
+
+    func open() { isOpen.store(true, ordering: .releasing) }
+
+    /// Returns once the gate is open, or after a minute, when the test has failed.
+    func wait() {
+        let end = now() + 60_000
+        while !isOpen.load(ordering: .acquiring), now() < end { pause(milliseconds: 5) }
+    }
+}
 
 /// Runs `body` on a thread of its own.
 func onThread(_ body: @escaping @Sendable () -> Void) {

@@ -27,14 +27,13 @@ public final class AnswerMeter {
     public private(set) var framing: AnswerFraming
     /// Of the event read last: the bytes that the client did not ask for and must not see (a count of
     /// `continuous_usage_stats`); nil when there are none.
-    public var cutRange: Range<Int>? { hasReadEvent && native == nil ? stream.cutRange : nil }
+    public var cutRange: Range<Int>? { native == nil ? place(stream.cutRange) : nil }
     /// Just inside the closing brace of a usage object, where the gateway may write members of its own; nil when there
     /// is none. Of a stream counted in the event read last, of a plain answer in all its bytes.
     public var usageEnd: Int? {
         if framing == .plain { return plain.usageEnd }
-        guard hasReadEvent else { return nil }
-        guard let native else { return stream.usageEnd }
-        return native.usageEnd
+        let end = native == nil ? stream.usageEnd : native?.usageEnd
+        return place(end.map { $0..<$0 })?.lowerBound
     }
 
     private let surface: Surface
@@ -46,9 +45,14 @@ public final class AnswerMeter {
     /// Counted as `usageEnd` is.
     public var modelRange: Range<Int>? {
         if framing == .plain { return plain.modelRange }
-        guard hasReadEvent else { return nil }
-        guard let native else { return stream.modelRange }
-        return native.modelRange
+        return place(native == nil ? stream.modelRange : native?.modelRange)
+    }
+
+    /// A place that a reader found, if it is in the event read last: whoever edits the event relies on that.
+    private func place(_ range: Range<Int>?) -> Range<Int>? {
+        guard let range, let bytes = readBytes else { return nil }
+        assert(range.upperBound <= bytes, "a place is in its event")
+        return range.upperBound <= bytes ? range : nil
     }
 
     private var plain: PlainAnswerMeter
@@ -57,9 +61,9 @@ public final class AnswerMeter {
     private var native: (any AnswerReader)?
     private var nativeFacts = AnswerFacts()
     private var isFramingBroken = false
-    /// Whether the event read last was shown to a reader. Comments, brackets and new lines are not, and the places that
-    /// the reader found in the event before are none of theirs.
-    private var hasReadEvent = false
+    /// How long the event read last is; nil where it was shown to no reader. Comments, brackets and new lines are not,
+    /// and the places that the reader found in the event before are none of theirs.
+    private var readBytes: Int?
     /// The event that is passing, when it is too long to be kept.
     private var long: LongEvent?
     /// Reads what the model wrote, where somebody counts it.
@@ -184,7 +188,7 @@ public final class AnswerMeter {
     /// Reads one whole event, its framing included.
     public func read(event bytes: UnsafeRawBufferPointer) -> StreamEvent {
         text?.read(event: bytes)
-        hasReadEvent = false
+        readBytes = nil
         switch framing {
         case .serverSentEvents:
             return StreamedEvent.withServerSentEvent(bytes) { show($0) } ?? .other
@@ -202,7 +206,7 @@ public final class AnswerMeter {
     }
 
     private func show(_ event: StreamedEvent) -> StreamEvent {
-        hasReadEvent = true
+        readBytes = event.bytes.count
         guard native != nil else { return stream.read(event) }
         return native?.read(event, facts: &nativeFacts) ?? .other
     }
@@ -222,7 +226,7 @@ public final class AnswerMeter {
 
     /// The event that was too long to be kept is over.
     public func finishLongEvent() -> StreamEvent {
-        hasReadEvent = false
+        readBytes = nil
         if framing == .awsEventStream {
             nativeFacts.unreadCount += 1
             return .other

@@ -1,7 +1,7 @@
 /// Names that are looked for among the keys of an object, by readers that mind case and for readers that do not.
 struct NameTable: Sendable {
     var names: [StaticString] { index.names }
-    private let index: NameIndex
+    let index: NameIndex
     /// No writing of a name is longer: each of its letters takes six bytes at most (`\u006d`).
     private let writtenBytesMax: Int
 

@@ -69,12 +69,10 @@ struct NameIndex: Sendable {
 
 /// The same, with what each name means.
 struct NamedMeanings<Meaning: Sendable>: Sendable {
-    private let index: NameIndex
     private let table: NameTable
     private let meanings: [Meaning]
 
     init(_ entries: [(name: StaticString, meaning: Meaning)]) {
-        index = NameIndex(entries.map(\.name))
         table = NameTable(entries.map(\.name))
         meanings = entries.map(\.meaning)
     }
@@ -87,14 +85,15 @@ struct NamedMeanings<Meaning: Sendable>: Sendable {
     /// What a key means; nil where none of the names is its.
     @inline(__always)
     func meaning(of key: JSONText, in bytes: UnsafeRawBufferPointer) -> Meaning? {
-        index.place(of: key, in: bytes).map { meanings[$0] }
+        table.index.place(of: key, in: bytes).map { meanings[$0] }
     }
 
     /// What a key means to a reader that does not mind case, for what must not pass any reader.
     @inline(__always)
     func meaning(ofAnyCase key: JSONText, in bytes: UnsafeRawBufferPointer) -> Meaning? {
-        if let meaning = meaning(of: key, in: bytes) { return meaning }
-        if case .folds(let place) = table.match(key, in: bytes) { return meanings[place] }
-        return nil
+        switch table.match(key, in: bytes) {
+        case .name(let place), .folds(let place): meanings[place]
+        case .none: nil
+        }
     }
 }

@@ -72,6 +72,8 @@ public struct EngineErrorText: Hashable, Sendable {
                 case .array: readList(value)
                 default: message = EngineErrorText.text(value) ?? message
                 }
+            // Beside an error of its own a list repeats it, or says what of the request was wrong.
+            case .errors: if kind == .array, message == nil, code == nil { readList(value) }
             case .otherMessage: message = message ?? EngineErrorText.text(value)
             case .message:
                 if kind == .array { readList(value) } else { message = EngineErrorText.text(value) ?? message }
@@ -125,16 +127,14 @@ public struct EngineErrorText: Hashable, Sendable {
         }
     }
 
-    private enum Field { case error, message, otherMessage, type, code, status, innerText, details, metadata }
+    private enum Field { case error, errors, message, otherMessage, type, code, status, innerText, details, metadata }
 
     private static let fields: [(name: StaticString, field: Field)] = [
-        ("error", .error), ("errors", .error), ("fault", .error), ("faultstring", .otherMessage),
-        ("msg", .otherMessage),
-        ("reason", .otherMessage), ("message", .message), ("Message", .message), ("detail", .message),
-        ("title", .message),
-        ("error_msg", .message), ("type", .type), ("error_type", .type), ("__type", .type), ("code", .code),
-        ("Code", .code),
-        ("ErrorCode", .code), ("status", .status), ("http_status_code", .status), ("OriginalStatusCode", .status),
+        ("error", .error), ("fault", .error), ("errors", .errors), ("message", .message), ("Message", .message),
+        ("detail", .message), ("title", .message), ("error_msg", .message), ("msg", .otherMessage),
+        ("reason", .otherMessage), ("faultstring", .otherMessage), ("type", .type), ("error_type", .type),
+        ("__type", .type), ("code", .code), ("Code", .code), ("ErrorCode", .code), ("status", .status),
+        ("http_status_code", .status), ("OriginalStatusCode", .status),
         ("originalStatusCode", .status), ("OriginalMessage", .innerText), ("details", .details),
         ("metadata", .metadata),
     ]

@@ -45,7 +45,7 @@ enum RefusalRules {
     }
 
     /// The first line of the list that holds.
-    private static func rule(
+    static func rule(
         _ kind: EngineKind, status: Int, _ text: EngineErrorText, _ chosen: ClientChoices = []
     ) -> RefusalRule? {
         let names = [text.code, text.type].compactMap { $0.map(plain) }
@@ -73,36 +73,6 @@ enum RefusalRules {
         }
     }
 
-    /// Whether nothing in a refusal of 403 speaks of our key or account. Filters in front of providers refuse a
-    /// prompt's words with 403 too, as a page, a problem document or a sentence: what does not name the key is not held
-    /// against a backend, whoever wrote it.
-    static func isBareRefusal(
-        _ kind: EngineKind, status: Int, _ text: EngineErrorText, body: UnsafeRawBufferPointer
-    ) -> Bool {
-        guard status == 403, rule(kind, status: status, text) == nil else { return false }
-        let names = [text.code, text.type].compactMap { $0 }.filter { !$0.contains("/") }.map(plain)
-        if names.contains(where: { name in keyNames.contains { name.contains($0) } }) { return false }
-        let isSentence = ![UInt8(ascii: "<"), UInt8(ascii: "{")].contains(
-            body.first { $0 != 0x20 && !(0x09...0x0D).contains($0) })
-        let message = text.message ?? (isSentence ? String(decoding: body.prefix(256), as: UTF8.self) : "")
-        // What stands behind a quotation mark or a colon may be the client's.
-        let own = message.lowercased().prefix { !"'\"`:\u{201C}".contains($0) }
-        return !keyWords.contains { own.contains($0) }
-    }
-
-    /// Parts of codes and types.
-    private static let keyNames = [
-        "permission", "unauth", "notauth", "key", "credential", "accesstoken", "account", "billing", "subscription",
-        "country", "region", "organization", "project", "insufficient",
-    ]
-    private static let keyWords = [
-        "permission", "key", "api token", "access token", "credential", "scope", "authoriz", "authoris",
-        "authentic", "account", "billing", "subscription", "organization", "organisation", "your project",
-        "this project", "consumer", "workspace", "service agent", "your country", "region", "location is not supported",
-        "you are not allowed", "you do not have", "you don't have", "access to the model", "access to this model",
-        "access to model", "not enabled", "has been disabled",
-    ]
-
     /// OpenRouter: "This request requires more credits, or fewer max_tokens. You requested up to 16384 tokens, but can
     /// only afford 3919." What can still pay for an answer of some length is no empty account.
     private static func isMoreThanAffordable(_ message: String) -> Bool {
@@ -116,7 +86,7 @@ enum RefusalRules {
     private static let affordableTokensMin: Int64 = 1024
 
     /// `com.amazon.coral.service#AccessDeniedException` and `access_denied_exception` are one name.
-    private static func plain(_ name: String) -> String {
+    static func plain(_ name: String) -> String {
         name.lowercased().split(separator: "#").last.map { $0.filter { !"_- ".contains($0) } } ?? ""
     }
 

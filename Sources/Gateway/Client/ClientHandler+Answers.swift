@@ -28,9 +28,10 @@ extension ClientHandler {
         }
     }
 
-    /// Answers 503 to a request that we would have served: our fault, so it is on record and promises count it.
-    private func turnAway(_ admitted: AdmittedRequest, _ error: APIError) throws {
-        let id = try loop.recordRefusal(of: admitted, error)
+    /// Answers 503 to a request that we would have served: our fault, so it is on record and promises count it, unless
+    /// it is the account's own doing.
+    private func turnAway(_ admitted: AdmittedRequest, _ error: APIError, isOwnDoing: Bool) throws {
+        let id = try loop.recordRefusal(of: admitted, error, isOwnDoing: isOwnDoing)
         shared.countInMetrics(error)
         writeError(error, requestID: id.description)
         endAnswer(closes: false)
@@ -111,7 +112,8 @@ extension ClientHandler {
         let admitted = try admit(
             read, incoming, grant, by: Admission(snapshot: snapshot, now: shared.clock.realTime))
         if let error = shared.unavailability(openRequests: openRequests) {
-            try turnAway(admitted, error)
+            let isOwnDoing = !shared.isDraining && loop.exchanges.areMostly(of: grant.accountID)
+            try turnAway(admitted, error, isOwnDoing: isOwnDoing)
             return false
         }
         let rules = limits(of: grant, model: admitted.model.publicName, in: snapshot.limits)
@@ -147,7 +149,8 @@ extension ClientHandler {
         let head = ForwardedHead(headers: incoming.head.headers, query: incoming.query, charge: incoming.charge)
         guard let exchange = try loop.begin(admitted, hold: hold, client: self, head: head, body: incoming.body) else {
             hold?.release()
-            try turnAway(admitted, .backendsBusy)
+            let isOwnDoing = shared.routes.hold(mostlyOf: LoopContext.source(of: admitted), admitted.routes)
+            try turnAway(admitted, .backendsBusy, isOwnDoing: isOwnDoing)
             return false
         }
         // A connection refused at once may have ended it already.

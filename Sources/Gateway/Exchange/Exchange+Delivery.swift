@@ -17,9 +17,7 @@ extension Exchange {
         settleBeginning()
         output.clear()
         running.connection?.setReading(true)
-        let left = machine.clientLeft(
-            at: microseconds(at: .now()), needsEnd: isCostHidden, readsOn: cannotBeFollowed)
-        switch left {
+        switch machine.clientLeft(at: microseconds(at: .now()), needsEnd: isCostHidden || cannotBeFollowed) {
         case .nothing: break
         case .finishDelivery: finishDelivery()
         case .end(let ending): perform(ending)
@@ -55,10 +53,10 @@ extension Exchange {
         }
     }
 
-    /// Whether the client can fetch whole what it leaves, and nobody would ask what it came to: too much is asked after
-    /// already.
-    private var cannotBeFollowed: Bool {
-        running.stream != nil && admitted.request.mayBeFetchedLater(from: running.route.backend.kind)
+    /// Whether the client left, can fetch whole what it left, and nobody would ask what that came to, because too much
+    /// is asked after already: then it is read until there is room again.
+    var cannotBeFollowed: Bool {
+        client == nil && running.stream != nil && admitted.request.mayBeFetchedLater(from: running.route.backend.kind)
             && !loop.settlements.hasRoomForLeft(of: entry.request.accountID)
     }
 

@@ -188,7 +188,7 @@ final class Exchange {
             if !mayAskAnother, !isOver { sendHead() }
         case .plain:
             running.plain = PlainRelay(
-                meter: meter, length: head.contentLength, wholeAnswerBytes: limits.wholeAnswerBytes,
+                meter: meter, length: head.declaredLength.map { Int64($0) }, wholeAnswerBytes: limits.wholeAnswerBytes,
                 isMetered: (200..<300).contains(head.status), modelName: modelName)
         }
     }
@@ -367,9 +367,10 @@ final class Exchange {
 
     // MARK: Time
 
-    /// Looks at all that may have taken too long; called several times a second.
+    /// Looks at all that may take too long; called several times a second.
     func tick(now: NIODeadline) {
-        switch machine.overdue(at: microseconds(at: now), isHeldUp: client?.isWritable == false) {
+        let isHeldUp = client?.isWritable == false
+        switch machine.overdue(at: microseconds(at: now), isHeldUp: isHeldUp, readsOn: cannotBeFollowed) {
         case .failure(let failure): return fail(failure)
         case .linger: return lingerEnded()
         case nil: break
@@ -386,15 +387,4 @@ final class Exchange {
     }
 
     func microseconds(at time: NIODeadline) -> Int64 { (time - startedAt).nanoseconds / 1000 }
-}
-
-/// An answer's headers, as dialects look at them.
-struct AnswerHeaders: HeaderLookup {
-    let headers: Headers
-
-    func first(_ lowercaseName: String) -> String? { headers.first(named: lowercaseName) }
-}
-
-extension ResponseHead {
-    fileprivate var contentLength: Int64? { declaredLength.map { Int64($0) } }
 }

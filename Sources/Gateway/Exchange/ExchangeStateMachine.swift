@@ -279,7 +279,7 @@ struct ExchangeStateMachine {
 
     /// The client closed its connection, or its half of it, or took nothing for too long. `needsEnd`: only the answer's
     /// end says what it cost, so that a stream is read on, too, as long as a plain answer is.
-    mutating func clientLeft(at now: Int64, needsEnd: Bool = false, readsOn: Bool = false) -> ClientLeftAction {
+    mutating func clientLeft(at now: Int64, needsEnd: Bool = false) -> ClientLeftAction {
         guard !isClientGone else { return .nothing }
         isClientGone = true
         hasMissedEnd = !isStreamFinished
@@ -290,7 +290,6 @@ struct ExchangeStateMachine {
         case .delivering: return .finishDelivery
         case .finished: return .nothing
         case .relaying(.stream):
-            if readsOn { return .nothing }
             guard isStreamFinished || needsEnd else { return .end(end(clientAbort)) }
             let drain = isStreamFinished && !needsEnd ? times.finishedDrainMilliseconds : times.plainDrainMilliseconds
             drainUntil = now + drain * 1000
@@ -328,14 +327,15 @@ struct ExchangeStateMachine {
     // MARK: Time
 
     /// What has taken too long by now. `isHeldUp`: the client takes nothing, so the engine is not read, and its silence
-    /// is none.
-    func overdue(at now: Int64, isHeldUp: Bool) -> Overdue? {
+    /// is none. `readsOn`: what is read for a client that left is read on for as long as any answer.
+    func overdue(at now: Int64, isHeldUp: Bool, readsOn: Bool = false) -> Overdue? {
         switch state {
         case .closing, .finished: return nil
         case .delivering: return now >= lingerUntil ? .linger : nil
         case .waiting, .relaying: break
         }
-        if now >= min(times.totalMilliseconds * 1000, drainUntil) { return .failure(.totalTimeout) }
+        let end = min(times.totalMilliseconds * 1000, readsOn ? .max : drainUntil)
+        if now >= end { return .failure(.totalTimeout) }
         if state == .waiting, !current.hasHead {
             guard let sentAt = current.sentAt else { return nil }
             return now >= sentAt + times.firstByteMilliseconds * 1000 ? .failure(.firstByteTimeout) : nil

@@ -1,3 +1,5 @@
+import Identity
+import Metering
 import NIOCore
 import Synchronization
 import Telemetry
@@ -28,6 +30,12 @@ final class RunningExchanges {
     func stop() { completions.whenFilled = nil }
 
     var all: [Exchange] { Array(running.values) }
+
+    /// Whether at least half of what runs here is of one account. Looks at each: asked only of a full gateway.
+    func areMostly(of account: AccountID) -> Bool {
+        let own = running.values.count { $0.entry.request.accountID == account }
+        return own > 0 && own * 2 >= running.count
+    }
 
     func opened(_ exchange: Exchange) { running[exchange.number] = exchange }
 

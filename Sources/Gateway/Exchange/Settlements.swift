@@ -282,7 +282,6 @@ final class Settlements {
         if base.buckets.inputTotal > 0 { own.input = base.buckets.inputTotal }
         base.buckets = TokenBuckets()
         base.rawUsage = []
-        let isDelivered = base.isDelivered
         func complete(_ facts: AnswerFacts, isCut: Bool) {
             let inferences = facts.attempts(
                 completing: base, request: work.request, isCut: isCut,
@@ -315,10 +314,12 @@ final class Settlements {
         case .told(let facts) where facts.hasFailedLater(work.entry.request.surface),
             .forgotten(let facts?) where facts.hasFailedLater(work.entry.request.surface):
             let refusal = refusal(facts, base.backend, work)
-            fail(facts, reason: refusal.isClients ? "engine_rejected" : "engine_error")
-            if !refusal.countsAgainstPromises, facts.isOwedAlthoughFailed(work.entry.request.surface) {
-                base.isDelivered = isDelivered
+            let reason = refusal.isClients ? "engine_rejected" : "engine_error"
+            if refusal.countsAgainstPromises || !facts.isOwedAlthoughFailed(work.entry.request.surface) {
+                fail(facts, reason: reason)
+            } else {
                 base.termination = .complete
+                entry.request.reason = reason
                 complete(facts, isCut: false)
             }
             if !refusal.countsAgainstPromises { entry.request.outcome = .clientError }

@@ -200,7 +200,7 @@ final class StreamRelay {
         let usage = meter.cutRange == nil && meter.usageEnd == nil ? nil : usageEdit(event)
         var start = 0
         func replace(_ range: Range<Int>, _ text: [UInt8]) {
-            precondition(start <= range.lowerBound && range.upperBound <= bytes.count, "an edit is of this event")
+            assert(start <= range.lowerBound, "edits do not overlap")
             pass(UnsafeRawBufferPointer(rebasing: bytes[start..<range.lowerBound]), output: &output, held: &held)
             text.withUnsafeBytes { pass($0, output: &output, held: &held) }
             start = range.upperBound

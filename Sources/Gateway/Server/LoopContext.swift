@@ -112,18 +112,15 @@ final class LoopContext {
     }
 
     /// Whose a request is, to breakers and full backends: one customer's failures and requests are not everybody's.
-    private static func source(of admitted: AdmittedRequest) -> UInt64 {
+    static func source(of admitted: AdmittedRequest) -> UInt64 {
         UInt64(bitPattern: Int64(admitted.grant.accountID.hashValue))
     }
 
-    /// Writes the record of a request that never went to an engine. The answer need not wait for it.
-    func recordRefusal(of admitted: AdmittedRequest, _ error: APIError) throws -> RequestID {
+    /// Writes the record of a request that never went to an engine. The answer need not wait for it. Who fills what it
+    /// finds full (`isOwnDoing`) is owed nothing for that.
+    func recordRefusal(of admitted: AdmittedRequest, _ error: APIError, isOwnDoing: Bool) throws -> RequestID {
         var entry = accept(admitted, on: admitted.routes[0])
         entry.attempts = []
-        // Who fills the backends is not owed anything for finding them full.
-        let isOwnDoing =
-            error.code == APIError.backendsBusy.code
-            && shared.routes.isFull(by: Self.source(of: admitted), among: admitted.routes)
         entry.request.outcome = isOwnDoing ? .clientError : .providerError
         entry.request.httpStatus = Int32(error.status)
         entry.request.reason = error.code

@@ -122,13 +122,16 @@ final class RouteTable: Sendable {
         return nil
     }
 
-    /// Whether at least half of what is at these backends is of one source, so that they are full by its own doing.
-    func isFull(by source: UInt64, among routes: [ModelRoute]) -> Bool {
-        let counts = Set(routes.map(\.backend.name)).compactMap { name in
-            routes.first { $0.backend.name == name }.map { cell(of: $0.backend).inFlight(of: source) }
+    /// Whether at least half of the requests that are at these routes' backends are of one source.
+    func hold(mostlyOf source: UInt64, _ routes: [ModelRoute]) -> Bool {
+        var (all, own) = (Int64(0), Int64(0))
+        for backend in Set(routes.map(\.backend.name)) {
+            guard let route = routes.first(where: { $0.backend.name == backend }) else { continue }
+            let counts = cell(of: route.backend).inFlight(of: source)
+            all += counts.all
+            own += counts.own
         }
-        let own = counts.reduce(0) { $0 + $1.own }
-        return own > 0 && own * 2 >= counts.reduce(0) { $0 + $1.all }
+        return own > 0 && own * 2 >= all
     }
 
     private func begin(_ route: ModelRoute, isForced: Bool, source: UInt64, now: Int64) -> Ticket? {

@@ -50,6 +50,7 @@ final class GatewayRuntime: Sendable {
         let ingest =
             try configuration.isIngestApart
             ? nil : IngestRuntime.inside(journal, configuration, database: database, instruments: instruments)
+        if ingest == nil { log.info("this process does not ingest its journal: run `tollgate serve ingest` beside it") }
         let announcement = JournalAnnouncement(
             journal: journal, gateway: try configuration.required("gateway.name"), database: database,
             logger: instruments.logger("journal"), now: now)
