@@ -63,11 +63,27 @@ extension Comparison {
             except: DeletionStorage.notEmpty(in: tx), in: tx)
         check.add(.count("requests"), left: Int128(found.requests), right: Int128(stored.requests))
         check.add(.count("attempts"), left: Int128(found.attempts), right: Int128(stored.attempts))
+        if journal.retiredAt != nil {
+            let count = try requestsBehind(reader)
+            if count > 0 {
+                check.note(
+                    "journal \(journal.id) was retired; requests in its files that are on no invoice: \(count)")
+            }
+        }
         if reader.position < end {
             check.report(
                 "journal \(journal.id) ends at \(reader.position), but is ingested up to \(journal.mark): its files "
                     + "are older than the database")
         }
+    }
+
+    /// Requests that ended and were never ingested.
+    private func requestsBehind(_ start: JournalReader) throws -> Int {
+        var (reader, count) = (start, 0)
+        while case let items = try reader.next(limit: Self.entriesPerLookup), !items.isEmpty {
+            count += items.count { if case .entry(.close) = $0.content { true } else { false } }
+        }
+        return count
     }
 
     /// What is stored of these entries.

@@ -17,13 +17,16 @@ final class DurableMark: Sendable {
     }
 
     nonisolated(unsafe) private let page: UnsafeMutablePointer<Atomic<UInt64>>
+    private let path: String
+    private let inode: ino_t
 
     /// The writer's: made anew with each opening of the journal.
     init(writing directory: JournalDirectory, epoch: Int64, position: JournalPosition, oldestNeeded: Int64)
         throws(JournalError)
     {
         try Self.make(in: directory)
-        page = try Self.map(directory, O_RDWR, PROT_READ | PROT_WRITE)
+        path = directory.durableMarkPath
+        (page, inode) = try Self.map(directory, O_RDWR, PROT_READ | PROT_WRITE)
         set(position: position, oldestNeeded: oldestNeeded)
         // Last, so that who sees this epoch sees its position.
         store(UInt64(epoch), as: .epoch)
@@ -31,7 +34,8 @@ final class DurableMark: Sendable {
 
     /// A follower's.
     init(reading directory: JournalDirectory) throws(JournalError) {
-        page = try Self.map(directory, O_RDONLY, PROT_READ)
+        path = directory.durableMarkPath
+        (page, inode) = try Self.map(directory, O_RDONLY, PROT_READ)
         guard load(.magic) == Self.magic else {
             throw .damaged(
                 "\(directory.durableMarkPath) is no mark of a journal: remove it, and start gateway and ingest again")
@@ -39,6 +43,12 @@ final class DurableMark: Sendable {
     }
 
     deinit { munmap(page, Self.bytes) }
+
+    /// Whether the file is gone, or another one, so that nobody writes this page any more.
+    var isReplaced: Bool {
+        var status = stat()
+        return stat(path, &status) != 0 || status.st_ino != inode
+    }
 
     var epoch: Int64 { Int64(clamping: load(.epoch)) }
 
@@ -71,7 +81,7 @@ final class DurableMark: Sendable {
 
     private static func map(
         _ directory: JournalDirectory, _ flags: Int32, _ protection: Int32
-    ) throws(JournalError) -> UnsafeMutablePointer<Atomic<UInt64>> {
+    ) throws(JournalError) -> (page: UnsafeMutablePointer<Atomic<UInt64>>, inode: ino_t) {
         let path = directory.durableMarkPath
         let descriptor = Glibc.open(path, flags | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .system(call: "open", path: path, code: errno) }
@@ -85,6 +95,6 @@ final class DurableMark: Sendable {
         guard let page = mmap(nil, bytes, protection, MAP_SHARED, descriptor, 0), page != MAP_FAILED else {
             throw .system(call: "mmap", path: path, code: errno)
         }
-        return page.bindMemory(to: Atomic<UInt64>.self, capacity: bytes / 8)
+        return (page.bindMemory(to: Atomic<UInt64>.self, capacity: bytes / 8), status.st_ino)
     }
 }

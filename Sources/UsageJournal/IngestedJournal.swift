@@ -68,7 +68,7 @@ public final class FollowedJournal: IngestedJournal {
 
     public var durablePosition: JournalPosition { mark.position }
     public var oldestNeeded: Int64 { mark.oldestNeeded }
-    public var isSuperseded: Bool { mark.epoch != epoch }
+    public var isSuperseded: Bool { mark.epoch != epoch || mark.isReplaced }
 }
 
 /// Held by whoever takes a journal into the database, so that a second one on this machine hears of the first. (One on

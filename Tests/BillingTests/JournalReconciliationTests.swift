@@ -14,6 +14,7 @@ import UsageJournal
 @Suite(.database, .timeLimit(.minutes(10))) struct JournalReconciliationTests {
     private struct Setting {
         let world: BillingWorld
+        let beta: Customer
         /// Goes away with the setting.
         let files: TemporaryDirectory
 
@@ -24,7 +25,7 @@ import UsageJournal
     private func setting() async throws -> Setting {
         let world = try await BillingWorld.make()
         let beta = try await world.customer(2, plan: "beta", from: "2026-11-01T00:00:00Z")
-        let setting = Setting(world: world, files: try TemporaryDirectory())
+        let setting = Setting(world: world, beta: beta, files: try TemporaryDirectory())
         let configuration = JournalConfiguration(directory: setting.directory, segmentBytes: 64 * 1024)
         let journal = try Journal.open(configuration).journal
         var requests: [RequestID: IngestRequest] = [:]
@@ -73,6 +74,23 @@ import UsageJournal
         options.journalDirectories = [setting.directory]
         let report = try await ReconciliationRun(database: setting.world.database, options: options).run()
         return try #require(report.checks.first)
+    }
+
+    @Test func `what stands behind the mark of a retired journal is named`() async throws {
+        let setting = try await setting()
+        let journal = try Journal.open(
+            JournalConfiguration(directory: setting.directory, segmentBytes: 64 * 1024)
+        ).journal
+        let late = try await setting.world.request(setting.beta, at: "2026-11-03T11:00:00Z", input: 7)
+        try await write(late, to: journal)
+        journal.close()
+        let id = journal.id
+        try await setting.world.database.write { tx in
+            try JournalStorage.retire(id, reason: "lost", now: BillingWorld.instant("2027-01-01T00:00:00Z"), in: tx)
+        }
+        let check = try await check(setting)
+        #expect(check.isEqual)
+        #expect(check.notes.contains { $0.hasSuffix("was retired; requests in its files that are on no invoice: 1") })
     }
 
     @Test func `what was written is what is stored`() async throws {

@@ -1,6 +1,7 @@
 import Identity
 import Ingest
 import Logging
+import Postgres
 import SnapshotSync
 import Storage
 import Synchronization
@@ -64,11 +65,20 @@ struct IngestedJournalTests {
     @Test func `a journal is known before anybody reads it, and stays as its ingester left it`() async throws {
         try await Fixture.run { made in
             try await made.withJournal { journal in
-                let announcement = JournalAnnouncement(
-                    journal: journal, gateway: "g1", database: made.database, logger: Self.logger,
-                    now: { Fixture.now })
-                await announcement.run()
                 let id = journal.id
+                let announcement = JournalAnnouncement(
+                    journal: journal, gateway: "g1", process: UUIDv7(high: 1, low: 1), database: made.database,
+                    logger: Self.logger, now: { Fixture.now })
+                func announce() async throws {
+                    try await made.database.write { try $0.execute("UPDATE journals SET announced_at = NULL") }
+                    let announcing = Task { try await announcement.run() }
+                    while try await made.database.read({ try JournalStorage.find(id, in: $0)?.announcedAt }) == nil {
+                        try await Task.sleep(for: .milliseconds(5))
+                    }
+                    announcing.cancel()
+                    try await announcing.value
+                }
+                try await announce()
                 let known = try await made.database.read { try JournalStorage.require(id, in: $0) }
                 #expect(known.mark == .start && known.ingestedThrough == nil && known.epoch == journal.epoch)
                 try journal.appendHeartbeat(JournalHeartbeat(realTime: Fixture.now, snapshotChange: 0))
@@ -80,9 +90,16 @@ struct IngestedJournalTests {
                 try await ingester.run()
                 let read = try await made.database.read { try JournalStorage.require(id, in: $0) }
                 #expect(read.ingestedThrough == Fixture.now)
-                await announcement.run()
+                try await announce()
                 let again = try await made.database.read { try JournalStorage.require(id, in: $0) }
                 #expect(again.mark == read.mark && again.ingestedThrough == read.ingestedThrough)
+                let retired = Fixture.now.advanced(byMilliseconds: 60_001)
+                try await made.database.write { try JournalStorage.retire(id, reason: "lost", now: retired, in: $0) }
+                await #expect {
+                    try await announcement.run()
+                } throws: {
+                    "\($0)".contains("was retired (lost)")
+                }
             }
         }
     }

@@ -71,6 +71,48 @@ import Testing
         }
     }
 
+    @Test(arguments: [(1, true), (59, true), (60, false), (3600, false)])
+    func `one whose gateway says that it lives is not retired, though nothing is ingested`(
+        seconds: Int64, isAlive: Bool
+    ) async throws {
+        let made = try await made(registered: "2026-11-01T00:00:00Z", heartbeat: nil)
+        let (journal, said) = (journal, try #require(Timestamp("2026-11-07T09:00:00Z")))
+        try await made.database.write { tx in
+            try JournalStorage.announce(
+                journal, gateway: "g1", epoch: 1, by: UUIDv7(high: 1, low: 1), isFirst: true, now: said, in: tx)
+        }
+        let now = said.advanced(byMilliseconds: seconds * 1000)
+        let retire = { @Sendable in
+            try await made.database.write { try JournalStorage.retire(journal, reason: "lost", now: now, in: $0) }
+        }
+        if isAlive {
+            await #expect(throws: StorageError.self) { try await retire() }
+        } else {
+            try await retire()
+        }
+    }
+
+    @Test func `of two gateways on copies of one directory the one that began first learns of it`() async throws {
+        let made = try await made(registered: "2026-11-01T00:00:00Z", heartbeat: nil)
+        let (journal, now) = (journal, try #require(Timestamp("2026-11-07T09:00:00Z")))
+        let announce = { @Sendable (process: UInt64, isFirst: Bool) in
+            try await made.database.write { tx in
+                try JournalStorage.announce(
+                    journal, gateway: "g\(process)", epoch: 1, by: UUIDv7(high: 1, low: process), isFirst: isFirst,
+                    now: now, in: tx)
+            }
+        }
+        try await announce(1, true)
+        try await announce(1, false)
+        try await announce(2, true)
+        await #expect {
+            try await announce(1, false)
+        } throws: {
+            "\($0)".contains("works on a copy of the directory")
+        }
+        try await announce(2, false)
+    }
+
     @Test(arguments: ["2026-11-03T12:01:00Z", "2026-11-03T12:05:00Z", "2027-01-01T00:00:00Z"])
     func `a silent one is`(now: String) async throws {
         let made = try await made(registered: "2026-11-01T00:00:00Z", heartbeat: "2026-11-03T12:00:00Z")

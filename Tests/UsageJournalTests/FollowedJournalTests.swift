@@ -53,6 +53,18 @@ struct FollowedJournalTests {
         #expect(next.durablePosition == second.durablePosition)
     }
 
+    @Test func `a mark that was removed, or is another file, is nobody's any more`() throws {
+        let first = try open()
+        let follower = try FollowedJournal(directory: directory.path)
+        try FileManager.default.removeItem(atPath: directory.path + "/durable")
+        #expect(follower.isSuperseded)
+        first.abandon()
+        let second = try open()
+        defer { second.close() }
+        #expect(follower.isSuperseded)
+        #expect(try !FollowedJournal(directory: directory.path).isSuperseded)
+    }
+
     @Test func `without a journal, and without a whole mark, it is said what is missing`() throws {
         let error = #expect(throws: JournalError.self) { try FollowedJournal(directory: directory.path) }
         #expect(error?.isOfMissingFile == true)

@@ -33,7 +33,8 @@ public enum ClosingObstacle: Hashable, Sendable, CustomStringConvertible {
             "the month is not over: it closes at \(until), billing time is \(now)"
         case .journalBehind(let id, let gateway, let through, let needed):
             "gateway \(gateway) (\(id)) is ingested through \(through.map { "\($0)" } ?? "nothing"), \(needed) is "
-                + "needed: start it, wait for its next heartbeat, or retire its journal if it is lost"
+                + "needed: start it, and `tollgate serve ingest` where gateway.ingest is apart; wait for its next "
+                + "heartbeat; or retire its journal if it is lost"
         case .clockNotSeen(let id, let gateway):
             "gateway \(gateway) (\(id)) has not confirmed the account's last clock move: wait for its next heartbeat"
         case .requestOpen(let id, let gateway, let acceptedAt):

@@ -12,6 +12,8 @@ public struct RegisteredJournal: Hashable, Sendable, Identifiable {
     public let ingestedThrough: Timestamp?
     /// Real time at which the mark last moved; nil where it did not since an earlier release.
     public let markMovedAt: Timestamp?
+    /// Real time at which a gateway last said that it lives, where another process ingests its journal.
+    public let announcedAt: Timestamp?
     /// The newest change that the gateway had applied by then.
     public let snapshotChange: Int64
     /// Billing time of acceptance of the oldest request that is open at the mark.
@@ -25,10 +27,11 @@ public struct RegisteredJournal: Hashable, Sendable, Identifiable {
     /// How long a gateway that lives is never silent: six of its heartbeats.
     public static let silenceMillisecondsMin: Int64 = 60_000
 
-    /// The last sign of life (the mark moved, or it was registered), where that is not long enough ago to think the
-    /// gateway gone. Heartbeats of a backlog are old, but whoever works it off is alive.
+    /// The last sign of life (the mark moved, its gateway said so, or it was registered), where that is not long enough
+    /// ago to think the gateway gone. Heartbeats of a backlog are old, but whoever works it off is alive.
     func signOfLife(at now: Timestamp) -> Timestamp? {
-        let last = max(markMovedAt ?? registeredAt, ingestedThrough ?? registeredAt, registeredAt)
+        let signs = [markMovedAt, ingestedThrough, announcedAt].compactMap { $0 }
+        let last = signs.reduce(registeredAt) { max($0, $1) }
         return last > now.advanced(byMilliseconds: -Self.silenceMillisecondsMin) ? last : nil
     }
 }
@@ -47,12 +50,7 @@ public enum JournalStorage {
             ON CONFLICT (journal_id) DO UPDATE SET epoch = excluded.epoch, gateway = excluded.gateway
             WHERE journals.epoch < excluded.epoch AND journals.retired_at IS NULL
             """)
-        let journal = try require(id, in: tx)
-        guard journal.retiredAt == nil else {
-            throw StorageError.conflict(
-                "journal \(id) was retired (\(journal.retiredReason ?? "")): its gateway must begin a new one in an "
-                    + "empty directory")
-        }
+        let journal = try living(id, in: tx)
         guard journal.epoch == epoch else {
             throw StorageError.conflict(
                 "journal \(id) is in epoch \(journal.epoch), this process opened it in epoch \(epoch): another gateway "
@@ -61,17 +59,39 @@ public enum JournalStorage {
         return journal
     }
 
-    /// Makes a journal known that another process ingests, so that no month closes without it. One that is known stays
-    /// as it is: its epoch is for its ingester to move.
+    /// Says that a gateway lives whose journal another process ingests, and makes the journal known, so that no month
+    /// closes without it. Its epoch is for its ingester to move. `process` is the gateway's, which takes the journal
+    /// over with its first word (`isFirst`). Refused where the journal was retired, or another process has taken it
+    /// over: one of the two works on a copy of the directory.
     public static func announce(
-        _ id: JournalID, gateway: String, epoch: Int64, now: Timestamp, in tx: Transaction
+        _ id: JournalID, gateway: String, epoch: Int64, by process: UUIDv7, isFirst: Bool, now: Timestamp,
+        in tx: Transaction
     ) throws {
         try shareNewJournals(in: tx)
-        try tx.execute(
+        let count = try tx.execute(
             """
-            INSERT INTO journals (journal_id, gateway, epoch, registered_at)
-            VALUES (\(id), \(gateway), \(epoch), \(now)) ON CONFLICT (journal_id) DO NOTHING
+            INSERT INTO journals (journal_id, gateway, epoch, registered_at, announced_at, announced_by)
+            VALUES (\(id), \(gateway), \(epoch), \(now), \(now), \(process))
+            ON CONFLICT (journal_id) DO UPDATE
+            SET announced_at = excluded.announced_at, announced_by = excluded.announced_by
+            WHERE journals.retired_at IS NULL AND (\(isFirst) OR journals.announced_by = excluded.announced_by)
             """)
+        guard count == 0 else { return }
+        _ = try living(id, in: tx)
+        throw StorageError.conflict(
+            "journal \(id) is written by another process that began later: one of the two works on a copy of the "
+                + "directory. Give each gateway a directory of its own")
+    }
+
+    /// The journal, if it was not retired.
+    private static func living(_ id: JournalID, in tx: Transaction) throws -> RegisteredJournal {
+        let journal = try require(id, in: tx)
+        guard journal.retiredAt == nil else {
+            throw StorageError.conflict(
+                "journal \(id) was retired (\(journal.retiredReason ?? "")): its gateway must begin a new one in an "
+                    + "empty directory")
+        }
+        return journal
     }
 
     /// Held by whoever makes a journal known, so that `lockAll` misses none.
@@ -125,7 +145,7 @@ public enum JournalStorage {
 
     private static let select: SQL = """
         SELECT journal_id, gateway, epoch, segment, byte_offset, ingested_through, snapshot_change, oldest_open_at,
-            opens_by_account, mark_moved_at, registered_at, retired_at, retired_reason
+            opens_by_account, mark_moved_at, announced_at, registered_at, retired_at, retired_reason
         FROM journals
         """
 
@@ -134,6 +154,7 @@ public enum JournalStorage {
             id: try row.decode("journal_id"), gateway: try row.decode("gateway"), epoch: try row.decode("epoch"),
             mark: JournalPosition(segment: try row.decode("segment"), offset: try row.decode("byte_offset")),
             ingestedThrough: try row.decode("ingested_through"), markMovedAt: try row.decode("mark_moved_at"),
+            announcedAt: try row.decode("announced_at"),
             snapshotChange: try row.decode("snapshot_change"),
             oldestOpenAt: try row.decode("oldest_open_at"), opensByAccount: try row.decode("opens_by_account"),
             registeredAt: try row.decode("registered_at"), retiredAt: try row.decode("retired_at"),

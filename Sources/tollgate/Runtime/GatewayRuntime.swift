@@ -52,8 +52,8 @@ final class GatewayRuntime: Sendable {
             ? nil : IngestRuntime.inside(journal, configuration, database: database, instruments: instruments)
         if ingest == nil { log.info("this process does not ingest its journal: run `tollgate serve ingest` beside it") }
         let announcement = JournalAnnouncement(
-            journal: journal, gateway: try configuration.required("gateway.name"), database: database,
-            logger: instruments.logger("journal"), now: now)
+            journal: journal, gateway: try configuration.required("gateway.name"), process: fresh(LimitID.self).uuid,
+            database: database, logger: instruments.logger("journal"), now: now)
 
         let holder = ServerHolder(metrics: instruments.metrics)
         var supplying = SnapshotSupplier.Configuration(filePath: "\(directory)/snapshot")
@@ -87,7 +87,16 @@ final class GatewayRuntime: Sendable {
             settle: { await server.settle() })
         let following = Task {
             await withTaskGroup(of: Void.self) { group in
-                if ingest == nil { group.addTask { await announcement.run() } }
+                if ingest == nil {
+                    group.addTask {
+                        do {
+                            try await announcement.run()
+                        } catch {
+                            log.error("the journal is not this gateway's; shutting down", ["error": "\(error)"])
+                            exit(EXIT_FAILURE)
+                        }
+                    }
+                }
                 group.addTask { await supplier.run() }
                 group.addTask { await heartbeat.run() }
                 group.addTask { await leases.run { server.recall($0) } }

@@ -81,18 +81,23 @@ final class IngestRuntime: Sendable {
     }
 
     private func follow(_ directory: String) async throws {
-        var isWaiting = false
+        var secondsWaited = 0
         while !isStopping.withLock({ $0 }) {
             do {
                 let journal = try FollowedJournal(directory: directory)
-                isWaiting = false
+                secondsWaited = 0
                 try await run(journal)
                 return
             } catch IngestError.superseded {
-                log.info("the gateway began again; its journal is followed on")
+                log.info("the journal was opened anew; it is followed on")
             } catch let error as JournalError where error.isOfMissingFile {
-                if !isWaiting { log.info("ingest waits for the gateway's first start", ["directory": "\(directory)"]) }
-                isWaiting = true
+                // Again each minute: nothing else tells that nothing is ingested.
+                if secondsWaited % 60 == 0 {
+                    log.warning(
+                        "nothing is ingested: ingest waits for a gateway with gateway.ingest: apart to start on this "
+                            + "directory", ["directory": "\(directory)"])
+                }
+                secondsWaited += 1
                 try await Task.sleep(for: .seconds(1))
             }
         }
