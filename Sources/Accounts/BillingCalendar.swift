@@ -1,4 +1,3 @@
-import Foundation
 public import Identity
 
 /// Why a calendar could not be made.
@@ -82,20 +81,18 @@ public struct CivilMonth: Hashable, Comparable, Sendable, CustomStringConvertibl
 /// Correct where clocks change: a day may have 23, 24, 23½ or 25 hours, midnight may not exist or come twice, and an
 /// hour that comes twice is two hours.
 public struct BillingCalendar: Hashable, Sendable {
-    /// The IANA name, such as `Europe/Berlin`.
-    public let zoneName: String
-    private let zone: TimeZone
+    private let zone: ClockZone
     /// First instants of months that are settled, whatever the zone's rules say today.
     private var keptStarts: [CivilMonth: Timestamp] = [:]
 
     /// The calendar of an IANA zone. Abbreviations (`CEST`) and offsets are refused: they have no history.
     public init(zoneName: String) throws(BillingCalendarError) {
-        guard zoneName == "UTC" || zoneName.contains("/"), let zone = TimeZone(identifier: zoneName) else {
-            throw .unknownZone(zoneName)
-        }
-        self.zoneName = zoneName
+        guard let zone = ClockZone(zoneName) else { throw .unknownZone(zoneName) }
         self.zone = zone
     }
+
+    /// The IANA name, such as `Europe/Berlin`.
+    public var zoneName: String { zone.name }
 
     /// The same calendar, whose months begin at these instants where there is one. A month ends where the next begins.
     public func keeping(_ starts: [CivilMonth: Timestamp]) -> BillingCalendar {
@@ -173,10 +170,7 @@ public struct BillingCalendar: Hashable, Sendable {
 
     /// Local time minus UTC, in milliseconds.
     public func offsetMilliseconds(at instant: Timestamp) -> Int64 {
-        // Whole seconds are exact in Foundation's time type.
-        let seconds = floorDivide(instant.milliseconds, 1000)
-        let date = Date(timeIntervalSince1970: TimeInterval(seconds))
-        return Int64(zone.secondsFromGMT(for: date)) * 1000
+        zone.offsetMilliseconds(at: instant)
     }
 
     /// The change to `offset` that lies in (`after`, `through`], to the second.

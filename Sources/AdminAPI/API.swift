@@ -7,7 +7,7 @@ enum API {
             SellerEndpoints.all + AccountEndpoints.all + SandboxEndpoints.all + TenantEndpoints.all
             + ProjectEndpoints.all
             + APIKeyEndpoints.all + LimitEndpoints.all
-            + AdminKeyEndpoints.all + PlanEndpoints.all + PlanDocumentEndpoints.all
+            + AdminKeyEndpoints.all + PlanEndpoints.all + PlanDocumentEndpoints.all + ExplanationEndpoints.all
             + CatalogueEndpoints.all(services) + SecretEndpoints.all(services) + SubscriptionEndpoints.all
             + UsageEndpoints.all + RecordEndpoints.all
             + SuspenseEndpoints.all(services) + JournalEndpoints.all + InvoiceEndpoints.all(services)

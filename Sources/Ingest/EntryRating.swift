@@ -92,11 +92,7 @@ struct EntryRating {
             }
             let rated = try Rating.rate(
                 attempt, surface: request.surface, tierRequested: request.tierRequested, version: version)
-            result.amount = try rated.total()
-            result.rating = rated.waiver == nil ? .rated : .waived
-            result.lines = rated.charges.map {
-                IngestLine(priceID: $0.price.id, quantity: $0.quantity, amount: $0.amount)
-            }
+            result = try IngestAttempt(attempt, rated: rated, by: version)
         } catch let error as RatingError {
             suspend(&result, reason: error.code, detail: "\(error)")
         } catch let error as Unpriced {

@@ -48,10 +48,12 @@ public struct UsageCharge: Hashable, Sendable {
     /// The tier that served.
     public let tier: String
     public let meter: Meter
+    /// The conditions of its price, as price rows name them; empty where none held.
+    public let variant: String
 
     public init(
         subscriptionID: SubscriptionID, plan: String, planVersion: Int, model: String, priceKey: String, tier: String,
-        meter: Meter,
+        meter: Meter, variant: String = ""
     ) {
         self.subscriptionID = subscriptionID
         self.plan = plan
@@ -60,15 +62,17 @@ public struct UsageCharge: Hashable, Sendable {
         self.priceKey = priceKey
         self.tier = tier
         self.meter = meter
+        self.variant = variant
     }
 }
 
 extension UsageCharge: Comparable {
-    /// The order of lines: subscription, model, tier, meter, then the version.
+    /// The order of lines: subscription, model, tier, conditions, meter, then the version.
     public static func < (left: UsageCharge, right: UsageCharge) -> Bool {
         if left.subscriptionID != right.subscriptionID { return left.subscriptionID < right.subscriptionID }
         if left.model != right.model { return left.model < right.model }
         if left.tier != right.tier { return left.tier < right.tier }
+        if left.variant != right.variant { return left.variant < right.variant }
         if left.meter != right.meter { return left.meter < right.meter }
         return (left.plan, left.planVersion, left.priceKey) < (right.plan, right.planVersion, right.priceKey)
     }

@@ -2,6 +2,7 @@ public import Identity
 public import Ledger
 import Metering
 public import Monetary
+import Pricing
 
 /// What a line charges or gives back. The raw value is stored and part of the line's identity. This is the only list of
 /// kinds: what is stored, booked, shown and described asks it.
@@ -66,7 +67,10 @@ public enum LineCharge: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .event(let usage): "\(plan)@\(planVersion)/\(usage.priceKey)/\(usage.tier)/\(usage.meter.rawValue)"
+        case .event(let usage):
+            EffectivePrice.id(
+                planID: plan, version: planVersion, priceKey: usage.priceKey, tier: usage.tier, meter: usage.meter,
+                variant: usage.variant)
         case .period(let name, _, _): "\(plan)@\(planVersion)/\(name)"
         case .credit: "\(plan)@\(planVersion)/\(InvoiceLineKind.serviceLevelCredit.rawValue)"
         }
@@ -77,6 +81,7 @@ public enum LineCharge: Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .event(let usage):
             "usage/\(plan)/\(planVersion)/\(usage.priceKey)/\(usage.model)/\(usage.tier)/\(usage.meter.rawValue)"
+                + (usage.variant.isEmpty ? "" : "/" + usage.variant)
         case .period(let name, _, _): "\(name)/\(plan)/\(planVersion)"
         case .credit(let due): "sla_credit/\(due.resultID)"
         }

@@ -69,6 +69,8 @@ extension InvoiceBuilder {
 }
 
 extension UsageCharge {
-    /// `llama-3.1-8b: output tokens, priority`
-    var title: String { "\(model): \(meter.label), \(tier)" }
+    /// `llama-3.1-8b: output tokens, priority`, and behind it the conditions of the price.
+    var title: String {
+        (["\(model): \(meter.label)", tier] + PriceVariant.labels(of: variant)).joined(separator: ", ")
+    }
 }

@@ -99,7 +99,14 @@ public struct AttemptRecord: Hashable, Sendable {
 extension AttemptRecord {
     /// The quantity of one meter, tokens or another unit.
     public func quantity(of meter: Meter) -> Int64 {
-        meter.isUnit ? units.quantity(of: meter) : buckets.quantity(of: meter)
+        if meter == .requests { return isAnsweredRequest ? 1 : 0 }
+        return meter.isUnit ? units.quantity(of: meter) : buckets.quantity(of: meter)
+    }
+
+    /// Whether it is an answer, and not one of several inferences inside one, or a failure that made nothing.
+    private var isAnsweredRequest: Bool {
+        guard kind == .primary || kind == .batchItem else { return false }
+        return termination == .complete || usageSource != .nothing
     }
 }
 

@@ -42,6 +42,8 @@ public enum Meter: String, CaseIterable, Hashable, Sendable {
     case searches
     /// Time on the engine's hardware.
     case computeMilliseconds = "compute_milliseconds"
+    /// Requests that were answered.
+    case requests
 
     /// What its quantities and prices count.
     public enum Unit: String, CaseIterable, Hashable, Sendable {
@@ -50,6 +52,7 @@ public enum Meter: String, CaseIterable, Hashable, Sendable {
         case milliseconds
         case characters
         case searches
+        case requests
     }
 
     /// The base unit of its quantities; prices are for a million of them.
@@ -59,6 +62,7 @@ public enum Meter: String, CaseIterable, Hashable, Sendable {
         case .audioMilliseconds, .computeMilliseconds: .milliseconds
         case .characters: .characters
         case .searches: .searches
+        case .requests: .requests
         default: .tokens
         }
     }
@@ -86,13 +90,14 @@ public enum Meter: String, CaseIterable, Hashable, Sendable {
         case .characters: "characters"
         case .searches: "searches"
         case .computeMilliseconds: "milliseconds of compute time"
+        case .requests: "requests"
         }
     }
 
     /// Whether it counts something other than tokens.
     public var isUnit: Bool {
         switch self {
-        case .images, .audioMilliseconds, .characters, .searches, .computeMilliseconds: true
+        case .images, .audioMilliseconds, .characters, .searches, .computeMilliseconds, .requests: true
         default: false
         }
     }
@@ -106,7 +111,8 @@ public enum Meter: String, CaseIterable, Hashable, Sendable {
         case .cacheReadAudioTokens, .cacheReadImageTokens, .cacheReadVideoTokens: .cacheReadTokens
         case .cacheWriteHourTokens, .cacheWriteLongTokens: .cacheWriteTokens
         case .outputAudioTokens, .outputImageTokens, .reasoningTokens: .outputTokens
-        case .inputTokens, .outputTokens, .images, .audioMilliseconds, .characters, .searches, .computeMilliseconds:
+        case .inputTokens, .outputTokens, .images, .audioMilliseconds, .characters, .searches, .computeMilliseconds,
+            .requests:
             nil
         }
     }

@@ -76,7 +76,7 @@ public struct TokenBuckets: Hashable, Sendable {
         case .outputAudioTokens: outputAudio
         case .outputImageTokens: outputImage
         case .reasoningTokens: outputReasoning
-        case .images, .audioMilliseconds, .characters, .searches, .computeMilliseconds: 0
+        case .images, .audioMilliseconds, .characters, .searches, .computeMilliseconds, .requests: 0
         }
     }
 

@@ -115,15 +115,19 @@ struct DocumentReader {
         return text
     }
 
+    /// The text of a number, which stands in quotes.
+    mutating func quoted(_ field: DocumentField) -> String? {
+        guard let text = text(field) else { return nil }
+        if field.node.isQuoted { return text }
+        report("write the number in quotes, \"\(text)\": unquoted, YAML makes it a binary fraction", at: field)
+        return nil
+    }
+
     /// A decimal number in quotes, read by `parse`.
     mutating func decimal<Value>(
         _ field: DocumentField, _ parse: (String) throws(MonetaryError) -> Value,
     ) -> Value? {
-        guard let text = text(field) else { return nil }
-        guard field.node.isQuoted else {
-            report("write the number in quotes, \"\(text)\": unquoted, YAML makes it a binary fraction", at: field)
-            return nil
-        }
+        guard let text = quoted(field) else { return nil }
         do {
             return try parse(text)
         } catch {

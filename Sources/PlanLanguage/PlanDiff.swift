@@ -11,6 +11,7 @@ public struct PlanChange: Hashable, Sendable {
         case policy
         case tier
         case price
+        case condition
         case promise
     }
 
@@ -55,7 +56,8 @@ public struct PlanDiff: Hashable, Sendable {
         changes =
             PlanDiff.terms(older.document, newer.document) + PlanDiff.fees(older, newer)
             + PlanDiff.policies(older.policies, newer.policies) + PlanDiff.tiers(older, newer)
-            + PlanDiff.prices(older, newer) + PlanDiff.promises(older, newer)
+            + PlanDiff.prices(older, newer) + PlanDiff.conditions(older.document, newer.document)
+            + PlanDiff.promises(older, newer)
     }
 
     /// Whether nothing changes but number and date.
@@ -112,7 +114,7 @@ extension PlanDiff {
 
     private static func describe(_ tier: TierPricing) -> String {
         let own = tier.prices.isEmpty ? nil : "own prices for \(tier.prices.keys.sorted().joined(separator: ", "))"
-        return [tier.multiplier.map { "× \($0)" }, own].compactMap(\.self).joined(separator: ", ")
+        return [tier.factors.isEmpty ? nil : describe(tier.factors), own].compactMap(\.self).joined(separator: ", ")
     }
 
     private static func prices(_ older: PlanVersion, _ newer: PlanVersion) -> [PlanChange] {
@@ -154,11 +156,11 @@ extension PlanDiff {
 
     // MARK: - Helpers
 
-    private static func union<Value>(_ left: [String: Value], _ right: [String: Value]) -> [String] {
+    static func union<Value>(_ left: [String: Value], _ right: [String: Value]) -> [String] {
         Set(left.keys).union(right.keys).sorted()
     }
 
-    private static func change(
+    static func change(
         _ kind: PlanChange.Kind, _ subject: String, _ before: String?, _ after: String?, percent: String? = nil,
     ) -> PlanChange? {
         guard before != after else { return nil }

@@ -1,3 +1,4 @@
+import Identity
 import Metering
 import Monetary
 public import Pricing
@@ -40,6 +41,12 @@ extension PlanDocument {
             text.line("batch:")
             text.tier(batch, indent: "  ")
         }
+        if !regions.isEmpty { text.line("regions:") }
+        for region in regions { text.region(region) }
+        if !times.isEmpty { text.line("times:") }
+        for time in times { text.time(time) }
+        if !holidays.isEmpty { text.line("holidays:") }
+        for (name, calendar) in sorted(holidays) { text.holidays(calendar, name: name) }
         if !promises.isEmpty { text.line("promises:") }
         for (tier, list) in sorted(promises) {
             text.line("  \(text.quoted(tier)):\(list.isEmpty ? " []" : "")")
@@ -54,13 +61,27 @@ extension PlanDocument {
 }
 
 /// Writes the lines of a canonical document.
-private struct CanonicalText {
+struct CanonicalText {
     private(set) var text = ""
 
     mutating func line(_ line: String) { text += line + "\n" }
 
     mutating func prices(_ prices: TokenPrices, key: String, indent: String) {
         line("\(indent)\(quoted(key)):")
+        self.prices(prices, indent: indent)
+        if !prices.context.isEmpty { line("\(indent)  context:") }
+        for band in prices.context {
+            line("\(indent)    - above: \(band.above)")
+            switch band.change {
+            case .factors(let factors): self.factors(factors, indent: indent + "      ")
+            case .prices(let long):
+                line("\(indent)      prices:")
+                self.prices(long, indent: indent + "      ")
+            }
+        }
+    }
+
+    private mutating func prices(_ prices: TokenPrices, indent: String) {
         line("\(indent)  input: \(prices.input.map { "\"\($0)\"" } ?? "none")")
         line("\(indent)  output: \(prices.output.map { "\"\($0)\"" } ?? "none")")
         if let price = prices.cacheRead { line("\(indent)  cache_read: \"\(price)\"") }
@@ -72,11 +93,55 @@ private struct CanonicalText {
     }
 
     mutating func tier(_ tier: TierPricing, indent: String) {
-        if let multiplier = tier.multiplier { line("\(indent)multiplier: \"\(multiplier)\"") }
+        factors(tier.factors, indent: indent)
         if !tier.prices.isEmpty { line("\(indent)prices:") }
         for (key, prices) in tier.prices.sorted(by: { $0.key < $1.key }) {
             self.prices(prices, key: key, indent: indent + "  ")
         }
+    }
+
+    private mutating func factors(_ factors: PriceFactors, indent: String) {
+        if let multiplier = factors.common { line("\(indent)multiplier: \"\(multiplier)\"") }
+        if !factors.byMeter.isEmpty { line("\(indent)multipliers:") }
+        for (meter, factor) in factors.byMeter.sorted(by: { $0.key < $1.key }) {
+            line("\(indent)  \(meter.planKey): \"\(factor)\"")
+        }
+    }
+
+    mutating func region(_ region: RegionPricing) {
+        line("  - region: \(quoted(region.region))")
+        scope(region.scope)
+        factors(region.factors, indent: "    ")
+    }
+
+    mutating func time(_ time: TimePricing) {
+        line("  - name: \(quoted(time.name))")
+        line("    zone: \(quoted(time.zone.name))")
+        if let holidays = time.holidays { line("    holidays: \(quoted(holidays))") }
+        line("    when:")
+        for span in time.spans {
+            line("      - from: \"\(clock(span.from))\"")
+            line("        to: \"\(clock(span.to))\"")
+            let days = WeeklySpan.Day.allCases.filter { span.days.contains($0) }
+            if !days.isEmpty { line("        days: [\(days.map(\.rawValue).joined(separator: ", "))]") }
+        }
+        scope(time.scope)
+        factors(time.factors, indent: "    ")
+    }
+
+    private mutating func scope(_ scope: PricingScope) {
+        if !scope.models.isEmpty { line("    models: [\(scope.models.map(quoted).joined(separator: ", "))]") }
+        if !scope.tiers.isEmpty { line("    tiers: [\(scope.tiers.map(quoted).joined(separator: ", "))]") }
+    }
+
+    private func clock(_ minute: Int64) -> String {
+        [minute / 60, minute % 60].map { $0 < 10 ? "0\($0)" : "\($0)" }.joined(separator: ":")
+    }
+
+    mutating func holidays(_ calendar: HolidayCalendar, name: String) {
+        line("  \(quoted(name)):")
+        line("    until: \"\(calendar.until)\"")
+        line("    days: [\(calendar.days.map { "\"\($0)\"" }.joined(separator: ", "))]")
     }
 
     mutating func promise(_ promise: ServicePromise) {

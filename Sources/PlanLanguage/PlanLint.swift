@@ -1,3 +1,4 @@
+public import Identity
 public import Pricing
 
 /// Everything that can be said about a plan document without publishing it.
@@ -8,7 +9,8 @@ public struct PlanLint: Sendable {
     public let findings: [PlanFinding]
 
     /// Checks the YAML of a plan. Never fails: what is wrong is in `findings`.
-    public init(yaml: String) {
+    /// - Parameter now: real time; nil: nothing is said of what time makes stale.
+    public init(yaml: String, now: Timestamp? = nil) {
         let (document, readFindings, lines) = PlanReader.read(yaml)
         guard let document else {
             version = nil
@@ -16,6 +18,7 @@ public struct PlanLint: Sendable {
             return
         }
         var findings = PlanRules.findings(in: document, lines: lines)
+        if let now { findings += PlanRules.staleFindings(in: document, lines: lines, now: now) }
         var version: PlanVersion?
         do {
             let valid = try PlanVersion(document: document, lines: lines)

@@ -7,7 +7,7 @@ import StrictYAML
 /// Turns the YAML of a plan into a `PlanDocument`: shapes, values and keys. What the values mean together is checked by
 /// `PlanRules`.
 struct PlanReader {
-    private var reader = DocumentReader()
+    var reader = DocumentReader()
 
     /// The document, unless something in it could not be read; what was wrong; and where each path stands.
     static func read(
@@ -36,13 +36,8 @@ struct PlanReader {
         }
     }
 
-    private static let keys = [
-        "language", "plan", "version", "title", "currency", "effective_from", "rounding", "round_prices", "unpriced",
-        "base_fee", "policies", "models", "tiers", "batch", "promises",
-    ]
-
     private mutating func readPlan(_ root: DocumentField) -> PlanDocument? {
-        guard let fields = reader.fields(root, known: PlanReader.keys) else { return nil }
+        guard let fields = reader.fields(root, known: PlanKeys.plan) else { return nil }
         if let language = fields["language"] { readLanguage(language) }
         let slug = required("plan", in: fields, of: root, example: "pay-as-you-go") { $0.text($1) }
         let version = required("version", in: fields, of: root, example: "1") {
@@ -61,6 +56,9 @@ struct PlanReader {
         let models = required("models", in: fields, of: root, example: "{}") { $0.prices($1) }
         let tiers = fields["tiers"].map { readTiers($0) } ?? [:]
         let batch = fields["batch"].flatMap { readTier($0) }
+        let regions = fields["regions"].map { readRegions($0) } ?? []
+        let times = fields["times"].map { readTimes($0) } ?? []
+        let holidays = fields["holidays"].map { readHolidays($0) } ?? [:]
         let promises = fields["promises"].map { readPromises($0) } ?? [:]
         guard let slug, let version, let title, let currency, let effectiveFrom, let rounding, let unpriced,
             let models
@@ -70,7 +68,8 @@ struct PlanReader {
         return PlanDocument(
             plan: slug, version: Int(version), title: title, currency: currency, effectiveFrom: effectiveFrom,
             rounding: rounding, roundsPrices: roundsPrices, unpriced: unpriced, baseFee: fee, policies: policies,
-            models: models, tiers: tiers, batch: batch, promises: promises)
+            models: models, tiers: tiers, batch: batch, regions: regions, times: times, holidays: holidays,
+            promises: promises)
     }
 
     /// The language that the document is written in; without a word, the first.
@@ -81,7 +80,7 @@ struct PlanReader {
             at: field)
     }
 
-    private mutating func required<Value>(
+    mutating func required<Value>(
         _ key: String, in fields: [String: DocumentField], of parent: DocumentField, example: String,
         _ read: (inout DocumentReader, DocumentField) -> Value?,
     ) -> Value? {
@@ -102,7 +101,7 @@ extension PlanReader {
         guard field.node.mapping != nil else {
             return reader.fee(field, currency: currency).map { BaseFee(amount: $0) }
         }
-        guard let fields = reader.fields(field, known: ["amount", "prorate"]) else { return nil }
+        guard let fields = reader.fields(field, known: PlanKeys.baseFee) else { return nil }
         let amount = required("amount", in: fields, of: field, example: "\"49.00\"") {
             $0.fee($1, currency: currency)
         }
@@ -113,8 +112,7 @@ extension PlanReader {
 
     private mutating func readPolicies(_ field: DocumentField) -> PlanPolicies {
         var policies = PlanPolicies()
-        let known = ["on_client_abort", "on_gateway_loss", "usage_missing"]
-        guard let fields = reader.fields(field, known: known) else { return policies }
+        guard let fields = reader.fields(field, known: PlanKeys.policies) else { return policies }
         if let value = fields["on_client_abort"] {
             policies.onClientAbort = reader.choice(value, of: ClientAbortPolicy.self) ?? .drain
         }
@@ -140,9 +138,8 @@ extension PlanReader {
     }
 
     private mutating func readTier(_ field: DocumentField) -> TierPricing? {
-        guard let fields = reader.fields(field, known: ["multiplier", "prices"]) else { return nil }
-        var tier = TierPricing()
-        if let value = fields["multiplier"] { tier.multiplier = reader.multiplier(value) }
+        guard let fields = reader.fields(field, known: PlanKeys.tier) else { return nil }
+        var tier = TierPricing(factors: reader.factors(in: fields))
         if let value = fields["prices"] { tier.prices = reader.prices(value) ?? [:] }
         return tier
     }
@@ -157,8 +154,7 @@ extension PlanReader {
     }
 
     private mutating func readPromise(_ field: DocumentField) -> ServicePromise? {
-        let known = ["objective", "percent", "threshold_ms", "minimum_requests", "credits"]
-        guard let fields = reader.fields(field, known: known) else { return nil }
+        guard let fields = reader.fields(field, known: PlanKeys.promise) else { return nil }
         let objective = required("objective", in: fields, of: field, example: "availability") {
             $0.choice($1, of: ObjectiveName.self)
         }
@@ -190,7 +186,7 @@ extension PlanReader {
     private mutating func readCredits(_ field: DocumentField) -> [ServicePromise.CreditStep] {
         let elements = reader.elements(field, countMax: PlanDocument.creditStepsMax) ?? []
         return elements.compactMap { element in
-            guard let fields = reader.fields(element, known: ["below", "credit_percent"]) else { return nil }
+            guard let fields = reader.fields(element, known: PlanKeys.credit) else { return nil }
             let below = required("below", in: fields, of: element, example: "\"99.5\"") { $0.percentage($1) }
             let credit = required("credit_percent", in: fields, of: element, example: "\"10\"") {
                 $0.percentage($1)

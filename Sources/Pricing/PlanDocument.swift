@@ -31,6 +31,12 @@ public struct PlanDocument: Hashable, Sendable {
     public var tiers: [String: TierPricing]
     /// What batches cost; nil where they cost what their tier costs.
     public var batch: TierPricing?
+    /// What places cost more or less; the first that applies counts.
+    public var regions: [RegionPricing]
+    /// What times cost more or less; the first that applies counts.
+    public var times: [TimePricing]
+    /// Calendars of holidays, by name.
+    public var holidays: [String: HolidayCalendar]
     /// What is promised, by tier.
     public var promises: [String: [ServicePromise]]
 
@@ -40,7 +46,9 @@ public struct PlanDocument: Hashable, Sendable {
         rounding: Rounding = .halfEven, roundsPrices: Bool = false, unpriced: UnpricedRule = .refuse,
         baseFee: BaseFee? = nil,
         policies: PlanPolicies = PlanPolicies(), models: [String: TokenPrices],
-        tiers: [String: TierPricing] = [:], batch: TierPricing? = nil, promises: [String: [ServicePromise]] = [:]
+        tiers: [String: TierPricing] = [:], batch: TierPricing? = nil, regions: [RegionPricing] = [],
+        times: [TimePricing] = [], holidays: [String: HolidayCalendar] = [:],
+        promises: [String: [ServicePromise]] = [:]
     ) {
         self.plan = plan
         self.version = version
@@ -55,15 +63,29 @@ public struct PlanDocument: Hashable, Sendable {
         self.models = models
         self.tiers = tiers
         self.batch = batch
+        self.regions = regions
+        self.times = times
+        self.holidays = holidays
         self.promises = promises
     }
 }
 
 extension PlanDocument {
-    /// What the document writes about a model in a tier: the tier's own prices, else the base tier's.
-    func prices(priceKey: String, tier: String) -> TokenPrices? {
-        let pricing = tier == ServiceTier.batch ? batch ?? tiers[tier] : tiers[tier]
-        return pricing?.prices[priceKey] ?? models[priceKey]
+    /// What the document says about a tier, or about batches, which are priced as one; nil for the base tier.
+    func pricing(of tier: String) -> TierPricing? {
+        tier == ServiceTier.batch ? batch ?? tiers[tier] : tiers[tier]
+    }
+
+    /// What the document writes about an entry of `models` in a tier: the tier's own prices, else the base tier's.
+    func prices(of entry: String, tier: String) -> TokenPrices? {
+        pricing(of: tier)?.prices[entry] ?? models[entry]
+    }
+
+    /// The entry of `models` that prices a key: its own, else that of the longest beginning with an asterisk.
+    func entry(for priceKey: String) -> String? {
+        if models[priceKey] != nil { return priceKey }
+        return models.keys.filter { NamePattern.isPattern($0) && NamePattern.matches($0, priceKey) }
+            .max { $0.utf8.count < $1.utf8.count }
     }
 }
 
@@ -81,7 +103,19 @@ extension PlanDocument {
     public static let promisesPerTierMax = 8
     /// Steps of one credit ladder.
     public static let creditStepsMax = 16
-    /// Effective price rows of one version.
+    /// Bands of long prompts of one model.
+    public static let bandsMax = 16
+    /// Regions, and entries of models and tiers in one scope.
+    public static let regionsMax = 64
+    /// Times, and spans of one.
+    public static let timesMax = 32
+    /// Calendars of holidays.
+    public static let holidayCalendarsMax = 16
+    /// Days of one calendar.
+    public static let holidaysMax = 1_000
+    /// Products of base prices and factors that one version may come to.
+    public static let productsMax = 10_000_000
+    /// Price rows of one version that are stored when it is published.
     public static let pricesMax = 100_000
     /// The highest version number.
     public static let versionMax = 1_000_000

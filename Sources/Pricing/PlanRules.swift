@@ -5,7 +5,7 @@ import Monetary
 /// What must hold between the values of a document, however it came to be. Lines are known for documents read from
 /// text.
 public struct PlanRules {
-    private let document: PlanDocument
+    let document: PlanDocument
     private let lines: [String: Int]
     private(set) var findings: [PlanFinding] = []
 
@@ -17,6 +17,7 @@ public struct PlanRules {
         rules.checkFee()
         rules.checkTiers()
         rules.checkBatch()
+        rules.checkConditions()
         for tier in document.promises.keys.sorted() { rules.checkPromises(of: tier) }
         return rules.findings
     }
@@ -32,7 +33,7 @@ public struct PlanRules {
         self.lines = lines
     }
 
-    private mutating func report(_ path: String, _ message: String, severity: PlanFinding.Severity = .error) {
+    mutating func report(_ path: String, _ message: String, severity: PlanFinding.Severity = .error) {
         guard findings.count < PlanFinding.countMax else { return }
         findings.append(PlanFinding(severity, path: path, line: lines[path], message))
     }
@@ -48,8 +49,8 @@ public struct PlanRules {
             report("title", "a title is one line of 1 to \(PlanDocument.titleLengthMax) printable characters")
         }
         if document.models.isEmpty { report("models", "a plan sells at least one model; add one") }
-        for key in document.models.keys.sorted() where !Names.isName(key) {
-            report("models.\(key)", Names.ruleForNames)
+        for key in document.models.keys.sorted() where !Names.isPattern(key) {
+            report("models.\(key)", Names.ruleForNames + "; an asterisk may stand at the end")
         }
     }
 
@@ -72,6 +73,7 @@ public struct PlanRules {
         if let cacheRead = prices.cacheRead, let input = prices.input, cacheRead > input {
             report("\(path).cache_read", "reading from a cache costs more than plain input here", severity: .warning)
         }
+        checkBands(of: prices, path: path)
         // Pictures and searches are sold by the piece: such a price was meant for one, not for a million.
         for meter in [Meter.images, .searches] {
             guard let price = prices.further[meter], price != .free, price.picounits < 10 * 1_000_000 else { continue }
@@ -92,8 +94,14 @@ public struct PlanRules {
     }
 
     private mutating func checkPricing(_ pricing: TierPricing, path: String, advice: String) {
-        if pricing.multiplier == nil && pricing.prices.isEmpty {
-            report(path, advice)
+        if pricing.factors.isEmpty && pricing.prices.isEmpty { report(path, advice) }
+        for (key, prices) in document.models.sorted(by: { $0.key < $1.key }) where pricing.prices[key] == nil {
+            let named = Set(prices.namedMeters)
+            for meter in pricing.factors.byMeter.keys.sorted() where !named.contains(meter) {
+                report(
+                    "\(path).multipliers.\(meter.planKey)",
+                    "\(key) has no price of its own for this; name its price, or give the tier prices for the model")
+            }
         }
         for key in pricing.prices.keys.sorted() where document.models[key] == nil {
             report("\(path).prices.\(key)", "unknown model; add it under models first")

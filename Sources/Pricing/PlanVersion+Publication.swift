@@ -1,3 +1,4 @@
+import Metering
 import Monetary
 
 /// What keeps a version from being published, and may stand in versions that were published before there was the rule.
@@ -5,27 +6,33 @@ extension PlanVersion {
     /// Errors; empty where nothing stands in the way. `lines` are those of the text, by path.
     public func publicationFindings(lines: [String: Int] = [:]) -> [PlanFinding] {
         guard document.roundsPrices else { return [] }
-        let tiers = document.tiers.sorted { $0.key < $1.key }.map { (path: "tiers.\($0.key)", pricing: $0.value) }
-        let batch = document.batch.map { [(path: "batch", pricing: $0)] } ?? []
-        return (tiers + batch).flatMap { zeroPrices(in: $0.pricing, path: $0.path + ".multiplier", lines: lines) }
-    }
-
-    /// Prices that rounding makes free: somebody would give away what they meant to sell cheaply.
-    private func zeroPrices(in tier: TierPricing, path: String, lines: [String: Int]) -> [PlanFinding] {
-        guard let multiplier = tier.multiplier, multiplier.coefficient != 0 else { return [] }
+        let table = PriceTable(document)
         var findings: [PlanFinding] = []
-        for (priceKey, base) in document.models.sorted(by: { $0.key < $1.key }) where tier.prices[priceKey] == nil {
-            for meter in base.rowMeters {
-                guard findings.count < PlanFinding.countMax, let price = base.unitPrice(of: meter), price != .free,
-                    let rounded = try? multiplier.applied(to: price, rounding: .halfEven), rounded == .free
-                else { continue }
-                findings.append(
-                    PlanFinding(
-                        .error, path: path, line: lines[path],
-                        "\(price) × \(multiplier) for \(meter.planKey) of \(priceKey) rounds to zero: give the tier a "
-                            + "price of its own for the model (\"0\" where it shall be free)"))
+        for priceKey in document.models.keys.sorted() {
+            for tier in table.tiers where table.sells(priceKey, in: tier) {
+                let meters = document.prices(of: priceKey, tier: tier)?.rowMeters ?? []
+                for conditions in table.conditions(of: priceKey, in: tier) {
+                    for meter in meters where findings.count < PlanFinding.countMax {
+                        guard let words = roundedToZero(meter, priceKey, tier, conditions, in: table) else { continue }
+                        let path = document.factorPath(priceKey: priceKey, tier: tier, conditions: conditions)
+                        findings.append(PlanFinding(.error, path: path, line: lines[path], words))
+                    }
+                }
             }
         }
         return findings
+    }
+
+    /// Prices that rounding makes free: somebody would give away what they meant to sell cheaply.
+    private func roundedToZero(
+        _ meter: Meter, _ priceKey: String, _ tier: String, _ conditions: PriceConditions, in table: PriceTable
+    ) -> String? {
+        guard let product = table.product(of: meter, priceKey, in: tier, under: conditions), product.base != .free,
+            let factor = try? product.factor(), factor.coefficient != 0,
+            let rounded = try? factor.applied(to: product.base, rounding: .halfEven), rounded == .free
+        else { return nil }
+        return
+            "\(product.base) × \(factor) for \(meter.planKey) of \(priceKey) rounds to zero: give the tier a "
+            + "price of its own for the model (\"0\" where it shall be free)"
     }
 }

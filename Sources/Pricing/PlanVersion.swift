@@ -7,7 +7,8 @@ public import Monetary
 public struct PlanVersion: Sendable {
     /// What the version was made from.
     public let document: PlanDocument
-    /// Every combination that the plan sells, in the order of price key, tier (the base tier first) and meter.
+    /// Every combination that the plan sells, in the order of price key, tier (the base tier first) and meter, without
+    /// further conditions.
     public let prices: [EffectivePrice]
     /// What becomes of what the version has no price for: what the document says, but for versions published before
     /// there was this rule (`published(under:)`).
@@ -15,6 +16,9 @@ public struct PlanVersion: Sendable {
     /// Real time; nil where nobody knows.
     public private(set) var publishedAt: Timestamp?
     private let rows: [Key: Row]
+    private let variants: PriceVariants
+    /// Whether an entry of `models` is for several keys.
+    private let hasStars: Bool
 
     private struct Key: Hashable {
         let priceKey: String
@@ -29,6 +33,8 @@ public struct PlanVersion: Sendable {
         var unsold: MeterSet = []
         /// Every meter that has a price, its own or its parent's.
         var sold: MeterSet = []
+        /// What may hold for it beyond model and tier.
+        var conditions = ConditionList()
     }
 
     /// Makes the version of a document, or says everything that is wrong with it.
@@ -43,16 +49,21 @@ public struct PlanVersion: Sendable {
         self.init(document: document, rows: try PriceTable.rows(of: document, lines: lines))
     }
 
-    /// A version that was published: it costs what the rows say that were stored with it, in any order, whatever its
-    /// document would be multiplied out to today.
+    /// A version that was published: it costs what the rows say that were stored for it, in any order, whatever its
+    /// document would be multiplied out to today. Rows of further conditions are stored when they are first used.
     public init(document: PlanDocument, published prices: [EffectivePrice]) throws(PlanRejection) {
         try PlanRules.require(of: document, lines: [:])
-        self.init(document: document, rows: PriceTable.sorted(prices, of: document))
+        let stored = prices.filter { $0.variant.isEmpty && document.models[$0.priceKey] != nil }
+        self.init(
+            document: document, rows: PriceTable.sorted(stored, of: document),
+            variants: prices.filter { !$0.variant.isEmpty || document.models[$0.priceKey] == nil })
     }
 
-    private init(document: PlanDocument, rows prices: [EffectivePrice]) {
+    private init(document: PlanDocument, rows prices: [EffectivePrice], variants: [EffectivePrice] = []) {
         self.document = document
         self.prices = prices
+        self.variants = PriceVariants(of: document, stored: variants)
+        hasStars = document.models.keys.contains(where: NamePattern.isPattern)
         unpriced = document.unpriced
         var rows: [Key: Row] = [:]
         for (index, price) in prices.enumerated() {
@@ -61,9 +72,14 @@ public struct PlanVersion: Sendable {
         }
         for (key, row) in rows {
             var row = row
-            let unsold = document.prices(priceKey: key.priceKey, tier: key.tier)?.unsold ?? []
+            let written = document.prices(of: key.priceKey, tier: key.tier)
+            row.conditions = ConditionList(
+                of: document, entry: key.priceKey, priceKey: key.priceKey, tier: key.tier)
+            let unsold = written?.unsold ?? []
             row.unsold = unsold.reduce(into: []) { $0.formUnion(MeterSet($1)) }
-            let known = ModelPrices(indices: row.indices, unsold: row.unsold, prices: prices)
+            let known = ModelPrices(
+                indices: row.indices, unsold: row.unsold, prices: prices, priceKey: key.priceKey,
+                conditions: PriceConditions(), variants: self.variants)
             for meter in Meter.allCases where known.price(of: meter) != nil { row.sold.formUnion(MeterSet(meter)) }
             rows[key] = row
         }
@@ -81,40 +97,65 @@ public struct PlanVersion: Sendable {
     /// The row of one meter of a model in a tier; nil where the plan has none. Usage of a meter without a row of its
     /// own may still have a price: its parent's.
     public func price(priceKey: String, tier: String, meter: Meter) -> EffectivePrice? {
-        modelPrices(priceKey: priceKey, tier: tier)?.named(meter)
+        modelPrices(priceKey: priceKey, tier: tier, facts: PricingFacts())?.named(meter)
     }
 
-    /// All rows of a model in a tier; nil where the plan does not sell the model in it.
-    func modelPrices(priceKey: String, tier: String) -> ModelPrices? {
-        rows[Key(priceKey: priceKey, tier: tier)].map {
-            ModelPrices(indices: $0.indices, unsold: $0.unsold, prices: prices)
-        }
+    /// All rows of a model in a tier under the conditions that hold; nil where the plan does not sell the model in it.
+    func modelPrices(priceKey: String, tier: String, facts: PricingFacts) -> ModelPrices? {
+        let own = rows[Key(priceKey: priceKey, tier: tier)]
+        guard let (row, entry) = own.map({ ($0, priceKey) }) ?? starred(priceKey, tier) else { return nil }
+        let conditions =
+            own == nil
+            ? ConditionList(of: document, entry: entry, priceKey: priceKey, tier: tier) : row.conditions
+        return ModelPrices(
+            indices: row.indices, unsold: row.unsold, prices: prices, priceKey: priceKey,
+            conditions: conditions.holding(for: facts, in: document), variants: variants)
+    }
+
+    /// The row of the entry with an asterisk that prices a key without an entry of its own.
+    private func starred(_ priceKey: String, _ tier: String) -> (Row, entry: String)? {
+        guard hasStars, document.models[priceKey] == nil, let entry = document.entry(for: priceKey) else { return nil }
+        return rows[Key(priceKey: entry, tier: tier)].map { ($0, entry) }
     }
 
     /// The meters of a model in a tier that have a price, their own or their parent's; nil where the plan does not sell
     /// the model in it. One look into a table.
     public func sold(priceKey: String, tier: String) -> MeterSet? {
-        rows[Key(priceKey: priceKey, tier: tier)]?.sold
+        rows[Key(priceKey: priceKey, tier: tier)]?.sold ?? starred(priceKey, tier)?.0.sold
+    }
+
+    /// Whether a row was stored when the version was published; others are stored when they are first used.
+    public func isStoredAtPublication(_ price: EffectivePrice) -> Bool {
+        price.variant.isEmpty && document.models[price.priceKey] != nil
     }
 
     /// Whether the plan sells the model at all: in some tier, or in batches.
-    public func sells(priceKey: String) -> Bool { document.models[priceKey] != nil }
+    public func sells(priceKey: String) -> Bool { document.entry(for: priceKey) != nil }
 
     /// The tier under which the lines of a model's batches are sold.
     public var batchTier: String {
         document.batch != nil || document.tiers[ServiceTier.batch] != nil ? ServiceTier.batch : ServiceTier.standard
     }
 
-    /// The rows of one model in one tier.
+    /// The rows of one model in one tier under some conditions.
     struct ModelPrices {
         fileprivate let indices: [Int32]
         fileprivate let unsold: MeterSet
         fileprivate let prices: [EffectivePrice]
+        fileprivate let priceKey: String
+        fileprivate let conditions: PriceConditions
+        fileprivate let variants: PriceVariants
 
-        /// The row of this very meter.
+        /// The row of this very meter without further conditions.
         func named(_ meter: Meter) -> EffectivePrice? {
             let index = indices[meter.order]
             return index < 0 ? nil : prices[Int(index)]
+        }
+
+        /// The row under the conditions that hold; nil where its price cannot be told.
+        func conditional(_ price: EffectivePrice) -> EffectivePrice? {
+            conditions.isNone && price.priceKey == priceKey
+                ? price : variants.row(of: price, for: priceKey, under: conditions)
         }
 
         /// The row that prices the meter: its own, else its parent's.
@@ -161,7 +202,7 @@ extension PlanVersion {
     /// counts.
     public func billedTier(of attempt: AttemptRecord, requested: String?) -> String {
         let served = servedTier(of: attempt, requested: requested)
-        return isUnpriced(served, of: attempt, requested: requested) ? ServiceTier.canonical(requested ?? "") : served
+        return isUnpriced(served, of: attempt, requested: requested) ? askedTier(requested) : served
     }
 
     /// Whether the tier that served has no price, so that the one that was asked for is billed.
@@ -171,17 +212,23 @@ extension PlanVersion {
 
     private func isUnpriced(_ served: String, of attempt: AttemptRecord, requested: String?) -> Bool {
         guard unpriced == .refuse else { return false }
-        let requested = ServiceTier.canonical(requested ?? "")
+        let requested = askedTier(requested)
         return served != requested && sold(priceKey: attempt.priceKey, tier: served) == nil
             && sold(priceKey: attempt.priceKey, tier: requested) != nil
     }
 
     private func servedTier(of attempt: AttemptRecord, requested: String?) -> String {
-        guard attempt.isBatch else { return ServiceTier.billable(served: attempt.tierServed, requested: requested) }
-        if batchTier == ServiceTier.batch { return ServiceTier.batch }
-        // Batches cost what anything costs here, whatever the engine calls the tier.
-        let served = attempt.tierServed == ServiceTier.batch ? nil : attempt.tierServed
-        return ServiceTier.billable(served: served, requested: requested)
+        if attempt.isBatch, batchTier == ServiceTier.batch { return ServiceTier.batch }
+        // What batches cost is for their lines alone, whatever an engine calls the tier of something else; and where
+        // the plan does not price them, they cost what anything costs.
+        let isSilent = attempt.tierServed == ServiceTier.batch && (attempt.isBatch || document.batch != nil)
+        return ServiceTier.billable(served: isSilent ? nil : attempt.tierServed, requested: askedTier(requested))
+    }
+
+    /// The tier that was asked for. What batches cost is none that anybody can ask for.
+    private func askedTier(_ requested: String?) -> String {
+        let isOfBatches = requested == ServiceTier.batch && document.batch != nil
+        return isOfBatches ? ServiceTier.standard : ServiceTier.canonical(requested ?? "")
     }
 
     /// The names of the plan's tiers, the base tier first. What batches cost is none of them: no client asks for it.

@@ -1,31 +1,90 @@
 import Metering
 import Monetary
 
-/// Multiplies a document's tiers out into rows. Only combinations that the document names become rows.
-enum PriceTable {
-    static func rows(of document: PlanDocument, lines: [String: Int]) throws(PlanRejection) -> [EffectivePrice] {
-        let tiers = document.tiers.sorted { $0.key < $1.key }.map { Tier(name: $0.key, pricing: $0.value) }
-        let batch = document.batch.map { [Tier(name: ServiceTier.batch, pricing: $0, path: "batch")] } ?? []
-        try checkCount(of: document, tiers: tiers + batch, lines: lines)
+/// Multiplies a document out: base prices times the factors of tiers, long prompts, places and times. The factors are
+/// multiplied with each other first, so that a price is rounded once, if at all.
+struct PriceTable {
+    let document: PlanDocument
 
+    /// The rows that are stored when the version is published: each combination of model, tier and meter without
+    /// further conditions. All other products are checked, and made when they are first used.
+    static func rows(of document: PlanDocument, lines: [String: Int]) throws(PlanRejection) -> [EffectivePrice] {
+        let table = PriceTable(document)
+        try table.checkCounts(lines: lines)
         var rows: [EffectivePrice] = []
-        var findings: [PlanFinding] = []
-        for (priceKey, base) in document.models.sorted(by: { $0.key < $1.key }) {
-            append(base, priceKey: priceKey, tier: ServiceTier.standard, of: document, to: &rows)
-            for tier in tiers + batch {
-                do {
-                    guard
-                        let prices = try prices(
-                            of: priceKey, base: base, in: tier.pricing, rounds: document.roundsPrices)
-                    else { continue }
-                    append(prices, priceKey: priceKey, tier: tier.name, of: document, to: &rows)
-                } catch {
-                    findings.append(finding(error, priceKey: priceKey, tier: tier, lines: lines))
-                }
+        var products = ProductCheck(table: table, lines: lines)
+        for priceKey in document.models.keys.sorted() {
+            for tier in table.tiers where table.sells(priceKey, in: tier) {
+                rows += products.rows(of: priceKey, in: tier)
             }
         }
+        let findings = products.findings
         guard findings.isEmpty else { throw PlanRejection(findings: Array(findings.prefix(PlanFinding.countMax))) }
         return rows
+    }
+
+    init(_ document: PlanDocument) {
+        self.document = document
+    }
+
+    /// Names of tiers in the order of rows: the base tier, the others, batches.
+    var tiers: [String] {
+        [ServiceTier.standard] + document.tiers.keys.sorted() + (document.batch == nil ? [] : [ServiceTier.batch])
+    }
+
+    func sells(_ entry: String, in tier: String) -> Bool {
+        guard document.models[entry] != nil else { return false }
+        guard let pricing = document.pricing(of: tier) else { return tier == ServiceTier.standard }
+        return pricing.prices[entry] != nil || !pricing.factors.isEmpty
+    }
+
+    /// What makes a row's price: a base price and factors, in their order.
+    struct Product {
+        var base: UnitPrice
+        /// Where the base price stands, if not with the model: a tier, a band.
+        var source: String?
+        /// By the name of what they are for.
+        var factors: [(name: String, factor: Multiplier)] = []
+
+        func factor() throws(MonetaryError) -> Multiplier {
+            var product = Multiplier.one
+            for (_, factor) in factors { product = try product.multiplied(by: factor) }
+            return product
+        }
+    }
+
+    /// Nil where the model has no price for the meter.
+    func product(
+        of meter: Meter, _ entry: String, in tier: String, under conditions: PriceConditions
+    ) -> Product? {
+        let pricing = document.pricing(of: tier)
+        let own = pricing?.prices[entry]
+        guard var prices = own ?? document.models[entry] else { return nil }
+        var source = own == nil ? nil : tier
+        var factors: [(name: String, factor: Multiplier)] = []
+        if own == nil, let pricing { factors.append((tier, pricing.factors.factor(of: meter))) }
+        if let band = conditions.band.map({ prices.context[$0] }) {
+            switch band.change {
+            case .factors(let change): factors.append((band.variant, change.factor(of: meter)))
+            case .prices(let long): (prices, source) = (long, band.variant)
+            }
+        }
+        if let region = conditions.region.map({ document.regions[$0] }) {
+            factors.append((region.variant, region.factors.factor(of: meter)))
+        }
+        if let time = conditions.time.map({ document.times[$0] }) {
+            factors.append((time.variant, time.factors.factor(of: meter)))
+        }
+        return prices.unitPrice(of: meter).map { Product(base: $0, source: source, factors: factors) }
+    }
+
+    /// The price of a row; nil where the model has none for the meter.
+    func price(
+        of meter: Meter, _ entry: String, in tier: String, under conditions: PriceConditions
+    ) throws(MonetaryError) -> UnitPrice? {
+        guard let product = product(of: meter, entry, in: tier, under: conditions) else { return nil }
+        let (base, factor) = (product.base, try product.factor())
+        return document.roundsPrices ? try factor.applied(to: base, rounding: .halfEven) : try factor.applied(to: base)
     }
 
     /// Rows of a document in the order in which `rows` makes them.
@@ -37,66 +96,106 @@ enum PriceTable {
         return rows.sorted { place($0) < place($1) }
     }
 
-    /// A tier, or batches, which are priced as one.
-    private struct Tier {
-        let name: String
-        let pricing: TierPricing
-        var path: String?
-    }
-
-    private static func checkCount(
-        of document: PlanDocument, tiers: [Tier], lines: [String: Int]
-    ) throws(PlanRejection) {
-        var count = 0
-        for (priceKey, base) in document.models {
-            let multiplied = base.rowMeters.count
-            count += multiplied
-            for tier in tiers {
-                let own = tier.pricing.prices[priceKey]?.rowMeters.count
-                count += own ?? (tier.pricing.multiplier == nil ? 0 : multiplied)
+    private func checkCounts(lines: [String: Int]) throws(PlanRejection) {
+        var (stored, products) = (0, 0)
+        for priceKey in document.models.keys {
+            for tier in tiers where sells(priceKey, in: tier) {
+                let count = document.prices(of: priceKey, tier: tier)?.rowMeters.count ?? 0
+                stored += count
+                products += count * conditions(of: priceKey, in: tier).count
             }
         }
-        guard count <= PlanDocument.pricesMax else {
-            let message = "\(count) rows of prices are too many; a version has at most \(PlanDocument.pricesMax)"
-            throw PlanRejection(findings: [PlanFinding(.error, path: "models", line: lines["models"], message)])
+        let tooMany: String? =
+            stored > PlanDocument.pricesMax
+            ? "\(stored) rows of prices are too many; a version has at most \(PlanDocument.pricesMax)"
+            : products > PlanDocument.productsMax
+                ? "\(products) products of prices and factors are too many; a version has at most "
+                    + "\(PlanDocument.productsMax)" : nil
+        if let tooMany {
+            throw PlanRejection(findings: [PlanFinding(.error, path: "models", line: lines["models"], tooMany)])
         }
     }
 
-    /// The tier's own prices, else the base prices times its multiplier; nil where the tier does not sell the model.
-    private static func prices(
-        of priceKey: String, base: TokenPrices, in tier: TierPricing, rounds: Bool,
-    ) throws(MonetaryError) -> TokenPrices? {
-        if let own = tier.prices[priceKey] { return own }
-        guard let multiplier = tier.multiplier else { return nil }
-        return try base.mapping { price throws(MonetaryError) in
-            try rounds ? multiplier.applied(to: price, rounding: .halfEven) : multiplier.applied(to: price)
+    /// Every combination of conditions that can hold for an entry of `models` in a tier; the first is that none does.
+    func conditions(of entry: String, in tier: String) -> [PriceConditions] {
+        let bands = document.prices(of: entry, tier: tier)?.context.count ?? 0
+        let regions = document.regions.indices.filter { document.regions[$0].scope.mayCover(entry, tier: tier) }
+        let times = document.times.indices.filter { document.times[$0].scope.mayCover(entry, tier: tier) }
+        var all: [PriceConditions] = []
+        for band in [nil] + (0..<bands).map(Optional.some) {
+            for region in [nil] + regions.map(Optional.some) {
+                for time in [nil] + times.map(Optional.some) {
+                    all.append(PriceConditions(band: band, region: region, time: time))
+                }
+            }
         }
+        return all
+    }
+}
+
+/// Makes rows and looks at every product on the way.
+private struct ProductCheck {
+    let table: PriceTable
+    let lines: [String: Int]
+    var findings: [PlanFinding] = []
+
+    init(table: PriceTable, lines: [String: Int]) {
+        self.table = table
+        self.lines = lines
     }
 
-    private static func append(
-        _ prices: TokenPrices, priceKey: String, tier: String, of document: PlanDocument,
-        to rows: inout [EffectivePrice],
+    mutating func rows(of priceKey: String, in tier: String) -> [EffectivePrice] {
+        let document = table.document
+        let meters = document.prices(of: priceKey, tier: tier)?.rowMeters ?? []
+        var rows: [EffectivePrice] = []
+        for conditions in table.conditions(of: priceKey, in: tier) {
+            for meter in meters where findings.count < PlanFinding.countMax {
+                do throws(MonetaryError) {
+                    guard let price = try table.price(of: meter, priceKey, in: tier, under: conditions),
+                        conditions.isNone
+                    else { continue }
+                    rows.append(
+                        EffectivePrice(
+                            planID: document.plan, version: document.version, priceKey: priceKey, tier: tier,
+                            meter: meter, model: .perUnit(PerUnitPrice(unitPrice: price))))
+                } catch {
+                    report(error, priceKey, tier, conditions)
+                }
+            }
+        }
+        return rows
+    }
+
+    private mutating func report(
+        _ error: MonetaryError, _ priceKey: String, _ tier: String, _ conditions: PriceConditions
     ) {
-        for meter in prices.rowMeters {
-            guard let unitPrice = prices.unitPrice(of: meter) else { continue }
-            rows.append(
-                EffectivePrice(
-                    planID: document.plan, version: document.version, priceKey: priceKey, tier: tier, meter: meter,
-                    model: .perUnit(PerUnitPrice(unitPrice: unitPrice))))
-        }
-    }
-
-    private static func finding(
-        _ error: MonetaryError, priceKey: String, tier: Tier, lines: [String: Int],
-    ) -> PlanFinding {
-        let path = (tier.path ?? "tiers.\(tier.name)") + ".multiplier"
+        let path = table.document.factorPath(priceKey: priceKey, tier: tier, conditions: conditions)
+        let variant = conditions.variant(of: table.document, entry: priceKey, tier: tier)
+        let subject = [priceKey, tier == ServiceTier.standard ? nil : tier, variant.isEmpty ? nil : variant]
+            .compactMap(\.self).joined(separator: ", ")
         let message =
             switch error {
             case .inexact(let product):
-                "\(product) for \(priceKey) has more than \(UnitPrice.fractionDigits) decimals; "
+                "\(product) for \(subject) has more than \(UnitPrice.fractionDigits) decimals; "
                     + "shorten a factor, or add round_prices: half_even"
-            default: "\(priceKey): \(error)"
+            default: "\(subject): \(error)"
             }
-        return PlanFinding(.error, path: path, line: lines[path], message)
+        findings.append(PlanFinding(.error, path: path, line: lines[path], message))
+    }
+}
+
+extension PlanDocument {
+    /// Where the factor stands that a product is wrong by: the last of its conditions, else its tier.
+    func factorPath(priceKey: String, tier: String, conditions: PriceConditions) -> String {
+        if let time = conditions.time { return "times[\(time)]" }
+        if let region = conditions.region { return "regions[\(region)]" }
+        if let band = conditions.band { return "\(pricesPath(priceKey: priceKey, tier: tier)).context[\(band)]" }
+        return tier == ServiceTier.batch && batch != nil ? "batch.multiplier" : "tiers.\(tier).multiplier"
+    }
+
+    /// Where the prices of a model in a tier stand.
+    func pricesPath(priceKey: String, tier: String) -> String {
+        guard pricing(of: tier)?.prices[priceKey] != nil else { return "models.\(priceKey)" }
+        return (tier == ServiceTier.batch && batch != nil ? "batch" : "tiers.\(tier)") + ".prices.\(priceKey)"
     }
 }

@@ -1,3 +1,4 @@
+public import Identity
 public import Metering
 public import Monetary
 
@@ -56,6 +57,8 @@ public struct RatedAttempt: Hashable, Sendable {
 
     /// The tier that was billed.
     public let tier: String
+    /// The conditions of its prices, as their rows name them; empty where none held.
+    public let variant: String
     /// In the order of the meters; a meter without quantity has none.
     public let charges: [RatedCharge]
     /// Nil where the charges are billed. Where they are not, they show what was waived.
@@ -80,14 +83,20 @@ public enum Rating {
     ///
     /// - Parameters:
     ///   - tierServed: the tier that the engine's answer names; nil where it is silent.
+    ///   - requests: answers that it is, for fees a request.
     ///   - tierRequested: the tier that the client asked for; nil where it asked for none.
+    ///   - acceptedAt: in billing time; nil: no price of some times applies.
+    ///   - region: where the backend stands that served.
     public static func rate(
-        _ buckets: TokenBuckets, units: UsageUnits = UsageUnits(), priceKey: String, tierServed: String?,
-        tierRequested: String?, version: PlanVersion,
+        _ buckets: TokenBuckets, units: UsageUnits = UsageUnits(), requests: Int64 = 0, priceKey: String,
+        tierServed: String?, tierRequested: String?, acceptedAt: Timestamp? = nil, region: String = "",
+        version: PlanVersion,
     ) throws(RatingError) -> [RatedCharge] {
         try charges(
-            buckets, units, priceKey: priceKey,
-            tier: ServiceTier.billable(served: tierServed, requested: tierRequested), version: version)
+            buckets, units, requests, priceKey: priceKey,
+            tier: ServiceTier.billable(served: tierServed, requested: tierRequested),
+            facts: PricingFacts(acceptedAt: acceptedAt, region: region, promptTokens: buckets.inputTotal),
+            version: version)
     }
 
     /// Prices an attempt and applies the plan's policies to it.
@@ -101,27 +110,35 @@ public enum Rating {
     ) throws(RatingError) -> RatedAttempt {
         let tier = version.billedTier(of: attempt, requested: tierRequested)
         guard surface.bills(attempt.kind) else {
-            return RatedAttempt(tier: tier, charges: [], waiver: nil, currency: version.currency)
+            return RatedAttempt(tier: tier, variant: "", charges: [], waiver: nil, currency: version.currency)
         }
         if let contradiction = attempt.contradiction { throw .contradictoryUsage(contradiction) }
         let charges = try charges(
-            attempt.buckets, attempt.units, priceKey: attempt.priceKey, tier: tier, version: version)
+            attempt.buckets, attempt.units, attempt.quantity(of: .requests), priceKey: attempt.priceKey, tier: tier,
+            facts: PricingFacts(
+                acceptedAt: attempt.id.uuid.timestamp, region: attempt.region,
+                promptTokens: attempt.buckets.inputTotal),
+            version: version)
         return RatedAttempt(
-            tier: tier, charges: charges, waiver: waiver(of: attempt, policies: version.policies),
+            tier: tier, variant: charges.first?.price.variant ?? "", charges: charges,
+            waiver: waiver(of: attempt, policies: version.policies),
             currency: version.currency)
     }
 
     private static func charges(
-        _ buckets: TokenBuckets, _ units: UsageUnits, priceKey: String, tier: String, version: PlanVersion
+        _ buckets: TokenBuckets, _ units: UsageUnits, _ requests: Int64, priceKey: String, tier: String,
+        facts: PricingFacts, version: PlanVersion
     ) throws(RatingError) -> [RatedCharge] {
         guard buckets.isPlausible, units.isPlausible else {
             throw .contradictoryUsage("a count is below zero or above \(TokenBuckets.bucketMax)")
         }
-        let prices = version.modelPrices(priceKey: priceKey, tier: tier)
+        let prices = version.modelPrices(priceKey: priceKey, tier: tier, facts: facts)
         // By the row that prices it; a few at most, so that looking through them is the fastest.
         var priced: [(price: EffectivePrice, quantity: Int64)] = []
         var unpriced: Meter?
         for meter in Meter.allCases {
+            // That somebody asked is no usage of its own: it is looked at last, and needs no price.
+            guard meter != .requests else { continue }
             let quantity = meter.isUnit ? units.quantity(of: meter) : buckets.quantity(of: meter)
             guard quantity > 0 else { continue }
             if let price = prices?.price(of: meter) {
@@ -138,12 +155,18 @@ public enum Rating {
             }
         }
         if let unpriced, priced.isEmpty { throw noPrice(of: unpriced, priceKey, tier, version) }
+        if requests > 0, let price = prices?.price(of: .requests) { priced.append((price, requests)) }
         if priced.count > 1 { priced.sort { $0.price.meter < $1.price.meter } }
-        return priced.map { price, quantity in
-            RatedCharge(
-                meter: price.meter, quantity: quantity, price: price,
-                amount: price.model.amount(of: quantity, currency: version.currency))
+        var charges: [RatedCharge] = []
+        charges.reserveCapacity(priced.count)
+        for (base, quantity) in priced {
+            guard let price = prices?.conditional(base) else { throw noPrice(of: base.meter, priceKey, tier, version) }
+            charges.append(
+                RatedCharge(
+                    meter: price.meter, quantity: quantity, price: price,
+                    amount: price.model.amount(of: quantity, currency: version.currency)))
         }
+        return charges
     }
 
     private static func noPrice(

@@ -20,10 +20,12 @@ public struct TokenPrices: Hashable, Sendable {
     /// Kinds of tokens that the plan does not sell, though it has a price for their parent (`input_audio: none`). Usage
     /// of them has no price.
     public var unsold: Set<Meter>
+    /// Prices for long prompts, the shortest first; the last that applies counts.
+    public var context: [ContextBand]
 
     public init(
         input: UnitPrice?, output: UnitPrice?, cacheRead: UnitPrice? = nil, cacheWrite: UnitPrice? = nil,
-        further: [Meter: UnitPrice] = [:], unsold: Set<Meter> = []
+        further: [Meter: UnitPrice] = [:], unsold: Set<Meter> = [], context: [ContextBand] = []
     ) {
         self.input = input
         self.output = output
@@ -31,6 +33,7 @@ public struct TokenPrices: Hashable, Sendable {
         self.cacheWrite = cacheWrite
         self.further = further
         self.unsold = unsold
+        self.context = context
     }
 
     /// The meters that `further` may name, in the order of the meters.
@@ -66,16 +69,8 @@ public struct TokenPrices: Hashable, Sendable {
         }
     }
 
-    /// The same with every price that is there changed.
-    func mapping(_ change: (UnitPrice) throws(MonetaryError) -> UnitPrice) throws(MonetaryError) -> TokenPrices {
-        var prices = self
-        if let input { prices.input = try change(input) }
-        if let output { prices.output = try change(output) }
-        if let cacheRead { prices.cacheRead = try change(cacheRead) }
-        if let cacheWrite { prices.cacheWrite = try change(cacheWrite) }
-        for (meter, price) in further { prices.further[meter] = try change(price) }
-        return prices
-    }
+    /// The meters that the plan writes a price for.
+    var namedMeters: [Meter] { Meter.allCases.filter { named($0) != nil } }
 }
 
 extension Meter {
@@ -87,14 +82,19 @@ extension Meter {
 
 /// How a tier's prices follow from those of the base tier.
 public struct TierPricing: Hashable, Sendable {
-    /// Times the base tier's price, for each model that has no prices of its own here. Nil: only those models are sold.
-    public var multiplier: Multiplier?
+    /// Times the base tier's prices, for each model that has no prices of its own here. Empty: only those models are
+    /// sold.
+    public var factors: PriceFactors
     /// Prices of the tier's own, by price key.
     public var prices: [String: TokenPrices]
 
-    /// A tier; one of the two must be there.
-    public init(multiplier: Multiplier? = nil, prices: [String: TokenPrices] = [:]) {
-        self.multiplier = multiplier
+    /// A tier; one of the two must say something.
+    public init(factors: PriceFactors, prices: [String: TokenPrices] = [:]) {
+        self.factors = factors
         self.prices = prices
+    }
+
+    public init(multiplier: Multiplier? = nil, prices: [String: TokenPrices] = [:]) {
+        self.init(factors: PriceFactors(common: multiplier), prices: prices)
     }
 }

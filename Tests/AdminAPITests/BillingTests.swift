@@ -59,6 +59,29 @@ struct BillingTests {
         }
     }
 
+    @Test func `a record and a line are explained from counts and prices`() async throws {
+        try await RunningAPI.run { api in
+            let made = try await UsageFixture.store(in: api.database)
+            let record = try await api.call("GET", "/v1/usage/records/\(made.requests[0])/explanation", as: .viewer)
+            let step = record.data.first?["steps"]?.elements?.first
+            #expect(record.status == 200 && record.data.first?["outcome"] == "billed", "\(record)")
+            #expect(step?["meter"] == "input_tokens" && step?["quantity"] == 1000 && step?["amount"] == "0.00015")
+            #expect(step?["base"] == "0.15" && step?["base_of"] == .null && step?["factors"]?.elements?.isEmpty == true)
+            let waived = try await api.call("GET", "/v1/usage/records/\(made.requests[1])/explanation", as: .viewer)
+            #expect(waived.data.first?["outcome"] == "waived: gateway_lost")
+            let suspended = try await api.call("GET", "/v1/usage/records/\(made.requests[2])/explanation", as: .viewer)
+            #expect(suspended.status == 200 && suspended.data.isEmpty)
+            let draft = try await made.storeDraft(in: api.database)
+            let document = try await api.call("GET", "/v1/invoices/\(draft)/document", as: .viewer)
+            let id = document.json["lines"]?.elements?.first?["id"]?.text ?? ""
+            let line = try await api.call("GET", "/v1/invoice_lines/\(id)/explanation", as: .viewer)
+            #expect(line.status == 200 && line["exact"] == "0.00015" && line["outcome"]?.hasPrefix("0.00 on") == true)
+            for path in ["usage/records/\(StrangeID.request)", "invoice_lines/\(StrangeID.line)"] {
+                #expect(try await api.call("GET", "/v1/\(path)/explanation", as: .viewer).status == 404)
+            }
+        }
+    }
+
     @Test func `suspended usage is listed until someone says why it is not billed`() async throws {
         try await RunningAPI.run { api in
             let made = try await UsageFixture.store(in: api.database)

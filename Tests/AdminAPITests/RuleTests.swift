@@ -156,4 +156,6 @@ enum StrangeID {
     static let attempt = "att_" + String(repeating: "0", count: 31) + "1"
     static let journal = "jrn_" + String(repeating: "0", count: 31) + "1"
     static let invoice = "inv_" + String(repeating: "0", count: 31) + "1"
+    static let request = "req_" + String(repeating: "0", count: 31) + "1"
+    static let line = "il_" + String(repeating: "0", count: 31) + "1"
 }

@@ -130,7 +130,8 @@ actor BillingWorld {
     /// A closed request, rated as ingest rates it.
     func request(
         _ customer: Customer, at text: String, input: Int64 = 0, output: Int64 = 0, tier: String = "standard",
-        outcome: RequestOutcome = .success, firstToken: Int64? = 100_000, model: String = "sim-model"
+        outcome: RequestOutcome = .success, firstToken: Int64? = 100_000, model: String = "sim-model",
+        region: String = ""
     ) throws -> IngestRequest {
         sequence += 1
         let accepted = Self.instant(text)
@@ -147,6 +148,7 @@ actor BillingWorld {
             id: AttemptID(UUIDv7(milliseconds: accepted.milliseconds, randomness: (sequence + 1 << 20, sequence))),
             backend: "sim", upstreamModel: model, priceKey: "sim")
         attempt.tierServed = tier
+        attempt.region = region
         attempt.buckets = TokenBuckets(inputUncached: input, outputVisible: output)
         attempt.usageSource = .engine
         attempt.usageComplete = true
@@ -157,14 +159,9 @@ actor BillingWorld {
         }
         let rated = try Rating.rate(
             attempt, surface: record.surface, tierRequested: tier, version: version)
-        let lines = rated.charges.map { IngestLine(priceID: $0.price.id, quantity: $0.quantity, amount: $0.amount) }
         return IngestRequest(
             request: record, tier: rated.tier,
-            attempts: [
-                IngestAttempt(
-                    record: attempt, rating: .rated, plan: version.planID, planVersion: version.version,
-                    tier: rated.tier, amount: try rated.total(), lines: lines)
-            ],
+            attempts: [try IngestAttempt(attempt, rated: rated, by: version)],
             periodStart: customer.account.calendar.period(containing: accepted).start,
             hourStart: customer.account.calendar.hourStart(of: accepted), mark: mark)
     }
@@ -247,6 +244,7 @@ extension InvoiceRunReport {
         case .notClosed(let obstacles): return "not closed: " + obstacles.map(\.description).joined(separator: "; ")
         case .onHold(let reason): return "on hold: \(reason)"
         case .failed(let reason): return "failed: \(reason)"
+        case .deleted: return "deleted"
         }
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import Identity
 import Metering
+import Monetary
 import NaiveArithmetic
 import PlanLanguage
 import Pricing
@@ -34,6 +35,46 @@ enum ShippedPlans {
         let parts = try String(contentsOf: page, encoding: .utf8).components(separatedBy: "```")
         let example = try #require(parts.first { $0.hasPrefix("yaml\n") })
         #expect(PlanLint(yaml: String(example.dropFirst(5))).findings.map(\.description) == [])
+    }
+
+    /// The price lists that `frontier` is made of, with their published examples.
+    @Test(
+        arguments: [
+            (
+                "sol", nil, "", "2026-11-20T12:00:00Z",
+                TokenBuckets(
+                    inputUncached: 50_000, cacheRead: 200_000, cacheWriteFiveMinutes: 50_000, outputVisible: 10_000),
+                "0.64"
+            ),
+            ("sol", nil, "", "2026-11-20T12:00:00Z", TokenBuckets(inputUncached: 272_000), "0.544"),
+            ("sol", nil, "", "2026-11-20T12:00:00Z", TokenBuckets(inputUncached: 272_001), "1.088004"),
+            (
+                "opus", "fast", "us-east-1", "2026-11-20T12:00:00Z",
+                TokenBuckets(
+                    inputUncached: 10_000, cacheRead: 100_000, cacheWriteHour: 20_000, outputVisible: 5_000), "0.704"
+            ),
+            (
+                "flash", nil, "", "2026-11-17T03:59:00Z",
+                TokenBuckets(inputUncached: 1_000_000, cacheRead: 1_000_000, outputVisible: 1_000_000), "1.506"
+            ),
+            (
+                "flash", nil, "", "2026-10-01T02:00:00Z",
+                TokenBuckets(inputUncached: 1_000_000, cacheRead: 1_000_000, outputVisible: 1_000_000), "0.753"
+            ),
+            (
+                "pro", nil, "", "2026-11-20T12:00:00Z",
+                TokenBuckets(inputUncached: 100_000, cacheRead: 100_001, outputVisible: 1_000), "0.327500625"
+            ),
+        ] as [(String, String?, String, String, TokenBuckets, String)])
+    func `the price lists of the frontier plan give their examples`(
+        key: String, tier: String?, region: String, at instant: String, buckets: TokenBuckets, expected: String
+    ) throws {
+        let file = ShippedPlans.directory.appending(path: "frontier.yaml")
+        let version = try PlanVersion(yaml: String(contentsOf: file, encoding: .utf8))
+        let charges = try Rating.rate(
+            buckets, priceKey: key, tierServed: tier, tierRequested: nil, acceptedAt: Timestamp(instant),
+            region: region, version: version)
+        #expect(try Money.sum(charges.map(\.amount), currency: .usd).description == expected)
     }
 
     @Test(arguments: ["pay-as-you-go", "team-priority"])

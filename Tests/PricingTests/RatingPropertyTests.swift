@@ -1,3 +1,4 @@
+import Identity
 import Metering
 import Monetary
 import NaiveArithmetic
@@ -15,10 +16,14 @@ import Testing
             let model = try #require(plan.models.keys.sorted().randomElement(using: &generator))
             let tier = try #require(["standard", "priority", "flex", "batch"].randomElement(using: &generator))
             let (buckets, units) = usage(using: &generator)
-            let expected = plan.naiveCost(of: quantities(buckets, units), model: model, tier: tier)
+            let region = try #require(["", "us-1", "us-2", "eu-1"].randomElement(using: &generator))
+            let minute = Int64.random(in: 29_500_000...30_500_000, using: &generator)
+            let expected = plan.naiveCost(
+                of: quantities(buckets, units), model: model, tier: tier, region: region, minute: minute)
             do {
                 let charges = try Rating.rate(
-                    buckets, units: units, priceKey: model, tierServed: tier, tierRequested: nil, version: version)
+                    buckets, units: units, priceKey: model, tierServed: tier, tierRequested: nil,
+                    acceptedAt: Timestamp(milliseconds: minute * 60_000), region: region, version: version)
                 let total = try Money.sum(charges.map(\.amount), currency: version.currency)
                 #expect(try NaiveFraction(decimal: total.decimalText) == #require(expected))
                 #expect(Set(charges.map(\.price.id)).count == charges.count && charges.allSatisfy { $0.quantity > 0 })
@@ -45,7 +50,7 @@ import Testing
     }
 
     @Test(arguments: Seeds.all)
-    func `the sum of single events is the charge of their sum`(seed: UInt64) throws {
+    func `the sum of single events is what their rows make of their sums`(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
         let plan = RandomPlan(using: &generator)
         let version = try PlanVersion(yaml: plan.yaml)
@@ -53,17 +58,20 @@ import Testing
         let meters = Meter.allCases.filter {
             version.price(priceKey: model, tier: ServiceTier.standard, meter: $0) != nil
         }
-        var sums: [Meter: Int64] = [:]
+        var rows: [EffectivePrice: Int64] = [:]
         var amounts: [Money] = []
         for _ in 0..<50 {
-            let quantity = Int64.random(in: 0...100_000, using: &generator)
             let meter = try #require(meters.randomElement(using: &generator))
-            sums[meter, default: 0] += quantity
-            amounts += try charges(of: [meter: quantity], model: model, version: version)
+            let quantity = Int64.random(in: 0...400_000, using: &generator)
+            let minute = Int64.random(in: 29_500_000...30_500_000, using: &generator)
+            for charge in try charges(of: [meter: quantity], model: model, minute: minute, version: version) {
+                rows[charge.price, default: 0] += charge.quantity
+                amounts.append(charge.amount)
+            }
         }
-        let single = try Money.sum(amounts, currency: .usd)
-        let aggregate = try Money.sum(charges(of: sums, model: model, version: version), currency: .usd)
-        #expect(single == aggregate)
+        let aggregate = try Money.sum(rows.map { $0.key.model.amount(of: $0.value, currency: .usd) }, currency: .usd)
+        #expect(try Money.sum(amounts, currency: .usd) == aggregate)
+        #expect(Set(rows.keys.map(\.id)).count == rows.count)
     }
 
     @Test(arguments: Seeds.all)
@@ -75,7 +83,9 @@ import Testing
         #expect(Set(version.prices.map(\.id)).count == version.prices.count)
     }
 
-    private func charges(of quantities: [Meter: Int64], model: String, version: PlanVersion) throws -> [Money] {
+    private func charges(
+        of quantities: [Meter: Int64], model: String, minute: Int64, version: PlanVersion
+    ) throws -> [RatedCharge] {
         let buckets = TokenBuckets(
             inputUncached: quantities[.inputTokens] ?? 0, inputAudio: quantities[.inputAudioTokens] ?? 0,
             inputImage: quantities[.inputImageTokens] ?? 0, inputVideo: quantities[.inputVideoTokens] ?? 0,
@@ -92,9 +102,8 @@ import Testing
             characters: quantities[.characters] ?? 0, searches: quantities[.searches] ?? 0,
             computeMilliseconds: quantities[.computeMilliseconds] ?? 0)
         return try Rating.rate(
-            buckets, units: units, priceKey: model, tierServed: nil, tierRequested: nil, version: version
-        )
-        .map(\.amount)
+            buckets, units: units, priceKey: model, tierServed: nil, tierRequested: nil,
+            acceptedAt: Timestamp(milliseconds: minute * 60_000), region: "us-1", version: version)
     }
 
     private func usage(using generator: inout SeededGenerator) -> (TokenBuckets, UsageUnits) {

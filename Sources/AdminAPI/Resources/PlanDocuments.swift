@@ -51,7 +51,14 @@ enum PlanDocumentEndpoints {
         ]
     }
 
-    static let all: [Endpoint] = [lint, diff]
+    static let all: [Endpoint] = [lint, diff, schema]
+
+    private static let schema = Endpoint(
+        .get, "/v1/plan_schema", "getPlanSchema", tag: "Plans", "The JSON Schema of plan documents",
+        description: "Draft 2020-12, for editors. It knows keys, shapes and words; what the values mean together only "
+            + "the lint knows.",
+        access: .role(.viewer), successes: [.json(200, "The schema.", .anyObject("A JSON Schema."))],
+        work: .look { _, _ in Answer(status: 200, body: .jsonText(PlanSchema.json)) })
 
     private static let lint = Endpoint(
         .post, "/v1/plan_lints", "lintPlan", tag: "Plans", "Check a plan document without publishing it",

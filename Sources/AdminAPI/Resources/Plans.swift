@@ -27,12 +27,15 @@ enum PlanEndpoints {
         ])
 
     static let price = Shape<EffectivePrice>(
-        "EffectivePrice", "A price as it is billed, tiers multiplied out.",
+        "EffectivePrice", "A price as it is billed, multipliers multiplied out.",
         [
             .init("id", .text("Named by records and rollups.")) { .string($0.id) },
             .init("price_key", .text("What models name.")) { .string($0.priceKey) },
             .init("tier", .text()) { .string($0.tier) },
             .init("meter", .text()) { .string($0.meter.rawValue) },
+            .init("variant", .text("The conditions under which it counts; empty: none.", lengths: 0...255)) {
+                .string($0.variant)
+            },
             .init("per_million", .money("For 1 000 000 base units, in the plan's currency.")) {
                 .string("\($0.unitPrice)")
             },

@@ -42,6 +42,9 @@ enum RecordEndpoints {
                 .optional($0.record.tierServed)
             },
             .init("tier_billed", .text()) { .string($0.tier) },
+            .init("price_variant", .text("The conditions of its prices; empty where none held.", lengths: 0...255)) {
+                .string($0.variant)
+            },
             .init("kind", .choice(InferenceKind.self)) { .string($0.record.kind.rawValue) },
             .init("batch", .boolean("Whether it is billed at the price of batches.")) { .boolean($0.record.isBatch) },
             .init("usage", UsageShapes.buckets.schema) { UsageShapes.buckets.json($0.record.buckets) },

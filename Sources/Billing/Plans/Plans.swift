@@ -18,7 +18,7 @@ extension ReadSession {
 
     /// What a document says, without publishing it.
     public func lintPlan(_ document: String) throws -> PlanLint {
-        try look(.read(.plans)) { _ in PlanLint(yaml: document) }
+        try look(.read(.plans)) { _ in PlanLint(yaml: document, now: now) }
     }
 
     /// What a document would change: against the newest published version of a lower number, or of any where there is

@@ -51,17 +51,21 @@ public struct SuspenseActions: Sendable {
     ) async throws -> Step {
         let work: @Sendable (DatabaseTransaction) throws -> Step = { tx in
             guard let id = filter.account else { return Step() }
-            if !order.isDryRun { try AccountStorage.lock(id, in: tx) }
-            let account = try AccountStorage.require(id, in: tx)
             let found = try SuspenseStorage.list(filter, page, in: tx)
             var step = Step()
             step.next = found.hasMore ? found.items.last?.attemptID.uuid : nil
+            guard try AccountStorage.name(of: id, in: tx) != nil else {
+                try resolveUnknown(found.items, id, order, &step, now: now, in: tx)
+                return step
+            }
+            if !order.isDryRun { try AccountStorage.lock(id, in: tx) }
+            let account = try AccountStorage.require(id, in: tx)
             if !order.isDryRun {
                 try SuspenseStorage.moveRequestsCountedByUTC(of: account, because: found.items, in: tx)
             }
             switch order.outcome {
             case .waived:
-                step.report = try waive(found.items, account, order, now: now, in: tx)
+                step.report = try waive(found.items, account.id, order, now: now, in: tx)
                 step.attempts = found.items.map(\.attemptID)
             case .rated:
                 (step.report, step.attempts) = try rate(found.items, account, order, now: now, in: tx)
@@ -75,9 +79,29 @@ public struct SuspenseActions: Sendable {
             try session.change(kind, reason: order.reason) { tx in
                 let step = try work(tx)
                 guard let account = filter.account, step.report.resolved > 0 else { return .nothing(step) }
-                return .made(step, .account(account, account, after: Self.facts(of: step, account, order)))
+                let facts = Self.facts(of: step, account, order)
+                // One that the database does not know has no trail of its own.
+                let isKnown = try AccountStorage.name(of: account, in: tx) != nil
+                return .made(
+                    step, isKnown ? .account(account, account, after: facts) : .seller(account, after: facts))
             }
         }
+    }
+
+    /// Usage of an account that the database does not know, as after a restore: nothing can price it.
+    private func resolveUnknown(
+        _ usage: [SuspendedUsage], _ account: AccountID, _ order: SuspenseOrder, _ step: inout Step, now: Timestamp,
+        in tx: DatabaseTransaction
+    ) throws {
+        guard order.outcome == .waived else {
+            for _ in usage {
+                step.report.stays(because: "its account \(account) is not in the database: it can only be waived")
+            }
+            return
+        }
+        step.report = try waive(usage, account, order, now: now, in: tx)
+        step.attempts = usage.map(\.attemptID)
+        if step.report.resolved > 0 { step.report.accounts = [account] }
     }
 
     /// What left suspense in one transaction.
@@ -91,7 +115,7 @@ public struct SuspenseActions: Sendable {
     }
 
     private func waive(
-        _ usage: [SuspendedUsage], _ account: Account, _ order: SuspenseOrder, now: Timestamp,
+        _ usage: [SuspendedUsage], _ account: AccountID, _ order: SuspenseOrder, now: Timestamp,
         in tx: DatabaseTransaction
     ) throws -> SuspenseReport {
         var report = SuspenseReport()
@@ -99,7 +123,7 @@ public struct SuspenseActions: Sendable {
             order.isDryRun
             ? usage.count
             : try SuspenseStorage.waive(
-                account: account.id, attempts: usage.map(\.attemptID), reason: order.reason,
+                account: account, attempts: usage.map(\.attemptID), reason: order.reason,
                 actor: "\(actor.principal)", now: now, in: tx)
         return report
     }
@@ -217,12 +241,9 @@ struct SuspendedPricing {
         } catch {
             throw Refusal(description: error.description)
         }
-        guard let amount = try? rated.total() else {
+        guard let attempt = try? IngestAttempt(record, rated: rated, by: version) else {
             throw Refusal(description: "its amount is larger than an amount can be")
         }
-        return IngestAttempt(
-            record: record, rating: rated.waiver == nil ? .rated : .waived, plan: version.planID,
-            planVersion: version.version, tier: rated.tier, amount: amount,
-            lines: rated.charges.map { IngestLine(priceID: $0.price.id, quantity: $0.quantity, amount: $0.amount) })
+        return attempt
     }
 }

@@ -26,12 +26,12 @@ extension InvoiceStorage {
         let rows = try tx.query(
             """
             SELECT r.period_start, r.subscription_id, r.model, r.price_id, p.plan, p.version AS plan_version,
-                p.price_key, p.tier, p.meter, p.picounits_per_unit::numeric(38, 0) AS picounits_per_unit,
+                p.price_key, p.tier, p.variant, p.meter, p.picounits_per_unit::numeric(38, 0) AS picounits_per_unit,
                 sum(r.quantity)::numeric(38, 0) AS quantity, sum(r.amount)::numeric(38, 12) AS amount
             FROM usage_rollups r LEFT JOIN effective_prices p USING (price_id)
             WHERE r.account_id = \(account.id) AND r.period_start = ANY(\(Array(periods))::timestamptz[])
             GROUP BY r.period_start, r.subscription_id, r.model, r.price_id, p.plan, p.version, p.price_key, p.tier,
-                p.meter, p.picounits_per_unit
+                p.variant, p.meter, p.picounits_per_unit
             HAVING sum(r.quantity) <> 0 OR sum(r.amount) <> 0
             ORDER BY r.period_start, r.subscription_id, r.model, r.price_id
             """)
@@ -48,21 +48,39 @@ extension InvoiceStorage {
         if periods.isEmpty { return [] }
         return try tx.query(
             """
-            SELECT l.period_start, l.subscription_id, l.model, l.plan, l.plan_version, l.price_key, l.tier, l.meter,
-                (l.unit_price * 1000000)::numeric(38, 0) AS picounits_per_unit,
+            SELECT l.period_start, l.subscription_id, l.model, l.plan, l.plan_version, l.price_key, l.tier,
+                l.variant, l.meter, (l.unit_price * 1000000)::numeric(38, 0) AS picounits_per_unit,
                 sum(l.quantity)::numeric(38, 0) AS quantity,
                 sum(l.exact_amount)::numeric(38, 12) AS amount, sum(l.amount)::numeric(38, 12) AS rounded
             FROM invoice_lines l JOIN invoices i USING (account_id, invoice_id)
             WHERE l.account_id = \(account.id) AND l.period_start = ANY(\(Array(periods))::timestamptz[])
                 AND i.state IN ('finalized', 'paid')
                 AND l.kind = ANY (\(InvoiceLineKind.ofUsage.map(\.rawValue))::text[])
-            GROUP BY l.period_start, l.subscription_id, l.model, l.plan, l.plan_version, l.price_key, l.tier, l.meter,
-                l.unit_price
+            GROUP BY l.period_start, l.subscription_id, l.model, l.plan, l.plan_version, l.price_key, l.tier,
+                l.variant, l.meter, l.unit_price
             ORDER BY l.period_start, l.subscription_id, l.model
             """
         ).map { row in
             var sum = try sum(row, currency: account.currency)
             sum.rounded = try row.money("rounded", account.currency)
+            return sum
+        }
+    }
+
+    /// What a line of usage or of an adjustment is about and comes to; nil where there is no such line.
+    public static func usageLine(_ id: InvoiceLineID, in tx: Transaction) throws -> ChargeSum? {
+        try tx.query(
+            """
+            SELECT l.period_start, l.subscription_id, l.model, l.plan, l.plan_version, l.price_key, l.tier, l.variant,
+                l.meter, (l.unit_price * 1000000)::numeric(38, 0) AS picounits_per_unit, l.quantity,
+                l.exact_amount AS amount, l.amount AS rounded, i.currency
+            FROM invoice_lines l JOIN invoices i USING (account_id, invoice_id)
+            WHERE l.line_id = \(id) AND l.kind = ANY (\(InvoiceLineKind.ofUsage.map(\.rawValue))::text[])
+            """
+        ).first.map { row in
+            let currency = try row.decode("currency", as: Currency.self)
+            var sum = try sum(row, currency: currency)
+            sum.rounded = try row.money("rounded", currency)
             return sum
         }
     }
@@ -92,7 +110,8 @@ extension InvoiceStorage {
             charge: UsageCharge(
                 subscriptionID: try row.decode("subscription_id"), plan: try row.decode("plan"),
                 planVersion: try row.decode("plan_version"), model: try row.decode("model"),
-                priceKey: try row.decode("price_key"), tier: try row.decode("tier"), meter: try row.value("meter")),
+                priceKey: try row.decode("price_key"), tier: try row.decode("tier"), meter: try row.value("meter"),
+                variant: try row.decode("variant")),
             unitPrice: try unitPrice(row), quantity: try row.decode("quantity"),
             amount: try row.money("amount", currency))
     }

@@ -1,6 +1,7 @@
 public import Identity
 public import Metering
 public import Monetary
+public import Pricing
 
 /// What rating made of an attempt.
 public enum RatingState: String, CaseIterable, Hashable, Sendable {
@@ -29,6 +30,18 @@ public struct IngestLine: Hashable, Sendable {
     }
 }
 
+extension IngestAttempt {
+    /// An attempt, priced.
+    public init(_ record: AttemptRecord, rated: RatedAttempt, by version: PlanVersion) throws(MonetaryError) {
+        self.init(
+            record: record, rating: rated.waiver == nil ? .rated : .waived, plan: version.planID,
+            planVersion: version.version, tier: rated.tier, variant: rated.variant, amount: try rated.total(),
+            lines: rated.charges.map {
+                IngestLine(priceID: $0.price.id, quantity: $0.quantity, amount: $0.amount)
+            }, conditionalPrices: rated.charges.map(\.price).filter { !version.isStoredAtPublication($0) })
+    }
+}
+
 /// An attempt and what it costs.
 public struct IngestAttempt: Hashable, Sendable {
     public var record: AttemptRecord
@@ -38,9 +51,13 @@ public struct IngestAttempt: Hashable, Sendable {
     public var planVersion: Int?
     /// The tier that was billed.
     public var tier: String
+    /// The conditions of its prices; empty where none held.
+    public var variant: String
     /// The sum of the lines: billed, or waived.
     public var amount: Money
     public var lines: [IngestLine]
+    /// The rows of its lines that were not stored when the version was published.
+    public var conditionalPrices: [EffectivePrice]
     /// Why it waits in suspense: a stable code and a sentence; nil where it does not.
     public var suspense: Suspense?
 
@@ -56,16 +73,19 @@ public struct IngestAttempt: Hashable, Sendable {
     }
 
     public init(
-        record: AttemptRecord, rating: RatingState, plan: String?, planVersion: Int?, tier: String, amount: Money,
-        lines: [IngestLine], suspense: Suspense? = nil
+        record: AttemptRecord, rating: RatingState, plan: String?, planVersion: Int?, tier: String,
+        variant: String = "", amount: Money, lines: [IngestLine], conditionalPrices: [EffectivePrice] = [],
+        suspense: Suspense? = nil
     ) {
         self.record = record
         self.rating = rating
         self.plan = plan
         self.planVersion = planVersion
         self.tier = tier
+        self.variant = variant
         self.amount = amount
         self.lines = lines
+        self.conditionalPrices = conditionalPrices
         self.suspense = suspense
     }
 }

@@ -71,7 +71,7 @@ public enum PlanStorage {
                 \(version.document.unpriced.rawValue), \(now)
             )
             """)
-        try insertPrices(of: version, in: tx)
+        try insert(version.prices, in: tx)
         try ChangeStorage.record(.plan, entity: "\(plan)@\(version.version)", in: tx)
         return .published
     }
@@ -149,18 +149,27 @@ public enum PlanStorage {
         return Page(plans, page)
     }
 
-    private static func insertPrices(of version: PlanVersion, in tx: Transaction) throws {
+    private static func insert(_ prices: [EffectivePrice], _ conflict: SQL = "", in tx: Transaction) throws {
         var batch = InsertBatch(columns: [
             .init("price_id", "text"), .init("plan", "text"), .init("version", "integer"), .init("price_key", "text"),
-            .init("tier", "text"), .init("meter", "text"), .init("picounits_per_unit", "numeric"),
+            .init("tier", "text"), .init("variant", "text"), .init("meter", "text"),
+            .init("picounits_per_unit", "numeric"),
         ])
-        for price in version.prices {
+        for price in prices {
             try batch.append([
-                price.id, price.planID, price.version, price.priceKey, price.tier, price.meter.rawValue,
-                price.unitPrice.picounits,
+                price.id, price.planID, price.version, price.priceKey, price.tier, price.variant,
+                price.meter.rawValue, price.unitPrice.picounits,
             ])
         }
-        if !batch.isEmpty { try tx.execute(batch.insert(into: "effective_prices")) }
+        if !batch.isEmpty { try tx.execute(batch.insert(into: "effective_prices", conflict)) }
+    }
+
+    /// Stores rows under conditions where they are not stored yet, in the order of their ids, so that two ingesters
+    /// never wait for each other in a circle.
+    static func addConditional(_ prices: [EffectivePrice], in tx: Transaction) throws {
+        if prices.isEmpty { return }
+        let byID = Dictionary(prices.map { ($0.id, $0) }) { first, _ in first }
+        try insert(byID.values.sorted { $0.id < $1.id }, "ON CONFLICT DO NOTHING", in: tx)
     }
 
     /// The rows of prices that were stored with a version.
@@ -169,13 +178,13 @@ public enum PlanStorage {
     ) throws -> [EffectivePrice] {
         try tx.query(
             """
-            SELECT price_key, tier, meter, picounits_per_unit FROM effective_prices
+            SELECT price_key, tier, variant, meter, picounits_per_unit FROM effective_prices
             WHERE plan = \(plan) AND version = \(version)
             """
         ).map { row in
             EffectivePrice(
                 planID: plan, version: version, priceKey: try row.decode("price_key"), tier: try row.decode("tier"),
-                meter: try row.value("meter"),
+                meter: try row.value("meter"), variant: try row.decode("variant"),
                 model: .perUnit(
                     PerUnitPrice(unitPrice: try UnitPrice(picounits: try row.decode("picounits_per_unit")))))
         }

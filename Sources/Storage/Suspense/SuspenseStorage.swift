@@ -88,6 +88,16 @@ public enum SuspenseStorage {
         return try suspended(row)
     }
 
+    /// How much waits of accounts that the database does not know: made after the dump that it was restored from.
+    public static func waitingOfUnknownAccounts(in tx: Transaction) throws -> Int64 {
+        try tx.query(
+            """
+            SELECT count(*) FROM suspense s LEFT JOIN accounts a USING (account_id)
+            WHERE s.resolved_at IS NULL AND a.account_id IS NULL
+            """
+        ).onlyValue()
+    }
+
     /// Accepts that these attempts of an account are not billed; returns how many were waiting. The caller holds the
     /// account.
     public static func waive(
@@ -112,7 +122,8 @@ public enum SuspenseStorage {
             let updated = try tx.execute(
                 """
                 UPDATE attempt_records SET rating = \(attempt.rating.rawValue), plan = \(attempt.plan),
-                    plan_version = \(attempt.planVersion), tier = \(attempt.tier), amount = \(attempt.amount),
+                    plan_version = \(attempt.planVersion), tier = \(attempt.tier), price_variant = \(attempt.variant),
+                    amount = \(attempt.amount),
                     currency = \(attempt.amount.currency)
                 WHERE account_id = \(account) AND accepted_at = \(accepted) AND record_id = \(id)
                     AND rating = 'suspended'

@@ -71,7 +71,8 @@ enum RecordColumns {
             .init("engine_decode_us", .bigint, standard: .null),
             .init("engine_first_token_us", .bigint, standard: .null),
             .init("engine_total_us", .bigint, standard: .null), .init("raw_usage", .text), .init("rating", .text),
-            .init("plan", .text), .init("plan_version", .integer), .init("tier", .text), .init("amount", .numeric),
+            .init("plan", .text), .init("plan_version", .integer), .init("tier", .text),
+            .init("price_variant", .text, standard: .blank), .init("amount", .numeric),
             .init("currency", .text), .init("journal_id", .uuid), .init("journal_segment", .bigint),
             .init("journal_offset", .bigint),
         ] + Meter.allCases.map { .init(MeterColumns.column(of: $0), .bigint, standard: standard(of: $0)) }
@@ -102,6 +103,7 @@ enum RecordColumns {
         rows.text(attempt.plan)
         if let version = attempt.planVersion { rows.integer(Int32(clamping: version)) } else { rows.null() }
         rows.text(attempt.tier.storable)
+        rows.text(attempt.variant)
         rows.numeric(picounits: attempt.amount.picounits)
         rows.text(attempt.amount.currency.code)
         rows.id(journal)

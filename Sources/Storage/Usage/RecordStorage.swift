@@ -136,7 +136,7 @@ public enum RecordStorage {
         return StoredAttempt(
             record: try record(row), rating: try row.value("rating"), plan: try row.decode("plan"),
             planVersion: try row.decode("plan_version"), tier: try row.decode("tier"),
-            amount: try row.money("amount", currency))
+            variant: try row.decode("price_variant"), amount: try row.money("amount", currency))
     }
 
     private static func record(_ row: Row) throws -> AttemptRecord {

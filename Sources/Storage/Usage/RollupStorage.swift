@@ -13,6 +13,7 @@ enum RollupStorage {
 
     /// Adds priced attempts, billed or waived, to the usage rollups.
     static func add(attempts: [(IngestRequest, IngestAttempt)], in tx: Transaction) throws {
+        try PlanStorage.addConditional(attempts.flatMap(\.1.conditionalPrices), in: tx)
         var sums: [RollupKey: UsageSum] = [:]
         for (entry, attempt) in attempts where attempt.rating == .rated || attempt.rating == .waived {
             for line in attempt.lines {

@@ -102,6 +102,8 @@ public struct StoredAttempt: Hashable, Sendable {
     public let planVersion: Int?
     /// The tier that was billed.
     public let tier: String
+    /// The conditions of its prices; empty where none held.
+    public let variant: String
     /// Billed where `rating` says rated; else what was waived, or zero.
     public let amount: Money
 }

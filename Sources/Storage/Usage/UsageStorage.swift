@@ -116,7 +116,7 @@ public enum UsageStorage {
             CROSS JOIN LATERAL (
                 SELECT e.meter, e.picounits_per_unit FROM effective_prices e
                 WHERE e.plan = t.plan AND e.version = t.plan_version AND e.price_key = t.price_key
-                    AND e.tier = t.tier AND e.meter = ANY (m.meters)
+                    AND e.tier = t.tier AND e.variant = t.price_variant AND e.meter = ANY (m.meters)
                 ORDER BY array_position(m.meters, e.meter) LIMIT 1
             ) AS p
             WHERE m.quantity > 0
@@ -155,6 +155,7 @@ enum MeterColumns {
         case .characters: "characters"
         case .searches: "searches"
         case .computeMilliseconds: "compute_ms"
+        case .requests: "requests"
         }
     }
 

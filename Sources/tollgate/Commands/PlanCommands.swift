@@ -10,11 +10,14 @@ import Storage
 struct PlansCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plans", abstract: "Plans as code: check, compare, publish, show.",
-        subcommands: [List.self, Lint.self, Apply.self, Show.self, Diff.self], defaultSubcommand: List.self)
+        subcommands: [
+            List.self, Lint.self, Format.self, SchemaCommand.self, Apply.self, Show.self, Diff.self, Explain.self,
+            Quote.self,
+        ], defaultSubcommand: List.self)
 
     /// The version in a file, or every finding on standard error and a failure.
     static func version(inFile path: String) throws -> PlanVersion {
-        let lint = PlanLint(yaml: try readText(path))
+        let lint = PlanLint(yaml: try readText(path), now: now())
         for finding in lint.findings { say("\(path): \(finding)") }
         guard let version = lint.version else { throw ExitCode.failure }
         return version
@@ -45,7 +48,7 @@ struct PlansCommand: AsyncParsableCommand {
         func run() async throws {
             var failed = 0
             for path in files {
-                let lint = PlanLint(yaml: try readText(path))
+                let lint = PlanLint(yaml: try readText(path), now: now())
                 for finding in lint.findings { print("\(path): \(finding)") }
                 if let version = lint.version {
                     print("\(path): \(version.planID) version \(version.version), \(version.prices.count) prices")

@@ -112,6 +112,7 @@ struct UsageCommand: AsyncParsableCommand {
                 fields += [
                     (prefix + "delivered", attempt.record.isDelivered ? "yes" : "no"),
                     (prefix + "rating", attempt.rating.rawValue), (prefix + "tier billed", attempt.tier),
+                    (prefix + "price conditions", attempt.variant),
                     (prefix + "amount", "\(attempt.amount) \(attempt.amount.currency.code)"),
                 ]
             }
