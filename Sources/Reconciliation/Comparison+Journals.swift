@@ -44,7 +44,12 @@ extension Comparison {
         var reader = start
         let end = journal.mark
         let known = try QuarantineStorage.list(journal: journal.id, in: tx)
-        var found = JournalContent(released: known.filter { $0.releasedAt != nil })
+        for place in known where place.releasedAt == nil {
+            check.report(
+                "journal \(journal.id): \(place.reason) at \(place.mark), \(place.length) bytes, found "
+                    + "\(place.foundAt) and not released: see tollgate journals damage")
+        }
+        var found = JournalContent(known)
         while true {
             let items = try reader.next(limit: Self.entriesPerLookup, upTo: end)
             if items.isEmpty { break }
@@ -153,9 +158,13 @@ private struct JournalContent {
     private var ids: Set<RequestID> = []
     /// By place, why someone released it.
     private let released: [JournalPosition: String]
+    /// Places that nobody released, which are told already.
+    private let unreleased: Set<JournalPosition>
 
-    init(released: [StoredQuarantine]) {
-        self.released = Dictionary(released.map { ($0.mark, $0.releaseReason ?? "") }) { first, _ in first }
+    init(_ known: [StoredQuarantine]) {
+        let done = known.filter { $0.releasedAt != nil }
+        released = Dictionary(done.map { ($0.mark, $0.releaseReason ?? "") }) { first, _ in first }
+        unreleased = Set(known.filter { $0.releasedAt == nil }.map(\.mark))
     }
 
     /// Whether a record is stored from this journal, as far as its files are still there. Only those of batches may be
@@ -192,10 +201,13 @@ private struct JournalContent {
                 attempts += Int64(closed.attempts.count)
                 entries.append(closed)
             case .quarantined(let range):
-                if range.reason == .missingSegment, firstSegment == nil {
-                    check.note("journal \(journal.id): segments up to \(range.lastSegment) are removed")
-                } else if let reason = released[JournalPosition(segment: range.segment, offset: range.offset)] {
+                let place = JournalPosition(segment: range.segment, offset: range.offset)
+                if unreleased.contains(place) { continue }
+                if let reason = released[place] {
                     check.note("journal \(journal.id): \(range); released: \(reason)")
+                } else if range.reason == .missingSegment, firstSegment == nil {
+                    // Ingest read them: else it would have found the hole.
+                    check.note("journal \(journal.id): segments up to \(range.lastSegment) are removed")
                 } else {
                     check.report("journal \(journal.id): \(range)")
                 }

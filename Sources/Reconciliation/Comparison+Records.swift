@@ -16,6 +16,12 @@ extension Comparison {
                 try compareRecords(of: account, &rating, &usage, &requests, in: tx)
             }
         }
+        let strangers = options.accounts == nil ? try SuspenseStorage.waitingOfUnknownAccounts(in: tx) : 0
+        if strangers > 0 {
+            let records = strangers == 1 ? "1 usage record" : "\(strangers) usage records"
+            rating.note(
+                "\(records) of accounts that are not in the database wait in suspense: they can only be waived")
+        }
         checks += [rating, usage, requests]
     }
 

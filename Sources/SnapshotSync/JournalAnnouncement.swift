@@ -31,15 +31,24 @@ public struct JournalAnnouncement: Sendable {
     }
 
     /// Runs until the task is cancelled; or throws `StorageError.conflict` once the journal is not the gateway's any
-    /// more: it was retired, or another process writes a copy of it.
+    /// more: it was retired, another process writes a copy of it, or its files are older than the database, which would
+    /// wait for ever for what it has read already.
     public func run() async throws {
         var (isFirst, isWaiting) = (true, false)
         repeat {
             do {
                 let (id, epoch, time) = (journal.id, journal.epoch, now())
-                try await database.write { [gateway, process, isFirst] tx in
+                let ingested = try await database.write { [gateway, process, isFirst] tx in
                     try JournalStorage.announce(
                         id, gateway: gateway, epoch: epoch, by: process, isFirst: isFirst, now: time, in: tx)
+                }
+                // Read after the answer: what ingest read, the journal had written by then.
+                let end = journal.durablePosition
+                guard ingested <= end else {
+                    throw StorageError.conflict(
+                        "journal \(id) ends at \(end), but is ingested up to \(ingested): its files are older than the "
+                            + "database, and what it takes from now on would never be billed. Put the newest state of "
+                            + "the directory back, or begin a new journal in an empty one and retire this")
                 }
                 (isFirst, isWaiting) = (false, false)
             } catch let error as StorageError {

@@ -128,6 +128,39 @@ import UsageJournal
         #expect(try await !check(setting).isEqual)
     }
 
+    /// A segment that was never ingested is gone: what it held is on no invoice. One that was ingested and then removed
+    /// looks the same in the directory.
+    @Test func `a hole at a journal's beginning is a difference until it is released`() async throws {
+        let setting = try await setting()
+        let configuration = JournalConfiguration(directory: setting.directory, segmentBytes: 64 * 1024)
+        let journal = try Journal.open(configuration).journal
+        try journal.appendHeartbeat(JournalHeartbeat(realTime: BillingWorld.beginning, snapshotChange: 0))
+        while journal.durablePosition < journal.writtenPosition { try await Task.sleep(for: .milliseconds(5)) }
+        let (id, end) = (journal.id, journal.durablePosition)
+        journal.close()
+        try await setting.world.pool.execute(
+            """
+            UPDATE journals SET segment = \(end.segment), byte_offset = \(end.offset) WHERE journal_id = \(id)
+            """)
+        try FileManager.default.removeItem(atPath: setting.directory + "/0000000001.seg")
+        let removed = try await check(setting)
+        #expect(removed.notes.contains { $0.contains("segments up to 1 are removed") })
+        try await setting.world.pool.execute(
+            """
+            INSERT INTO journal_quarantines (journal_id, segment, byte_offset, length, reason, found_at)
+            VALUES (\(id), 1, 0, 0, 'missing_segment', \(BillingWorld.beginning))
+            """)
+        let missing = try await check(setting)
+        #expect(!missing.isEqual && missing.differences.contains { $0.contains("missing_segment at 1:0") })
+        _ = try await setting.world.database.write {
+            try QuarantineStorage.release(
+                id, at: nil, reason: "given up", actor: "a test", now: BillingWorld.beginning, in: $0)
+        }
+        let released = try await check(setting)
+        #expect(released.notes.contains { $0.contains("released: given up") })
+        #expect(!released.differences.contains { $0.contains("missing_segment") })
+    }
+
     @Test func `a directory that is not there is a difference and not a crash`() async throws {
         let setting = try await setting()
         try FileManager.default.removeItem(atPath: setting.directory)

@@ -92,6 +92,20 @@ import Testing
         #expect(try await Self.reconcile(world, posts: true).isEqual)
     }
 
+    /// The jobs come every minute: what they have not booked yet is on its way. What is older they should have booked.
+    @Test(arguments: [("2027-01-02T09:10:00Z", true), ("2027-01-02T10:16:00Z", false)])
+    func `usage of the last minutes may wait to be booked`(now: String, isEqual: Bool) async throws {
+        let world = try await Self.history()
+        _ = try await Self.reconcile(world, posts: true)
+        let customer = try await world.customer(9, plan: "beta", from: "2026-11-01T00:00:00Z")
+        let late = try await world.request(customer, at: "2027-01-02T09:05:00Z", input: 3_000_000)
+        try await world.ingest([late], heartbeat: "2027-01-02T09:06:00Z")
+        let report = try await Self.reconcile(world, posts: false, now: now)
+        let check = try #require(report.checks.first { $0.name == "usage rollups = ledger accruals" })
+        #expect(check.isEqual == isEqual, "\(check.differences)")
+        #expect(check.notes.contains { $0.contains("a day of usage waits to be booked") } == isEqual)
+    }
+
     /// Each statement changes one table behind the program's back; the check named must see it.
     static let tampering: [(statement: String, check: String)] = [
         ("DELETE FROM request_records WHERE outcome = 'provider_error'", "records = request rollups"),

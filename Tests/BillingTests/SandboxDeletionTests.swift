@@ -1,5 +1,4 @@
 import Accounts
-import Billing
 import Identity
 import Invoicing
 import Metering
@@ -9,6 +8,8 @@ import Reconciliation
 import Storage
 import TestSupport
 import Testing
+
+@testable import Billing
 
 /// What was tried out can go, and nothing else.
 @Suite(.database, .timeLimit(.minutes(10))) struct SandboxDeletionTests {
@@ -220,6 +221,20 @@ import Testing
         let left = try await rows(of: test.id, world)
         #expect(Set(left.keys) == ["audit_entries", "audit_heads", "deleted_accounts", "outbox_events"], "\(left)")
         try await world.expectSoundBooks()
+    }
+
+    @Test func `a run whose account is deleted on its way goes on with the others`() async throws {
+        let trial = try await trial()
+        let run = try trial.world.run("2026-11", now: "2026-12-02T09:00:00Z")
+        let ids = try await run.readContext().accounts
+        #expect(ids.contains(trial.test.id) && ids.count > 1)
+        try await delete(trial)
+        _ = try await service(trial.world).removeDeletedAccounts()
+        let gone = try await run.failed(trial.test.id, StorageError.notFound("account"))
+        #expect(gone.result.word == "deleted" && !gone.result.reason.isEmpty)
+        var report = InvoiceRunReport(month: run.options.month, isDryRun: false)
+        report.accounts = [gone]
+        #expect(report.isComplete)
     }
 
     @Test func `a deletion waits for the batch that is being stored`() async throws {

@@ -105,6 +105,31 @@ extension BillingWorld {
         #expect(check.leftText.contains("0 in suspense") && check.leftText.contains("2 waived out of suspense"))
     }
 
+    /// As after a restore: the journal has usage of an account that was made after the dump.
+    @Test func `usage of an account that the database does not know can be waived, and holds up nobody else's`()
+        async throws
+    {
+        let (world, one, _) = try await world()
+        let (gone, attempt) = (AccountID(UUIDv7(high: 7, low: 7)), AttemptID(UUIDv7(high: 7, low: 8)))
+        try await world.pool.execute(
+            """
+            INSERT INTO suspense (account_id, record_id, accepted_at, period_start, reason, detail)
+            VALUES (\(gone), \(attempt), \(now), \(now), 'unknown_account', 'not in the database')
+            """)
+        let actions = SuspenseActions(database: world.database, by: .clerk)
+        let rated = try await actions.resolve(order(.rated), now: now)
+        #expect(rated.resolved == 3, "those of the accounts that are there")
+        #expect(rated.unpriced.keys.contains { $0.contains("is not in the database: it can only be waived") })
+        let report = try #require(
+            try await ReconciliationTests.reconcile(world).checks.first { $0.name.hasPrefix("records, rated again") })
+        #expect(report.notes.contains { $0.contains("1 usage record of accounts that are not in the database") })
+        let waived = try await actions.resolve(order(.waived, SuspenseFilter(account: gone)), now: now)
+        #expect(waived.resolved == 1 && waived.accounts == [gone])
+        let left = try await world.database.read { try SuspenseStorage.list(in: $0).items }
+        #expect(left.count == 2 && left.allSatisfy { $0.accountID == one.id })
+        try await world.expectSoundBooks()
+    }
+
     @Test func `who, why and the version stay with what was resolved`() async throws {
         let (world, one, _) = try await world()
         var filter = SuspenseFilter(account: one.id)

@@ -93,6 +93,18 @@ struct IngestedJournalTests {
                 try await announce()
                 let again = try await made.database.read { try JournalStorage.require(id, in: $0) }
                 #expect(again.mark == read.mark && again.ingestedThrough == read.ingestedThrough)
+                // The directory was put back to a state from before.
+                try await made.database.write { tx in
+                    try tx.execute("UPDATE journals SET segment = segment + 2 WHERE journal_id = \(id)")
+                }
+                await #expect {
+                    try await announcement.run()
+                } throws: {
+                    "\($0)".contains("its files are older than the database")
+                }
+                try await made.database.write { tx in
+                    try tx.execute("UPDATE journals SET segment = segment - 2 WHERE journal_id = \(id)")
+                }
                 let retired = Fixture.now.advanced(byMilliseconds: 60_001)
                 try await made.database.write { try JournalStorage.retire(id, reason: "lost", now: retired, in: $0) }
                 await #expect {

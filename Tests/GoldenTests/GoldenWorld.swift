@@ -217,6 +217,7 @@ actor GoldenWorld {
         case .notClosed(let obstacles): "waits: " + obstacles.map(\.description).joined(separator: "; ")
         case .onHold(let reason): "on hold: \(reason)"
         case .failed(let reason): "failed: \(reason)"
+        case .deleted: "deleted"
         }
     }
 

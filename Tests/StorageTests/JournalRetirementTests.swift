@@ -78,7 +78,7 @@ import Testing
         let made = try await made(registered: "2026-11-01T00:00:00Z", heartbeat: nil)
         let (journal, said) = (journal, try #require(Timestamp("2026-11-07T09:00:00Z")))
         try await made.database.write { tx in
-            try JournalStorage.announce(
+            _ = try JournalStorage.announce(
                 journal, gateway: "g1", epoch: 1, by: UUIDv7(high: 1, low: 1), isFirst: true, now: said, in: tx)
         }
         let now = said.advanced(byMilliseconds: seconds * 1000)
@@ -97,7 +97,7 @@ import Testing
         let (journal, now) = (journal, try #require(Timestamp("2026-11-07T09:00:00Z")))
         let announce = { @Sendable (process: UInt64, isFirst: Bool) in
             try await made.database.write { tx in
-                try JournalStorage.announce(
+                _ = try JournalStorage.announce(
                     journal, gateway: "g\(process)", epoch: 1, by: UUIDv7(high: 1, low: process), isFirst: isFirst,
                     now: now, in: tx)
             }

@@ -164,6 +164,7 @@ enum InvoiceRunEndpoints {
 
     private static let outcomes = [
         "finalized", "draft", "unchanged", "would_invoice", "nothing_to_bill", "waiting", "on_hold", "failed",
+        "deleted",
     ]
 
     static func all(_ services: AdminServices) -> [Endpoint] { [run(services), preview(services)] }
@@ -250,7 +251,7 @@ extension InvoiceRunReport.AccountOutcome {
     fileprivate var invoice: InvoiceSummary? {
         switch result {
         case .finalized(let invoice), .drafted(let invoice), .already(let invoice): invoice
-        case .wouldInvoice, .nothingToBill, .notClosed, .onHold, .failed: nil
+        case .wouldInvoice, .nothingToBill, .notClosed, .onHold, .failed, .deleted: nil
         }
     }
 

@@ -136,6 +136,9 @@ public struct InvoiceRun: Sendable {
     /// One account's failure is its own: it is put on hold with the reason, unless it was the database that failed.
     func failed(_ id: AccountID, _ error: any Error) async throws -> InvoiceRunReport.AccountOutcome {
         if error is CancellationError || DatabaseFailure(error) == .unavailable { throw error }
+        if try await database.read({ try !DeletionStorage.deleted(among: [id], in: $0).isEmpty }) {
+            return InvoiceRunReport.AccountOutcome(accountID: id, name: "", result: .deleted)
+        }
         let reason = "invoice \(options.month): \(error)"
         let isBooks = DatabaseFailure(error) == nil && !options.isDryRun
         let name = try await isBooks ? putOnHold(id, because: reason) : database.read { try Self.name(of: id, in: $0) }

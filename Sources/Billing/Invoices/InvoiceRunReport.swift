@@ -46,6 +46,8 @@ public struct InvoiceRunReport: Sendable {
         case onHold(reason: String)
         /// The database refused; try again.
         case failed(reason: String)
+        /// Its sandbox was deleted while the run was on its way.
+        case deleted
 
         /// A stable word, the same in the API and on the command line.
         public var word: String {
@@ -58,6 +60,7 @@ public struct InvoiceRunReport: Sendable {
             case .notClosed: "waiting"
             case .onHold: "on_hold"
             case .failed: "failed"
+            case .deleted: "deleted"
             }
         }
 
@@ -68,6 +71,7 @@ public struct InvoiceRunReport: Sendable {
             case .nothingToBill: "no usage and no base fee"
             case .notClosed(let obstacles): obstacles.map(\.description).joined(separator: "; ")
             case .onHold(let reason), .failed(let reason): reason
+            case .deleted: "its sandbox was deleted meanwhile"
             }
         }
     }
@@ -99,7 +103,7 @@ public struct InvoiceRunReport: Sendable {
     public var isComplete: Bool {
         accounts.allSatisfy { outcome in
             switch outcome.result {
-            case .finalized, .already, .nothingToBill, .wouldInvoice: true
+            case .finalized, .already, .nothingToBill, .wouldInvoice, .deleted: true
             case .drafted, .notClosed, .onHold, .failed: false
             }
         }

@@ -62,21 +62,23 @@ public enum JournalStorage {
     /// Says that a gateway lives whose journal another process ingests, and makes the journal known, so that no month
     /// closes without it. Its epoch is for its ingester to move. `process` is the gateway's, which takes the journal
     /// over with its first word (`isFirst`). Refused where the journal was retired, or another process has taken it
-    /// over: one of the two works on a copy of the directory.
+    /// over: one of the two works on a copy of the directory. Returns how far the journal is ingested.
     public static func announce(
         _ id: JournalID, gateway: String, epoch: Int64, by process: UUIDv7, isFirst: Bool, now: Timestamp,
         in tx: Transaction
-    ) throws {
+    ) throws -> JournalPosition {
         try shareNewJournals(in: tx)
-        let count = try tx.execute(
+        let row = try tx.query(
             """
             INSERT INTO journals (journal_id, gateway, epoch, registered_at, announced_at, announced_by)
             VALUES (\(id), \(gateway), \(epoch), \(now), \(now), \(process))
             ON CONFLICT (journal_id) DO UPDATE
             SET announced_at = excluded.announced_at, announced_by = excluded.announced_by
             WHERE journals.retired_at IS NULL AND (\(isFirst) OR journals.announced_by = excluded.announced_by)
-            """)
-        guard count == 0 else { return }
+            RETURNING segment, byte_offset
+            """
+        ).first
+        if let row { return JournalPosition(segment: try row.decode("segment"), offset: try row.decode("byte_offset")) }
         _ = try living(id, in: tx)
         throw StorageError.conflict(
             "journal \(id) is written by another process that began later: one of the two works on a copy of the "

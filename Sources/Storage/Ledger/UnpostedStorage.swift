@@ -11,6 +11,21 @@ public enum UnpostedStorage {
         try tx.query("SELECT DISTINCT account_id FROM unposted_usage ORDER BY account_id").decodeAll()
     }
 
+    /// The local days of usage that waits to be booked, by model, and is of no earlier hour than that of an instant.
+    public static func days(
+        of account: Account, since instant: Timestamp, in tx: Transaction
+    ) throws -> [String: Set<CivilDate>] {
+        let rows = try tx.query(
+            """
+            SELECT DISTINCT model, (hour_start AT TIME ZONE \(account.calendar.zoneName))::date AS day
+            FROM unposted_usage
+            WHERE account_id = \(account.id) AND hour_start > \(instant)::timestamptz - interval '1 hour'
+            """)
+        var days: [String: Set<CivilDate>] = [:]
+        for row in rows { days[try row.decode("model"), default: []].insert(try row.decode("day")) }
+        return days
+    }
+
     /// Takes the marks of a deleted account away: nothing of it is booked any more.
     public static func forget(_ account: AccountID, in tx: Transaction) throws {
         try tx.execute("DELETE FROM unposted_usage WHERE account_id = \(account)")

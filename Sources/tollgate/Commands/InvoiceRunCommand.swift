@@ -96,7 +96,7 @@ extension InvoiceRunReport.AccountResult {
         case .finalized(let invoice), .drafted(let invoice), .already(let invoice):
             (invoice.number ?? "", "\(invoice.total)", "\(invoice.id)")
         case .wouldInvoice(let document): ("", document.totals.total, "")
-        case .nothingToBill, .notClosed, .onHold, .failed: ("", "", reason)
+        case .nothingToBill, .notClosed, .onHold, .failed, .deleted: ("", "", reason)
         }
     }
 
@@ -104,7 +104,7 @@ extension InvoiceRunReport.AccountResult {
     fileprivate var isReasoned: Bool {
         switch self {
         case .notClosed, .onHold, .failed: true
-        case .finalized, .drafted, .already, .wouldInvoice, .nothingToBill: false
+        case .finalized, .drafted, .already, .wouldInvoice, .nothingToBill, .deleted: false
         }
     }
 }
