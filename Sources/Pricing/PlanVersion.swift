@@ -124,6 +124,14 @@ public struct PlanVersion: Sendable {
         rows[Key(priceKey: priceKey, tier: tier)]?.sold ?? starred(priceKey, tier)?.0.sold
     }
 
+    /// The row of a key under conditions, by that of the entry that prices it.
+    func conditional(
+        _ price: EffectivePrice, for priceKey: String, under conditions: PriceConditions
+    ) -> EffectivePrice? {
+        conditions.isNone && price.priceKey == priceKey
+            ? price : variants.row(of: price, for: priceKey, under: conditions)
+    }
+
     /// Whether a row was stored when the version was published; others are stored when they are first used.
     public func isStoredAtPublication(_ price: EffectivePrice) -> Bool {
         price.variant.isEmpty && document.models[price.priceKey] != nil

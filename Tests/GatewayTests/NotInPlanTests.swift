@@ -56,6 +56,36 @@ import Testing
         }
     }
 
+    @Test func `a key is told its own prices, tier by tier and condition by condition`() async throws {
+        let plan = """
+            models:
+              price-small: {input: "2", output: none, context: [{above: 100, multiplier: "2"}]}
+              other: {input: "1", output: "1"}
+            tiers: {priority: {multiplier: "1.5"}, gold: {multiplier: "9"}}
+            batch: {multiplier: "0.5"}
+            regions: [{region: us-*, models: [other], multiplier: "3"}]
+            """
+        try await withGateway(plan) { (gateway: TestGateway) throws in
+            let get = "GET /v1/prices HTTP/1.1\r\nhost: x\r\nauthorization: Bearer \(TestGateway.key)\r\n\r\n"
+            let answer = try gateway.ask(get)
+            let tiers = [("standard", "2", "4"), ("priority", "3", "6"), ("batch", "1", "2")]
+            let lists = tiers.map { tier, short, long in
+                func prices(_ price: String) -> String {
+                    let meters = ["input_tokens", "cache_read_tokens", "cache_write_tokens"]
+                    return "{" + meters.map { "\"\($0)\":\"\(price)\"" }.joined(separator: ",") + "}"
+                }
+                return #"{"object":"price","model":"small","tier":"\#(tier)","prices":\#(prices(short)),"#
+                    + #""conditions":[{"name":"context_above_100","prices":\#(prices(long))}]}"#
+            }
+            #expect(answer.status == 200)
+            let head = #"{"object":"list","plan":"basic","version":1,"currency":"USD","units":1000000,"data":["#
+            #expect(answer.text == head + lists.joined(separator: ",") + "]}")
+            #expect(try gateway.ask("GET /v1/prices HTTP/1.1\r\nhost: x\r\n\r\n").status == 401)
+            let post = get.replacing("GET", with: "POST", maxReplacements: 1)
+            #expect(try gateway.ask(post.replacing("\r\n\r\n", with: "\r\ncontent-length: 0\r\n\r\n")).status == 405)
+        }
+    }
+
     @Test func `what the plan sells is served as ever`() async throws {
         try await withGateway { (gateway: TestGateway) throws in
             #expect(try gateway.ask(TestGateway.request(TestGateway.chat())).status == 200)

@@ -114,8 +114,8 @@ extension APIError {
             status: 404, type: "invalid_request_error", code: "unknown_url",
             message: "Unknown request URL: \(path.prefix(200)). This gateway serves /v1/chat/completions, "
                 + "/v1/completions, /v1/responses, /v1/messages, /v1/embeddings, /v1/images/generations, "
-                + "/v1/audio/transcriptions, /v1/audio/speech, /v1/rerank, /v1/files, /v1/batches, /v1/models and "
-                + "/engines/{backend}/… in the engine's own dialect.")
+                + "/v1/audio/transcriptions, /v1/audio/speech, /v1/rerank, /v1/files, /v1/batches, /v1/models, "
+                + "/v1/prices and /engines/{backend}/… in the engine's own dialect.")
     }
 
     static func methodNotAllowed(_ method: String, allowed: String) -> APIError {

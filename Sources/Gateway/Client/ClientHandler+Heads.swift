@@ -119,7 +119,7 @@ extension Route {
         case .inference: method == .post
         case .native: method == .post || method == .get
         case .jobs(let path): path.allows(method)
-        case .models, .model, .health, .readiness, .metrics: method == .get || method == .head
+        case .models, .model, .prices, .health, .readiness, .metrics: method == .get || method == .head
         }
     }
 
@@ -127,7 +127,7 @@ extension Route {
     fileprivate var isForMonitoring: Bool {
         switch self {
         case .health, .readiness, .metrics: true
-        case .inference, .native, .jobs, .models, .model: false
+        case .inference, .native, .jobs, .models, .model, .prices: false
         }
     }
 }

@@ -31,6 +31,7 @@ struct LocalAnswers {
             var bytes: [UInt8] = []
             append(model, named: name, to: &bytes)
             return .body(status: 200, type: "application/json", bytes: bytes)
+        case .prices: return prices(for: grant)
         case .inference, .native, .jobs: return .refusal(.malformedRequest)
         }
     }

@@ -12,6 +12,8 @@ enum Route: Hashable {
     case models
     /// One model, by its public name, percent-decoded.
     case model(String)
+    /// What the key's plan charges for the models that it can use.
+    case prices
     case health
     case readiness
     case metrics
@@ -29,6 +31,7 @@ enum Route: Hashable {
         case "/v1/audio/speech": self = .inference(.audioSpeech)
         case "/v1/rerank": self = .inference(.rerank)
         case "/v1/models": self = .models
+        case "/v1/prices": self = .prices
         case "/healthz": self = .health
         case "/readyz": self = .readiness
         case "/metrics": self = .metrics
@@ -53,7 +56,7 @@ enum Route: Hashable {
     var surface: Surface? {
         switch self {
         case .inference(let surface): surface
-        case .native, .jobs, .models, .model, .health, .readiness, .metrics: nil
+        case .native, .jobs, .models, .model, .prices, .health, .readiness, .metrics: nil
         }
     }
 
@@ -63,13 +66,13 @@ enum Route: Hashable {
         case .inference: "POST, OPTIONS"
         case .native: "GET, POST, OPTIONS"
         case .jobs(let path): path.allowed
-        case .models, .model, .health, .readiness, .metrics: "GET, HEAD, OPTIONS"
+        case .models, .model, .prices, .health, .readiness, .metrics: "GET, HEAD, OPTIONS"
         }
     }
 
     var needsKey: Bool {
         switch self {
-        case .inference, .native, .jobs, .models, .model: true
+        case .inference, .native, .jobs, .models, .model, .prices: true
         case .health, .readiness, .metrics: false
         }
     }
@@ -78,7 +81,7 @@ enum Route: Hashable {
     var isForwarded: Bool {
         switch self {
         case .inference, .native, .jobs: true
-        case .models, .model, .health, .readiness, .metrics: false
+        case .models, .model, .prices, .health, .readiness, .metrics: false
         }
     }
 }
