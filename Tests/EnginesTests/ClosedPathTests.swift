@@ -34,7 +34,7 @@ import Testing
         (.vertex, "POST", "/publishers//models/m:generateContent"),
         (.vertex, "POST", "/x/publishers/google/models/m:generateContent"),
         (.triton, "POST", "/v2/models/m/versions/..%2f..%2fother/generate"),
-        (.triton, "POST", "/v2/models/m/versions/../generate"), (.triton, "POST", "/v2/models/m/versions/%31/generate"),
+        (.triton, "POST", "/v2/models/m/versions/../generate"),
         (.triton, "POST", "/v2/models/../generate"), (.triton, "POST", "/v2/models/m/versions/1/../../generate"),
         (.triton, "POST", "/v2/models/m/../../repository/generate"),
         (.bedrock, "POST", "/model/../converse"), (.bedrock, "POST", "/model/a/../../converse"),

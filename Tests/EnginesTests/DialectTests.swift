@@ -121,8 +121,8 @@ import Testing
         (.tgi, "POST", "/generate_stream", "/generate_stream", .tgiGenerate, nil, true),
         (.triton, "POST", "/v2/models/m/generate", "/v2/models/up/generate", .tritonGenerate, "m", false),
         (
-            .triton, "POST", "/v2/models/m/versions/3/generate_stream", "/v2/models/up/versions/3/generate_stream",
-            .tritonGenerate, "m", true
+            .triton, "POST", "/v2/models/m/versions/3/generate_stream", "/v2/models/up/generate_stream",
+            .tritonGenerate, "m/versions/3", true
         ),
         (
             .replicate, "POST", "/v1/models/meta/llama/predictions", "/v1/models/up/predictions", .replicatePredictions,

@@ -67,6 +67,26 @@ import Testing
         #expect(redact("at llm.corp.\(lineEnd)example now") == "at [redacted] now")
     }
 
+    @Test(arguments: [
+        "&#115;k-live-1234567890", "&#x73;k-live-1234567890", "&#0115;k-live-1234567890", "sk&hyphen;live-1234567890",
+        "&amp;#115;k-live-1234567890", #"\x73k-live-1234567890"#, #"\\x73k\\x2dlive-1234567890"#,
+        #"\163k-live-1234567890"#, #"\u{73}k-live-1234567890"#, #"\U00000073k-live-1234567890"#,
+        "%u0073k-live-1234567890", "%26%23115;k-live-1234567890", "736b2d6c6976652d31323334353637383930",
+        "736B2D6C6976652D31323334353637383930", "0x736b2d6c6976652d31323334353637383930",
+        "ff736b2d6c6976652d31323334353637383930ff", "f736b2d6c6976652d31323334353637383930",
+    ])
+    func `characters by number or name, and digits, are read as what they stand for`(word: String) {
+        #expect(redact("key \(word) is bad") == "key [redacted] is bad")
+    }
+
+    @Test(arguments: [
+        "a &amp; b &lt; c", "&#; &#x; &;", #"\x \u{} \U12 \19"#, "%u00 %u", "deadbeefdeadbeefdeadbeefdeadbeef",
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    ])
+    func `other characters and digests stay`(text: String) {
+        #expect(redact(text) == text)
+    }
+
     @Test func `hosts and accounts in Base64 are hidden`() {
         #expect(redact(Self.base64("https://LLM.corp.example/v1")) == "[redacted]")
         #expect(redact("x " + Self.base64("arn:aws:bedrock:eu-west-1:123456789012:model/x")) == "x [redacted]")

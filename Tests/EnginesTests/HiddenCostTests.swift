@@ -60,12 +60,12 @@ import Testing
         members: String, said: Int64, expected: Int64
     ) throws {
         var facts = AnswerFacts()
-        facts.searchesWhenAsked = EngineKind.openAI.searchesWhenAsked
+        facts.rules.searchesWhenAsked = EngineKind.openAI.searchesWhenAsked
         facts.units.searches = said
         let measures = try read(members).measures
         let reading = facts.readUnits(of: .chat, request: measures, hasTokens: true, isCut: false)
         #expect(reading.units.searches == expected)
-        facts.searchesWhenAsked = EngineKind.vllm.searchesWhenAsked
+        facts.rules.searchesWhenAsked = EngineKind.vllm.searchesWhenAsked
         let ignored = facts.readUnits(of: .chat, request: measures, hasTokens: true, isCut: false)
         #expect(ignored.units.searches == said, "an engine that does not know the member searches nothing")
     }

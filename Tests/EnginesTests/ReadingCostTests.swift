@@ -74,6 +74,30 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        #"\"#, #"\\n"#, "%5c", "%255c", #"\u005c"#, "&#92;", "&amp;", "QUFB", "c2st", "736b", "sk-", "eng", "=", "\n",
+        #""failed_generation":{"#, #""failed_generation":"x","#, "a ",
+    ])
+    func `an error costs steps in proportion to its bytes`(element: String) {
+        let backend = Backend(
+            name: "b", isTLS: true, host: "engine.example", port: 443, basePath: "", apiKey: "sk-live-1234567890",
+            kind: .openAI)
+        let redaction = ErrorRedaction(backend: backend, upstreamModel: "gpt-real", model: "small")
+        func steps(_ size: Int) -> Int {
+            let error = Self.body(size, #"{"error":{"message":""#, #""}}"#, separator: "") { _ in element }
+            return ReadingSteps.counted {
+                error.withUnsafeBytes {
+                    _ = redaction.redacted($0)
+                    _ = EngineErrorText(document: $0)
+                }
+            }
+        }
+        let small = steps(16 * 1024)
+        let large = steps(32 * 1024)
+        #expect(small > 0)
+        #expect(Double(large) <= 2.1 * Double(small) + 100, "\(element): \(small) steps, then \(large)")
+    }
+
     @Test func `a batch's order costs steps in proportion to its bytes`() {
         let orders: [(String, (Int) -> [UInt8])] = [
             ("members", { Self.body($0, "{", "}") { "\"k\($0)\":0" } }),

@@ -50,11 +50,13 @@ struct RestrictedMemberTests {
         #expect(request.restricted(on: [.deepSeek]) == nil)
     }
 
-    @Test func `an id that the engine keeps its answer under is refused where answers are kept`() throws {
-        let kept = try read(#""model":"m","input":"hi","request_id":"resp_1""#, as: .responses)
-        #expect(kept.restricted(on: [.vllm])?.path == "request_id" && kept.restricted(on: [.openAI]) == nil)
-        let chat = try read(Self.chat + #""request_id":"mine""#, as: .chatCompletions)
-        #expect(chat.restricted(on: EngineKind.allCases) == nil)
+    @Test func `an id that the engine knows its answer by is refused`() throws {
+        for surface in [Surface.responses, .chatCompletions, .completions, .embeddings] {
+            let named = try read(#""model":"m","input":"hi","messages":[],"request_id":"resp_1""#, as: surface)
+            #expect(named.restricted(on: [.vllm])?.path == "request_id" && named.restricted(on: [.openAI]) == nil)
+            let silent = try read(#""model":"m","input":"hi","messages":[],"request_id":null"#, as: surface)
+            #expect(silent.restricted(on: EngineKind.allCases) == nil)
+        }
     }
 
     @Test(arguments: [

@@ -154,7 +154,12 @@ import Testing
                 3
             ),
             (#"{"steps":[{"type":"google_search_call","arguments":{"queries":["a"]}}]}"#, 1),
-            (#"{"outputs":[{"type":"google_search_call"}]}"#, 1), (#"{"outputs":[{"type":"text","text":"x"}]}"#, 0),
+            (#"{"outputs":[{"type":"google_search_call"}]}"#, 1),
+            (#"{"steps":[{"type":"google_search_call"},{"type":"google_search_call"},{"type":"x"}]}"#, 2),
+            (
+                #"{"outputs":[{"type":"google_search_call"},{"type":"text","text":"x"},{"type":"google_search_call"},"#
+                    + #"{"type":"google_search_call","arguments":{"queries":["a"]}}]}"#, 3
+            ), (#"{"outputs":[{"type":"text","text":"x"}]}"#, 0),
         ] as [(String, Int64)])
     func `an interaction's searches count`(answer: String, count: Int64) {
         let facts = NativeFixture.read(answer, NativeFixture.Answer(surface: .geminiGenerate))

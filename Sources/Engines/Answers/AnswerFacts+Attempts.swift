@@ -20,13 +20,14 @@ extension AnswerFacts {
         completing base: AttemptRecord, request: InferenceRequest, isCut: Bool, own: OwnCounts = OwnCounts(),
         priceKey: (_ model: String) -> String?, newID: () -> AttemptID
     ) -> [AttemptRecord] {
-        let facts = components.isEmpty ? self : withComponentsSettled
+        let facts = (components.isEmpty ? self : withComponentsSettled).withoutEcho(of: request)
+        let own = request.isEchoed ? own.withoutEcho : own
         var attempts = facts.attemptsReported(
             completing: base, request: request, isCut: isCut, own: components.isEmpty ? own : OwnCounts(),
             priceKey: priceKey, newID: newID)
-        settleDelivered(&attempts, request: request, own: own)
+        facts.settleDelivered(&attempts, request: request, own: own)
         // A tier that an engine does not have was not served, whatever was asked for.
-        if isWithoutTiers {
+        if rules.isWithoutTiers {
             for index in attempts.indices where attempts[index].tierServed == nil {
                 attempts[index].tierServed = OpenAIDialect.baseTier
             }
@@ -46,10 +47,11 @@ extension AnswerFacts {
     ) -> [AttemptRecord] {
         var primary = base
         fill(
-            &primary, operation: request.operation, promptTextBytes: request.input.estimatedBytes,
+            &primary, operation: isRanking ? .rerank : request.operation, promptTextBytes: request.input.estimatedBytes,
             promptCount: request.promptCount, isCut: isCut, measures: request.measures,
             own: inferences.isEmpty ? own : OwnCounts())
         if kind == .fallback, let model { primary.priceKey = priceKey(model) ?? model }
+        if request.countsPicturesInTokens { fillPictures(&primary) }
         let inner = inferences + toolInferences(model: request.pictureModel)
         if hasMoreInferences || inner.count > AnswerFacts.inferencesMax {
             primary.contradiction =
@@ -80,9 +82,23 @@ extension AnswerFacts {
                 }
                 if let tier = inner.serviceTier { attempt.tierServed = OpenAIDialect.tierServed(tier) }
                 attempt.notes = base.notes
-                attempt.take(inner.usage.buckets(quirks: quirks))
+                if inner.usage.saysNothingPossible {
+                    attempt.contradiction = "the counts of an inference inside the answer cannot be true"
+                }
+                attempt.take(inner.usage.buckets(quirks: rules.quirks))
                 return attempt
             }
+    }
+
+    /// Of pictures that a tool made and no usage speaks of, tokens by their size, where the plan sells no pictures.
+    private func fillPictures(_ attempt: inout AttemptRecord) {
+        guard attempt.units.images > 0, units.images > 0, toolUsage.isEmpty, attempt.buckets.outputImage == 0 else {
+            return
+        }
+        let unseen = max(0, attempt.units.images - written.media.pictures) * MediaKind.elsewhere.likely
+        attempt.buckets.outputImage = written.media.pictureTokens + unseen
+        attempt.usageSource = .estimated
+        attempt.usageComplete = false
     }
 
     /// What tools used beside the answer's own usage, at the prices of the model that makes pictures for it, or of the
@@ -115,7 +131,7 @@ extension AnswerFacts {
         attempt.rawUsage = usage?.raw ?? sideUsage?.raw ?? []
         attempt.timings = timings
         attempt.timings.update(with: usage?.timings ?? EngineTimings())
-        attempt.engineCost = usage?.cost(quirks)
+        attempt.engineCost = usage?.cost(rules.quirks)
         let said = usageSaid
         let hasTokens = said.map {
             [$0.promptTokens, $0.completionTokens, $0.totalTokens].contains { ($0 ?? 0) != 0 }
@@ -123,6 +139,7 @@ extension AnswerFacts {
         let reading = readUnits(of: operation, request: measures, hasTokens: hasTokens == true, isCut: isCut)
         attempt.units = reading.units
         attempt.notes.formUnion(reading.notes)
+        if hasTokens == true, hardwareTime != .measured { attempt.notes.insert(.usageImplausible) }
         if attempt.units.forgetImpossible() { attempt.contradiction = "a unit is negative or too large" }
         guard hasTokens == true || AnswerFacts.isInTokens(operation) || isUnmeasuredText(of: operation) else {
             fillUnits(&attempt, reading, operation: operation, isCut: isCut)

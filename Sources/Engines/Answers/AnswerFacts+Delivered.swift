@@ -24,7 +24,11 @@ extension AnswerFacts {
         }
         guard attempts[0].usageSource == .engine, attempts.allSatisfy({ $0.contradiction == nil }) else { return }
         let reported = attempts.reduce(Int64(0)) { $0.addingCapped($1.buckets.outputTotal) }
-        let delivered = max(contentEvents, own.output?.total ?? 0)
+        // What stands between cuts events finer than tokens at times: letter by letter.
+        let areLetters =
+            silentTokens == 0 && contentBytes > 0 && contentBytes < 2 * contentEvents
+            && reported >= UsageEstimate.tokens(inTextBytes: contentBytes) && reported <= contentEvents / 2
+        let delivered = max(areLetters ? 0 : contentEvents, own.output?.total ?? 0)
         guard UsageFilling.isUnderreported(reported, delivered: delivered) else { return }
         attempts[0].buckets.outputVisible += delivered - reported
         attempts[0].usageSource = .counted

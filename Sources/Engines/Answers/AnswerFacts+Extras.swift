@@ -5,6 +5,16 @@ extension AnswerFacts {
     /// reserved deployment was full, so that a standard one served (its answer then costs the standard price).
     mutating func takeHead(of kind: EngineKind, _ headers: some HeaderLookup, upstreamModel: String?) {
         sideUsage = EngineUsage(headers: headers)
+        // vLLM's, beside embeddings that are bytes.
+        if var metadata = headers.first("metadata"), metadata.utf8.first == UInt8(ascii: "{") {
+            metadata.withUTF8 { bytes in
+                let document = UnsafeRawBufferPointer(bytes)
+                AnswerFacts.members(of: document) { key, kind, range in
+                    guard kind == .object, key.equals("usage", in: document) else { return }
+                    sideUsage = EngineUsage(object: document.part(range)) ?? sideUsage
+                }
+            }
+        }
         switch kind {
         case .openAI, .azure:
             if let text = headers.first("openai-processing-ms") {

@@ -28,12 +28,12 @@ extension AnswerFacts {
         of operation: Operation, request: RequestMeasures, hasTokens: Bool, isCut: Bool
     ) -> UnitReading {
         var reading = UnitReading(units: saidUnits)
-        if operation == .imageGeneration { reading.units.images = max(reading.units.images, items) }
+        if operation == .imageGeneration { reading.units.images = max(reading.units.images, items - itemsFailed) }
         if isCut, isPictureBegun { reading.units.images += 1 }
         if !reading.units.isEmpty { reading.source = .engine }
         // Beside tokens, characters are information.
         reading.units.characters = max(reading.units.characters, request.characters)
-        if searchesWhenAsked, request.searchesAlways, reading.units.searches == 0 {
+        if rules.searchesWhenAsked, request.searchesAlways, reading.units.searches == 0 {
             reading.units.searches = 1
             reading.source = reading.source ?? .counted
         }
@@ -63,7 +63,8 @@ extension AnswerFacts {
         return units
     }
 
-    /// Pictures that came, else those asked for. Of a stream that was cut the picture that was being shown is one.
+    /// Pictures that came, else those asked for where the answer has no place that shows them. Of a stream that was cut
+    /// the picture that was being shown is one.
     private func readPictures(_ request: RequestMeasures, isCut: Bool, into reading: inout UnitReading) {
         let asked = max(1, request.images)
         if isCut {
@@ -72,7 +73,7 @@ extension AnswerFacts {
             reading.units.images += 1
             reading.source = .counted
         } else if reading.units.images == 0 {
-            reading.units.images = asked
+            reading.units.images = hasItems ? 0 : asked
             reading.source = .counted
         }
     }

@@ -30,6 +30,8 @@ public struct AnswerFacts: Hashable, Sendable {
     private var eventTokens: Int64 = 0
     /// Events that hold nothing but pictures, sound or reasoning that is encrypted.
     private var textlessEvents: Int64 = 0
+    /// Tokens that are named and have no text, or none yet.
+    private(set) var silentTokens: Int64 = 0
     /// Bytes of text in the events with content.
     private(set) var contentBytes: Int64 = 0
     /// What the content came to when the engine counted last.
@@ -41,8 +43,13 @@ public struct AnswerFacts: Hashable, Sendable {
     public internal(set) var textBytes: Int64 = 0
     /// Elements of the array that the answer is about: pictures made, documents ranked.
     public internal(set) var items: Int64 = 0
+    /// Whether there is such an array, and how many of its elements say that they failed.
+    var hasItems = false
+    var itemsFailed: Int64 = 0
     /// Whether it cites pages of the web.
     var showsSources = false
+    /// Whether it ranks documents, although its form is any model's.
+    var isRanking = false
     /// Whether a picture was being shown that is not whole yet.
     var isPictureBegun = false
     /// The engine's usage of the answer's own inference; nil when it said nothing.
@@ -64,12 +71,8 @@ public struct AnswerFacts: Hashable, Sendable {
     var hardwareTime = HardwareTime.measured
     /// Whether it was seen to have begun on hardware.
     var hasRun = false
-    /// How the backend's usage is read.
-    var quirks: UsageQuirks = []
-    /// Whether the backend makes every search that a request asks for at its beginning, and may count none.
-    var searchesWhenAsked = false
-    /// Whether the backend has no tiers, so that one that a request asks for is not served because it is silent.
-    var isWithoutTiers = false
+    /// How what it says is to be read.
+    var rules = ReadingRules()
     /// What the answer's own inference was: `fallback` when another model than the one asked for served.
     public internal(set) var kind = InferenceKind.primary
     /// Inferences inside the answer that `usage` does not include.
@@ -110,16 +113,18 @@ public struct AnswerFacts: Hashable, Sendable {
     /// A few long words are no sign of events with several tokens.
     private static let bytesOfLongWords: Int64 = 64
 
-    /// Notes an event with content, or a choice of one.
-    mutating func noteContent(_ content: WrittenContent) {
+    /// Notes an event with content: that of so many choices, or so many tokens where they are named one by one.
+    mutating func noteContent(_ content: WrittenContent, tokens: Int64 = 1, areNamed: Bool = false) {
         written.add(content)
-        contentEvents += 1
+        contentEvents += tokens
         let bytes = content.textBytes
         contentBytes += bytes
+        if content.isEmpty { silentTokens += tokens }
         if bytes == 0, !content.isEmpty {
-            textlessEvents += 1
+            textlessEvents += tokens
         } else {
-            eventTokens += bytes > AnswerFacts.bytesOfOneToken ? UsageEstimate.tokens(inTextBytes: bytes) : 1
+            let byLength = bytes > AnswerFacts.bytesOfOneToken ? UsageEstimate.tokens(inTextBytes: bytes) : 1
+            eventTokens += areNamed ? tokens : byLength + tokens - 1
         }
     }
 
@@ -141,6 +146,24 @@ public struct AnswerFacts: Hashable, Sendable {
     mutating func takeRepeated(_ content: WrittenContent) {
         textBytes = max(textBytes, content.textBytes)
         written.raiseRest(to: content)
+    }
+
+    /// The same without the prompt that the request had repeated in front of each answer; unchanged where less came
+    /// than that, so that it was not repeated.
+    func withoutEcho(of request: InferenceRequest) -> AnswerFacts {
+        let echoed = request.input.promptBytes * request.choiceCount / max(1, request.promptCount)
+        guard request.isEchoed, echoed > 0, max(textBytes, contentBytes) >= echoed else { return self }
+        var facts = self
+        facts.textBytes = max(0, textBytes - echoed)
+        facts.contentBytes = max(0, contentBytes - echoed)
+        facts.written.textBytes = max(0, written.textBytes - echoed)
+        facts.eventTokens = max(0, eventTokens - UsageEstimate.tokens(inTextBytes: echoed))
+        facts.estimateAtCount = max(0, estimateAtCount - UsageEstimate.tokens(inTextBytes: echoed))
+        if facts.contentBytes == 0 {
+            facts.contentEvents = 0
+            facts.uncountedEvents = 0
+        }
+        return facts
     }
 
     /// Tokens that a stream's text comes to: its events, unless these hold several tokens each.

@@ -37,9 +37,8 @@ public final class AnswerMeter {
     }
 
     private let surface: Surface
-    private let quirks: UsageQuirks
-    private let searchesWhenAsked: Bool
-    private let isWithoutTiers: Bool
+    private let operation: Operation
+    private let rules: ReadingRules
 
     /// Where the name of the model stands, with its quotes; nil when there is none, or the dialect keeps the engine's.
     /// Counted as `usageEnd` is.
@@ -66,6 +65,8 @@ public final class AnswerMeter {
     private var readBytes: Int?
     /// The event that is passing, when it is too long to be kept.
     private var long: LongEvent?
+    /// What was known of the answer when it began.
+    private var longBegan = (hadError: false, wasTerminated: false)
     /// Reads what the model wrote, where somebody counts it.
     private var text: AnswerTextReader?
 
@@ -79,12 +80,11 @@ public final class AnswerMeter {
         let type = headers.first("content-type")?.lowercased() ?? ""
         let isSuccess = (200..<300).contains(status)
         surface = request.surface
-        quirks = backend.usageQuirks(of: request.operation)
-        searchesWhenAsked = backend.kind.searchesWhenAsked
-        isWithoutTiers = backend.lacksTier(of: request)
+        operation = request.operation
+        rules = ReadingRules(of: request, by: backend)
         stream = StreamMeter(
             choiceCount: request.choiceCount, promptCount: request.promptCount, addsChoices: backend.kind == .llamaCpp,
-            cutsUsage: request.isStream && backend.addsRunningUsage(to: request))
+            cutsUsage: request.isStream && backend.addsRunningUsage(to: request), repeatsPrompt: request.isEchoed)
         if case (var framing, var reader)? = NativeReaders.reader(
             for: request, backend: backend, isSuccess: isSuccess, contentType: type)
         {
@@ -140,9 +140,7 @@ public final class AnswerMeter {
     /// What is known so far.
     public var facts: AnswerFacts {
         var facts = framing == .plain ? plain.facts : native == nil ? stream.facts : nativeFacts
-        facts.quirks = quirks
-        facts.searchesWhenAsked = searchesWhenAsked
-        facts.isWithoutTiers = isWithoutTiers
+        facts.rules = rules
         return facts
     }
 
@@ -177,6 +175,14 @@ public final class AnswerMeter {
     /// although its status is that of a success.
     public var isErrorInPlaceOfAnswer: Bool {
         framing == .plain && hasError && (plain.facts.isNothingButError || plain.facts.endsInFailure)
+    }
+
+    /// Whether the engine has said nothing of the tokens that it wrote, where that is what such answers cost.
+    public var lacksUsage: Bool {
+        switch operation {
+        case .chat, .textCompletion, .generateContent: framing != .plain && facts.usageSaid?.completionTokens == nil
+        default: false
+        }
     }
 
     /// Reads the next piece of a plain answer.
@@ -218,6 +224,7 @@ public final class AnswerMeter {
         guard framing != .awsEventStream else { return }
         text?.read(longEventPiece: bytes)
         guard var reader = native else { return stream.read(longEventPiece: bytes) }
+        if long == nil { longBegan = (nativeFacts.hasError, nativeFacts.isTerminated) }
         var event = long ?? LongEvent(shape: reader.shape)
         event.read(bytes, with: &reader, facts: &nativeFacts)
         native = reader
@@ -235,7 +242,9 @@ public final class AnswerMeter {
         guard native != nil else { return stream.finishLongEvent() }
         long?.finish(facts: &nativeFacts)
         long = nil
-        return .content
+        let (hadError, wasTerminated) = longBegan
+        if nativeFacts.hasError, !hadError { return .error }
+        return nativeFacts.isTerminated && !wasTerminated ? .terminator : .content
     }
 
     /// The answer is over.
@@ -262,7 +271,7 @@ public final class AnswerMeter {
         guard let text, text.isWhole else { return false }
         let facts = facts
         // Text under a name that only the meter knows is not counted: neither is it free.
-        return facts.unreadCount == 0
+        return facts.unreadCount == 0 && facts.silentTokens <= UsageFilling.underreportedTokensMax
             && !UsageFilling.isUnderreported(
                 UsageEstimate.tokens(inTextBytes: text.byteCount),
                 delivered: UsageEstimate.tokens(inTextBytes: facts.textBytesSeen))
@@ -296,7 +305,7 @@ extension Operation {
 extension Backend {
     /// Whether the request asks for another tier than the base one and the backend has none: nor has its kind, or any
     /// kind for such requests, and the catalogue says nothing else.
-    fileprivate func lacksTier(of request: InferenceRequest) -> Bool {
+    func lacksTier(of request: InferenceRequest) -> Bool {
         guard request.serviceTier != nil else { return false }
         let asked = OpenAIDialect.tier(named: request.serviceTier)
         guard asked != OpenAIDialect.baseTier, !settings.tiers.contains(asked) else { return false }

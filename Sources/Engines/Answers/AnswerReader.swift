@@ -20,6 +20,9 @@ protocol AnswerReader: Sendable {
     /// The answer is over. Where a dialect has no terminator, this is where `facts.isTerminated` is decided.
     mutating func finish(facts: inout AnswerFacts)
 
+    /// Whether a text of a plain answer may be the model's under any name.
+    var takesAnyText: Bool { get }
+
     /// Which part of a plain answer is its usage object.
     var usagePart: Int? { get }
 
@@ -39,6 +42,7 @@ protocol AnswerReader: Sendable {
 extension AnswerReader {
     mutating func begin(status: Int, headers: any HeaderLookup, facts: inout AnswerFacts) {}
     mutating func finish(facts: inout AnswerFacts) {}
+    var takesAnyText: Bool { false }
     var usagePart: Int? { nil }
     var innerUsagePart: Int? { nil }
     var usageEnd: Int? { nil }

@@ -15,6 +15,12 @@ struct DocumentReader: Sendable {
     var byteCount: Int { consumed }
     /// Elements of the arrays that the shape counts.
     private(set) var items: Int64 = 0
+    /// Whether there is such an array.
+    private(set) var hasItems = false
+    /// Bytes of all texts that the shape has no name for, where they are asked for. Those that hold no words are taken
+    /// for pictures.
+    private(set) var otherTextBytes: Int64 = 0
+    private var other: (bytes: Int64, hasWords: Bool)?
     /// Where the part read last stood in the answer, in bytes from its start.
     private(set) var partRange = 0..<0
 
@@ -57,7 +63,10 @@ struct DocumentReader: Sendable {
     /// Where the piece at hand is read on.
     private var position = 0
 
-    init(shape: DocumentShape) { self.shape = shape }
+    init(shape: DocumentShape, countsOtherText: Bool = false) {
+        self.shape = shape
+        if countsOtherText { other = (0, false) }
+    }
 
     /// Reads on in a piece until a wanted part is whole, and says which; nil when the piece is read. Ask with the same
     /// piece until then; `withPart` shows the part.
@@ -111,7 +120,12 @@ struct DocumentReader: Sendable {
     private mutating func readString(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
         let end = bytes.firstIndexOfStringDelimiter(from: start)
         keep(bytes, start..<end)
-        if isCounting { count(bytes[start..<end]) }
+        if isCounting {
+            count(bytes[start..<end])
+        } else if !isKey, let known = other {
+            let hasWords = known.hasWords || bytes[start..<end].contains { $0 == 0x20 || $0 >= 0x80 }
+            other = (known.bytes + Int64(end - start), hasWords)
+        }
         guard end < bytes.count else { return end }
         switch bytes[end] {
         case UInt8(ascii: "\""):
@@ -165,8 +179,20 @@ struct DocumentReader: Sendable {
             finishString(into: &finishedContent)
             isCounting = false
         }
+        finishOther()
         keep(UInt8(ascii: "\""))
         if isCapturing || capturePart != nil, depth == captureDepth { endCapture(at: index + 1) }
+    }
+
+    /// No picture is shorter in Base64.
+    private static let wordlessBytesMax: Int64 = 512
+
+    private mutating func finishOther() {
+        guard let (bytes, hasWords) = other else { return }
+        let isText = hasWords || bytes <= DocumentReader.wordlessBytesMax
+        let picture = MediaKind.picture.tokens(inBytes: bytes * 3 / 4).likely * UsageEstimate.bytesPerToken
+        otherTextBytes += isText ? bytes : picture
+        other = (0, false)
     }
 
     private mutating func count(_ part: Slice<UnsafeRawBufferPointer>) {
@@ -226,7 +252,7 @@ struct DocumentReader: Sendable {
         case 0x20, 0x09, 0x0A, 0x0D: keep(byte)
         case _ where depth == 0 && consumed + index < 3 && DocumentReader.byteOrderMark.contains(byte): break
         default:
-            if !isCapturing { beginValue(at: index) }
+            if !isCapturing { beginValue(at: index, isNull: byte == UInt8(ascii: "n")) }
             keep(byte)
             place = .scalar
         }
@@ -244,6 +270,7 @@ struct DocumentReader: Sendable {
             writtenDepth = depth
             writtenStart = consumed + index
         }
+        if !isObject, depth > 0, objects & 1 == 1, isWanted(.items) { hasItems = true }
         depth += 1
         objects = objects << 1 | (isObject ? 1 : 0)
         nodes.append(capturePart == nil ? nextNode : DocumentReader.nothing)
@@ -270,9 +297,9 @@ struct DocumentReader: Sendable {
     }
 
     /// A value begins: it may be wanted whole, or be an element that counts.
-    private mutating func beginValue(at index: Int) {
+    private mutating func beginValue(at index: Int, isNull: Bool = false) {
         guard capturePart == nil, nextNode != DocumentReader.nothing else { return }
-        if depth > 0, objects & 1 == 0, isWanted(.items) { items += 1 }
+        if depth > 0, objects & 1 == 0, !isNull, isWanted(.items) { items += 1 }
         guard let part = shape.tree.nodes[nextNode].part, case .value(let bytesMax) = shape.parts[part].wish else {
             return
         }

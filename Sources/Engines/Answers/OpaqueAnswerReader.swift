@@ -19,6 +19,8 @@ struct OpaqueAnswerReader: AnswerReader {
             if contentType.contains("json") || contentType.hasPrefix("text/event-stream") { return false }
             return !contentType.isEmpty || isText(request)
         case .audioSpeech: return contentType.hasPrefix("audio/") || contentType.hasPrefix("application/octet-stream")
+        // Numbers as bytes (vLLM's `encoding_format`).
+        case .embeddings: return !contentType.isEmpty && !contentType.contains("json")
         default: return false
         }
     }

@@ -6,7 +6,7 @@ struct OpenAIAnswerReader: AnswerReader {
         case usage, id, model, serviceTier, error, errorType, choiceError, object, finishReason, status
         case incompleteReason, metrics, timeInfo, timings, groq, breakdown, searchUnits, billedInput, billedOutput
         case duration, choiceUsage, itemType, itemAction, executedTool, toolUsage, searchResult, webSearch
-        case tierUsed, annotation, baseStatus, baseMessage, errorCode
+        case tierUsed, annotation, baseStatus, baseMessage, errorCode, itemError
         // Of events of a stream that are too long to be kept.
         case eventType, longItemType, longItemAction, repeatedItemType, repeatedItemAction, responseUsage, responseID
         case responseModel, responseStatus, responseReason, responseTier, responseError, responseToolUsage
@@ -46,6 +46,8 @@ struct OpenAIAnswerReader: AnswerReader {
             case .baseStatus: .value("base_resp.status_code")
             case .baseMessage: .value("base_resp.status_msg", bytesMax: 4096)
             case .errorCode: .value("error_code")
+            // Of one of several pictures that did not come (Seedream).
+            case .itemError: .value("data.error", bytesMax: 4096)
             case .eventType: .value("type")
             case .longItemType: .value("item.type")
             case .longItemAction: .value("item.action.type")
@@ -187,6 +189,7 @@ struct OpenAIAnswerReader: AnswerReader {
         case .searchUnits: facts.units.searches = max(0, AnswerFacts.integer(value) ?? 0)
         case .billedInput, .billedOutput: takeBilled(part, value, &facts)
         case .duration: takeDuration(value, &facts)
+        case .itemError: if !value.equals("null", in: 0..<value.count) { facts.itemsFailed += 1 }
         case .choiceUsage: takeChoiceUsage(value, &facts)
         case .itemType, .itemAction, .executedTool: Self.takeTool(part, value, &facts.units)
         // What a search found stands beside the answer (Perplexity, Zhipu), which says no other number of searches.
@@ -235,9 +238,15 @@ struct OpenAIAnswerReader: AnswerReader {
 
     /// Cohere's form of usage.
     private func takeBilled(_ part: Part, _ value: UnsafeRawBufferPointer, _ facts: inout AnswerFacts) {
-        guard let count = AnswerFacts.integer(value) else { return }
-        if facts.usage == nil { facts.usage = EngineUsage() }
-        if part == .billedInput { facts.usage?.promptTokens = count } else { facts.usage?.completionTokens = count }
+        var usage = facts.usage ?? EngineUsage()
+        let count = usage.readCount("a count of billed units", value)
+        guard count != nil || usage.contradiction != nil else { return }
+        if part == .billedInput {
+            usage.promptTokens = count ?? usage.promptTokens
+        } else {
+            usage.completionTokens = count ?? usage.completionTokens
+        }
+        facts.usage = usage
     }
 
     /// Of transcriptions in their long form: seconds, with a fraction.

@@ -17,7 +17,7 @@ public struct PlainAnswerMeter: Sendable {
 
     init(reader: any AnswerReader) {
         self.reader = reader
-        document = DocumentReader(shape: reader.shape)
+        document = DocumentReader(shape: reader.shape, countsOtherText: reader.takesAnyText)
     }
 
     init(reader: any AnswerReader, status: Int, headers: some HeaderLookup) {
@@ -42,6 +42,7 @@ public struct PlainAnswerMeter: Sendable {
         }
         facts.takeWritten(document.written)
         facts.items = document.items
+        facts.hasItems = document.hasItems
         facts.unreadCount += document.takeTooLongCount()
     }
 
@@ -53,5 +54,10 @@ public struct PlainAnswerMeter: Sendable {
             facts.unreadCount += 1
         }
         reader.finish(facts: &facts)
+        // Models of any kind stand behind some forms. Where nothing of an answer has a known name, its texts are what
+        // the model wrote.
+        if reader.takesAnyText, !facts.hasError, !facts.isRanking, !facts.isMeasurable {
+            facts.textBytes = document.otherTextBytes
+        }
     }
 }

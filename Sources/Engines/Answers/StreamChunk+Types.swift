@@ -44,6 +44,28 @@ extension StreamChunk {
         error = try scanner.skip()
     }
 
+    /// Where a choice names its tokens one by one (vLLM's `return_token_ids`, OpenAI's `logprobs`).
+    static let naming = NameIndex(["token_ids", "logprobs"])
+    private static let namingLists = NameIndex(["content", "refusal", "tokens"])
+
+    /// How many tokens are named there.
+    func readNamedTokens(_ kind: JSONKind, _ scanner: inout JSONScanner) throws(JSONScanError) -> Int64 {
+        var count: Int64 = 0
+        if kind == .array {
+            try scanner.eachElement { kind, _ throws(JSONScanError) in
+                if kind != .null { count += 1 }
+                return false
+            }
+            return count
+        }
+        try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
+            guard kind == .array, StreamChunk.namingLists.place(of: key, in: bytes) != nil else { return false }
+            count += try readNamedTokens(kind, &scanner)
+            return true
+        }
+        return count
+    }
+
     /// MiniMax's errors have a status of their own.
     mutating func readBaseResponse(_ scanner: inout JSONScanner) throws(JSONScanError) {
         var code: Int64? = 0

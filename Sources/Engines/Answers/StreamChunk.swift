@@ -18,6 +18,8 @@ struct StreamChunk {
     /// What it wrote there.
     private(set) var written = WrittenContent()
     var hasContent: Bool { contentCount > 0 }
+    /// Tokens of those choices that are named one by one, by their numbers or probabilities; 0 where none are.
+    private(set) var namedTokens: Int64 = 0
     /// What stands in an item of a response that is whole, or in all of them.
     private(set) var itemContent = WrittenContent()
     /// Bytes of a text, or of a part of an item, that the event repeats as a whole.
@@ -292,6 +294,8 @@ struct StreamChunk {
                 continue
             }
             var usage = 0..<0
+            var named: Int64 = 0
+            let before = contentCount
             choice = 0
             try scanner.beginObject()
             while let key = try scanner.nextKey() {
@@ -315,12 +319,17 @@ struct StreamChunk {
                     }
                 } else if kind == .object, key.equals("delta", in: bytes) {
                     try readDelta(&scanner)
+                } else if kind == .array || kind == .object, StreamChunk.naming.place(of: key, in: bytes) != nil {
+                    named = max(named, try readNamedTokens(kind, &scanner))
                 } else if kind == .object, key.equals("message", in: bytes) {
                     messageContent.add(try WrittenText.content(&scanner, bytes))
                 } else {
                     try scanner.skip()
                 }
             }
+            // A token may have no text, or its text may be held back: its client has it all the same.
+            if named > 0, contentCount == before { noteContent(WrittenContent()) }
+            namedTokens += named > 0 ? named : contentCount - before
             if !usage.isEmpty { choiceUsages.append((choice, usage)) }
         }
     }

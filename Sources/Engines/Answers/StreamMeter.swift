@@ -35,6 +35,8 @@ public struct StreamMeter: Sendable {
 
     private let choiceCount: Int64
     private let cutsUsage: Bool
+    /// Whether tokens of the prompt are named among those of the answer.
+    private let repeatsPrompt: Bool
     private var choices: ChoiceUsage
 
     /// A meter at the start of a stream that will have so many choices.
@@ -42,8 +44,11 @@ public struct StreamMeter: Sendable {
 
     /// A meter that finds running counts of usage to be cut out (`cutsUsage`), of an engine that counts each choice by
     /// itself (`addsChoices`) or not.
-    init(choiceCount: Int64, promptCount: Int64 = 1, addsChoices: Bool, cutsUsage: Bool) {
+    init(
+        choiceCount: Int64, promptCount: Int64 = 1, addsChoices: Bool, cutsUsage: Bool, repeatsPrompt: Bool = false
+    ) {
         self.choiceCount = choiceCount
+        self.repeatsPrompt = repeatsPrompt
         self.cutsUsage = cutsUsage
         choices = ChoiceUsage(choiceCount: choiceCount, promptCount: promptCount, addsChoices: addsChoices)
     }
@@ -122,7 +127,7 @@ public struct StreamMeter: Sendable {
         facts.choicesSeen = max(facts.choicesSeen, chunk.choicesSeen)
         if choiceCount > 1 {
             if chunk.finishedChoices > 0 { choices.noteFinish(of: chunk.choice) }
-            if chunk.hasContent { choices.noteContent(of: chunk.choice, count: chunk.contentCount) }
+            if chunk.hasContent { choices.noteContent(of: chunk.choice, count: tokens(in: chunk)) }
         }
         let hasOutputCount = hasUsage || chunk.hasChoiceUsage ? takeUsage(chunk, at: offset) : false
         if let reason = chunk.finishReason { facts.finishReason = chunk.name(reason) ?? facts.finishReason }
@@ -135,10 +140,10 @@ public struct StreamMeter: Sendable {
         let sideCount = facts.sideUsage?.completionTokens
         if chunk.hasExtras { chunk.readExtras(into: &facts) }
         if chunk.hasContent {
-            // One chunk may have something of several choices.
-            for _ in 1..<chunk.contentCount { facts.noteContent(bytes: 0) }
-            facts.noteContent(chunk.written)
-            facts.uncountedEvents += chunk.contentCount
+            // One chunk may have something of several choices, or several tokens.
+            let tokens = tokens(in: chunk)
+            facts.noteContent(chunk.written, tokens: tokens, areNamed: chunk.namedTokens > chunk.contentCount)
+            facts.uncountedEvents += tokens
             if chunk.typed == .delta { texts.noteDelta(chunk.written.textBytes, item: chunk.item) }
         }
         let isLate = takeLateText(chunk)
@@ -174,6 +179,11 @@ public struct StreamMeter: Sendable {
         if chunk.hasFailedChoice || chunk.hasExtras && facts.hasError { return fail(nil) }
         if chunk.hasContent { return .content }
         return hasUsage && chunk.hasEmptyChoices ? .usageChunk : .other
+    }
+
+    /// How many tokens, or at least pieces, of the answer a chunk has.
+    private func tokens(in chunk: StreamChunk) -> Int64 {
+        repeatsPrompt ? chunk.contentCount : max(chunk.namedTokens, chunk.contentCount)
     }
 
     /// A message in the place of a delta: some repeat all of it in each chunk, others send it in pieces. It is all of

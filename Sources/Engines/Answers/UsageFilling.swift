@@ -26,17 +26,21 @@ struct UsageFilling {
             if operation == .imageGeneration { usage.outputParts.image = usage.completionTokens }
             if operation == .speech { usage.outputParts.audio = usage.completionTokens }
         }
-        attempt.take(usage.buckets(quirks: facts.quirks, delivered: hasNoOutput ? 0 : delivered))
+        attempt.take(usage.buckets(quirks: facts.rules.quirks, delivered: hasNoOutput ? 0 : delivered))
     }
 
     private func estimate(_ attempt: inout AttemptRecord) {
-        let beside = hasNoOutput ? TokensBesideText() : facts.beside
+        let beside = facts.beside
         let sequences = facts.sequences
         let isOutputCounted = own.output != nil && beside.total == 0 && sequences == 1
         let isCounted = own.isInputWhole && (hasNoOutput || isOutputCounted)
         attempt.usageSource = isCounted ? .counted : .estimated
         attempt.usageComplete = isCounted && !isCut
         if sequences > 1 { attempt.notes.insert(.outputUnderreported) }
+        guard !hasNoOutput else {
+            attempt.buckets = TokenBuckets(inputUncached: own.input ?? estimatedInput)
+            return
+        }
         attempt.buckets = TokenBuckets(
             inputUncached: own.input ?? estimatedInput,
             outputVisible: (own.output?.visible ?? estimatedText) * sequences, outputAudio: beside.sound,

@@ -9,7 +9,9 @@ extension EngineKind {
     public var takesContinuousCounts: Bool {
         switch self {
         case .vllm, .tensorRTLLM, .rayServe, .nim, .tenstorrent, .openAICompatible: true
-        default: false
+        case .openAI, .anthropic, .triton, .tgi, .llamaCpp, .groq, .sambaNova, .sageMaker, .bedrock, .vertex,
+            .gemini, .azure, .together, .replicate, .deepSeek, .xai, .cerebras, .openRouter:
+            false
         }
     }
 
@@ -17,7 +19,9 @@ extension EngineKind {
     public var hidesReasoning: Bool {
         switch self {
         case .openAI, .azure, .xai, .openRouter, .anthropic, .gemini, .vertex, .bedrock: true
-        default: false
+        case .openAICompatible, .vllm, .tensorRTLLM, .triton, .tgi, .llamaCpp, .groq, .sambaNova, .tenstorrent,
+            .sageMaker, .together, .replicate, .rayServe, .nim, .deepSeek, .cerebras:
+            false
         }
     }
 
@@ -42,7 +46,9 @@ extension EngineKind {
         case .openAI, .azure, .groq, .openRouter, .anthropic, .gemini, .vertex, .bedrock, .cerebras, .xai,
             .openAICompatible:
             true
-        default: false
+        case .vllm, .tensorRTLLM, .triton, .tgi, .llamaCpp, .sambaNova, .tenstorrent, .sageMaker, .together,
+            .replicate, .rayServe, .nim, .deepSeek:
+            false
         }
     }
 
@@ -51,7 +57,9 @@ extension EngineKind {
     public var searchesWhenAsked: Bool {
         switch self {
         case .openAI, .azure, .openRouter, .openAICompatible: true
-        default: false
+        case .anthropic, .vllm, .tensorRTLLM, .triton, .tgi, .llamaCpp, .groq, .sambaNova, .tenstorrent, .sageMaker,
+            .bedrock, .vertex, .gemini, .together, .replicate, .rayServe, .nim, .deepSeek, .xai, .cerebras:
+            false
         }
     }
 
@@ -70,7 +78,9 @@ extension EngineKind {
         case .triton: ":8002/metrics"
         case .nim: "/v1/metrics"
         case .rayServe: ":8080/metrics"
-        default: nil
+        case .openAI, .anthropic, .groq, .sambaNova, .sageMaker, .bedrock, .vertex, .gemini, .azure, .together,
+            .replicate, .deepSeek, .xai, .cerebras, .openRouter:
+            nil
         }
     }
 }

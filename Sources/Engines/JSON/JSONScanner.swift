@@ -145,8 +145,9 @@ public struct JSONScanner {
     /// Reads `null`.
     public mutating func null() throws(JSONScanError) { try literal("null") }
 
-    /// Reads a number: its value where it is an integer of 64 bits (`12` or `12.0`), else nil.
-    public mutating func number() throws(JSONScanError) -> Int64? {
+    /// Reads a number: its value where it is an integer of 64 bits, however it is written (`12`, `12.0`, `1.2e1`), else
+    /// nil. `takesPowers`: an exponent makes a fraction of it for some readers, where it is false.
+    public mutating func number(takesPowers: Bool = true) throws(JSONScanError) -> Int64? {
         _ = try peek()
         let numberStart = offset
         defer { ReadingSteps.add(offset - numberStart) }
@@ -159,21 +160,23 @@ public struct JSONScanner {
         }
         let digits = offset - firstDigit
         guard digits > 0, digits == 1 || bytes[firstDigit] != UInt8(ascii: "0") else { throw error(.badNumber) }
+        var isPlain = true
+        var hasPower = false
         if take(UInt8(ascii: ".")) {
+            isPlain = false
             let start = offset
-            while offset < bytes.count, let digit = bytes[offset].decimalDigit {
-                if digit != 0 { value = nil }
-                offset += 1
-            }
+            while offset < bytes.count, bytes[offset].decimalDigit != nil { offset += 1 }
             if offset == start { throw error(.badNumber) }
         }
         if take(UInt8(ascii: "e")) || take(UInt8(ascii: "E")) {
+            isPlain = false
+            hasPower = true
             if !take(UInt8(ascii: "+")) { _ = take(UInt8(ascii: "-")) }
             let start = offset
             while offset < bytes.count, bytes[offset].decimalDigit != nil { offset += 1 }
             if offset == start { throw error(.badNumber) }
-            value = nil
         }
+        if !isPlain { value = hasPower && !takesPowers ? nil : DecimalText.whole(bytes, firstDigit..<offset) }
         return isNegative ? value.map { -$0 } : value
     }
 

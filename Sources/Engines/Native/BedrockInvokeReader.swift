@@ -14,7 +14,7 @@ struct BedrockInvokeReader: AnswerReader {
     private enum Part: Int {
         case usage, stopReason, stopReasonCamel, finishReason, completionReason, outputsStopReason
         case generationsFinishReason, inputTextTokenCount, resultsTokenCount, promptTokenCount, generationTokenCount
-        case guardrailAction, toolType
+        case guardrailAction, toolType, relevance
     }
     private static let openAIParts = OpenAIAnswerReader().shape.parts
     private static let partShape = DocumentShape(
@@ -24,6 +24,7 @@ struct BedrockInvokeReader: AnswerReader {
             .value("generations.finish_reason"), .value("inputTextTokenCount"), .value("results.tokenCount"),
             .value("prompt_token_count"), .value("generation_token_count"),
             .value("amazon-bedrock-guardrailAction"), .value("output.message.content.toolUse.type"),
+            .value("results.relevance_score"),
             .text("content.text"), .reasoning("content.thinking"), .written("content.input"), .items("images"),
             .encrypted("content.data"), .encrypted("content.signature"),
             .items("artifacts"), .written("output.message.content.toolUse.input"), .text("output.message.content.text"),
@@ -31,6 +32,7 @@ struct BedrockInvokeReader: AnswerReader {
         ])
 
     var shape: DocumentShape { BedrockInvokeReader.partShape }
+    var takesAnyText: Bool { true }
     var usagePart: Int? { BedrockInvokeReader.openAIParts.count }
 
     mutating func begin(status: Int, headers: any HeaderLookup, facts: inout AnswerFacts) {
@@ -51,10 +53,11 @@ struct BedrockInvokeReader: AnswerReader {
         case .stopReason, .stopReasonCamel, .finishReason, .completionReason, .outputsStopReason,
             .generationsFinishReason:
             facts.takeStopReason(NativeValue.name(value))
-        case .inputTextTokenCount, .promptTokenCount: counts.take(input: NativeValue.integer(value))
-        case .resultsTokenCount: counts.add(output: NativeValue.integer(value))
-        case .generationTokenCount: counts.take(output: NativeValue.integer(value))
+        case .inputTextTokenCount, .promptTokenCount: counts.take(input: value)
+        case .resultsTokenCount: counts.add(output: value)
+        case .generationTokenCount: counts.take(output: value)
         case .toolType: if NativeValue.name(value) == "server_tool_use" { facts.units.searches += 1 }
+        case .relevance: facts.isRanking = true
         case .guardrailAction: facts.takeGuardrail(NativeValue.name(value))
         case nil: return
         }
@@ -62,7 +65,11 @@ struct BedrockInvokeReader: AnswerReader {
     }
 
     /// Pictures that a model was invoked for (Amazon's own, Stability's).
-    mutating func finish(facts: inout AnswerFacts) { facts.units.images = max(facts.units.images, facts.items) }
+    mutating func finish(facts: inout AnswerFacts) {
+        facts.units.images = max(facts.units.images, facts.items)
+        // Amazon sells rankings by the query, whatever tokens it counts of one.
+        if facts.isRanking { facts.usage = nil }
+    }
 
     private func publish(_ facts: inout AnswerFacts) {
         if let usage = metrics?.correcting(own ?? counts.usage) { facts.usage = usage }
@@ -89,37 +96,33 @@ extension AnswerFacts {
 
 /// The counts of model families that have no usage object: Titan's and Llama's.
 struct BedrockFamilyCounts: Sendable {
-    private(set) var input: Int64?
-    private(set) var output: Int64?
+    private var said = EngineUsage()
+    var output: Int64? { said.completionTokens }
 
     init() {}
 
     /// Takes a count that grows with the stream, or stands in one chunk alone and is zero in the others.
-    mutating func take(input count: Int64?) {
-        guard let count else { return }
-        input = max(input ?? count, count)
+    mutating func take(input value: UnsafeRawBufferPointer) {
+        guard let count = said.readCount("a count of the prompt", value) else { return }
+        said.promptTokens = max(said.promptTokens ?? count, count)
     }
 
     /// The same of the output.
-    mutating func take(output count: Int64?) {
-        guard let count else { return }
-        output = max(output ?? count, count)
+    mutating func take(output value: UnsafeRawBufferPointer) {
+        guard let count = said.readCount("a count of the output", value) else { return }
+        said.completionTokens = max(said.completionTokens ?? count, count)
     }
 
     /// Adds the output of one of several results.
-    mutating func add(output count: Int64?) {
-        guard let count else { return }
-        let (sum, overflows) = (output ?? 0).addingReportingOverflow(count)
-        output = overflows ? .max : sum
+    mutating func add(output value: UnsafeRawBufferPointer) {
+        guard let count = said.readCount("a count of the output", value) else { return }
+        said.completionTokens = said.sum("a count of the output", said.completionTokens, count)
     }
 
     /// Nil when nothing was said.
     var usage: EngineUsage? {
-        guard input != nil || output != nil else { return nil }
-        var usage = EngineUsage()
-        usage.promptTokens = input
-        usage.completionTokens = output
-        return usage
+        let isSaid = said.promptTokens != nil || said.completionTokens != nil || said.contradiction != nil
+        return isSaid ? said : nil
     }
 
     /// Reads a `usage` object of any family: its names tell which.

@@ -116,16 +116,12 @@ struct BedrockInvokeStream: Sendable {
                 }
                 return true
             }
-        } else if kind == .number,
-            key.equals("prompt_token_count", in: bytes)
-                || key.equals("inputTextTokenCount", in: bytes)
+        } else if key.equals("prompt_token_count", in: bytes) || key.equals("inputTextTokenCount", in: bytes) {
+            counts.take(input: bytes.part(try scanner.skip()))
+        } else if key.equals("generation_token_count", in: bytes)
+            || key.equals("totalOutputTextTokenCount", in: bytes)
         {
-            counts.take(input: try scanner.number())
-        } else if kind == .number,
-            key.equals("generation_token_count", in: bytes)
-                || key.equals("totalOutputTextTokenCount", in: bytes)
-        {
-            counts.take(output: try scanner.number())
+            counts.take(output: bytes.part(try scanner.skip()))
         } else if kind == .string, BedrockInvokeStream.reasonNames.contains(where: { key.equals($0, in: bytes) }) {
             facts.takeStopReason(try scanner.name(kind, in: bytes))
         } else {

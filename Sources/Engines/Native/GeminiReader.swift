@@ -19,8 +19,7 @@ struct GeminiReader: AnswerReader {
     private var pictureQueries = GroundingQueries()
     /// Whether the answer shows what a search found.
     private var isGrounded = false
-    /// Whether an interaction ran its search.
-    private var hasSearched = false
+    private var searchCalls = SearchCalls()
     private let choiceCount: Int64
     private let asksForSearches: Bool
 
@@ -76,7 +75,7 @@ struct GeminiReader: AnswerReader {
             facts.serviceTier = GeminiUsage.tier(named: NativeValue.name(value)) ?? facts.serviceTier
         case .error: facts.takeError(value)
         case .outputType, .stepType:
-            if NativeValue.name(value) == "google_search_call" { hasSearched = true }
+            searchCalls.take(type: NativeValue.name(value), isStep: part == Part.stepType.rawValue)
             countSearches(&facts)
         case .queries, .pictureQueries, .outputQueries, .stepQueries:
             var scanner = JSONScanner(value)
@@ -223,8 +222,8 @@ struct GeminiReader: AnswerReader {
     /// What was searched for, words and pictures apart; one search where an answer shows what was found and leaves out
     /// what for. Without a search among its tools what it shows are pages that the request named.
     private func countSearches(_ facts: inout AnswerFacts) {
-        let isSearched = hasSearched || isGrounded && asksForSearches
-        facts.units.searches = max(queries.count + pictureQueries.count, isSearched ? 1 : 0)
+        let isSearched = isGrounded && asksForSearches
+        facts.units.searches = max(queries.count + pictureQueries.count, searchCalls.count, isSearched ? 1 : 0)
     }
 
     /// Whether the model wrote something in these parts: all but signatures, and the mark that something is a thought.
@@ -301,16 +300,20 @@ struct GeminiReader: AnswerReader {
             return true
         }
         if kind == .object, key.equals("content", in: bytes) {
+            var call: (type: String?, id: String?)
             try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
                 if kind == .object, key.equals("arguments", in: bytes) {
                     try readQueries(&scanner, bytes)
-                } else if kind == .string, key.equals("type", in: bytes) {
-                    if try scanner.string().equals("google_search_call", in: bytes) { hasSearched = true }
+                } else if key.equals("type", in: bytes) {
+                    call.type = try scanner.name(kind, in: bytes)
+                } else if key.equals("id", in: bytes) {
+                    call.id = try scanner.name(kind, in: bytes)
                 } else {
                     return false
                 }
                 return true
             }
+            searchCalls.take(type: call.type, id: call.id)
             countSearches(&facts)
             return true
         }

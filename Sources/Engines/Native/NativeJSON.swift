@@ -75,6 +75,18 @@ extension EngineUsage {
         return nil
     }
 
+    /// The same of a value that stands alone in its bytes.
+    mutating func readCount(_ name: StaticString, _ value: UnsafeRawBufferPointer) -> Int64? {
+        var scanner = JSONScanner(value)
+        do throws(JSONScanError) {
+            let kind = try scanner.kind()
+            return try readCount(name, kind, &scanner)
+        } catch {
+            contradiction = contradiction ?? "\(name) is not an integer"
+            return nil
+        }
+    }
+
     /// Adds two counts; what does not fit becomes a contradiction.
     mutating func sum(_ name: StaticString, _ left: Int64?, _ right: Int64?) -> Int64? {
         guard let left, let right else { return left ?? right }

@@ -51,17 +51,22 @@ struct ReplicateReader: AnswerReader {
         facts.units.computeMilliseconds = completedAt.milliseconds - startedAt.milliseconds
     }
 
-    /// No prediction runs for longer than from its start to its end, which the engine says itself, or than a day.
+    /// No prediction runs for longer than from its start to its end, which the engine says itself, or than a day, and
+    /// none for less than no time.
     private func boundTime(_ facts: inout AnswerFacts) {
         let said = facts.units.computeMilliseconds
-        guard said > ReplicateReader.toleranceMilliseconds else { return }
+        guard said < 0 || said > ReplicateReader.toleranceMilliseconds else { return }
         guard let startedAt, let completedAt, completedAt >= startedAt else {
-            // Nobody can say how long it was: the record waits for somebody to look.
-            if said > ReplicateReader.runMillisecondsMax { facts.units.computeMilliseconds = .max }
+            guard said < 0 || said > ReplicateReader.runMillisecondsMax else { return }
+            // Nobody can say how long it was. What is counted in tokens has its price; all else waits for somebody to
+            // look.
+            let hasTokens = facts.usage?.promptTokens ?? 0 > 0 || facts.usage?.completionTokens ?? 0 > 0
+            facts.units.computeMilliseconds = hasTokens ? 0 : said < 0 ? said : .max
+            if hasTokens { facts.hardwareTime = .unknown }
             return
         }
         let most = completedAt.milliseconds - startedAt.milliseconds
-        guard said - ReplicateReader.toleranceMilliseconds > most + most / 10 else { return }
+        guard said < 0 || said - ReplicateReader.toleranceMilliseconds > most + most / 10 else { return }
         facts.units.computeMilliseconds = most
         facts.hardwareTime = .estimated
     }

@@ -24,6 +24,7 @@ struct SageMakerReader: AnswerReader {
 
     var shape: DocumentShape { SageMakerReader.partShape }
     var usagePart: Int? { openAI.usagePart }
+    var takesAnyText: Bool { true }
 
     mutating func begin(status: Int, headers: any HeaderLookup, facts: inout AnswerFacts) {
         facts.takeAmazonHead(status: status, headers)

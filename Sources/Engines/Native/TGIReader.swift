@@ -94,7 +94,7 @@ struct TGICounts: Sendable {
         switch Part(rawValue: part) {
         case .generated: take(generated: value, isAnother: false)
         case .otherGenerated: take(generated: value, isAnother: true)
-        case .input: input = input ?? NativeValue.integer(value)
+        case .input: input = input ?? usage.readCount("input_length", value)
         case .finishReason: take(finishReason: NativeValue.name(value), &facts)
         case .error: facts.takeError(value)
         case .errorType:
@@ -107,12 +107,7 @@ struct TGICounts: Sendable {
     }
 
     private mutating func take(generated value: UnsafeRawBufferPointer, isAnother: Bool) {
-        guard let count = NativeValue.integer(value) else {
-            if !value.equals("null", in: 0..<value.count) {
-                usage.contradiction = usage.contradiction ?? "generated_tokens is not an integer"
-            }
-            return
-        }
+        guard let count = usage.readCount("generated_tokens", value) else { return }
         if isAnother {
             otherGenerated = usage.sum("generated_tokens", otherGenerated, count)
             othersCounted += 1
@@ -149,9 +144,13 @@ struct TGICounts: Sendable {
         var isLast = false
         var hasError = false
         var isFailedToken = false
+        // Of other tokens that it might have been (`top_tokens`), and of the whole text at the end, nothing is new.
+        var content = WrittenContent()
         try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
             if kind == .object, key.equals("token", in: bytes) {
                 hasToken = true
+                var token = scanner
+                content = WrittenText.content(of: bytes.part(try token.skip()))
                 try scanner.eachMember { key, kind, scanner throws(JSONScanError) in
                     guard kind == .string, key.equals("error_msg", in: bytes) else { return false }
                     // A token that only says why there is none.
@@ -166,7 +165,9 @@ struct TGICounts: Sendable {
                 isLast = true
                 try readDetails(&scanner, bytes, &facts)
             } else if kind == .array, key.equals("outputs", in: bytes) {
-                hasToken = try scanner.isSomething(kind)
+                let range = try scanner.skip()
+                hasToken = range.count > 2
+                content = WrittenText.content(of: bytes.part(range))
             } else if kind == .string || kind == .object, key.equals("error", in: bytes) {
                 hasError = try scanner.isSomething(kind)
             } else {
@@ -180,7 +181,7 @@ struct TGICounts: Sendable {
         }
         if isFailedToken { hasToken = false }
         if hasToken {
-            facts.noteContent(WrittenText.content(of: bytes))
+            facts.noteContent(content)
             facts.uncountedEvents += 1
         }
         if facts.hasError {

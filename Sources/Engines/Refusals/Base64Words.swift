@@ -1,4 +1,6 @@
-/// Words of a text that may be something else in Base64.
+internal import Identity
+
+/// Words of a text that may be something else in Base64, or in hexadecimal digits.
 enum Base64Words {
     /// Nothing that is hidden is shorter.
     private static let wordBytesMin = 6
@@ -17,7 +19,11 @@ enum Base64Words {
             while index < text.count, value(of: text[index]) != nil { index += 1 }
             var end = index
             while end < text.count, text[end] == UInt8(ascii: "=") { end += 1 }
-            if index - start >= wordBytesMin, (0..<4).contains(where: { isHidden(decoded(text[start + $0..<index])) }) {
+            let word = text[start..<index]
+            if word.count >= wordBytesMin,
+                (0..<4).contains(where: { isHidden(decoded(word.dropFirst($0))) })
+                    || digits(in: word).contains(where: isHidden)
+            {
                 found.append(start..<end)
             }
             index = end
@@ -25,9 +31,20 @@ enum Base64Words {
         return found
     }
 
+    /// What the hexadecimal digits in a word stand for, read from each of the two places that a pair can begin at.
+    private static func digits(in word: ArraySlice<UInt8>) -> [[UInt8]] {
+        word.split { Hexadecimal.value(of: $0) == nil }.filter { $0.count >= 2 * wordBytesMin }.flatMap { run in
+            (0..<2).map { first in
+                let values = run.dropFirst(first).compactMap { Hexadecimal.value(of: $0) }
+                return stride(from: 0, to: values.count - 1, by: 2).map { values[$0] << 4 | values[$0 + 1] }
+            }
+        }
+    }
+
     private static func decoded(_ letters: ArraySlice<UInt8>) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(letters.count * 3 / 4)
+        ReadingSteps.add(letters.count)
         var bits: UInt32 = 0
         var count = 0
         for letter in letters {

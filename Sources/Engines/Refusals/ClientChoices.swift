@@ -12,8 +12,8 @@ public struct ClientChoices: OptionSet, Hashable, Sendable {
 
 extension InferenceRequest {
     /// Whether the time to its first token is the client's own to lengthen: by servers and addresses that it names, by
-    /// tools that it has the engine run, by how long the model is to reason.
-    public var takesItsOwnTime: Bool { runsTools || namesAddress || reasoning != .unsaid }
+    /// tools that it has the engine run, by how long the model is to reason, by how much text is held back.
+    public var takesItsOwnTime: Bool { runsTools || namesAddress || reasoning != .unsaid || holdsTextBack }
 
     /// Whether an engine waits for what the client names before it says anything: servers that it calls, addresses that
     /// it fetches from.

@@ -32,8 +32,14 @@ public struct EngineErrorText: Hashable, Sendable {
         self.retryMilliseconds = retryMilliseconds
     }
 
-    /// Reads a whole document: `{"error":…}` in any of its forms, AWS's and RFC 9457's; nil when it is no JSON object.
+    /// Reads a whole document: `{"error":…}` in any of its forms, AWS's and RFC 9457's; XML as Amazon's and Google's
+    /// older services write it; nil for anything else.
     init?(document: UnsafeRawBufferPointer) {
+        if let markup = ErrorMarkup(document) {
+            self.init()
+            for (name, text) in markup.leaves { take(text, named: name) }
+            return
+        }
         var scanner = JSONScanner(document)
         guard let kind = try? scanner.kind() else { return nil }
         if kind == .array {
@@ -87,6 +93,18 @@ public struct EngineErrorText: Hashable, Sendable {
             case .metadata: if kind == .object { readMetadata(value) }
             case nil: break
             }
+        }
+    }
+
+    /// Takes the text of an element of XML, by the name that a member of JSON would have.
+    private mutating func take(_ text: String, named name: String) {
+        switch EngineErrorText.fields.first(where: { $0.name.description.lowercased() == name })?.field {
+        case .error, .errors, .message, .otherMessage: message = message ?? text
+        case .type: type = type ?? text
+        case .code: code = code ?? text
+        case .status: status = status ?? Int(text)
+        case .innerText: innerText = innerText ?? text
+        case .details, .metadata, nil: break
         }
     }
 

@@ -78,7 +78,10 @@ public struct ErrorRedaction: Sendable {
             var found = false
             Self.eachWord(of: bytes) { word in
                 let part = bytes.part(word)
-                if !found, part.isVisibleASCII, isHidden(part, isEncoded: true) { found = true }
+                if found { return }
+                found =
+                    part.isVisibleASCII
+                    ? isHidden(part, isEncoded: true) : secrets.contains { contains(part, $0) }
             }
             return found
         }
@@ -173,6 +176,7 @@ public struct ErrorRedaction: Sendable {
         for place in start...text.count - part.count {
             var length = 0
             while length < part.count, text[place + length].lowercased == part[length].lowercased { length += 1 }
+            ReadingSteps.add(length + 1)
             if length == part.count { return place }
         }
         return nil

@@ -66,6 +66,7 @@ public enum FailedGeneration {
         while index < body.count, body[index] != UInt8(ascii: "\"") {
             index += body[index] == UInt8(ascii: "\\") ? 2 : 1
         }
+        ReadingSteps.add(index - start)
         return min(index, body.count)
     }
 

@@ -60,9 +60,15 @@ enum RefusalRules {
         {
             return false
         }
-        return name.hasPrefix("invalid") || name.hasPrefix("unsupported") || name.hasSuffix("policy")
-            || name.contains("policyviolation") || name.contains("guardrail") || name.contains("safety")
+        return beginningsOfMistakes.contains { name.hasPrefix($0) } || endsOfMistakes.contains { name.hasSuffix($0) }
+            || partsOfMistakes.contains { name.contains($0) }
     }
+
+    private static let beginningsOfMistakes = ["invalid", "unsupported", "grammar"]
+    private static let endsOfMistakes = ["policy", "tooshort", "toolong", "toolarge", "toosmall", "usererror"]
+    private static let partsOfMistakes = [
+        "policyviolation", "guardrail", "safety", "moderation", "sensitive", "inspectionfailed", "inappropriate",
+    ]
 
     /// Whether a message speaks of the form of the request, and not of the model as such.
     static func namesForm(_ message: String, _ kind: EngineKind) -> Bool {
@@ -111,7 +117,8 @@ enum RefusalRules {
     }
 
     static let all: [RefusalRule] =
-        [tooLargeForQuota] + addresses + [googleAddresses] + credentials + money + capacity + missing + own
+        [tooLargeForQuota] + addresses + [googleAddresses] + LlamaCppRefusals.rules + credentials + money + capacity
+        + missing + own
         + engineFailures + mistakes + predictions
 
     /// Statuses of refused requests, and errors inside answers.
@@ -344,6 +351,8 @@ enum RefusalRules {
                 "imagetoolarge", "imagetoosmall", "imageparseerror", "imagecontentpolicyviolation",
                 "imagefiletoolarge", "imagefilenotfound", "unsupportedimagemediatype", "emptyimagefile",
                 "failedtodownloadimage",
+                // Zhipu's word for what its filter stopped.
+                "1301", "maxtokensexceeded",
             ])
     ]
 }

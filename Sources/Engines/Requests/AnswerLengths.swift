@@ -59,7 +59,10 @@ extension EngineKind {
         switch self {
         case .llamaCpp: [.maxTokens, .nPredict, .native]
         case .deepSeek: [.maxTokens, .native]
-        default: [.maxTokens, .maxCompletionTokens, .native]
+        case .openAICompatible, .openAI, .anthropic, .vllm, .tensorRTLLM, .triton, .tgi, .groq, .sambaNova,
+            .tenstorrent, .sageMaker, .bedrock, .vertex, .gemini, .azure, .together, .replicate, .rayServe, .nim,
+            .xai, .cerebras, .openRouter:
+            [.maxTokens, .maxCompletionTokens, .native]
         }
     }
 }

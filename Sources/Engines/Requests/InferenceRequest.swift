@@ -41,6 +41,10 @@ public struct InferenceRequest: Sendable {
     public internal(set) var managesContext = false
     /// The model that a tool of it is to make pictures with.
     public internal(set) var pictureModel: String?
+    /// Whether it writes its prompt by a template of its own.
+    public internal(set) var choosesTemplate = false
+    /// Whether the plan sells what pictures cost in tokens alone.
+    public var countsPicturesInTokens = false
     /// Whether it names an address on the web, which the engine is to fetch something from.
     public internal(set) var namesAddress = false
     /// A text in the place of a picture or sound that an engine with files beside it may take for a path.
@@ -85,6 +89,17 @@ public struct InferenceRequest: Sendable {
     var asksForStream = false
 
     init(surface: Surface) { self.surface = surface }
+
+    /// Whether the answer repeats the prompt before what the model writes.
+    var isEchoed: Bool { surface == .completions && usageOptions.flags["echo"]?.isTrue == true }
+
+    /// Whether its words to stop at are so long that the engine holds text back which may become one.
+    var holdsTextBack: Bool {
+        ["stop", "stop_sequences", "stopSequences"].contains {
+            usageOptions.flags[$0].map { $0.range.count > InferenceRequest.stopBytesMax } ?? false
+        }
+    }
+    private static let stopBytesMax = 64
 
     /// What is asked for.
     public var operation: Operation { surface.operation }

@@ -53,7 +53,7 @@ extension InputReader {
             // A namespace of Responses.
             case .array where key.equals("tools", in: body): try readToolList(&scanner)
             case .object where key.equals("web_search", in: body):
-                if try isSwitchedOff(scanner) { isOff = true }
+                if try saysOff(scanner, "enable", "false") { isOff = true }
                 tool.take(member: key, in: body)
                 try read(&scanner, .data)
             case .object where key.equals("systemTool", in: body):
@@ -125,8 +125,8 @@ extension InputReader {
         case (.plugins, _): refuse("plugins")
         case (_, .bool):
             if try ahead.bool() { asked = .webSearch }
-        case (.mode, .object): if try !isSwitchedOff(&ahead) { asked = .webSearch }
-        case (.enable, .object): if try !isSwitchedOff(ahead) { asked = .webSearch }
+        case (.mode, .object): if try !saysOff(ahead, "mode", "\"off\"") { asked = .webSearch }
+        case (.enable, .object): if try !saysOff(ahead, "enable", "false") { asked = .webSearch }
         case (.forced, .object): if try isForced(&ahead) { asked = .webSearch }
         case (.forced, _): break
         // Whatever some reader may take for true.
@@ -148,21 +148,18 @@ extension InputReader {
         case .string: asked = take(plugin: try scanner.string())
         case .object:
             var ids: [JSONText] = []
-            // Given twice, engines may read either: off is what all say.
-            var isOff: Bool?
+            let isOff = try saysOff(scanner, "enabled", "false")
             try scanner.beginObject()
             while let key = try scanner.nextKey() {
                 let kind = try scanner.kind()
                 if kind == .string, key.equals("id", in: body) {
                     ids.append(try scanner.string())
-                } else if kind == .bool, key.equals("enabled", in: body) {
-                    isOff = try !scanner.bool() && isOff ?? true
                 } else {
                     try scanner.skip()
                 }
             }
             if ids.isEmpty { refuse("plugins") }
-            if isOff != true { for id in ids { asked.formUnion(take(plugin: id)) } }
+            if !isOff { for id in ids { asked.formUnion(take(plugin: id)) } }
         case .null: try scanner.null()
         case .array, .number, .bool:
             try scanner.skip()
@@ -182,19 +179,18 @@ extension InputReader {
         }
     }
 
-    /// Whether an object has `enable` and says false there, and nowhere anything else.
-    private func isSwitchedOff(_ scanner: JSONScanner) throws(JSONScanError) -> Bool {
+    /// Whether an object says under a name that something is off, in the one way that all readers take for that, and
+    /// nothing else there: given twice, engines may read either.
+    private func saysOff(
+        _ scanner: JSONScanner, _ name: StaticString, _ off: StaticString
+    ) throws(JSONScanError) -> Bool {
         var ahead = scanner
         var isOff: Bool?
         try ahead.beginObject()
         while let key = try ahead.nextKey() {
-            guard key.equals("enable", in: body) else {
-                try ahead.skip()
-                continue
-            }
-            var says = false
-            if try ahead.kind() == .bool { says = try !ahead.bool() } else { try ahead.skip() }
-            isOff = says && isOff ?? true
+            let isNamed = key.equals(name, in: body)
+            let value = try ahead.skip()
+            if isNamed { isOff = body.equals(off, in: value) && isOff ?? true }
         }
         return isOff ?? false
     }
@@ -217,21 +213,6 @@ extension InputReader {
             }
         }
         return isForced
-    }
-
-    private func isSwitchedOff(_ scanner: inout JSONScanner) throws(JSONScanError) -> Bool {
-        // Given twice, engines may read either: off is what all say.
-        var isOff: Bool?
-        try scanner.beginObject()
-        while let key = try scanner.nextKey() {
-            guard try scanner.kind() == .string, key.equals("mode", in: body) else {
-                try scanner.skip()
-                continue
-            }
-            let says = try scanner.string().equals("off", in: body)
-            isOff = says && isOff ?? true
-        }
-        return isOff ?? false
     }
 }
 

@@ -10,7 +10,10 @@ extension EngineKind {
     public var hasBackgroundResponses: Bool {
         switch self {
         case .openAI, .azure, .openAICompatible, .vllm: true
-        default: false
+        case .anthropic, .tensorRTLLM, .triton, .tgi, .llamaCpp, .groq, .sambaNova, .tenstorrent, .sageMaker,
+            .bedrock, .vertex, .gemini, .together, .replicate, .rayServe, .nim, .deepSeek, .xai, .cerebras,
+            .openRouter:
+            false
         }
     }
 
@@ -58,6 +61,7 @@ extension InferenceRequest {
         kept.model = model
         kept.serviceTier = serviceTier
         kept.pictureModel = pictureModel
+        kept.countsPicturesInTokens = countsPicturesInTokens
         kept.choiceCount = choiceCount
         kept.promptCount = promptCount
         kept.input = input
@@ -135,6 +139,7 @@ extension AnswerFacts {
     /// What a stream of such work has shown, as a document of it would.
     public init(seenIn stream: AnswerFacts) {
         self.init()
+        rules = stream.rules
         keep(seen: stream)
         finishReason = stream.finishReason
         endsInFailure = stream.endsInFailure

@@ -2,10 +2,10 @@ internal import Identity
 internal import Metering
 
 /// A path of a system's own API as clients may write it, segment by segment:
-/// `/v2/models/{model}/versions/{number}/generate`.
+/// `/v1/models/{model}/{model}/predictions`.
 ///
 /// A backend's key opens all of the backend, so a path goes there only when every segment of it is one that was
-/// foreseen. Literal segments are compared byte for byte, without decoding; `{id}`, `{place}` and `{number}` take a few
+/// foreseen. Literal segments are compared byte for byte, without decoding; `{id}` and `{place}` take a few
 /// characters and never an escape. `{kept}` is an id of something that the engine keeps, which the gateway opens. A
 /// model's name is decoded, and only looked up: the upstream's own name goes out in its place.
 struct PathTemplate: Sendable {
@@ -17,8 +17,6 @@ struct PathTemplate: Sendable {
         case kept
         /// The same, and `.` and `:` between: Google's projects.
         case place
-        /// Digits.
-        case number
         /// The model's name, or a part of it when several stand beside one another; `behind` it stands the action.
         case model(behind: [UInt8])
         /// The model's name over one or more segments.
@@ -27,7 +25,7 @@ struct PathTemplate: Sendable {
         var isModel: Bool {
             switch self {
             case .model, .models: true
-            case .literal, .id, .kept, .place, .number: false
+            case .literal, .id, .kept, .place: false
             }
         }
     }
@@ -46,7 +44,7 @@ struct PathTemplate: Sendable {
 
     private let segments: [Segment]
 
-    /// The longest `{id}`, `{place}` or `{number}`.
+    /// The longest `{id}` or `{place}`.
     private static let wordBytesMax = 200
 
     /// `text` begins with a slash; see the type.
@@ -56,7 +54,6 @@ struct PathTemplate: Sendable {
             case "{id}": return .id
             case "{kept}": return .kept
             case "{place}": return .place
-            case "{number}": return .number
             default:
                 if part.hasPrefix("{model}") { return .model(behind: Array(part.dropFirst("{model}".count).utf8)) }
                 if part.hasPrefix("{models}") { return .models(behind: Array(part.dropFirst("{models}".count).utf8)) }
@@ -101,7 +98,7 @@ struct PathTemplate: Sendable {
     private static func behind(_ segment: Segment) -> [UInt8] {
         switch segment {
         case .model(let behind), .models(let behind): behind
-        case .literal, .id, .kept, .place, .number: []
+        case .literal, .id, .kept, .place: []
         }
     }
 
@@ -110,7 +107,6 @@ struct PathTemplate: Sendable {
         switch segment {
         case .literal(let bytes): return first.utf8.elementsEqual(bytes)
         case .id, .kept: return isWord(first) { $0.isWordCharacter }
-        case .number: return isWord(first) { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
         case .place:
             return isWord(first) { $0.isWordCharacter || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: ":") }
                 && first.utf8.contains { $0.isWordCharacter }

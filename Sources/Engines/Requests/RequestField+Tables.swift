@@ -5,7 +5,7 @@ extension RequestField {
     /// Words of engines that serve a surface beside those whose dialect it is: llama.cpp, vLLM, TGI, TensorRT-LLM and
     /// what stands in front of them pass them on, or read them in any form of body.
     private static func otherLengths(but names: [String]) -> [RequestField] {
-        [
+        ([
             RequestField("max_tokens", .outputTokensMax(.other)),
             RequestField("max_completion_tokens", .outputTokensMax(.other)),
             RequestField("max_output_tokens", .outputTokensMax(.other)),
@@ -19,8 +19,28 @@ extension RequestField {
             RequestField("n", .choices), RequestField("best_of", .choices), RequestField("n_cmpl", .choices),
             RequestField("num_return_sequences", .choices), RequestField("num_beams", .choices),
             RequestField("beam_width", .choices),
-        ].filter { !names.contains($0.name.description) }
+        ] + thinkingBudgets).filter { !names.contains($0.name.description) }
     }
+
+    /// How long a model may think, whatever limit the answer has: Alibaba's, vLLM's, NIM's, llama.cpp's.
+    private static let thinkingBudgets: [RequestField] = [
+        RequestField("thinking_budget", .outputTokensMin), RequestField("thinking_token_budget", .outputTokensMin),
+        RequestField("max_thinking_tokens", .outputTokensMin), RequestField("reasoning_budget", .outputTokensMin),
+    ]
+
+    /// The same in objects: Cohere's and Anthropic's `thinking`, Google's configuration, arguments of a template.
+    private static let nestedBudgets: [RequestField] = {
+        let google = RequestField(
+            "google", .within(RequestTable([RequestField("thinking_config", .within(RequestTable(thinkingBudgets)))])))
+        return [
+            RequestField("thinking", .within(innerLengths)), google,
+            RequestField("extra_body", .within(RequestTable([google]))),
+            RequestField("chat_template", .template),
+            RequestField(
+                "chat_template_kwargs",
+                .within(RequestTable(thinkingBudgets + [RequestField("chat_template", .template)]))),
+        ]
+    }()
 
     private static func table(_ fields: [RequestField], isText: Bool = true) -> RequestTable {
         let names = fields.map(\.name.description)
@@ -30,8 +50,8 @@ extension RequestField {
 
     /// What no engine puts before its model, at the root of a body, and what is read alike wherever it stands.
     private static let settings: [RequestField] = [
-        RequestField("stop", .setting), RequestField("stop_sequences", .setting),
-        RequestField("stopSequences", .setting),
+        RequestField("stop", .usageOption), RequestField("stop_sequences", .usageOption),
+        RequestField("stopSequences", .usageOption),
         RequestField("logit_bias", .setting), RequestField("safety_identifier", .setting),
         RequestField("prompt_cache_key", .setting), RequestField("include", .setting),
         RequestField("modalities", .modalities), RequestField("provider", .setting), RequestField("voice", .voice),
@@ -77,11 +97,12 @@ extension RequestField {
             RequestField("input", .prompt), RequestField("prompt_embeds", .embeddedPrompts),
             // Ollama's.
             RequestField("options", .nested(RequestTable([RequestField("num_predict", .outputTokensMax(.other))]))),
+            RequestField("echo", .usageOption),
             // vLLM's, looked through for what may not pass.
             RequestField("reasoning", .within(innerLengths)),
             RequestField("vllm_xargs", .nested(RequestTable([]))),
             RequestField("extra_args", .nested(RequestTable([]))),
-        ] + openAILengths)
+        ] + nestedBudgets + openAILengths)
 
     static let responses = table([
         RequestField("model", .model), RequestField("stream", .stream), RequestField("stream_options", .streamOptions),
@@ -196,13 +217,14 @@ extension RequestField {
     private static let innerLengths = RequestTable([
         RequestField("maxTokens", .outputTokensMax(.other)), RequestField("maxTokenCount", .outputTokensMax(.other)),
         RequestField("max_new_tokens", .outputTokensMax(.other)), RequestField("max_tokens", .outputTokensMin),
-        RequestField("budget_tokens", .outputTokensMin), RequestField("stopSequences", .setting),
+        RequestField("budget_tokens", .outputTokensMin), RequestField("token_budget", .outputTokensMin),
+        RequestField("stopSequences", .setting),
     ])
 
     /// Whatever the model behind Bedrock's `invoke` speaks.
     static let invoke = table([
         RequestField("messages", .text), RequestField("system", .text), RequestField("prompt", .text),
-        RequestField("inputText", .text), RequestField("texts", .text),
+        RequestField("inputText", .text), RequestField("texts", .text), RequestField("documents", .documents),
         RequestField("max_tokens", .outputTokensMax(.native)), RequestField("max_gen_len", .outputTokensMax(.native)),
         RequestField("max_tokens_to_sample", .outputTokensMax(.native)),
         RequestField("max_completion_tokens", .outputTokensMax(.native)),

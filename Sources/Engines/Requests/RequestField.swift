@@ -39,7 +39,7 @@ struct RequestField: Sendable {
         indirect case within(RequestTable)
         /// The same, and the place where TGI and Triton are asked for usage.
         indirect case parameters(RequestTable)
-        /// An option that asks for usage.
+        /// A flag of which it is known where it stands and what it says.
         case usageOption
         /// A picture, sound or file that stands beside the prompt.
         case media(MediaKind)
@@ -51,6 +51,8 @@ struct RequestField: Sendable {
         case sound
         /// Has the engine shorten what it was sent, by work of its own.
         case contextManagement
+        /// Writes the prompt by a template of the client's own, which can make anything of it.
+        case template
         /// The name of the model, which stands in the path already (Google's embeddings).
         case repeatedModel
         /// Texts to embed, each of which may name the model again; or what `predict` is to embed.

@@ -158,8 +158,8 @@ struct RequestReader {
             }
             try input.readPrompt(&scanner)
         case .media(let kind): try input.readMedia(kind, &scanner)
-        case .contextManagement:
-            request.managesContext = true
+        case .contextManagement, .template:
+            if case .template = field.role { request.choosesTemplate = true } else { request.managesContext = true }
             try input.readOther(key, &scanner)
         case .documents, .store, .soundAddress, .sound, .repeatedModel, .embedRequests, .embedInstances:
             try readSpecial(field, kind, into: &request)
@@ -385,7 +385,7 @@ struct RequestReader {
     }
 
     private mutating func integer(_ name: StaticString, _ kind: JSONKind) throws -> Int64 {
-        guard kind == .number, let value = try scanner.number() else {
+        guard kind == .number, let value = try scanner.number(takesPowers: false) else {
             throw ReadingError.wrongType(name.description, "an integer")
         }
         return value

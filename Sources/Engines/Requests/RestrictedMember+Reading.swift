@@ -190,8 +190,6 @@ extension InferenceRequest {
     public func restricted(on kinds: some Sequence<EngineKind>) -> RestrictedMember? {
         restrictedMembers.isEmpty
             ? nil
-            : restrictedMembers.members.first { member in
-                member.surfaces?.contains(surface) != false && kinds.contains { member.kinds.contains($0) }
-            }
+            : restrictedMembers.members.first { member in kinds.contains { member.kinds.contains($0) } }
     }
 }

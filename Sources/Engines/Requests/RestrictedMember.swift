@@ -23,8 +23,6 @@ public struct RestrictedMember: Hashable, Sendable {
     let parent: String
     /// The systems that know it.
     public let kinds: Set<EngineKind>
-    /// The forms of requests in which they know it; nil for all.
-    let surfaces: Set<Surface>?
     /// What it would do.
     public let effect: String
     let allowed: Allowed
@@ -32,13 +30,10 @@ public struct RestrictedMember: Hashable, Sendable {
     /// As messages name it.
     public var path: String { parent.isEmpty ? name : parent + "." + name }
 
-    private init(
-        name: String, parent: String, kinds: Set<EngineKind>, surfaces: Set<Surface>?, effect: String, allowed: Allowed
-    ) {
+    private init(name: String, parent: String, kinds: Set<EngineKind>, effect: String, allowed: Allowed) {
         self.name = name
         self.parent = parent
         self.kinds = kinds
-        self.surfaces = surfaces
         self.effect = effect
         self.allowed = allowed
     }
@@ -56,14 +51,12 @@ public struct RestrictedMember: Hashable, Sendable {
         var table: [RestrictedMember] = []
         func add(
             _ names: [String], in parents: [String] = [""], of kinds: Set<EngineKind>, _ effect: String,
-            but allowed: Allowed = .nothing, on surfaces: Set<Surface>? = nil
+            but allowed: Allowed = .nothing
         ) {
             for name in names {
                 for parent in parents {
                     table.append(
-                        RestrictedMember(
-                            name: name, parent: parent, kinds: kinds, surfaces: surfaces, effect: effect,
-                            allowed: allowed))
+                        RestrictedMember(name: name, parent: parent, kinds: kinds, effect: effect, allowed: allowed))
                 }
             }
         }
@@ -141,8 +134,7 @@ public struct RestrictedMember: Hashable, Sendable {
         add(["priority"], of: ownEngines, "has the request served before others", but: .off)
         // Engines keep what they made under it: two requests of one name are one to them.
         add(
-            ["request_id"], of: ownEngines, "sets the response's id at the engine, where another's may have it",
-            on: [.responses])
+            ["request_id"], of: ownEngines, "sets the answer's id at the engine, where another's may have it")
         add(["rid"], of: ownEngines, "sets the request's id at the engine, where another's may have it")
         add(
             ["data_sources", "dataSources"], of: [.azure, .openAICompatible],

@@ -25,6 +25,49 @@ enum DecimalText {
         return text.withUTF8 { scaled(UnsafeRawBufferPointer($0), 0..<$0.count, exponent: exponent) }
     }
 
+    /// The whole number that a number without a sign is, whatever its fraction and exponent; nil when it is none, or
+    /// does not fit.
+    static func whole(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Int64? {
+        var value: Int64 = 0
+        // Zeros behind the last other digit, and digits behind the point.
+        var zeros = 0
+        var places = 0
+        var isFraction = false
+        var power: Int? = 0
+        for index in range {
+            guard let digit = bytes[index].decimalDigit else {
+                if bytes[index] == UInt8(ascii: ".") {
+                    isFraction = true
+                    continue
+                }
+                power = self.power(bytes, index + 1..<range.upperBound)
+                break
+            }
+            if isFraction { places += 1 }
+            guard digit != 0 else {
+                zeros += 1
+                continue
+            }
+            guard let next = shifted(value, by: zeros)?.shiftedDecimally(by: digit) else { return nil }
+            value = next
+            zeros = 0
+        }
+        if value == 0 { return 0 }
+        guard let power, zeros + power >= places else { return nil }
+        return shifted(value, by: zeros + power - places)
+    }
+
+    private static func shifted(_ value: Int64, by places: Int) -> Int64? {
+        guard value != 0 else { return 0 }
+        guard places <= 18 else { return nil }
+        var value = value
+        for _ in 0..<places {
+            guard let next = value.shiftedDecimally(by: 0) else { return nil }
+            value = next
+        }
+        return value
+    }
+
     /// The number as plain decimal text without an exponent (`1.2e-05` is `0.000012`); nil when it is no number or
     /// has more than 18 digits that count.
     static func plain(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> String? {

@@ -9,6 +9,9 @@ extension EngineUsage {
         var usage = self
         usage.forgetImpossible()
         usage.apply(quirks)
+        if let longer = longerCompletionTokens, let said = usage.completionTokens, said < delivered {
+            usage.completionTokens = max(said, longer)
+        }
         let readings = UsageReadings(usage, quirks: quirks)
         var dispute = usage.contradiction
         let reading: UsageReading
@@ -63,6 +66,13 @@ extension EngineUsage {
         if found {
             contradiction = contradiction ?? "a count is negative or larger than \(TokenBuckets.bucketMax)"
         }
+    }
+
+    /// Whether it counts, and no count of it can be true.
+    var saysNothingPossible: Bool {
+        var usage = self
+        usage.forgetImpossible()
+        return usage.promptTokens == nil && usage.completionTokens == nil && usage.contradiction != nil
     }
 
     /// Changes counts as the backend's quirks ask.

@@ -53,6 +53,8 @@ public struct EngineUsage: Hashable, Sendable {
     var hasPromptSound = false
     /// Whether the kind is known to count its caches into the input at times, against its own rule (Bedrock).
     var mayIncludeCache = false
+    /// What another name says of the output, where the one that is believed has fewer.
+    var longerCompletionTokens: Int64?
     /// Whether a count came down between two objects of one stream, other than to zero.
     var hasFallen = false
     /// The latest usage object, whole, or nothing when it is longer than a record may keep.
@@ -136,6 +138,7 @@ public struct EngineUsage: Hashable, Sendable {
         hasPromptSound = hasPromptSound || newer.hasPromptSound
         mayIncludeCache = mayIncludeCache || newer.mayIncludeCache
         hasFallen = hasFallen || newer.hasFallen
+        longerCompletionTokens = newer.longerCompletionTokens ?? longerCompletionTokens
         timings.update(with: newer.timings)
         engineCost = newer.engineCost ?? engineCost
         upstreamCost = newer.upstreamCost ?? upstreamCost

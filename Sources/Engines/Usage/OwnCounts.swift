@@ -24,4 +24,12 @@ public struct OwnCounts: Hashable, Sendable {
 
     /// Nothing counted.
     public init() {}
+
+    /// The same of an answer that repeats its prompt.
+    var withoutEcho: OwnCounts {
+        var counts = self
+        guard let echoed = input, let visible = output?.visible else { return OwnCounts() }
+        counts.output?.visible = max(0, visible - echoed)
+        return counts
+    }
 }

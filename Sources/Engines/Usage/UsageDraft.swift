@@ -12,6 +12,8 @@ struct UsageDraft: Sendable {
     private var values = [32 of Int64](repeating: UsageDraft.nothing)
     private var ranks = [32 of UInt8](repeating: .max)
     private static let nothing = Int64.min
+    /// What other names say of the prompt and of the output.
+    private var rivals = NamedRivals()
     private var toolSearches: Int64?
     private var writtenByLifetime: Int64?
     private var hourWrites: Int64?
@@ -99,6 +101,7 @@ struct UsageDraft: Sendable {
         }
         let index = count.rawValue
         let known = values[index]
+        if known != UsageDraft.nothing { rivals.note(count, known, value) }
         let isFilledIn = known == 0 && value != 0
         guard known == UsageDraft.nothing || isFilledIn || rank <= ranks[index] && (value != 0 || known == 0) else {
             return
@@ -261,6 +264,7 @@ struct UsageDraft: Sendable {
         usage.promptTokens = self[.prompt]
         usage.completionTokens = self[.completion]
         usage.totalTokens = self[.total]
+        usage.contradiction = problem
         usage.cachedTokens = self[.cached]
         usage.cacheWriteTokens = self[.cacheWrite]
         if usage.cachedTokens ?? 0 == 0, let apart = self[.cachedApart] {
@@ -291,9 +295,9 @@ struct UsageDraft: Sendable {
         usage.hasSearchesBeside = self[.searchesBeside] != nil || self[.toolPrompt] != nil
         usage.hasPromptSound = hasPromptSound
         usage.timings = timings
-        usage.contradiction = problem
         settleCosts(&usage)
         settleWrites(&usage)
+        rivals.settle(&usage)
         settleMisses(&usage)
         return usage
     }

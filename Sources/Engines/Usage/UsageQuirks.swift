@@ -67,7 +67,9 @@ extension EngineKind {
         switch self {
         // Google's endpoint in OpenAI's dialect, and what stands in front of it, names no thoughts.
         case .openAICompatible, .gemini, .vertex, .openRouter: .thoughtsInTotal
-        default: []
+        case .openAI, .anthropic, .vllm, .tensorRTLLM, .triton, .tgi, .llamaCpp, .groq, .sambaNova, .tenstorrent,
+            .sageMaker, .bedrock, .azure, .together, .replicate, .rayServe, .nim, .deepSeek, .xai, .cerebras:
+            []
         }
     }
 }

@@ -22,20 +22,21 @@ extension Admission {
     }
 
     /// Refuses a request for what the plan does not sell: its tier, its model in that tier, the kind of answer, or a
-    /// kind of input, output or tool.
+    /// kind of input, output or tool. Returns what it sells of the model; nil where nothing is checked.
     func checkSold(
         _ request: InferenceRequest, model: CatalogueModel, tier: String, grant: KeyGrant
-    ) throws(APIError) {
+    ) throws(APIError) -> MeterSet? {
         guard tier == ServiceTier.standard || grant.tiers.contains(tier) else {
             throw .tierNotSold(String(tier.prefix(100)), sold: grant.tiers)
         }
-        guard request.native?.isInference ?? true, let version = try sellingVersion(for: grant) else { return }
+        guard request.native?.isInference ?? true, let version = try sellingVersion(for: grant) else { return nil }
         guard let sold = version.sold(priceKey: model.priceKey, tier: tier) else {
             throw .modelNotSold(request.model, model, tier: tier == ServiceTier.standard ? nil : tier)
         }
         try checkSold(request.surface, isStream: request.isStream, sold, of: model)
         try checkSold(request.features, sold, of: model, otherTool: request.otherTool)
         if let name = request.pictureModel { try checkSold(tool: name, version, model: model, grant: grant) }
+        return sold
     }
 
     /// Refuses a tool that makes pictures with a model of its own which the plan does not sell.

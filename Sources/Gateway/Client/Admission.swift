@@ -80,7 +80,9 @@ struct Admission {
     ) throws(APIError) -> AdmittedRequest {
         guard let subscriptionID = grant.subscriptionID else { throw .noSubscription }
         let tier = OpenAIDialect.tier(named: request.serviceTier)
-        try checkSold(request, model: model, tier: tier, grant: grant)
+        var request = request
+        let sold = try checkSold(request, model: model, tier: tier, grant: grant)
+        request.countsPicturesInTokens = sold.map { !$0.contains(.images) } ?? false
         if let path = request.possiblePath(on: routes.lazy.map(\.backend.kind)) {
             throw .badRequest(.localAddress(path))
         }

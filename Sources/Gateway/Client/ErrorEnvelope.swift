@@ -95,6 +95,22 @@ enum ErrorEnvelope: Hashable, Sendable {
         return json.finished
     }
 
+    /// The last event of a response that failed, with as much of the response as says so.
+    static func failedResponse(_ id: String?, _ error: APIError) -> [UInt8] {
+        var json = JSONObjectWriter()
+        json.text("type", "response.failed")
+        json.object("response") {
+            $0.text("id", id)
+            $0.text("object", "response")
+            $0.text("status", "failed")
+            $0.object("error") {
+                $0.text("code", error.code)
+                $0.text("message", error.message)
+            }
+        }
+        return Array("event: response.failed\ndata: ".utf8) + json.finished + Array("\n\n".utf8)
+    }
+
     /// The name of an exception as AWS's event streams write it: `throttlingException`.
     static func frameName(of error: APIError) -> String {
         let name = error.awsType

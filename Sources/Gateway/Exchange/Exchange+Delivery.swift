@@ -33,8 +33,8 @@ extension Exchange {
         // Pictures are made whole, and only their end tells what they came to.
         if request.operation == .imageGeneration, usage == nil { return true }
         if request.readsKeptText, usage?.promptTokens == nil { return true }
-        // What an address leads to, the engine reads.
-        if request.namesAddress, usage?.promptTokens == nil { return true }
+        // What an address leads to, or a template writes, the engine reads.
+        if request.namesAddress || request.choosesTemplate, usage?.promptTokens == nil { return true }
         // What tools found, and what was made shorter, is in the last usage alone, whatever came before.
         if request.runsTools || request.managesContext { return true }
         guard usage?.reasoningTokens == nil else { return false }
@@ -213,6 +213,10 @@ extension Exchange {
                 priceKey: { loop.priceKey(of: $0) },
                 newID: { loop.ids.attempt(of: requestID) })
             ended = inferences[0]
+            if isWorkThatFailed, ending.outcome == .success {
+                entry.request.outcome = .clientError
+                entry.request.reason = meaning(ofErrorIn: facts).reasonOfFailedWork
+            }
             if let counting = running.counting { audit(counting, ended, own) }
             entry.attempts.append(
                 contentsOf: inferences.dropFirst().prefix(UsageEntry.attemptsMax - entry.attempts.count))

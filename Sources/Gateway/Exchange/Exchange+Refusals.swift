@@ -47,6 +47,28 @@ extension Exchange {
         return refusal
     }
 
+    /// Whether the engine said in the place of an answer that it failed. Of one that has begun to go out, it came to
+    /// what went out.
+    var isErrorInPlaceOfAnswer: Bool {
+        running.plain.map { $0.meter.isErrorInPlaceOfAnswer && !$0.isFlowing } == true && !isWorkThatFailed
+    }
+
+    /// Whether work that its client waited for failed without a fault of the provider's: it is shown as it is, and
+    /// costs what it costs where its client asks after it.
+    var isWorkThatFailed: Bool {
+        let surface = entry.request.surface
+        guard admitted.request.endsLater, surface != .responses, (200..<300).contains(machine.upstreamStatus),
+            let facts = running.plain?.facts, facts.hasFailedLater(surface)
+        else { return false }
+        return !meaning(ofErrorIn: facts).countsAgainstPromises
+    }
+
+    /// What a plain answer means that says at its end that it failed, having begun to go out; nil for others.
+    var failureOfFlowingAnswer: EngineRefusal? {
+        guard let plain = running.plain, plain.isFlowing, plain.meter.isErrorInPlaceOfAnswer else { return nil }
+        return meaning(ofErrorIn: plain.facts)
+    }
+
     private static let statusesOfMissing: Set<Int> = [400, 403, 404, 405, 501]
 
     /// Whether an answer of this status may be a refusal of members of ours, so that the body is needed again.
@@ -89,7 +111,8 @@ extension Exchange {
         else { return false }
         guard head.headers.first(named: "content-encoding") == nil else { return false }
         let type = head.headers.first(named: "content-type")?.lowercased() ?? ""
-        guard type.contains("json") || type.hasPrefix("text/plain") || isErrorInPlaceOfAnswer else { return false }
+        let isShown = ["json", "xml", "text/plain"].contains { type.contains($0) } && !type.contains("html")
+        guard isShown || isErrorInPlaceOfAnswer else { return false }
         let redaction = redaction
         if let bytes = plain.held.withUnsafeReadableBytes({ redaction.redacted($0) }) {
             plain.replaceHeld(with: bytes)
@@ -113,6 +136,7 @@ extension Exchange {
         if part == .beginning {
             // Its end is missing: no client could read it.
             let error = streamRefusal().flatMap { APIError($0) } ?? .rejected(400)
+            if isTerminator { return ErrorEnvelope.failedResponse(running.stream?.meter.id, error) }
             return ErrorEnvelope(entry.request.surface).event(of: error)
         }
         guard let refusal = streamRefusal(), let stream = running.stream else { return nil }

@@ -263,7 +263,10 @@ final class Exchange {
                 return false
             }
         }
-        perform(machine.streamed(signals, isFinished: isStreamFinished, refusal: refusal))
+        let isOver = signals.contains(.terminator) || machine.awaitsUsage
+        let lacksUsage = isOver && running.stream?.meter.lacksUsage == true
+        perform(
+            machine.streamed(signals, isFinished: isStreamFinished, lacksUsage: lacksUsage, refusal: refusal))
         return true
     }
 
@@ -280,18 +283,6 @@ final class Exchange {
         }
         attempt.marks.lastToken = mark
         if client != nil { entry.request.marks.lastToken = mark }
-    }
-
-    /// Whether the engine said in the place of an answer that it failed. Of one that has begun to go out, it came to
-    /// what went out.
-    var isErrorInPlaceOfAnswer: Bool {
-        running.plain.map { $0.meter.isErrorInPlaceOfAnswer && !$0.isFlowing } ?? false
-    }
-
-    /// What a plain answer means that says at its end that it failed, having begun to go out; nil for others.
-    private var failureOfFlowingAnswer: EngineRefusal? {
-        guard let plain = running.plain, plain.isFlowing, plain.meter.isErrorInPlaceOfAnswer else { return nil }
-        return meaning(ofErrorIn: plain.facts)
     }
 
     private var isStreamFinished: Bool {
@@ -334,6 +325,7 @@ final class Exchange {
             return
         }
         flushOutput()
+        if isWorkThatFailed { _ = redactHeldError() }
         let passes = refusal?.isClients == true && redactHeldError()
         if passes, isErrorInPlaceOfAnswer { running.shownStatus = APIError.rejected(machine.upstreamStatus).status }
         let failure = failureOfFlowingAnswer
@@ -373,6 +365,7 @@ final class Exchange {
         switch machine.overdue(at: microseconds(at: now), isHeldUp: isHeldUp, readsOn: cannotBeFollowed) {
         case .failure(let failure): return fail(failure)
         case .linger: return lingerEnded()
+        case .usage: return perform(machine.usageNeverCame())
         case nil: break
         }
         guard machine.isRunning else { return }

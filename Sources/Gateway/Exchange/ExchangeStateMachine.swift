@@ -82,6 +82,8 @@ struct ExchangeStateMachine {
         case failure(Failure)
         /// The engine has not ended its response after the stream's end.
         case linger
+        /// Nor said behind it what the answer cost.
+        case usage
     }
 
     /// What is known of the running try alone.
@@ -99,6 +101,9 @@ struct ExchangeStateMachine {
         /// What the first error inside an answer meant that had begun to go out.
         var streamRefusal: EngineRefusal?
         var isStreamFinished = false
+        /// Until when an engine may say behind its stream's end what the answer cost; nil while there is no end that it
+        /// left out.
+        var usageUntil: Int64?
     }
 
     private(set) var state = State.waiting
@@ -136,6 +141,8 @@ struct ExchangeStateMachine {
     var sawStreamError: Bool { current.sawStreamError }
     var isStreamFinished: Bool { current.isStreamFinished }
     var streamRefusal: EngineRefusal? { current.streamRefusal }
+    /// Whether the stream's end has come, and what the answer cost has not.
+    var awaitsUsage: Bool { current.usageUntil != nil }
 
     /// Whether the request still waits for something from the engine that it wants.
     var isRunning: Bool {
@@ -178,19 +185,29 @@ struct ExchangeStateMachine {
     }
 
     /// Events of a stream came by. `isFinished`: all choices have a finish reason. `refusal`: what an error among them
-    /// meant. Ends at the terminator.
-    mutating func streamed(_ signals: StreamSignals, isFinished: Bool, refusal: EngineRefusal? = nil) -> Ending? {
+    /// meant. Ends at the terminator; where the engine has said nothing of what the answer cost (`lacksUsage`), it may
+    /// do so behind it for a moment, or until its response ends.
+    mutating func streamed(
+        _ signals: StreamSignals, isFinished: Bool, lacksUsage: Bool = false, refusal: EngineRefusal? = nil
+    ) -> Ending? {
         guard case .relaying(.stream) = state else { return nil }
         current.streamRefusal = current.streamRefusal ?? refusal
         if signals.contains(.error) { current.sawStreamError = true }
         if signals.contains(.failure) { return end(endingOfFailedAnswer) }
-        current.isStreamFinished = isFinished
-        return signals.contains(.terminator) ? end(endingOfWholeAnswer) : nil
+        current.isStreamFinished = isFinished || awaitsUsage
+        guard signals.contains(.terminator) || awaitsUsage else { return nil }
+        guard lacksUsage, !sawStreamError, !current.hasUpstreamEnded else { return end(endingOfWholeAnswer) }
+        current.isStreamFinished = true
+        current.usageUntil = current.usageUntil ?? lastReceivedAt + times.usageBehindEndMilliseconds * 1000
+        return nil
     }
+
+    /// Nothing was said behind the stream's end.
+    mutating func usageNeverCame() -> Ending? { isRunning && awaitsUsage ? end(endingOfWholeAnswer) : nil }
 
     /// Whether another backend may be asked after a try that failed.
     func mayTryNext(after failure: TryFailure) -> Bool {
-        guard isRunning else { return false }
+        guard isRunning, !awaitsUsage else { return false }
         return policy.triesNext(
             after: failure, triesMade: triesMade, isAnswerBegun: isHeadSent, isClientGone: isClientGone)
     }
@@ -256,6 +273,8 @@ struct ExchangeStateMachine {
     /// Something broke, or a limit was passed.
     mutating func failed(_ failure: Failure) -> Ending? {
         guard isRunning else { return nil }
+        // All of the answer had come.
+        if awaitsUsage { return end(endingOfWholeAnswer) }
         if isClientGone, failure != .stopped {
             var ending = clientAbort
             // What broke at the engine is none of the client's cost; what took too long for it is.
@@ -334,6 +353,7 @@ struct ExchangeStateMachine {
         case .delivering: return now >= lingerUntil ? .linger : nil
         case .waiting, .relaying: break
         }
+        if let until = current.usageUntil, now >= until { return .usage }
         let end = min(times.totalMilliseconds * 1000, readsOn ? .max : drainUntil)
         if now >= end { return .failure(.totalTimeout) }
         if state == .waiting, !current.hasHead {

@@ -16,71 +16,6 @@ import UsageJournal
 /// gateway that stops or dies leaves it there, and the next process on the journal goes on. Confined to one event loop;
 /// what is being asked after is known to all of them (`SettlementRegistry`).
 final class Settlements {
-    /// Work to ask after: all that is needed stands in its open record.
-    struct Pending {
-        enum Kind {
-            /// The answer was a receipt for it.
-            case receipt
-            /// Its client left the stream that it was answered with: what came is known, and stands where the engine
-            /// keeps nothing.
-            case leftStream
-        }
-
-        let kind: Kind
-        /// Its last attempt is the one that is asked after.
-        var entry: UsageEntry
-        let open: any OpenRequest
-        /// The request as far as it is read and billed by.
-        let request: InferenceRequest
-        /// What it holds of its limits: of a receipt until it has ended. That of a left stream is settled by what came,
-        /// and takes the rest when that is known: a client that leaves is not held up by it.
-        let hold: LimitHold?
-        /// What its client chose of what an engine may refuse; forgotten with the process: then anything may have been.
-        let choices: ClientChoices
-        fileprivate var askAt = NIODeadline.now() + .milliseconds(Settlements.firstPauseMilliseconds)
-        fileprivate var pauseMilliseconds = Settlements.firstPauseMilliseconds
-        fileprivate var until = NIODeadline.now() + .hours(Settlements.hoursMax)
-        fileprivate var isAsking = false
-        /// Since when the engine has said, each time, that it does not know the work.
-        fileprivate var goneSince: NIODeadline?
-
-        init(
-            _ kind: Kind, entry: UsageEntry, open: any OpenRequest, request: InferenceRequest, hold: LimitHold? = nil,
-            choices: ClientChoices = [.address, .length]
-        ) {
-            assert(entry.attempts.last?.upstreamID != nil, "work without an id cannot be asked after")
-            assert(
-                (kind == .leftStream) == (entry.attempts.last?.termination == .clientAbort),
-                "the next process tells the kinds apart by how their open records say that they ended")
-            self.kind = kind
-            self.entry = entry
-            self.open = open
-            self.request = request.ofLaterWork
-            self.hold = hold
-            self.choices = choices
-        }
-
-        /// Work that another process left, as its open record tells it.
-        init(resuming entry: UsageEntry, open: any OpenRequest) {
-            var entry = entry
-            let pictureModel = entry.takePictureModel()
-            self.init(
-                entry.attempts.last?.termination == .clientAbort ? .leftStream : .receipt, entry: entry, open: open,
-                request: InferenceRequest(
-                    of: entry.request.surface, model: entry.request.modelRequested, tier: entry.request.tierRequested,
-                    pictureModel: pictureModel))
-        }
-
-        /// The attempts as its open record keeps them.
-        var attemptsOnRecord: [AttemptRecord] { entry.attempts(naming: request.pictureModel) }
-
-        fileprivate var place: ObjectSeal.Place? {
-            entry.attempts.last.flatMap { last in
-                last.upstreamID.map { ObjectSeal.Place(backend: last.backend, id: $0) }
-            }
-        }
-    }
-
     /// The first look; each pause after it is half as long again, up to the longest.
     static let firstPauseMilliseconds: Int64 = 500
     private static let pauseMillisecondsMax: Int64 = 15_000
@@ -88,18 +23,14 @@ final class Settlements {
     /// Pictures are inside.
     private static let answerBytesMax = 64 << 20
     /// What has not ended by then never will.
-    private static let hoursMax: Int64 = 24
-    /// The most receipts that are asked for at once; more wait their turn.
-    private static let askingMax = 16
-    /// The same of left streams, which take no turn of the others.
-    private static let leftAskingMax = 4
+    static let hoursMax: Int64 = 24
 
     private unowned let loop: LoopContext
     private var pending: [Int: Pending] = [:]
     private var lastNumber = 0
-    /// Looks that are under way, and left streams that are pending.
-    private var askingCount = 0
-    private var leftAskingCount = 0
+    /// Looks that are under way.
+    private var asking: [Pending.Turn: Int] = [:]
+    /// Left streams that are pending.
     private var leftCount = 0
     private var leftCounts: [AccountID: Int] = [:]
 
@@ -161,23 +92,9 @@ final class Settlements {
             guard let work = pending[number] else { continue }
             if now >= work.until {
                 end(number, work, .neverTold)
-            } else if mayAsk(work.kind) {
+            } else if asking[work.turn, default: 0] < work.kind.askingMax {
                 ask(number, work)
             }
-        }
-    }
-
-    private func mayAsk(_ kind: Pending.Kind) -> Bool {
-        switch kind {
-        case .receipt: askingCount < Settlements.askingMax
-        case .leftStream: leftAskingCount < Settlements.leftAskingMax
-        }
-    }
-
-    private func countAsking(_ kind: Pending.Kind, _ change: Int) {
-        switch kind {
-        case .receipt: askingCount += change
-        case .leftStream: leftAskingCount += change
         }
     }
 
@@ -192,14 +109,14 @@ final class Settlements {
             let target = backend.target(ofWork: id, surface: work.entry.request.surface)
         else { return pauseLonger(number) }
         pending[number]?.isAsking = true
-        countAsking(work.kind, 1)
+        asking[work.turn, default: 0] += 1
         var question = EngineCall.Question(
             backend: backend, path: target.requestTarget,
             headers: backend.dialect.headers(for: target, backend: backend, content: .unsigned),
             answerMilliseconds: Settlements.answerMilliseconds)
         question.answerBytesMax = Settlements.answerBytesMax
         EngineCall.ask(question, tls: loop.shared.upstreamTLS, on: loop.eventLoop) { [weak self] answer in
-            self?.countAsking(work.kind, -1)
+            self?.asking[work.turn, default: 1] -= 1
             self?.answered(number, answer, by: backend)
         }
     }
@@ -214,7 +131,7 @@ final class Settlements {
             var facts = AnswerFacts(ofWork: answer?.body ?? [], in: work.request, by: backend)
             if facts.hasEndedLater {
                 let surface = work.entry.request.surface
-                let seen = work.place.flatMap { registry.seen(of: $0) }
+                let seen = seen(of: work, by: backend)
                 if let seen, !facts.hasFailedLater(surface) {
                     facts.keep(seen: seen)
                 } else if let seen, seen.hasEndedLater, !seen.hasFailedLater(surface) {
@@ -230,10 +147,15 @@ final class Settlements {
             pending[number]?.goneSince = since
             let isGone =
                 NIODeadline.now() >= since + .milliseconds(loop.shared.configuration.times.workGoneMilliseconds)
-            if isGone { return end(number, work, .forgotten(work.place.flatMap { registry.seen(of: $0) })) }
+            if isGone { return end(number, work, .forgotten(seen(of: work, by: backend))) }
         default: pending[number]?.goneSince = nil
         }
         pauseLonger(number)
+    }
+
+    /// What was seen of the work, whoever saw it, read as the answer to what was asked for.
+    private func seen(of work: Pending, by backend: Backend) -> AnswerFacts? {
+        work.place.flatMap { registry.seen(of: $0)?.read(asAnswerTo: work.request, by: backend) }
     }
 
     /// Engines that keep no responses refuse to show one in many ways. What speaks of our key, or of the engine's
@@ -314,7 +236,7 @@ final class Settlements {
         case .told(let facts) where facts.hasFailedLater(work.entry.request.surface),
             .forgotten(let facts?) where facts.hasFailedLater(work.entry.request.surface):
             let refusal = refusal(facts, base.backend, work)
-            let reason = refusal.isClients ? "engine_rejected" : "engine_error"
+            let reason = refusal.reasonOfFailedWork
             if refusal.countsAgainstPromises || !facts.isOwedAlthoughFailed(work.entry.request.surface) {
                 fail(facts, reason: reason)
             } else {
@@ -370,31 +292,5 @@ extension RequestRecord {
         outcome = .clientAbort
         httpStatus = 499
         reason = "client_closed"
-    }
-}
-
-extension UsageEntry {
-    /// The attempts, and behind them what names the model by which pictures that a tool makes are billed: the open
-    /// record has no other place for it.
-    fileprivate func attempts(naming pictureModel: String?) -> [AttemptRecord] {
-        guard let pictureModel, let last = attempts.last, attempts.count < UsageEntry.attemptsMax else {
-            return attempts
-        }
-        var mark = AttemptRecord(
-            id: last.id, number: last.number + 1, backend: last.backend, upstreamModel: pictureModel,
-            priceKey: last.priceKey)
-        mark.kind = .component
-        mark.upstreamID = last.upstreamID
-        mark.isDelivered = false
-        return attempts + [mark]
-    }
-
-    /// Takes that name from what an open record has.
-    fileprivate mutating func takePictureModel() -> String? {
-        guard let last = attempts.last, last.kind == .component, last.usageSource == .nothing, !last.isDelivered else {
-            return nil
-        }
-        attempts.removeLast()
-        return last.upstreamModel
     }
 }

@@ -126,11 +126,13 @@ final class StreamRelay {
         }
         if isCutting {
             meter.read(longEventPiece: part)
-            _ = meter.finishLongEvent()
+            let event = meter.finishLongEvent()
+            if event == .terminator { isHolding = true }
             let beginning = pending
-            let shown = beginning.withUnsafeReadableBytes { failedEvent($0, false, .beginning) } ?? []
+            let shown = beginning.withUnsafeReadableBytes { failedEvent($0, event == .terminator, .beginning) } ?? []
             shown.withUnsafeBytes { passRenamed($0, output: &output, held: &held) }
-            return .error
+            // It began as an error, whatever else was found in it.
+            return signals(of: event, word: []).union(meter.endsInFailure ? [] : .error)
         }
         if isPassing || pending.readableBytes + part.count > readEventBytes {
             if !isPassing { readPending() }
@@ -179,7 +181,19 @@ final class StreamRelay {
             flow(bytes, output: &output, held: &held)
             splice?.finish { pass($0, output: &output, held: &held) }
         }
-        let word: StreamSignals = meter.framing == .serverSentEvents && bytes.isSignOfLife ? [] : .word
+        return signals(of: event, word: saysNothing(bytes, isWhole: isWhole) ? [] : .word)
+    }
+
+    /// Whether an event is a sign of life, or brackets around documents that are still to come.
+    private func saysNothing(_ bytes: UnsafeRawBufferPointer, isWhole: Bool) -> Bool {
+        switch meter.framing {
+        case .serverSentEvents: bytes.isSignOfLife
+        case .jsonArray: isWhole && !bytes.contains(UInt8(ascii: "{"))
+        case .awsEventStream, .plain: false
+        }
+    }
+
+    private func signals(of event: StreamEvent, word: StreamSignals) -> StreamSignals {
         switch event {
         case .terminator:
             // The end that an engine puts behind an error is none; one that says that it failed is its last word.
@@ -322,7 +336,7 @@ extension UnsafeRawBufferPointer {
         skipSpace()
         if skip("event:") {
             skipSpace()
-            if skip("error") { return true }
+            if skip("error") || skip("response.failed") { return true }
             rest = rest.drop { $0 != 0x0A && $0 != 0x0D }
             skipSpace()
         }
@@ -336,7 +350,7 @@ extension UnsafeRawBufferPointer {
             skipSpace()
             _ = skip(":")
             skipSpace()
-            return skip("\"error\"")
+            return skip("\"error\"") || skip("\"response.failed\"")
         }
         guard skip("\"error\"") else { return false }
         skipSpace()

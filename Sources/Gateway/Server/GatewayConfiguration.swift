@@ -133,6 +133,9 @@ public struct GatewayConfiguration: Sendable {
         public var receiptDrainMilliseconds: Int64 = 120_000
         /// How long an engine may take to end its response after the stream's terminator.
         public var lingerMilliseconds: Int64 = 1000
+        /// How long an engine that has not said what a stream cost may say so behind the terminator, while it does not
+        /// end its response.
+        public var usageBehindEndMilliseconds: Int64 = 250
         /// How often a running stream's count goes into the journal.
         public var progressMilliseconds: Int64 = 2000
         /// From a batch's creation to the first look whether it has ended; each pause after it is half as long again.
