@@ -71,6 +71,13 @@ public struct PlanDocument: Hashable, Sendable {
 }
 
 extension PlanDocument {
+    /// Whether some price depends on more than model, tier and meter.
+    public var hasConditions: Bool {
+        !regions.isEmpty || !times.isEmpty || models.values.contains { !$0.context.isEmpty }
+            || tiers.values.contains { $0.prices.values.contains { !$0.context.isEmpty } }
+            || batch?.prices.values.contains { !$0.context.isEmpty } ?? false
+    }
+
     /// What the document says about a tier, or about batches, which are priced as one; nil for the base tier.
     func pricing(of tier: String) -> TierPricing? {
         tier == ServiceTier.batch ? batch ?? tiers[tier] : tiers[tier]

@@ -98,6 +98,9 @@ struct PlansCommand: AsyncParsableCommand {
                 print("\(document.title): \(plan) version \(shown.version.version), \(document.currency.code)")
                 print("in force from \(document.effectiveFrom); tiers \(shown.version.tiers.joined(separator: ", "))")
                 if let fee = document.baseFee { print("base fee \(fee.amount) a month") }
+                if document.hasConditions {
+                    print("other prices for long prompts, places or times: --document shows them")
+                }
                 print("")
             }
             output.print(
