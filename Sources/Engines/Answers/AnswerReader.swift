@@ -71,6 +71,8 @@ final class DocumentShape: Sendable {
     /// What the model wrote in a string, or in each string of an array.
     enum Content: Sendable {
         case text, reasoning
+        /// Reasoning that may stand under another name as well, for the sake of older clients: the longest counts.
+        case repeatedReasoning
         /// Reasoning that only the engine can read, in Base64.
         case encrypted
         /// A picture or sound, in Base64 or by its address.
@@ -98,6 +100,9 @@ final class DocumentShape: Sendable {
         }
         static func text(_ path: StaticString) -> Part { Part(path: path, wish: .content(.text)) }
         static func reasoning(_ path: StaticString) -> Part { Part(path: path, wish: .content(.reasoning)) }
+        static func repeatedReasoning(_ path: StaticString) -> Part {
+            Part(path: path, wish: .content(.repeatedReasoning))
+        }
         static func encrypted(_ path: StaticString) -> Part { Part(path: path, wish: .content(.encrypted)) }
         static func media(_ path: StaticString, _ kind: MediaKind) -> Part {
             Part(path: path, wish: .content(.media(kind)))

@@ -5,9 +5,15 @@ struct DocumentReader: Sendable {
     /// What the model wrote of what has come, as the shape says where it stands.
     var written: WrittenContent {
         var written = finishedContent
-        if isCounting { finishString(into: &written) }
+        var repeated = repeatedReasoning
+        if isCounting { finishString(into: &written, &repeated) }
+        let reasoning = repeated.values.max() ?? 0
+        written.textBytes += reasoning
+        written.reasoningBytes += reasoning
         return written
     }
+    /// Bytes of reasoning by the part that it stands in, of those that may repeat one another.
+    private var repeatedReasoning: [Int: Int64] = [:]
     private var finishedContent = WrittenContent()
     /// Whether an object or a list has begun: without one it is no document.
     private(set) var hasBegun = false
@@ -43,6 +49,7 @@ struct DocumentReader: Sendable {
     /// Whether the string at hand is something that the model wrote: what, its bytes so far, and the first of them.
     private var isCounting = false
     private var countedWish = DocumentShape.Content.text
+    private var countedPart = 0
     private var countedBytes: Int64 = 0
     private var countedHead: [UInt8] = []
     private var isLost = false
@@ -151,6 +158,7 @@ struct DocumentReader: Sendable {
             if !isCapturing, writtenDepth == nil, let content = wantedContent {
                 isCounting = true
                 countedWish = content
+                countedPart = shape.tree.nodes[nextNode].part ?? 0
                 countedBytes = 0
                 countedHead.removeAll(keepingCapacity: true)
             }
@@ -176,7 +184,7 @@ struct DocumentReader: Sendable {
 
     private mutating func endString(at index: Int) {
         if isCounting {
-            finishString(into: &finishedContent)
+            finishString(into: &finishedContent, &repeatedReasoning)
             isCounting = false
         }
         finishOther()
@@ -202,12 +210,13 @@ struct DocumentReader: Sendable {
         }
     }
 
-    private func finishString(into written: inout WrittenContent) {
+    private func finishString(into written: inout WrittenContent, _ repeated: inout [Int: Int64]) {
         switch countedWish {
         case .text: written.textBytes += countedBytes
         case .reasoning:
             written.textBytes += countedBytes
             written.reasoningBytes += countedBytes
+        case .repeatedReasoning: repeated[countedPart, default: 0] += countedBytes
         case .encrypted: written.takeHidden(base64Bytes: countedBytes)
         case .media(let kind): written.media.take(kind, head: countedHead, textBytes: countedBytes)
         }

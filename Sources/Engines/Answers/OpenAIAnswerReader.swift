@@ -68,12 +68,13 @@ struct OpenAIAnswerReader: AnswerReader {
     private static let documentShape = DocumentShape(
         Part.allCases.map(\.wish) + [
             .items("data"), .text("text"), .text("choices.text"), .text("choices.message.content"),
-            .text("choices.message.content.text"), .reasoning("choices.message.reasoning_content"),
-            .reasoning("choices.message.reasoning"), .text("choices.message.refusal"),
+            .text("choices.message.content.text"), .repeatedReasoning("choices.message.reasoning_content"),
+            .repeatedReasoning("choices.message.reasoning"), .text("choices.message.refusal"),
             .text("choices.message.tool_calls.function.arguments"), .text("choices.message.function_call.arguments"),
             .text("output.content.text"), .text("output.content.refusal"), .reasoning("output.summary.text"),
             .written("output.arguments"), .written("output.input"), .text("output.code"),
-            .written("choices.message.tool_calls.custom.input"), .reasoning("choices.message.reasoning_details.text"),
+            .written("choices.message.tool_calls.custom.input"),
+            .repeatedReasoning("choices.message.reasoning_details.text"),
             .reasoning("choices.message.reasoning_details.summary"), .text("choices.message.audio.transcript"),
             .encrypted("choices.message.reasoning_details.data"), .encrypted("output.encrypted_content"),
             .media("choices.message.images.image_url.url", .picture), .media("choices.message.images.url", .picture),
@@ -100,7 +101,7 @@ struct OpenAIAnswerReader: AnswerReader {
             .media("images.url", .picture), .media("images.b64_json", .picture), .media("images", .picture),
             .media("artifacts.base64", .picture),
             // Names that only some engines have.
-            .reasoning("choices.message.thinking"), .reasoning("choices.message.content.thinking"),
+            .repeatedReasoning("choices.message.thinking"), .reasoning("choices.message.content.thinking"),
             .reasoning("choices.message.content.thinking.text"), .text("choices.message.tool_plan"),
             .reasoning("choices.delta.thinking"), .reasoning("choices.delta.content.thinking"),
             .reasoning("choices.delta.content.thinking.text"), .text("choices.delta.tool_plan"),
