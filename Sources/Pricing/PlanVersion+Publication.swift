@@ -12,8 +12,9 @@ extension PlanVersion {
             for tier in table.tiers where table.sells(priceKey, in: tier) {
                 let meters = document.prices(of: priceKey, tier: tier)?.rowMeters ?? []
                 for conditions in table.conditions(of: priceKey, in: tier) {
+                    guard let terms = table.terms(of: priceKey, in: tier, under: conditions) else { continue }
                     for meter in meters where findings.count < PlanFinding.countMax {
-                        guard let words = roundedToZero(meter, priceKey, tier, conditions, in: table) else { continue }
+                        guard let words = roundedToZero(meter, priceKey, by: terms) else { continue }
                         let path = document.factorPath(priceKey: priceKey, tier: tier, conditions: conditions)
                         findings.append(PlanFinding(.error, path: path, line: lines[path], words))
                     }
@@ -24,15 +25,13 @@ extension PlanVersion {
     }
 
     /// Prices that rounding makes free: somebody would give away what they meant to sell cheaply.
-    private func roundedToZero(
-        _ meter: Meter, _ priceKey: String, _ tier: String, _ conditions: PriceConditions, in table: PriceTable
-    ) -> String? {
-        guard let product = table.product(of: meter, priceKey, in: tier, under: conditions), product.base != .free,
-            let factor = try? product.factor(), factor.coefficient != 0,
-            let rounded = try? factor.applied(to: product.base, rounding: .halfEven), rounded == .free
+    private func roundedToZero(_ meter: Meter, _ priceKey: String, by terms: PriceTable.Terms) -> String? {
+        guard let base = terms.prices.unitPrice(of: meter), base != .free,
+            let factor = try? terms.factor(of: meter), factor.coefficient != 0,
+            let rounded = try? factor.applied(to: base, rounding: .halfEven), rounded == .free
         else { return nil }
         return
-            "\(product.base) × \(factor) for \(meter.planKey) of \(priceKey) rounds to zero: give the tier a "
-            + "price of its own for the model (\"0\" where it shall be free)"
+            "\(base) × \(factor) for \(meter.planKey) of \(priceKey) rounds to zero: give the tier a price of its own "
+            + "for the model (\"0\" where it shall be free)"
     }
 }

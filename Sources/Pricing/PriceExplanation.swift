@@ -46,14 +46,18 @@ extension PlanVersion {
         guard price.planID == planID, price.version == version, let entry = document.entry(for: price.priceKey),
             let conditions = table.conditions(of: entry, in: price.tier).first(where: {
                 $0.variant(of: document, entry: entry, tier: price.tier) == price.variant
-            }), let product = table.product(of: price.meter, entry, in: price.tier, under: conditions)
+            }), let terms = table.terms(of: entry, in: price.tier, under: conditions),
+            let base = terms.prices.unitPrice(of: price.meter)
         else { return nil }
-        var prices = document.prices(of: entry, tier: price.tier)
-        if let band = conditions.band, case .prices(let long)? = prices?.context[band].change { prices = long }
         var writtenFor = price.meter
-        while prices?.named(writtenFor) == nil, let parent = writtenFor.parent { writtenFor = parent }
+        while terms.prices.named(writtenFor) == nil, let parent = writtenFor.parent { writtenFor = parent }
+        func name(of source: PriceTable.Terms.Source) -> String {
+            table.name(of: source, entry, in: price.tier, under: conditions)
+        }
         return PriceExplanation(
-            price: price, base: product.base, source: product.source, writtenFor: writtenFor,
-            factors: product.factors.map { PriceExplanation.Factor(name: $0.name, factor: $0.factor) })
+            price: price, base: base, source: terms.source.map(name), writtenFor: writtenFor,
+            factors: terms.factors.map {
+                PriceExplanation.Factor(name: name(of: $0.of), factor: $0.factors.factor(of: price.meter))
+            })
     }
 }

@@ -38,52 +38,72 @@ struct PriceTable {
         return pricing.prices[entry] != nil || !pricing.factors.isEmpty
     }
 
-    /// What makes a row's price: a base price and factors, in their order.
-    struct Product {
-        var base: UnitPrice
-        /// Where the base price stands, if not with the model: a tier, a band.
-        var source: String?
-        /// By the name of what they are for.
-        var factors: [(name: String, factor: Multiplier)] = []
+    /// What makes the prices of an entry in a tier under some conditions: base prices, and factors in their order.
+    struct Terms {
+        /// What a factor is for, or where base prices stand that are not the model's.
+        enum Source {
+            case tier
+            case band
+            case region
+            case time
+        }
 
-        func factor() throws(MonetaryError) -> Multiplier {
+        var prices: TokenPrices
+        /// Nil: the model's own.
+        var source: Source?
+        var factors: [(of: Source, factors: PriceFactors)] = []
+
+        /// All factors on the meter's price as one.
+        func factor(of meter: Meter) throws(MonetaryError) -> Multiplier {
             var product = Multiplier.one
-            for (_, factor) in factors { product = try product.multiplied(by: factor) }
+            for (_, factors) in factors {
+                let factor = factors.factor(of: meter)
+                if factor != .one { product = try product.multiplied(by: factor) }
+            }
             return product
         }
     }
 
-    /// Nil where the model has no price for the meter.
-    func product(
-        of meter: Meter, _ entry: String, in tier: String, under conditions: PriceConditions
-    ) -> Product? {
+    /// Nil where the plan has no such entry.
+    func terms(of entry: String, in tier: String, under conditions: PriceConditions) -> Terms? {
         let pricing = document.pricing(of: tier)
         let own = pricing?.prices[entry]
-        guard var prices = own ?? document.models[entry] else { return nil }
-        var source = own == nil ? nil : tier
-        var factors: [(name: String, factor: Multiplier)] = []
-        if own == nil, let pricing { factors.append((tier, pricing.factors.factor(of: meter))) }
-        if let band = conditions.band.map({ prices.context[$0] }) {
-            switch band.change {
-            case .factors(let change): factors.append((band.variant, change.factor(of: meter)))
-            case .prices(let long): (prices, source) = (long, band.variant)
+        guard let prices = own ?? document.models[entry] else { return nil }
+        var terms = Terms(prices: prices, source: own == nil ? nil : .tier)
+        if own == nil, let pricing { terms.factors.append((.tier, pricing.factors)) }
+        if let band = conditions.band {
+            switch prices.context[band].change {
+            case .factors(let change): terms.factors.append((.band, change))
+            case .prices(let long): (terms.prices, terms.source) = (long, .band)
             }
         }
-        if let region = conditions.region.map({ document.regions[$0] }) {
-            factors.append((region.variant, region.factors.factor(of: meter)))
+        if let region = conditions.region { terms.factors.append((.region, document.regions[region].factors)) }
+        if let time = conditions.time { terms.factors.append((.time, document.times[time].factors)) }
+        return terms
+    }
+
+    /// The name of what a factor is for, as ids of rows have it.
+    func name(of source: Terms.Source, _ entry: String, in tier: String, under conditions: PriceConditions) -> String {
+        switch source {
+        case .tier: tier
+        case .band: PriceConditions(band: conditions.band).variant(of: document, entry: entry, tier: tier)
+        case .region: PriceConditions(region: conditions.region).variant(of: document, entry: entry, tier: tier)
+        case .time: PriceConditions(time: conditions.time).variant(of: document, entry: entry, tier: tier)
         }
-        if let time = conditions.time.map({ document.times[$0] }) {
-            factors.append((time.variant, time.factors.factor(of: meter)))
-        }
-        return prices.unitPrice(of: meter).map { Product(base: $0, source: source, factors: factors) }
     }
 
     /// The price of a row; nil where the model has none for the meter.
     func price(
         of meter: Meter, _ entry: String, in tier: String, under conditions: PriceConditions
     ) throws(MonetaryError) -> UnitPrice? {
-        guard let product = product(of: meter, entry, in: tier, under: conditions) else { return nil }
-        let (base, factor) = (product.base, try product.factor())
+        guard let terms = terms(of: entry, in: tier, under: conditions) else { return nil }
+        return try price(of: meter, by: terms)
+    }
+
+    func price(of meter: Meter, by terms: Terms) throws(MonetaryError) -> UnitPrice? {
+        guard let base = terms.prices.unitPrice(of: meter) else { return nil }
+        let factor = try terms.factor(of: meter)
+        if factor == .one { return base }
         return document.roundsPrices ? try factor.applied(to: base, rounding: .halfEven) : try factor.applied(to: base)
     }
 
@@ -149,11 +169,10 @@ private struct ProductCheck {
         let meters = document.prices(of: priceKey, tier: tier)?.rowMeters ?? []
         var rows: [EffectivePrice] = []
         for conditions in table.conditions(of: priceKey, in: tier) {
+            guard let terms = table.terms(of: priceKey, in: tier, under: conditions) else { continue }
             for meter in meters where findings.count < PlanFinding.countMax {
                 do throws(MonetaryError) {
-                    guard let price = try table.price(of: meter, priceKey, in: tier, under: conditions),
-                        conditions.isNone
-                    else { continue }
+                    guard let price = try table.price(of: meter, by: terms), conditions.isNone else { continue }
                     rows.append(
                         EffectivePrice(
                             planID: document.plan, version: document.version, priceKey: priceKey, tier: tier,
