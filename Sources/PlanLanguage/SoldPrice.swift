@@ -71,11 +71,22 @@ enum SoldPrice {
     }
 
     private static func malformed(_ text: String, _ meter: Meter) -> Mistake {
-        let words = words(for: meter.unit).sorted { ($0.value, $0.key) < ($1.value, $1.key) }.map(\.key)
+        let known = words(for: meter.unit).sorted { ($0.value, $0.key) < ($1.value, $1.key) }.map(\.key)
         return Mistake(
-            message: "\"\(text)\" is no price of \(meter.planKey): write a number for 1 000 000, or one such as "
-                + "\"0.50 per \(words.last ?? "token")\" or \"14 per 1000 \(words.last ?? "tokens")\"; known here: "
-                + words.joined(separator: ", "))
+            message:
+                "\"\(text)\" is no price of \(meter.planKey): write a number for 1 000 000, or what it is for, as in "
+                + "\"\(example(for: meter.unit))\"; known here: " + known.joined(separator: ", "))
+    }
+
+    private static func example(for unit: Meter.Unit) -> String {
+        switch unit {
+        case .tokens: "0.15 per 1M tokens"
+        case .images: "0.04 per image"
+        case .milliseconds: "0.36 per hour"
+        case .characters: "15 per 1M characters"
+        case .searches: "14 per 1000 searches"
+        case .requests: "5 per 1000 requests"
+        }
     }
 
     private static func notWhole(_ text: String, _ whole: Int128, _ units: Int128, _ rest: String) -> Mistake {

@@ -199,7 +199,9 @@ private struct ProductCheck {
                     + "shorten a factor, or add round_prices: half_even"
             default: "\(subject): \(error)"
             }
-        findings.append(PlanFinding(.error, path: path, line: lines[path], message))
+        // Prices that are equal are wrong by the same words.
+        let finding = PlanFinding(.error, path: path, line: lines[path], message)
+        if !findings.contains(finding) { findings.append(finding) }
     }
 }
 
