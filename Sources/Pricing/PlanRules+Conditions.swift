@@ -81,6 +81,10 @@ extension PlanRules {
         for (index, region) in document.regions.enumerated() {
             let path = "regions[\(index)]"
             if !Names.isPattern(region.region) { report("\(path).region", Names.ruleForPatterns) }
+            let before = document.regions[..<index].first {
+                NamePattern.matches($0.region, region.region) && $0.scope.includes(region.scope)
+            }
+            if let before { reportUnreachable(path, before.region) }
             checkFactors(region.factors, in: region.scope, path: path)
         }
     }
@@ -90,6 +94,13 @@ extension PlanRules {
         for (index, time) in document.times.enumerated() {
             let path = "times[\(index)]"
             if !Names.isName(time.name) { report("\(path).name", Names.ruleForNames) }
+            let before = document.times[..<index].first { earlier in
+                let isAlways = earlier.spans.contains { $0 == WeeklySpan() }
+                let isTheSame =
+                    earlier.zone == time.zone && earlier.holidays == time.holidays && earlier.spans == time.spans
+                return (isAlways || isTheSame) && earlier.scope.includes(time.scope)
+            }
+            if let before { reportUnreachable(path, before.name) }
             if !names.insert(time.name).inserted { report("\(path).name", "another time has this name") }
             if time.spans.isEmpty { report("\(path).when", "name at least one span of hours") }
             for (place, span) in time.spans.enumerated() where span.from == span.to {
@@ -105,6 +116,13 @@ extension PlanRules {
             }
             checkFactors(time.factors, in: time.scope, path: path)
         }
+    }
+
+    private mutating func reportUnreachable(_ path: String, _ earlier: String) {
+        report(
+            path,
+            "it never applies: \(earlier) stands before it and covers all of it; change their order, or remove it",
+            severity: .warning)
     }
 
     private mutating func checkFactors(_ factors: PriceFactors, in scope: PricingScope, path: String) {

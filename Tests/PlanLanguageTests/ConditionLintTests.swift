@@ -108,6 +108,41 @@ import Testing
         #expect(warnings[2].first?.contains("the calendar ended on 2026-12-31") == true)
     }
 
+    @Test(
+        arguments: [
+            (
+                "  - {region: us-*, models: [small], multiplier: \"1.1\"}",
+                "  - {region: us-1, models: [small], multiplier: \"2\"}", true
+            ),
+            ("  - {region: us-*, multiplier: \"1.1\"}", "  - {region: us-1, models: [small], multiplier: \"2\"}", true),
+            (
+                "  - {region: us-*, models: [small], multiplier: \"1.1\"}", "  - {region: us-1, multiplier: \"2\"}",
+                false
+            ),
+            ("  - {region: us-1, multiplier: \"1.1\"}", "  - {region: us-*, multiplier: \"2\"}", false),
+            ("  - {region: us-*, tiers: [fast], multiplier: \"1.1\"}", "  - {region: us-*, multiplier: \"2\"}", false),
+        ])
+    func `an entry that another one hides is a warning`(first: String, second: String, isHidden: Bool) throws {
+        let old = "  - {region: us-*, models: [small], multiplier: \"1.1\"}"
+        let lint = PlanLint(yaml: Self.yaml.replacing(old, with: first + "\n" + second))
+        #expect(lint.isPublishable)
+        #expect(lint.findings.contains { $0.path == "regions[1]" && $0.message.contains("never applies") } == isHidden)
+    }
+
+    @Test func `a time that another one hides is a warning`() throws {
+        let second = """
+              - {name: later, zone: UTC, when: [{days: [mon]}], multiplier: "2"}
+            holidays:
+            """
+        let all = Self.yaml.replacing(
+            "[{days: [mon, holiday], from: \"09:00\", to: \"24:00\"}]", with: "[{from: \"00:00\"}]"
+        ).replacing("holidays:\n  china", with: second.replacing("  - {name", with: "  - {name") + "\n  china")
+        let lint = PlanLint(yaml: all)
+        #expect(
+            lint.findings.contains { $0.path == "times[1]" && $0.message.contains("never applies") }, "\(lint.findings)"
+        )
+    }
+
     @Test func `changes of conditions are in the difference`() throws {
         let older = try PlanVersion(yaml: Self.yaml)
         let newer = try PlanVersion(

@@ -15,6 +15,16 @@ public struct PricingScope: Hashable, Sendable {
             && (tiers.isEmpty || tiers.contains(tier))
     }
 
+    /// Whether it is about everything that another scope is about.
+    func includes(_ other: PricingScope) -> Bool {
+        let coversModels =
+            models.isEmpty
+            || !other.models.isEmpty
+                && other.models.allSatisfy { name in models.contains { NamePattern.matches($0, name) } }
+        let coversTiers = tiers.isEmpty || !other.tiers.isEmpty && other.tiers.allSatisfy(tiers.contains)
+        return coversModels && coversTiers
+    }
+
     /// Whether it can be about a key that an entry of `models` prices.
     func mayCover(_ entry: String, tier: String) -> Bool {
         (models.isEmpty || models.contains { NamePattern.overlap($0, entry) })
